@@ -1,0 +1,23 @@
+// The addon's export table.
+#include <napi.h>
+
+#include "addon_state.h"
+#include "cpu_info.h"
+#include "model_object.h"
+#include "session_object.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new bitnet::AddonState(env));
+  exports.Set("cpuInfo", Napi::Function::New(env, bitnet::cpu_info, "cpuInfo"));
+  exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
+  exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
+  exports.Set("NativeModel", bitnet::ModelObject::define(env));
+  exports.Set("NativeSession", bitnet::SessionObject::define(env));
+  return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(bitnet, init)

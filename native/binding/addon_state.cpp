@@ -1,0 +1,98 @@
+// Settling promises from native threads, and leaving cleanly when an environment ends in mid-work.
+#include "addon_state.h"
+
+namespace bitnet {
+namespace {
+
+const char* code_name(Code code) {
+  switch (code) {
+  case Code::kOk:
+    break;
+  case Code::kAborted:
+    return "ERR_BITNET_ABORTED";
+  case Code::kArgument:
+    return "ERR_BITNET_ARGUMENT";
+  case Code::kClosed:
+    return "ERR_BITNET_CLOSED";
+  case Code::kContext:
+    return "ERR_BITNET_CONTEXT";
+  case Code::kFile:
+    return "ERR_BITNET_FILE";
+  case Code::kKernel:
+    return "ERR_BITNET_KERNEL";
+  case Code::kMemory:
+    return "ERR_BITNET_MEMORY";
+  case Code::kModel:
+    return "ERR_BITNET_MODEL";
+  case Code::kType:
+    return "ERR_BITNET_TYPE";
+  }
+  return "ERR_BITNET_ADDON";
+}
+
+} // namespace
+
+Napi::Error to_error(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.message);
+  error.Set("code", Napi::String::New(env, code_name(status.code)));
+  return error;
+}
+
+AddonState::AddonState(Napi::Env env) : channel_(Channel::New(env, "bitnet", 0, 1, this)) {
+  channel_.Unref(env); // only work in progress keeps the process alive
+  // Hooks run last-in first-out, so this one runs before the channel's own end.
+  env.AddCleanupHook([this] { drain(); });
+}
+
+AddonState::~AddonState() {
+  drain();
+}
+
+void AddonState::begin(Napi::Env env) {
+  if (pending_++ == 0)
+    channel_.Ref(env);
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++running_;
+}
+
+void AddonState::settle(std::unique_ptr<Settlement> settlement) {
+  // Notified under the lock: after it, drain() may return and this object may be gone.
+  std::lock_guard<std::mutex> lock(mutex_);
+  Settlement* raw = settlement.release(); // deliver() takes it back
+  if (closing_.load() == 0)
+    channel_.NonBlockingCall(raw);
+  // else: its references belong to an environment that is being torn down, which frees them itself.
+  --running_;
+  ended_.notify_all();
+}
+
+void AddonState::start_thread(Napi::Env env, std::function<void()> body) {
+  begin(env);
+  threads_.emplace_back(std::move(body));
+}
+
+void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* raw) {
+  if (env == nullptr)
+    return; // the environment ended with this still queued
+  std::unique_ptr<Settlement> settlement(raw);
+  if (--state->pending_ == 0)
+    state->channel_.Unref(env);
+  Napi::HandleScope scope(env);
+  if (!settlement->status.ok())
+    settlement->deferred.Reject(to_error(env, settlement->status).Value());
+  else
+    settlement->deferred.Resolve(settlement->result ? settlement->result(env) : env.Undefined());
+}
+
+void AddonState::drain() {
+  closing_.store(1);
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ended_.wait(lock, [this] { return running_ == 0; });
+  }
+  for (std::thread& thread : threads_)
+    thread.join();
+  threads_.clear();
+}
+
+} // namespace bitnet

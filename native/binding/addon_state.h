@@ -1,0 +1,69 @@
+// What the addon keeps per JavaScript environment: the way back to its thread, and what is still
+// running.
+#pragma once
+#include <napi.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "common/status.h"
+
+namespace bitnet {
+
+/**
+ * A promise and what must stay alive until it settles. Made and destroyed on the JavaScript thread;
+ * native threads only write `status` and whatever memory `keep` protects.
+ */
+struct Settlement {
+  explicit Settlement(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+
+  Napi::Promise::Deferred deferred;
+  std::vector<Napi::ObjectReference> keep;      // buffers that native code reads or writes
+  Status status;                                // of the work
+  std::function<Napi::Value(Napi::Env)> result; // the value to resolve with; undefined when empty
+};
+
+/** One per environment (main thread or worker), as instance data: no mutable globals. */
+class AddonState {
+public:
+  explicit AddonState(Napi::Env env);
+  ~AddonState();
+  static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
+
+  /** JavaScript thread: work has started; keeps Node alive until it settles. */
+  void begin(Napi::Env env);
+  /** Any thread: work has ended; settles the promise on the JavaScript thread. */
+  void settle(std::unique_ptr<Settlement> settlement);
+  /** JavaScript thread: runs `body` on a thread of its own. */
+  void start_thread(Napi::Env env, std::function<void()> body);
+
+  /** Non-zero once the environment is going away: long work must stop. */
+  const std::atomic<int32_t>* closing() const { return &closing_; }
+
+  Napi::FunctionReference model_constructor;
+
+private:
+  static void deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* settlement);
+  using Channel = Napi::TypedThreadSafeFunction<AddonState, Settlement, deliver>;
+
+  void drain();
+
+  Channel channel_;
+  size_t pending_ = 0; // JavaScript thread: begun and not yet delivered
+  std::atomic<int32_t> closing_{0};
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  size_t running_ = 0; // begun and not yet ended
+  std::vector<std::thread> threads_;
+};
+
+/** A JavaScript Error with `code` = ERR_BITNET_… for a failed status. */
+Napi::Error to_error(Napi::Env env, const Status& status);
+
+} // namespace bitnet

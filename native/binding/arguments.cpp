@@ -1,0 +1,65 @@
+// JavaScript values → plain structs.
+#include "arguments.h"
+
+namespace bitnet {
+namespace {
+
+TensorSpec tensor_of(const Napi::Object& object) {
+  TensorSpec tensor;
+  tensor.role = static_cast<Role>(static_cast<uint32_t>(number_of(object, "role")));
+  tensor.layer = static_cast<int32_t>(number_of(object, "layer"));
+  tensor.name = string_of(object, "name");
+  tensor.type = string_of(object, "type");
+  tensor.rows = static_cast<uint64_t>(number_of(object, "rows"));
+  tensor.cols = static_cast<uint64_t>(number_of(object, "cols"));
+  tensor.offset = static_cast<uint64_t>(number_of(object, "offset"));
+  tensor.bytes = static_cast<uint64_t>(number_of(object, "bytes"));
+  return tensor;
+}
+
+} // namespace
+
+double number_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0.0;
+}
+
+std::string string_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+size_t length_of(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsTypedArray() ? value.As<Napi::TypedArray>().ElementLength() : 0;
+}
+
+ModelSpec model_spec_of(const Napi::Object& object) {
+  const auto count = [&object](const char* key) {
+    return static_cast<uint32_t>(number_of(object, key));
+  };
+  ModelSpec spec;
+  spec.n_layer = count("nLayer");
+  spec.dim = count("dim");
+  spec.ffn_dim = count("ffnDim");
+  spec.n_head = count("nHead");
+  spec.n_kv_head = count("nKvHead");
+  spec.head_dim = count("headDim");
+  spec.vocab = count("vocab");
+  spec.norm_eps = static_cast<float>(number_of(object, "normEps"));
+  spec.rope_neox = number_of(object, "ropeNeox") != 0;
+  spec.rope_dim = count("ropeDim");
+  spec.rope_base = number_of(object, "ropeBase");
+  spec.rope_scale = number_of(object, "ropeScale");
+  spec.activation = static_cast<Activation>(count("activation"));
+  spec.path = string_of(object, "path");
+  const Napi::Array tensors = object.Get("tensors").As<Napi::Array>();
+  spec.tensors.reserve(tensors.Length());
+  for (uint32_t i = 0; i < tensors.Length(); ++i) {
+    Napi::HandleScope scope(object.Env());
+    spec.tensors.push_back(tensor_of(tensors.Get(i).As<Napi::Object>()));
+  }
+  return spec;
+}
+
+} // namespace bitnet

@@ -1,0 +1,66 @@
+// CPU features and kernels as JavaScript values.
+#include "cpu_info.h"
+
+#include "addon_state.h"
+#include "common/cpu_count.h"
+#include "kernels/cpu_features.h"
+
+namespace bitnet {
+
+Napi::Value cpu_info(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const uint32_t features = detect_cpu_features();
+  struct Name {
+    uint32_t bit;
+    const char* name;
+  };
+  static constexpr Name kNames[] = {
+      {kCpuAvx2, "avx2"},
+      {kCpuAvxVnni, "avxvnni"},
+      {kCpuAvx512, "avx512"},
+      {kCpuAvx512Vnni, "avx512vnni"},
+      {kCpuAvx512Vbmi, "avx512vbmi"},
+      {kCpuNeon, "neon"},
+      {kCpuNeonDot, "neondot"},
+      {kCpuNeonI8mm, "neoni8mm"},
+  };
+  Napi::Array isa = Napi::Array::New(env);
+  for (const Name& name : kNames)
+    if (features & name.bit)
+      isa.Set(isa.Length(), name.name);
+  Napi::Array kernels = Napi::Array::New(env);
+  for (const KernelInfo& kernel : list_kernels(features)) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", kernel.name);
+    entry.Set("isa", kernel.isa);
+    entry.Set("usable", kernel.usable);
+    kernels.Set(kernels.Length(), entry);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("isa", isa);
+  result.Set("threads", static_cast<double>(usable_cpu_count()));
+  result.Set("kernels", kernels);
+  return result;
+}
+
+Napi::Value selected_kernels(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  KernelSet kernels;
+  const std::string forced = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  const Status status = select_kernels(detect_cpu_features(), forced, &kernels);
+  if (!status.ok()) {
+    to_error(env, status).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  return kernel_names(env, kernels);
+}
+
+Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels) {
+  Napi::Object names = Napi::Object::New(env);
+  names.Set("ternary", std::string(kernels.ternary->family) + "-" + kernels.ternary->isa);
+  names.Set("dense", kernels.dense->isa);
+  names.Set("vector", kernels.vector->isa);
+  return names;
+}
+
+} // namespace bitnet

@@ -1,0 +1,83 @@
+// Loading on a thread of its own, so that models that are generating are not held up.
+#include "model_object.h"
+
+#include "addon_state.h"
+#include "arguments.h"
+#include "common/cpu_count.h"
+#include "cpu_info.h"
+#include "kernels/cpu_features.h"
+
+namespace bitnet {
+Napi::Function ModelObject::define(Napi::Env env) {
+  Napi::Function constructor = DefineClass(env, "NativeModel",
+                                           {InstanceMethod<&ModelObject::js_info>("info"),
+                                            InstanceMethod<&ModelObject::js_close>("close")});
+  AddonState::of(env).model_constructor = Napi::Persistent(constructor);
+  return constructor;
+}
+
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
+  if (info.Length() == 1 && info[0].IsExternal())
+    loaded = *info[0].As<Napi::External<std::shared_ptr<LoadedModel>>>().Data();
+}
+
+Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Napi::Object options = info[1].As<Napi::Object>();
+  KernelSet kernels;
+  Status status = select_kernels(detect_cpu_features(), string_of(options, "kernel"), &kernels);
+  if (!status.ok()) {
+    to_error(env, status).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const double asked = number_of(options, "threads");
+  const size_t threads = asked >= 1 ? static_cast<size_t>(asked) : usable_cpu_count();
+  auto* control = elements_of<std::atomic<int32_t>>(options, "control"); // [abort, progress]
+
+  AddonState& state = AddonState::of(env);
+  auto settlement = std::make_unique<Settlement>(env);
+  settlement->keep.push_back(Napi::Persistent(options));
+  Napi::Promise promise = settlement->deferred.Promise();
+  const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
+  state.start_thread(env, [&state, kernels, threads, load_control,
+                           spec = model_spec_of(info[0].As<Napi::Object>()),
+                           raw = settlement.release()]() mutable {
+    std::unique_ptr<Settlement> settlement(raw);
+    std::shared_ptr<const Weights> weights;
+    {
+      ThreadPool pool(threads); // of its own: the engine's threads may be busy generating
+      settlement->status = load_weights(std::move(spec), kernels, pool, load_control, &weights);
+    }
+    settlement->result = [weights, threads](Napi::Env env) -> Napi::Value {
+      auto loaded = std::make_shared<LoadedModel>(weights, shared_engine(threads));
+      return AddonState::of(env).model_constructor.New(
+          {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
+    };
+    state.settle(std::move(settlement));
+  });
+  return promise;
+}
+
+Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!loaded)
+    return env.Undefined();
+  const Weights& weights = *loaded->model.weights;
+  Napi::Object memory = Napi::Object::New(env);
+  memory.Set("ternary", static_cast<double>(weights.bytes.ternary));
+  memory.Set("dense", static_cast<double>(weights.bytes.dense));
+  memory.Set("head", static_cast<double>(weights.bytes.head));
+  memory.Set("norms", static_cast<double>(weights.bytes.norms));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("threads", static_cast<double>(loaded->engine->threads()));
+  result.Set("memory", memory);
+  result.Set("kernel", kernel_names(env, weights.kernels));
+  return result;
+}
+
+Napi::Value ModelObject::js_close(const Napi::CallbackInfo& info) {
+  loaded.reset();
+  return info.Env().Undefined();
+}
+
+} // namespace bitnet

@@ -1,0 +1,36 @@
+// The JavaScript object that owns a loaded model.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "model/engine.h"
+#include "model/evaluate.h"
+
+namespace bitnet {
+
+/** A model and the engine it computes on; kept by the model object and by each of its sessions. */
+struct LoadedModel {
+  LoadedModel(std::shared_ptr<const Weights> weights, std::shared_ptr<Engine> e)
+      : engine(std::move(e)), model(std::move(weights), engine->threads()) {}
+
+  std::shared_ptr<Engine> engine;
+  Model model;
+};
+
+class ModelObject : public Napi::ObjectWrap<ModelObject> {
+public:
+  static Napi::Function define(Napi::Env env);
+  explicit ModelObject(const Napi::CallbackInfo& info);
+
+  /** loadModel(spec, { threads, kernel, control }) → Promise<ModelObject>. */
+  static Napi::Value load(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<LoadedModel> loaded; // null once closed
+
+private:
+  Napi::Value js_info(const Napi::CallbackInfo& info);
+  Napi::Value js_close(const Napi::CallbackInfo& info);
+};
+
+} // namespace bitnet

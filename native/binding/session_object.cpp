@@ -1,0 +1,109 @@
+// Evaluations as jobs of the engine.
+#include "session_object.h"
+
+#include "addon_state.h"
+#include "arguments.h"
+
+namespace bitnet {
+namespace {
+
+EvaluateRequest request_of(const Napi::Object& object) {
+  EvaluateRequest request;
+  request.tokens = elements_of<int32_t>(object, "tokens");
+  request.n = length_of(object, "tokens");
+  request.want =
+      static_cast<EvaluateRequest::Want>(static_cast<uint32_t>(number_of(object, "want")));
+  request.logits = elements_of<float>(object, "logits");
+  request.top = length_of(object, "topIds");
+  request.top_ids = elements_of<int32_t>(object, "topIds");
+  request.top_logits = elements_of<float>(object, "topLogits");
+  request.also = elements_of<int32_t>(object, "also");
+  request.also_count = length_of(object, "also");
+  request.also_logits = elements_of<float>(object, "alsoLogits");
+  request.log_sum_exp = elements_of<double>(object, "logSumExp");
+  request.scores = elements_of<double>(object, "scores");
+  return request;
+}
+
+// Lives on the engine's thread; everything that belongs to JavaScript is in the settlement.
+class EvaluationJob : public Job {
+public:
+  EvaluationJob(AddonState& state, std::unique_ptr<Settlement> settlement, SessionData& session,
+                const EvaluateRequest& request, const Abort& abort)
+      : state_(state), settlement_(std::move(settlement)),
+        evaluation_(session.loaded->model, session.cache, request, abort) {}
+
+  bool step(ThreadPool& pool) override { return evaluation_.step(pool); }
+
+  void finished() override {
+    settlement_->status = evaluation_.status();
+    state_.settle(std::move(settlement_));
+  }
+
+private:
+  AddonState& state_;
+  std::unique_ptr<Settlement> settlement_;
+  Evaluation evaluation_;
+};
+
+} // namespace
+
+Napi::Function SessionObject::define(Napi::Env env) {
+  return DefineClass(env, "NativeSession",
+                     {InstanceMethod<&SessionObject::js_evaluate>("evaluate"),
+                      InstanceMethod<&SessionObject::js_position>("position"),
+                      InstanceMethod<&SessionObject::js_truncate>("truncate"),
+                      InstanceMethod<&SessionObject::js_close>("close")});
+}
+
+SessionObject::SessionObject(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<SessionObject>(info) {
+  auto data = std::make_shared<SessionData>();
+  data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
+  const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
+  Status status = data->loaded ? data->cache.allocate(data->loaded->model.weights->spec, context)
+                               : Status::error(Code::kClosed, "The model is closed.");
+  if (!status.ok()) {
+    to_error(info.Env(), status).ThrowAsJavaScriptException();
+    return;
+  }
+  data_ = std::move(data);
+}
+
+// evaluate({ tokens, want, control, … }) → Promise<void>; outputs are written into the request's
+// typed arrays.
+Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Napi::Object object = info[0].As<Napi::Object>();
+  AddonState& state = AddonState::of(env);
+  auto settlement = std::make_unique<Settlement>(env);
+  Napi::Promise promise = settlement->deferred.Promise();
+  settlement->keep.push_back(Napi::Persistent(object));
+  // Holds the KV cache and the engine until the promise settles, even if the session is closed
+  // meanwhile, and lets go of them on this thread: the engine must not end on its own.
+  settlement->result = [data = data_](Napi::Env env) { return env.Undefined(); };
+  const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
+  SessionData& session = *data_;
+  state.begin(env);
+  session.loaded->engine->submit(std::make_unique<EvaluationJob>(
+      state, std::move(settlement), session, request_of(object), abort));
+  return promise;
+}
+
+Napi::Value SessionObject::js_position(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), data_ ? static_cast<double>(data_->cache.position) : 0.0);
+}
+
+Napi::Value SessionObject::js_truncate(const Napi::CallbackInfo& info) {
+  const size_t position = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
+  if (data_ && position < data_->cache.position)
+    data_->cache.position = position;
+  return info.Env().Undefined();
+}
+
+Napi::Value SessionObject::js_close(const Napi::CallbackInfo& info) {
+  data_.reset();
+  return info.Env().Undefined();
+}
+
+} // namespace bitnet

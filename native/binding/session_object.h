@@ -1,0 +1,31 @@
+// The JavaScript object that owns one sequence's KV cache.
+#pragma once
+#include <napi.h>
+
+#include <memory>
+
+#include "model_object.h"
+
+namespace bitnet {
+
+struct SessionData {
+  std::shared_ptr<LoadedModel> loaded;
+  KvCache cache;
+};
+
+class SessionObject : public Napi::ObjectWrap<SessionObject> {
+public:
+  static Napi::Function define(Napi::Env env);
+  /** new NativeSession(model, contextLength) */
+  explicit SessionObject(const Napi::CallbackInfo& info);
+
+private:
+  Napi::Value js_evaluate(const Napi::CallbackInfo& info);
+  Napi::Value js_position(const Napi::CallbackInfo& info);
+  Napi::Value js_truncate(const Napi::CallbackInfo& info);
+  Napi::Value js_close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<SessionData> data_; // null once closed
+};
+
+} // namespace bitnet

@@ -1,0 +1,98 @@
+// Memory from the system: anonymous mappings for large blocks, the C++ allocator for small ones.
+#include "aligned_buffer.h"
+
+#include <string.h>
+
+#include <new>
+#include <utility>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#endif
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+// From here on the system gives zeroed pages that cost nothing until they are touched.
+constexpr size_t kMapFrom = size_t{1} << 20;
+
+} // namespace
+
+AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept {
+  *this = std::move(other);
+}
+
+AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(mapped_, other.mapped_);
+  return *this;
+}
+
+AlignedBuffer::~AlignedBuffer() {
+  release();
+}
+
+bool AlignedBuffer::allocate(size_t bytes, Pages pages) {
+  release();
+  if (bytes == 0)
+    return true;
+#if defined(__unix__) || defined(__APPLE__)
+  if (bytes >= kMapFrom) {
+    // Over-map so that the block can begin on a huge page; the unused ends are given back.
+    const size_t align = pages == Pages::kHuge ? kHugePage : size_t{4096};
+    const size_t rounded = (bytes + 4095) & ~size_t{4095};
+    if (rounded < bytes || rounded > SIZE_MAX - align)
+      return false;
+    const size_t span = rounded + align;
+    void* map = mmap(nullptr, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+      return false;
+    uint8_t* begin = static_cast<uint8_t*>(map);
+    const size_t head = (align - (reinterpret_cast<uintptr_t>(begin) & (align - 1))) & (align - 1);
+    if (head)
+      munmap(begin, head);
+    if (span - head > rounded)
+      munmap(begin + head + rounded, span - head - rounded);
+    data_ = begin + head;
+    size_ = bytes;
+    mapped_ = true;
+#if defined(MADV_HUGEPAGE)
+    if (pages == Pages::kHuge)
+      madvise(data_, rounded, MADV_HUGEPAGE); // advice only: failing costs speed, not correctness
+#endif
+    return true;
+  }
+#else
+  (void)pages;
+#endif
+  data_ = static_cast<uint8_t*>(::operator new[](bytes, std::align_val_t{kAlign}, std::nothrow));
+  if (!data_)
+    return false;
+  size_ = bytes;
+  memset(data_, 0, bytes);
+  return true;
+}
+
+bool AlignedBuffer::ensure(size_t bytes) {
+  return bytes <= size_ || allocate(bytes);
+}
+
+void AlignedBuffer::release() {
+  if (!data_)
+    return;
+#if defined(__unix__) || defined(__APPLE__)
+  if (mapped_)
+    munmap(data_, (size_ + 4095) & ~size_t{4095});
+#endif
+  if (!mapped_)
+    ::operator delete[](data_, std::align_val_t{kAlign});
+  data_ = nullptr;
+  size_ = 0;
+  mapped_ = false;
+}
+
+} // namespace bitnet

@@ -1,0 +1,109 @@
+// Positional reads (pread, or ReadFile with an offset), retried until the range is complete.
+#include "file_reader.h"
+
+#include <algorithm>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+#else
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#endif
+
+namespace bitnet {
+namespace {
+
+// One system call moves at most this much: below every system's limit, large enough not to matter.
+constexpr size_t kPiece = size_t{1} << 30;
+
+Status short_read(const std::string& path, uint64_t offset, size_t wanted) {
+  return Status::error(Code::kFile, "Expected " + std::to_string(wanted) +
+                                        " more bytes at offset " + std::to_string(offset) +
+                                        " of \"" + path +
+                                        "\", but the file ends before: it was cut short or is "
+                                        "still being written; get it again.");
+}
+
+Status failed(const std::string& what, const std::string& path, const std::string& reason) {
+  return Status::error(Code::kFile, "Could not " + what + " \"" + path + "\": " + reason + ".");
+}
+
+} // namespace
+
+#if defined(_WIN32)
+
+FileReader::~FileReader() {
+  if (handle_)
+    CloseHandle(handle_);
+}
+
+Status FileReader::open(const std::string& path) {
+  path_ = path;
+  const int length = MultiByteToWideChar(CP_UTF8, 0, path.c_str(), -1, nullptr, 0);
+  std::wstring wide(static_cast<size_t>(length > 0 ? length : 1), L'\0');
+  MultiByteToWideChar(CP_UTF8, 0, path.c_str(), -1, &wide[0], length);
+  HANDLE handle = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE,
+                              nullptr, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (handle == INVALID_HANDLE_VALUE)
+    return failed("open", path, "error " + std::to_string(GetLastError()));
+  handle_ = handle;
+  return {};
+}
+
+Status FileReader::read(uint64_t offset, size_t bytes, uint8_t* out) const {
+  while (bytes > 0) {
+    OVERLAPPED at = {};
+    at.Offset = static_cast<DWORD>(offset);
+    at.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD got = 0;
+    if (!ReadFile(handle_, out, static_cast<DWORD>(std::min(bytes, kPiece)), &got, &at) &&
+        GetLastError() != ERROR_HANDLE_EOF)
+      return failed("read", path_, "error " + std::to_string(GetLastError()));
+    if (got == 0)
+      return short_read(path_, offset, bytes);
+    offset += got;
+    out += got;
+    bytes -= got;
+  }
+  return {};
+}
+
+#else
+
+FileReader::~FileReader() {
+  if (fd_ >= 0)
+    close(fd_);
+}
+
+Status FileReader::open(const std::string& path) {
+  path_ = path;
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd_ < 0)
+    return failed("open", path, strerror(errno));
+  return {};
+}
+
+Status FileReader::read(uint64_t offset, size_t bytes, uint8_t* out) const {
+  while (bytes > 0) {
+    const ssize_t got = pread(fd_, out, std::min(bytes, kPiece), static_cast<off_t>(offset));
+    if (got < 0) {
+      if (errno == EINTR)
+        continue;
+      return failed("read", path_, strerror(errno));
+    }
+    if (got == 0)
+      return short_read(path_, offset, bytes);
+    offset += static_cast<uint64_t>(got);
+    out += got;
+    bytes -= static_cast<size_t>(got);
+  }
+  return {};
+}
+
+#endif
+
+} // namespace bitnet

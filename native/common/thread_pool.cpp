@@ -1,0 +1,106 @@
+// The fork-join loop: one atomic ticket to take work, one counter to end it.
+#include "thread_pool.h"
+
+#include <chrono>
+#include <system_error>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace bitnet {
+namespace {
+
+// Pauses before a waiting thread starts to yield: about 20 µs, longer than the serial work between
+// two phases of a layer.
+constexpr int kSpins = 1000;
+
+// How long an idle worker yields before it sleeps. Longer than the gap between two tokens (sampling
+// in JavaScript), short enough that an idle process costs nothing.
+constexpr std::chrono::microseconds kLinger{1500};
+
+void pause() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_pause();
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  asm volatile("yield");
+#endif
+}
+
+} // namespace
+
+ThreadPool::ThreadPool(size_t threads) {
+  workers_.reserve(threads);
+  for (size_t i = 1; i < threads; ++i) {
+    try {
+      workers_.emplace_back([this, i] { worker(i); });
+    } catch (const std::system_error&) {
+      break; // the system's thread limit: fewer threads are slower, not wrong
+    }
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_.store(true);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_)
+    worker.join();
+}
+
+void ThreadPool::run(Call call, void* context, size_t chunks) {
+  call_ = call;
+  context_ = context;
+  chunks_ = chunks;
+  done_.store(0, std::memory_order_relaxed);
+  ticket_.store(uint64_t{++job_} << 32 | chunks); // seq_cst: ordered before the look at asleep_
+  if (asleep_.load() > 0) {
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
+  }
+  while (take_chunk(0)) {
+  }
+  for (int spin = 0; done_.load(std::memory_order_acquire) != chunks; ++spin) {
+    if (spin < kSpins)
+      pause();
+    else
+      std::this_thread::yield();
+  }
+}
+
+bool ThreadPool::take_chunk(size_t thread) {
+  uint64_t ticket = ticket_.load(std::memory_order_relaxed);
+  do {
+    if (idle(ticket))
+      return false;
+  } while (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+  call_(context_, chunks_ - static_cast<uint32_t>(ticket), thread);
+  done_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+void ThreadPool::worker(size_t thread) {
+  using Clock = std::chrono::steady_clock;
+  for (;;) {
+    while (take_chunk(thread)) {
+    }
+    for (int spin = 0; spin < kSpins && idle(ticket_.load(std::memory_order_relaxed)); ++spin)
+      pause();
+    const Clock::time_point until = Clock::now() + kLinger;
+    while (idle(ticket_.load(std::memory_order_relaxed)) && !stop_.load() && Clock::now() < until)
+      std::this_thread::yield();
+    if (!idle(ticket_.load(std::memory_order_relaxed)))
+      continue;
+    std::unique_lock<std::mutex> lock(mutex_);
+    asleep_.fetch_add(1);
+    wake_.wait(lock, [this] { return stop_.load() || !idle(ticket_.load()); });
+    asleep_.fetch_sub(1);
+    if (stop_.load())
+      return;
+  }
+}
+
+} // namespace bitnet

@@ -1,0 +1,71 @@
+// A fixed set of threads that share out the chunks of one job at a time.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace bitnet {
+
+/**
+ * The calling thread is thread 0 and works too. A job ends when its last chunk ends; a worker that
+ * is late, because the machine is busy, is not waited for unless it holds a chunk. Workers spin
+ * briefly after a job, since the next one is usually microseconds away, then sleep.
+ */
+class ThreadPool {
+public:
+  /** `threads` >= 1 counts the caller. Fewer start when the system refuses more: see threads(). */
+  explicit ThreadPool(size_t threads);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  size_t threads() const { return workers_.size() + 1; }
+
+  /** body(chunk, thread) for every chunk in [0, chunks); returns when all are done. One caller at a
+   * time. */
+  template <class Body> void parallel(size_t chunks, Body&& body) {
+    if (chunks == 0)
+      return;
+    if (chunks == 1 || workers_.empty()) {
+      for (size_t chunk = 0; chunk < chunks; ++chunk)
+        body(chunk, size_t{0});
+      return;
+    }
+    run(
+        [](void* context, size_t chunk, size_t thread) {
+          (*static_cast<std::remove_reference_t<Body>*>(context))(chunk, thread);
+        },
+        const_cast<void*>(static_cast<const void*>(&body)), chunks);
+  }
+
+private:
+  using Call = void (*)(void* context, size_t chunk, size_t thread);
+
+  void run(Call call, void* context, size_t chunks);
+  void worker(size_t thread);
+  bool take_chunk(size_t thread);
+  bool idle(uint64_t ticket) const { return static_cast<uint32_t>(ticket) == 0; }
+
+  // High half: number of the job; low half: chunks nobody has taken. Taking a chunk is one
+  // compare-and-swap, so whoever succeeds knows that the job's fields below are still this job's:
+  // run() cannot return, and so cannot be called again, before that chunk is done.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  alignas(64) std::atomic<size_t> done_{0};
+  alignas(64) Call call_ = nullptr;
+  void* context_ = nullptr;
+  size_t chunks_ = 0;
+  uint32_t job_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<size_t> asleep_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+} // namespace bitnet

@@ -1,0 +1,67 @@
+// I2_S: two bits per weight over the flattened tensor, one f32 scale per tensor (bitnet.cpp).
+//
+//   [ n/4 bytes of codes ][ f32 scale ][ 28 bytes of anything ]          n = rows * cols, a
+//   multiple of 128
+//
+// 128 consecutive elements share 32 bytes; byte m of them holds elements m, m + 32, m + 64, m + 96:
+//
+//   bit    7 6   5 4   3 2   1 0
+//   elem    m    m+32  m+64  m+96
+//
+// Blocks run over the flattened tensor, so they straddle rows when cols is no multiple of 128.
+#include "formats.h"
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kBlock = 128;
+constexpr size_t kBlockBytes = 32;
+
+uint64_t elements(TensorShape shape) {
+  return uint64_t{shape.rows} * shape.cols;
+}
+
+uint64_t tensor_bytes(TensorShape shape) {
+  return elements(shape) / 4 + 32;
+}
+
+uint64_t tensor_scale_offset(TensorShape shape) {
+  return elements(shape) / 4;
+}
+
+ByteRange row_range(TensorShape shape, size_t row, size_t count) {
+  const uint64_t first = uint64_t{row} * shape.cols;
+  const uint64_t last = first + uint64_t{count} * shape.cols;
+  return {first / kBlock * kBlockBytes, (last + kBlock - 1) / kBlock * kBlockBytes};
+}
+
+bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, uint8_t* codes,
+            float*) {
+  const size_t skip = static_cast<size_t>(uint64_t{row} * shape.cols % kBlock);
+  const size_t end = skip + count * shape.cols;
+  unsigned seen = 0; // bit 0 and 1 set together only by a code 3: every code is folded in below
+  for (size_t e = skip; e < end;) {
+    const uint8_t* block = bytes + e / kBlock * kBlockBytes;
+    const size_t lane = e % kBlock;
+    const size_t m = lane % kBlockBytes;
+    const unsigned shift = 6 - 2 * static_cast<unsigned>(lane / kBlockBytes);
+    // A run inside one field of the block: up to 32 elements with the same shift.
+    const size_t left = end - e;
+    const size_t run = kBlockBytes - m < left ? kBlockBytes - m : left;
+    uint8_t* out = codes + (e - skip);
+    for (size_t i = 0; i < run; ++i) {
+      const unsigned code = (block[m + i] >> shift) & 3u;
+      seen |= code & (code >> 1);
+      out[i] = static_cast<uint8_t>(code);
+    }
+    e += run;
+  }
+  return seen == 0;
+}
+
+} // namespace
+
+const TernaryFormat kFormatI2S = {"I2_S", 0, 1, tensor_bytes, row_range, tensor_scale_offset,
+                                  decode};
+
+} // namespace bitnet

@@ -1,0 +1,97 @@
+// The priority lists, the forced choice and the sentences about it. Adding an ISA adds one row here.
+#include "kernels.h"
+
+#include "cpu_features.h"
+
+namespace bitnet {
+
+// One descriptor per kernel file; declared here only, because nothing else may name an ISA.
+extern const TernaryKernel kMad2Scalar;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni;
+#endif
+extern const DenseKernel kDenseScalar;
+extern const VectorKernel kVectorScalar;
+
+namespace {
+
+// Fastest first: the first one whose features the CPU has is used.
+const TernaryKernel* const kTernaryKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kMad2Avx512Vnni,
+    &kMad2Avx2,
+#endif
+    &kMad2Scalar,
+};
+const DenseKernel* const kDenseKernels[] = {
+    &kDenseScalar,
+};
+const VectorKernel* const kVectorKernels[] = {
+    &kVectorScalar,
+};
+
+template <class Kernel> bool usable(const Kernel* kernel, uint32_t features) {
+  return (kernel->features & ~features) == 0;
+}
+
+template <class Kernel, size_t kCount>
+std::vector<const Kernel*> usable_kernels(const Kernel* const (&list)[kCount], uint32_t features) {
+  std::vector<const Kernel*> found;
+  for (const Kernel* kernel : list)
+    if (usable(kernel, features)) found.push_back(kernel);
+  return found;
+}
+
+std::string name_of(const TernaryKernel* kernel) {
+  return std::string(kernel->family) + "-" + kernel->isa;
+}
+
+bool matches(const TernaryKernel* kernel, const std::string& forced) {
+  return forced.empty() || forced == kernel->isa || forced == name_of(kernel);
+}
+
+std::string choices(uint32_t features) {
+  std::string text;
+  for (const TernaryKernel* kernel : usable_kernels(kTernaryKernels, features))
+    text += (text.empty() ? "" : ", ") + name_of(kernel);
+  return text;
+}
+
+} // namespace
+
+std::vector<KernelInfo> list_kernels(uint32_t features) {
+  std::vector<KernelInfo> list;
+  for (const TernaryKernel* kernel : kTernaryKernels)
+    list.push_back({name_of(kernel), kernel->isa, usable(kernel, features)});
+  return list;
+}
+
+Status select_kernels(uint32_t features, const std::string& forced, KernelSet* out) {
+  bool known = false;
+  for (const TernaryKernel* kernel : kTernaryKernels) {
+    if (!matches(kernel, forced)) continue;
+    known = true;
+    if (!usable(kernel, features)) continue;
+    // A forced kernel's own needs are the ISA level the others must stay within.
+    const uint32_t level = forced.empty() ? features : kernel->features;
+    *out = {kernel, usable_kernels(kDenseKernels, level)[0], usable_kernels(kVectorKernels, level)[0]};
+    return Status{};
+  }
+  return Status::error(Code::kKernel,
+                       "Expected a kernel this CPU can run (" + choices(features) +
+                           ", or only the part after the dash), got '" + forced + "', which " +
+                           (known ? "needs instructions that this CPU or its operating system does not offer."
+                                  : "is not the name of a kernel in this build."));
+}
+
+std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features) {
+  return usable_kernels(kTernaryKernels, features);
+}
+std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features) {
+  return usable_kernels(kDenseKernels, features);
+}
+std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features) {
+  return usable_kernels(kVectorKernels, features);
+}
+
+} // namespace bitnet

@@ -1,0 +1,43 @@
+// Which kernels exist, which this CPU can run, and which are used: the only place that knows every ISA.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "../common/status.h"
+#include "dense/dense.h"
+#include "ternary/ternary.h"
+#include "vector/vector.h"
+
+namespace bitnet {
+
+/** The kernels one model uses; resolved once at load, never inside a loop. */
+struct KernelSet {
+  const TernaryKernel* ternary;
+  const DenseKernel* dense;
+  const VectorKernel* vector;
+};
+
+/** A row of the list a user can print: ternary kernels in priority order, fastest first. */
+struct KernelInfo {
+  std::string name; // "mad2-avx512vnni"
+  std::string isa;  // "avx512vnni"
+  bool usable;      // this CPU and OS can run it
+};
+
+std::vector<KernelInfo> list_kernels(uint32_t features);
+
+/**
+ * Chooses by first match in the priority lists. `forced` is empty, a kernel name ("mad2-avx2") or an ISA ("avx2", "scalar"),
+ * which also limits the dense and vector kernels to that ISA level. Unknown or unusable: Code::kKernel, naming the choices.
+ */
+Status select_kernels(uint32_t features, const std::string& forced, KernelSet* out);
+
+/** All kernels this CPU can run, scalar included; for tests, doctor and benchmarks. */
+std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features);
+std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
+std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
+
+} // namespace bitnet

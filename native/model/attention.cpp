@@ -1,0 +1,180 @@
+// Rotary positions, the KV cache and causal attention in blocks of 64 positions.
+#include <math.h>
+
+#include <algorithm>
+
+#include "pass.h"
+
+namespace bitnet {
+namespace {
+
+// Blocks begin at multiples of this position whatever the batch, so that the order of every sum is
+// fixed.
+constexpr size_t kBlockPositions = 64;
+
+// Tokens of a prompt that go through the same keys together: enough to reuse them, few enough to
+// share out.
+constexpr size_t kTileTokens = 8;
+
+// The item and position of row `row` of the batch.
+struct RowPlace {
+  const BatchItem* item;
+  size_t position;
+};
+
+RowPlace place_of(const Pass& pass, size_t row) {
+  const BatchItem* item = pass.items;
+  while (row >= item->n)
+    row -= item++->n;
+  return {item, item->cache->position + row};
+}
+
+void fill_rope(Pass& pass) {
+  const std::vector<double>& frequency = pass.ws.rope_frequency;
+  const size_t pairs = frequency.size();
+  pass.pool.parallel(pass.n, [&](size_t row, size_t) {
+    const double position = static_cast<double>(place_of(pass, row).position);
+    float* cosine = pass.ws.rope.as<float>() + row * 2 * pairs;
+    float* sine = cosine + pairs;
+    for (size_t j = 0; j < pairs; ++j) {
+      cosine[j] = static_cast<float>(cos(position * frequency[j]));
+      sine[j] = static_cast<float>(sin(position * frequency[j]));
+    }
+  });
+}
+
+// Rotates the first 2 * pairs components of one head; pair j is (x[j], x[j + pairs]) in NEOX order,
+// else (x[2j], x[2j + 1]).
+void rotate(float* x, size_t pairs, bool neox, const float* cosine, const float* sine) {
+  const size_t step = neox ? 1 : 2;
+  const size_t partner = neox ? pairs : 1;
+  for (size_t j = 0; j < pairs; ++j) {
+    float* a = x + j * step;
+    const float first = a[0];
+    const float second = a[partner];
+    a[0] = first * cosine[j] - second * sine[j];
+    a[partner] = first * sine[j] + second * cosine[j];
+  }
+}
+
+// A task of attention: consecutive tokens of one item.
+struct Tile {
+  const BatchItem* item;
+  size_t row;   // in the batch
+  size_t first; // position of its first token
+  size_t count; // tokens
+};
+
+size_t tiles_of(const BatchItem& item) {
+  return (item.n + kTileTokens - 1) / kTileTokens;
+}
+
+Tile tile_at(const Pass& pass, size_t index) {
+  const BatchItem* item = pass.items;
+  size_t row = 0;
+  while (index >= tiles_of(*item)) {
+    index -= tiles_of(*item);
+    row += item++->n;
+  }
+  const size_t skip = index * kTileTokens;
+  return {item, row + skip, item->cache->position + skip, std::min(kTileTokens, item->n - skip)};
+}
+
+// Attention of one tile for the query heads of one KV head.
+void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadScratch& scratch) {
+  const ModelSpec& spec = pass.weights.spec;
+  const VectorKernel& vector = pass.vector();
+  const KvCache& cache = *tile.item->cache;
+  const size_t width = cache.head_dim();
+  const size_t group = spec.n_head / spec.n_kv_head;
+  const size_t rows = tile.count * group; // query rows: token-major, then head
+  if (!scratch.values.ensure((3 * width + 4 * kFloatPad) * rows * sizeof(float)))
+    return pass.no_memory.store(true);
+  float* q = scratch.values.as<float>(); // [rows, width]
+  float* o = q + rows * width;           // [rows, width] running
+  float* block_o = o + rows * width;     // [rows, width] of one block
+  float* m = block_o + rows * width;     // [rows] each, and below
+  float* l = m + rows * kFloatPad;
+  float* block_m = l + rows * kFloatPad;
+  float* block_l = block_m + rows * kFloatPad;
+
+  for (size_t r = 0; r < rows; ++r) {
+    const size_t head = kv_head * group + r % group;
+    const float* from =
+        pass.ws.q.as<float>() + (tile.row + r / group) * pass.ws.head_stride + head * spec.head_dim;
+    std::copy(from, from + spec.head_dim, q + r * width);
+    std::fill(q + r * width + spec.head_dim, q + (r + 1) * width, 0.0f);
+    std::fill(o + r * width, o + (r + 1) * width, 0.0f);
+    m[r] = -INFINITY;
+    l[r] = 0.0f;
+  }
+
+  const float scale = 1.0f / sqrtf(static_cast<float>(spec.head_dim));
+  const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
+    vector.attention_block({q + row * width, count, width,
+                            cache.keys(layer, kv_head) + begin * width,
+                            cache.values(layer, kv_head) + begin * width, positions, scale, block_m,
+                            block_l, block_o});
+    for (size_t r = 0; r < count; ++r)
+      vector.attention_combine(m + row + r, l + row + r, o + (row + r) * width, block_m[r],
+                               block_l[r], block_o + r * width, width);
+  };
+  const size_t last = tile.first + tile.count - 1;
+  for (size_t begin = 0; begin <= last; begin += kBlockPositions) {
+    if (begin + kBlockPositions <= tile.first + 1) {
+      fold(begin, kBlockPositions, 0, rows); // every token of the tile sees the whole block
+      continue;
+    }
+    for (size_t t = 0; t < tile.count; ++t)
+      if (tile.first + t >= begin)
+        fold(begin, std::min(kBlockPositions, tile.first + t + 1 - begin), t * group, group);
+  }
+
+  for (size_t r = 0; r < rows; ++r) {
+    const size_t head = kv_head * group + r % group;
+    float* to = pass.ws.attn.as<float>() + (tile.row + r / group) * pass.ws.head_stride +
+                head * spec.head_dim;
+    const float inverse = 1.0f / l[r];
+    for (size_t d = 0; d < spec.head_dim; ++d)
+      to[d] = o[r * width + d] * inverse;
+  }
+}
+
+} // namespace
+
+void rotate_and_store(Pass& pass, size_t layer) {
+  const ModelSpec& spec = pass.weights.spec;
+  const VectorKernel& vector = pass.vector();
+  const size_t pairs = pass.ws.rope_frequency.size();
+  if (layer == 0)
+    fill_rope(pass);
+  pass.pool.parallel(pass.n, [&](size_t row, size_t) {
+    const RowPlace place = place_of(pass, row);
+    const KvCache& cache = *place.item->cache;
+    const float* cosine = pass.ws.rope.as<float>() + row * 2 * pairs;
+    const float* sine = cosine + pairs;
+    float* q = pass.ws.q.as<float>() + row * pass.ws.head_stride;
+    float* k = pass.ws.k.as<float>() + row * pass.ws.kv_stride;
+    const float* v = pass.ws.v.as<float>() + row * pass.ws.kv_stride;
+    for (size_t head = 0; head < spec.n_head; ++head)
+      rotate(q + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
+    for (size_t head = 0; head < spec.n_kv_head; ++head) {
+      const size_t at = place.position * cache.head_dim();
+      rotate(k + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
+      vector.to_f16(k + head * spec.head_dim, spec.head_dim, cache.keys(layer, head) + at);
+      vector.to_f16(v + head * spec.head_dim, spec.head_dim, cache.values(layer, head) + at);
+    }
+  });
+}
+
+void attention(Pass& pass, size_t layer) {
+  const size_t n_kv_head = pass.weights.spec.n_kv_head;
+  size_t tiles = 0;
+  for (size_t i = 0; i < pass.item_count; ++i)
+    tiles += tiles_of(pass.items[i]);
+  pass.pool.parallel(tiles * n_kv_head, [&](size_t task, size_t thread) {
+    attend(pass, layer, tile_at(pass, task / n_kv_head), task % n_kv_head, pass.ws.scratch[thread]);
+  });
+}
+
+} // namespace bitnet

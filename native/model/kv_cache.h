@@ -1,0 +1,39 @@
+// Keys and values of one sequence, as f16, so that a token attends without recomputing its past.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/aligned_buffer.h"
+#include "../common/status.h"
+#include "spec.h"
+
+namespace bitnet {
+
+/** Layout: [n_layer][k, v][n_kv_head][context][head_dim padded to 16 with zeros]. */
+class KvCache {
+public:
+  /** Room for `context` positions; memory is touched only as positions are written. */
+  Status allocate(const ModelSpec& spec, size_t context);
+
+  size_t context() const { return context_; }
+  size_t head_dim() const { return head_dim_; } // padded
+
+  uint16_t* keys(size_t layer, size_t kv_head) const { return at(layer, 0, kv_head); }
+  uint16_t* values(size_t layer, size_t kv_head) const { return at(layer, 1, kv_head); }
+
+  /** Positions evaluated so far; the next token goes here. */
+  size_t position = 0;
+
+private:
+  uint16_t* at(size_t layer, size_t which, size_t kv_head) const {
+    return data_.as<uint16_t>() +
+           ((layer * 2 + which) * n_kv_head_ + kv_head) * context_ * head_dim_;
+  }
+
+  AlignedBuffer data_;
+  size_t context_ = 0;
+  size_t n_kv_head_ = 0;
+  size_t head_dim_ = 0;
+};
+
+} // namespace bitnet

@@ -1,0 +1,52 @@
+// What every step of one forward pass needs at hand, and the steps that all layers are made of.
+#pragma once
+#include <atomic>
+#include <initializer_list>
+
+#include "forward.h"
+
+namespace bitnet {
+
+struct Pass {
+  const Weights& weights;
+  Workspace& ws;
+  ThreadPool& pool;
+  const BatchItem* items;
+  size_t item_count;
+  size_t n;                           // tokens of all items
+  std::atomic<bool> no_memory{false}; // set by a thread whose scratch could not grow
+
+  const VectorKernel& vector() const { return *weights.kernels.vector; }
+};
+
+/**
+ * Rows of x as input of linear layers: RMSNorm with `norm` (none when empty), then int8 when
+ * `int8`. The result lives in ws.h, ws.q8 (or x itself) until the next call.
+ */
+Activations normalise(Pass& pass, const float* x, size_t stride, size_t cols,
+                      const std::vector<float>& norm, bool int8);
+
+/** Where one linear layer's result goes. */
+struct Projection {
+  const Linear* w;
+  float* out; // [n, out_stride]
+  size_t out_stride;
+};
+
+/** Several layers of the same input, shared out as if they were one matrix. */
+void project(Pass& pass, const Activations& a, std::initializer_list<Projection> layers);
+
+/** x += W a, the end of a residual branch. */
+void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, size_t stride);
+
+/** out = activation(gate a) * (up a). */
+void project_gated(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
+                   float* out, size_t stride);
+
+/** Rotates q and k, writes k and v into the caches; fills ws.rope on the first layer. */
+void rotate_and_store(Pass& pass, size_t layer);
+
+/** ws.attn = softmax(q kᵀ / sqrt(head_dim), causal) v, from ws.q and the caches. */
+void attention(Pass& pass, size_t layer);
+
+} // namespace bitnet

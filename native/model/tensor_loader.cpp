@@ -1,0 +1,254 @@
+// Chunks of rows are read, checked and packed in parallel; nothing larger than a chunk is held
+// twice.
+#include "tensor_loader.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace bitnet {
+namespace {
+
+// Rows are read in chunks of about this many weights: large enough for the disk, small enough for
+// the cache.
+constexpr size_t kChunkWeights = size_t{1} << 20;
+
+struct DenseTypeInfo {
+  const char* name;
+  DenseType type;
+  size_t block;       // values per block
+  size_t block_bytes; // stored bytes per block
+};
+
+constexpr DenseTypeInfo kDenseTypeInfo[] = {
+    {"F32", kDenseF32, 1, 4},     {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
+    {"Q8_0", kDenseQ8_0, 32, 34}, {"Q6_K", kDenseQ6_K, 256, 210},
+};
+
+Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
+  return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" (" + tensor.type + ") " +
+                                         what +
+                                         ": the file is damaged or was written by a faulty tool; "
+                                         "get it again or convert it anew.");
+}
+
+Status no_memory(const TensorSpec& tensor, uint64_t bytes) {
+  return Status::error(Code::kMemory, "Could not get " + std::to_string(bytes) +
+                                          " bytes of memory for tensor \"" + tensor.name +
+                                          "\": close other programs or use a smaller model.");
+}
+
+// The first failure among parallel chunks; later chunks see it and stop.
+class FirstFailure {
+public:
+  bool failed() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return !status_.ok();
+  }
+  void report(Status status) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (status_.ok())
+      status_ = std::move(status);
+  }
+  Status take() { return std::move(status_); }
+
+private:
+  std::mutex mutex_;
+  Status status_;
+};
+
+bool all_finite(const float* values, size_t count) {
+  return std::all_of(values, values + count, [](float value) { return isfinite(value); });
+}
+
+// Where every row has one scale repeated, the row keeps that one; where all rows agree, so does the
+// tensor. scales arrive as [rows, blocks].
+void collapse_scales(const std::vector<float>& scales, size_t rows, size_t blocks, Linear* w) {
+  const float first = scales.empty() ? 0.0f : scales[0];
+  if (std::all_of(scales.begin(), scales.end(), [first](float s) { return s == first; })) {
+    w->kind = Linear::Kind::kTernary;
+    w->scale = first;
+    return;
+  }
+  w->kind = blocks == 1 ? Linear::Kind::kTernary : Linear::Kind::kTernaryBlocks;
+  w->row_scale.resize(rows * blocks);
+  for (size_t r = 0; r < rows; ++r)
+    for (size_t b = 0; b < blocks; ++b)
+      w->row_scale[b * rows + r] = scales[r * blocks + b];
+}
+
+} // namespace
+
+bool find_dense_type(const std::string& type, DenseType* out) {
+  for (const DenseTypeInfo& info : kDenseTypeInfo)
+    if (type == info.name) {
+      *out = info.type;
+      return true;
+    }
+  return false;
+}
+
+size_t dense_row_bytes(DenseType type, size_t cols) {
+  const DenseTypeInfo& info = kDenseTypeInfo[type];
+  return cols / info.block * info.block_bytes;
+}
+
+Status TensorLoader::load_linear(const TensorSpec& tensor, Linear* out) {
+  out->rows = static_cast<size_t>(tensor.rows);
+  out->cols = static_cast<size_t>(tensor.cols);
+  if (const TernaryFormat* format = find_ternary_format(tensor.type))
+    return load_ternary(tensor, *format, out);
+  DenseType type;
+  if (find_dense_type(tensor.type, &type))
+    return load_dense(tensor, type, out);
+  return Status::error(Code::kType,
+                       "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                           ", which this version cannot compute with: convert the model.");
+}
+
+Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat& format,
+                                  Linear* out) {
+  const TensorShape shape{out->rows, out->cols};
+  if (shape.cols % format.block_cols != 0 || tensor.bytes < format.tensor_bytes(shape))
+    return bad_tensor(tensor,
+                      "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
+  out->ternary = kernels_.ternary;
+
+  // [rows, blocks], or the tensor's one scale.
+  const bool one_scale = format.tensor_scale_offset != nullptr;
+  const size_t scale_cols = format.scale_cols ? format.scale_cols : shape.cols;
+  const size_t rows = one_scale ? 1 : shape.rows;
+  const size_t blocks = one_scale ? 1 : shape.cols / scale_cols;
+  std::vector<float> scales(rows * blocks);
+  Status status;
+  if (one_scale)
+    status = file_.read(tensor.offset + format.tensor_scale_offset(shape), sizeof(float),
+                        reinterpret_cast<uint8_t*>(scales.data()));
+  if (status.ok())
+    status = pack_columns(tensor, format, shape.cols, out, scales.data());
+  if (!status.ok())
+    return status;
+  if (!all_finite(scales.data(), scales.size()))
+    return bad_tensor(tensor, "has a scale that is not a finite number");
+  collapse_scales(scales, rows, blocks, out);
+  // Only where scales inside a row really differ is the tensor read again, as one matrix per block.
+  if (out->kind == Linear::Kind::kTernaryBlocks)
+    return pack_columns(tensor, format, scale_cols, out, scales.data());
+  return {};
+}
+
+Status TensorLoader::pack_columns(const TensorSpec& tensor, const TernaryFormat& format,
+                                  size_t block_cols, Linear* out, float* scales) {
+  const TensorShape shape{out->rows, out->cols};
+  const TernaryKernel& kernel = *out->ternary;
+  const size_t tile_rows = kernel.tile_rows;
+  const size_t blocks = shape.cols / block_cols;
+  out->block_cols = block_cols;
+  out->padded_cols = pad_to(block_cols, kernel.tile_cols);
+  const size_t tile_bytes = kernel.tile_bytes(out->padded_cols);
+  out->block_bytes = (shape.rows + tile_rows - 1) / tile_rows * tile_bytes;
+  if (!out->data.allocate(blocks * out->block_bytes, AlignedBuffer::Pages::kHuge))
+    return no_memory(tensor, blocks * out->block_bytes);
+
+  struct Chunk {
+    AlignedBuffer bytes; // as stored
+    AlignedBuffer codes; // [chunk_rows, cols]
+    AlignedBuffer tile;  // [tile_rows, padded_cols]
+  };
+  std::vector<Chunk> buffers(pool_.threads());
+  FirstFailure failure;
+  const size_t chunk_rows = pad_to(std::max<size_t>(1, kChunkWeights / shape.cols), tile_rows);
+  const size_t row_scales = format.scale_cols ? shape.cols / format.scale_cols : 1;
+  pool_.parallel((shape.rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
+    if (failure.failed())
+      return;
+    Chunk& buffer = buffers[thread];
+    const size_t row = chunk * chunk_rows;
+    const size_t count = std::min(chunk_rows, shape.rows - row);
+    const ByteRange range = format.row_range(shape, row, count);
+    const size_t stored = static_cast<size_t>(range.end - range.begin);
+    if (!buffer.bytes.ensure(stored) || !buffer.codes.ensure(count * shape.cols) ||
+        !buffer.tile.ensure(tile_rows * out->padded_cols))
+      return failure.report(no_memory(tensor, stored + count * shape.cols));
+    Status status = file_.read(tensor.offset + range.begin, stored, buffer.bytes.data());
+    if (!status.ok())
+      return failure.report(std::move(status));
+    if (!format.decode(buffer.bytes.data(), shape, row, count, buffer.codes.data(),
+                       scales + row * row_scales))
+      return failure.report(bad_tensor(tensor, "holds the code 3, which is not a ternary weight"));
+    for (size_t b = 0; b < blocks; ++b)
+      for (size_t r = 0; r < count; r += tile_rows) {
+        uint8_t* tile = buffer.tile.data();
+        memset(tile, 1, tile_rows * out->padded_cols); // padding is the zero weight
+        for (size_t i = 0; i < std::min(tile_rows, count - r); ++i)
+          memcpy(tile + i * out->padded_cols,
+                 buffer.codes.data() + (r + i) * shape.cols + b * block_cols, block_cols);
+        kernel.pack_tile(tile, out->padded_cols,
+                         out->data.data() + b * out->block_bytes +
+                             (row + r) / tile_rows * tile_bytes);
+      }
+  });
+  return failure.take();
+}
+
+Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
+  const DenseTypeInfo& info = kDenseTypeInfo[type];
+  const size_t stored = dense_row_bytes(type, out->cols);
+  if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * out->rows)
+    return bad_tensor(tensor,
+                      "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
+  out->kind = Linear::Kind::kDense;
+  out->dense = kernels_.dense;
+  out->type = type;
+  out->row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)));
+  if (!out->data.allocate(out->row_bytes * out->rows, AlignedBuffer::Pages::kHuge))
+    return no_memory(tensor, uint64_t{out->row_bytes} * out->rows);
+
+  FirstFailure failure;
+  const size_t chunk_rows = std::max<size_t>(1, kChunkWeights / out->cols);
+  pool_.parallel((out->rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t) {
+    if (failure.failed())
+      return;
+    const size_t row = chunk * chunk_rows;
+    const size_t count = std::min(chunk_rows, out->rows - row);
+    uint8_t* to = out->data.data() + row * out->row_bytes;
+    Status status = file_.read(tensor.offset + uint64_t{row} * stored, count * stored, to);
+    if (!status.ok())
+      return failure.report(std::move(status));
+    if (out->row_bytes == stored)
+      return;
+    // Rows arrived without padding: spread them out, last first, and clear the gaps.
+    for (size_t r = count; r-- > 0;) {
+      memmove(to + r * out->row_bytes, to + r * stored, stored);
+      memset(to + r * out->row_bytes + stored, 0, out->row_bytes - stored);
+    }
+  });
+  return failure.take();
+}
+
+Status TensorLoader::load_vector(const TensorSpec& tensor, std::vector<float>* out) {
+  DenseType type;
+  if (!find_dense_type(tensor.type, &type))
+    return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                                          "; a vector is expected as F32, F16 or BF16.");
+  const size_t count = static_cast<size_t>(tensor.cols);
+  const size_t stored = dense_row_bytes(type, count);
+  if (tensor.bytes < stored)
+    return bad_tensor(tensor,
+                      "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
+  AlignedBuffer raw;
+  if (!raw.allocate(stored))
+    return no_memory(tensor, stored);
+  Status status = file_.read(tensor.offset, stored, raw.data());
+  if (!status.ok())
+    return status;
+  out->resize(count);
+  kernels_.dense->decode[type](raw.data(), count, out->data());
+  if (!all_finite(out->data(), count))
+    return bad_tensor(tensor, "holds a value that is not a finite number");
+  return {};
+}
+
+} // namespace bitnet

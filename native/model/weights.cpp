@@ -1,0 +1,179 @@
+// Which tensor goes where, and whether all of them are there.
+#include "weights.h"
+
+#include <algorithm>
+#include <new>
+
+#include "tensor_loader.h"
+
+namespace bitnet {
+namespace {
+
+struct Shape {
+  uint64_t rows;
+  uint64_t cols;
+};
+
+// The shape the graph needs; TypeScript has checked it with a better message, this guards the
+// memory.
+Shape expected_shape(const ModelSpec& spec, Role role) {
+  const uint64_t q_rows = uint64_t{spec.n_head} * spec.head_dim;
+  const uint64_t kv_rows = uint64_t{spec.n_kv_head} * spec.head_dim;
+  switch (role) {
+  case Role::kTokenEmbd:
+  case Role::kOutput:
+    return {spec.vocab, spec.dim};
+  case Role::kOutputNorm:
+  case Role::kAttnNorm:
+  case Role::kFfnNorm:
+    return {1, spec.dim};
+  case Role::kRopeFreqs:
+    return {1, spec.rope_dim / 2};
+  case Role::kAttnSubNorm:
+    return {1, q_rows};
+  case Role::kFfnSubNorm:
+    return {1, spec.ffn_dim};
+  case Role::kAttnQ:
+    return {q_rows, spec.dim};
+  case Role::kAttnK:
+  case Role::kAttnV:
+    return {kv_rows, spec.dim};
+  case Role::kAttnOutput:
+    return {spec.dim, q_rows};
+  case Role::kFfnGate:
+  case Role::kFfnUp:
+    return {spec.ffn_dim, spec.dim};
+  case Role::kFfnDown:
+    return {spec.dim, spec.ffn_dim};
+  }
+  return {0, 0};
+}
+
+// Where a role's tensor is kept: exactly one of the two is set.
+struct Slot {
+  Linear* linear = nullptr;
+  std::vector<float>* vector = nullptr;
+};
+
+Slot find_slot(Weights& w, const TensorSpec& tensor) {
+  switch (tensor.role) {
+  case Role::kTokenEmbd:
+    return {&w.embedding, nullptr};
+  case Role::kOutput:
+    return {&w.output, nullptr};
+  case Role::kOutputNorm:
+    return {nullptr, &w.output_norm};
+  case Role::kRopeFreqs:
+    return {nullptr, &w.rope_freqs};
+  default:
+    break;
+  }
+  if (tensor.layer < 0 || static_cast<size_t>(tensor.layer) >= w.layers.size())
+    return {};
+  LayerWeights& layer = w.layers[static_cast<size_t>(tensor.layer)];
+  switch (tensor.role) {
+  case Role::kAttnNorm:
+    return {nullptr, &layer.attn_norm};
+  case Role::kAttnSubNorm:
+    return {nullptr, &layer.attn_sub_norm};
+  case Role::kFfnNorm:
+    return {nullptr, &layer.ffn_norm};
+  case Role::kFfnSubNorm:
+    return {nullptr, &layer.ffn_sub_norm};
+  case Role::kAttnQ:
+    return {&layer.q, nullptr};
+  case Role::kAttnK:
+    return {&layer.k, nullptr};
+  case Role::kAttnV:
+    return {&layer.v, nullptr};
+  case Role::kAttnOutput:
+    return {&layer.o, nullptr};
+  case Role::kFfnGate:
+    return {&layer.gate, nullptr};
+  case Role::kFfnUp:
+    return {&layer.up, nullptr};
+  case Role::kFfnDown:
+    return {&layer.down, nullptr};
+  default:
+    return {};
+  }
+}
+
+bool is_head(Role role) {
+  return role == Role::kTokenEmbd || role == Role::kOutput;
+}
+
+bool complete(const Weights& w) {
+  const auto layer_complete = [](const LayerWeights& l) {
+    return !l.attn_norm.empty() && !l.ffn_norm.empty() && l.q.rows && l.k.rows && l.v.rows &&
+           l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
+  };
+  return w.embedding.rows && !w.output_norm.empty() &&
+         std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
+}
+
+void count_bytes(const Linear& w, bool head, WeightBytes* bytes) {
+  const uint64_t size = w.data.size() + w.row_scale.size() * sizeof(float);
+  (head ? bytes->head : w.is_ternary() ? bytes->ternary : bytes->dense) += size;
+}
+
+Status load_all(Weights& w, const FileReader& file, ThreadPool& pool, const LoadControl& control) {
+  TensorLoader loader(file, w.kernels, pool);
+  uint64_t total = 1;
+  uint64_t done = 0;
+  for (const TensorSpec& tensor : w.spec.tensors)
+    total += tensor.bytes;
+  for (const TensorSpec& tensor : w.spec.tensors) {
+    if (control.abort.raised())
+      return Status::error(Code::kAborted, "Loading the model was aborted.");
+    const Shape shape = expected_shape(w.spec, tensor.role);
+    const Slot slot = find_slot(w, tensor);
+    if (tensor.rows != shape.rows || tensor.cols != shape.cols || (!slot.linear && !slot.vector))
+      return Status::error(Code::kModel,
+                           "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+    Status status = slot.linear ? loader.load_linear(tensor, slot.linear)
+                                : loader.load_vector(tensor, slot.vector);
+    if (!status.ok())
+      return status;
+    if (is_head(tensor.role) && slot.linear->is_ternary())
+      return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has the ternary type " +
+                                            tensor.type +
+                                            "; an embedding or output head is expected as F16, "
+                                            "F32, BF16, Q8_0 or Q6_K: convert the model.");
+    if (slot.linear)
+      count_bytes(*slot.linear, is_head(tensor.role), &w.bytes);
+    else
+      w.bytes.norms += slot.vector->size() * sizeof(float);
+    done += tensor.bytes;
+    control.progress->store(static_cast<int32_t>(done * 1000 / total));
+  }
+  if (!complete(w))
+    return Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
+  w.tied = w.output.rows == 0;
+  return {};
+}
+
+} // namespace
+
+Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
+                    const LoadControl& control, std::shared_ptr<const Weights>* out) {
+  const std::string path = spec.path;
+  try {
+    auto weights = std::make_shared<Weights>();
+    weights->spec = std::move(spec);
+    weights->kernels = kernels;
+    weights->layers.resize(weights->spec.n_layer);
+    FileReader file;
+    Status status = file.open(weights->spec.path);
+    if (status.ok())
+      status = load_all(*weights, file, pool, control);
+    if (status.ok())
+      *out = std::move(weights);
+    return status;
+  } catch (const std::bad_alloc&) {
+    return Status::error(Code::kMemory, "Not enough memory to load \"" + path +
+                                            "\": close other programs or use a smaller model.");
+  }
+}
+
+} // namespace bitnet

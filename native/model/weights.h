@@ -1,0 +1,56 @@
+// All weights of one model in kernel layout: read once, immutable, shared by every session.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "../common/abort.h"
+#include "../common/file_reader.h"
+#include "../common/thread_pool.h"
+#include "linear.h"
+#include "spec.h"
+
+namespace bitnet {
+
+struct LayerWeights {
+  std::vector<float> attn_norm;     // [dim]
+  std::vector<float> attn_sub_norm; // [n_head * head_dim], empty in graphs without sub-norms
+  std::vector<float> ffn_norm;      // [dim]
+  std::vector<float> ffn_sub_norm;  // [ffn_dim], empty in graphs without sub-norms
+  Linear q, k, v, o;
+  Linear gate, up, down;
+};
+
+/** Bytes held in memory, by what they are for. */
+struct WeightBytes {
+  uint64_t ternary = 0; // packed ternary layers and their scales
+  uint64_t dense = 0;   // layers stored as F16, Q8_0, …
+  uint64_t head = 0;    // embedding and output head
+  uint64_t norms = 0;
+};
+
+struct Weights {
+  ModelSpec spec;
+  KernelSet kernels = {};
+  std::vector<LayerWeights> layers;
+  Linear embedding; // [vocab, dim], always dense
+  Linear output;    // [vocab, dim]; empty when the head is the embedding
+  bool tied = false;
+  std::vector<float> output_norm; // [dim]
+  std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
+  WeightBytes bytes;
+
+  const Linear& head() const { return tied ? embedding : output; }
+};
+
+/** Lets a load be watched and stopped from another thread. */
+struct LoadControl {
+  Abort abort;
+  std::atomic<int32_t>* progress; // 0..1000
+};
+
+/** Reads and packs every tensor of `spec` on the threads of `pool`. */
+Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
+                    const LoadControl& control, std::shared_ptr<const Weights>* out);
+
+} // namespace bitnet
