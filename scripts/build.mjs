@@ -9,13 +9,17 @@ import { fileURLToPath } from 'node:url';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 run('native addon', process.execPath, [bin('cmake-js', 'bin/cmake-js'), 'build', '--silent']);
-install(join(root, 'build/Release/bitnet.node'), join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`));
+install(
+  join(root, 'build/Release/bitnet.node'),
+  join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`),
+);
 run('TypeScript', process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']);
 
 /** The script behind a development dependency's command, without a shell in between. */
 function bin(name, script) {
   const path = join(root, 'node_modules', name, script);
-  if (!existsSync(path)) fail(`Building bitnet needs its development dependencies: run "npm install" in ${root}.`);
+  if (!existsSync(path))
+    fail(`Building bitnet needs its development dependencies: run "npm install" in ${root}.`);
   return path;
 }
 
@@ -28,7 +32,9 @@ function run(what, command, args) {
     maxBuffer: 1 << 28,
   });
   if (result.status === 0) return;
-  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`);
+  process.stderr.write(
+    `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`,
+  );
   fail(
     `Building the ${what} failed (see above). It needs CMake 3.18 or newer and a C++17 compiler ` +
       '(Debian: apt-get install cmake g++ make; macOS: xcode-select --install and CMake; Windows: Visual Studio Build Tools).',
@@ -37,7 +43,12 @@ function run(what, command, args) {
 
 /** Copies a built file only when it changed, so that an unchanged addon keeps its time stamp. */
 function install(from, to) {
-  if (existsSync(to) && statSync(to).size === statSync(from).size && readFileSync(to).equals(readFileSync(from))) return;
+  if (
+    existsSync(to) &&
+    statSync(to).size === statSync(from).size &&
+    readFileSync(to).equals(readFileSync(from))
+  )
+    return;
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
 }

@@ -1,0 +1,56 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { BitnetError } from '../errors.js';
+
+/**
+ * Opens a regular file for reading. Never waits: a FIFO without a writer would hang an ordinary
+ * open for ever, O_NONBLOCK opens it at once and it is then refused like any other special file.
+ *
+ * @throws ERR_BITNET_FILE when there is no such file, it is not readable or not a regular file
+ */
+export async function openFile(path: string): Promise<{ handle: FileHandle; size: number }> {
+  if (typeof path !== 'string' || path === '') {
+    const found = typeof path === 'string' ? 'an empty string' : `a value of type ${typeof path}`;
+    throw new BitnetError(
+      'ERR_BITNET_ARGUMENT',
+      `Expected the path of a model file as a non-empty string, but received ${found}.`,
+    );
+  }
+  // O_NONBLOCK does not exist on Windows.
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(
+    (cause) => {
+      throw unreadable(path, cause);
+    },
+  );
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) {
+      const [found, advice] = stat.isDirectory()
+        ? ['a directory', 'give the path of a .gguf file in it']
+        : ['a pipe, socket or device', 'copy it to a regular file first'];
+      throw fileError(
+        path,
+        `Expected "${path}" to be a model file, but it is ${found}; ${advice}.`,
+      );
+    }
+    return { handle, size: stat.size };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** The error for a file that the system will not open or read. */
+export function unreadable(path: string, cause: NodeJS.ErrnoException): BitnetError {
+  const { code } = cause;
+  const missing = `Expected a model file at "${path}", but there is none; check the path.`;
+  const forbidden = `Expected a readable model file at "${path}", but permission is denied; check its permissions.`;
+  const other = `Expected to read the model file "${path}", but the system answered "${cause.message}".`;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return fileError(path, missing, cause);
+  if (code === 'EACCES' || code === 'EPERM') return fileError(path, forbidden, cause);
+  return fileError(path, other, cause);
+}
+
+function fileError(path: string, message: string, cause?: unknown): BitnetError {
+  return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
+}

@@ -1,0 +1,93 @@
+import type { FileHandle } from 'node:fs/promises';
+import { readDirectory } from './directory.js';
+import { HeaderCursor } from './header-cursor.js';
+import { maxAlignment, maxMetadataEntries, maxTensors } from './limits.js';
+import { malformed } from './malformed.js';
+import { readMetadata } from './metadata.js';
+import { openFile } from './open.js';
+import { TimeSlice } from './time-slice.js';
+import type { GgufFile, GgufValue } from './types.js';
+
+/**
+ * Reads the header of a GGUF file, version 2 or 3: metadata and tensor directory, no tensor data,
+ * so that a file of many gigabytes takes milliseconds. Every count, length, dimension and offset
+ * is checked; the event loop is never held for more than a few milliseconds.
+ *
+ * @throws ERR_BITNET_FILE when the file cannot be read, ERR_BITNET_GGUF when it is not sound
+ */
+export async function readGguf(path: string): Promise<GgufFile> {
+  const { handle, size } = await openFile(path);
+  try {
+    return await readHeader(handle, path, size);
+  } finally {
+    await handle.close();
+  }
+}
+
+/*
+ * magic "GGUF" | version u32 | tensors u64 | metadata entries u64 | the entries | the tensor
+ * directory | zeros up to a multiple of the alignment | tensor data
+ */
+async function readHeader(handle: FileHandle, path: string, size: number): Promise<GgufFile> {
+  const cursor = new HeaderCursor(handle, path, size);
+  const slice = new TimeSlice();
+  const version = await readVersion(cursor);
+  const tensorCount = await cursor.count('tensor count', maxTensors);
+  const metadataCount = await cursor.count('metadata count', maxMetadataEntries);
+  const metadata = await readMetadata(cursor, metadataCount, slice);
+  const alignment = readAlignment(path, metadata.values);
+  const { dataStart, tensors } = await readDirectory(
+    cursor,
+    tensorCount,
+    { alignment, metadata: metadata.values },
+    slice,
+  );
+  return {
+    path,
+    size,
+    version,
+    alignment,
+    dataStart,
+    metadata: metadata.values,
+    valueTypes: metadata.types,
+    tensors,
+  };
+}
+
+async function readVersion(cursor: HeaderCursor): Promise<number> {
+  if (cursor.size === 0) {
+    throw cursor.fail('magic', '"GGUF"', 'an empty file', 'download or convert the model again');
+  }
+  const magic = (await cursor.take(Math.min(4, cursor.size), 'magic')).toString('latin1');
+  if (magic !== 'GGUF') {
+    const found = Buffer.from(magic, 'latin1').toString('hex');
+    throw cursor.fail('magic', '"GGUF" (47475546)', found, otherFormats.get(magic) ?? notGguf);
+  }
+  await cursor.need(4, 'version');
+  const version = cursor.u32();
+  if (version !== 0 && version % 2 ** 16 === 0) {
+    throw cursor.fail('byte order', 'little-endian', 'a big-endian file', convert);
+  }
+  if (version !== 2 && version !== 3) throw cursor.fail('version', '2 or 3', `${version}`, convert);
+  return version;
+}
+
+const convert = 'convert the model again with a current converter';
+const notGguf = 'this is no GGUF model, give the path of one';
+
+/** First four bytes of files that people take for a model. */
+const otherFormats: ReadonlyMap<string, string> = new Map([
+  ['vers', 'this is a Git LFS pointer, run "git lfs pull" to get the model itself'],
+  ['<!DO', 'this is a web page, download the model itself'],
+  ['<htm', 'this is a web page, download the model itself'],
+  ['lmgg', 'this is a model in a format of before GGUF, convert it again'],
+  ['tjgg', 'this is a model in a format of before GGUF, convert it again'],
+]);
+
+function readAlignment(path: string, metadata: ReadonlyMap<string, GgufValue>): number {
+  const value = metadata.get('general.alignment') ?? 32;
+  // Only a power of two divides 2^32, and the reader of the metadata lets only a u32 pass.
+  if (typeof value === 'number' && 2 ** 32 % value === 0 && value <= maxAlignment) return value;
+  const expected = `a power of two up to ${maxAlignment}`;
+  throw malformed(path, 'metadata "general.alignment"', expected, String(value));
+}

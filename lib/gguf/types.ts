@@ -1,0 +1,75 @@
+import type { GgufArray } from './array.js';
+
+/** Public names of the metadata value types, in the order of their ids (0 to 12) in the file. */
+export const valueTypes = [
+  'u8',
+  'i8',
+  'u16',
+  'i16',
+  'u32',
+  'i32',
+  'f32',
+  'bool',
+  'string',
+  'array',
+  'u64',
+  'i64',
+  'f64',
+] as const;
+
+export type GgufValueType = (typeof valueTypes)[number];
+export type GgufScalarType = Exclude<GgufValueType, 'array'>;
+export type GgufNumericType = Exclude<GgufScalarType, 'string'>;
+
+/** Size in bytes of one value of a type with a fixed size. */
+export const valueBytes: Readonly<Record<GgufNumericType, number>> = {
+  u8: 1,
+  i8: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  bool: 1,
+  u64: 8,
+  i64: 8,
+  f64: 8,
+};
+
+/** A metadata value; u64 and i64 are numbers when these are exact, else bigints. */
+export type GgufScalar = number | bigint | boolean | string;
+export type GgufValue = GgufScalar | GgufArray;
+
+/** What the header of a GGUF file says; no tensor data is held. */
+export interface GgufFile {
+  readonly path: string;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** 2 or 3; both have the same layout. */
+  readonly version: number;
+  /** Every tensor starts at a multiple of this many bytes. */
+  readonly alignment: number;
+  /** Where the tensor data begins; may lie past the end of a file without tensors. */
+  readonly dataStart: number;
+  /** In file order. */
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** The type each metadata value has in the file, in the same order. */
+  readonly valueTypes: ReadonlyMap<string, GgufValueType>;
+  /** In file order. */
+  readonly tensors: readonly GgufTensor[];
+}
+
+/** One entry of the tensor directory, checked to lie inside the file and to overlap no other. */
+export interface GgufTensor {
+  readonly name: string;
+  /** Lengths of the dimensions, the contiguous one first: [cols, rows, …]. */
+  readonly dims: readonly number[];
+  /** The number in the file, which different programs use for different types. */
+  readonly typeId: number;
+  /** The resolved public name, for example 'I2_S'; 'type 77' when the id is not known. */
+  readonly type: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  /** Bytes of data; for a type whose size is not known, everything up to the next tensor. */
+  readonly bytes: number;
+}

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { BitnetError } from '../errors.js';
+import { encodeHeader, type GgufEntries, type TensorPlace } from './encode-header.js';
+
+export type { GgufEntries, GgufTyped } from './encode-header.js';
+
+import { maxDims, maxTensorNameBytes } from './limits.js';
+import { typeNamed } from './tensor-types.js';
+
+/** What `writeGguf` puts into a file. */
+export interface GgufContents {
+  /** @default 3 */
+  readonly version?: 2 | 3;
+  /** In file order, a later value replaces an earlier one; `general.alignment`, when there, decides the alignment of the tensors. */
+  readonly metadata: GgufEntries;
+  /** In file order. @default none: a vocabulary-only file */
+  readonly tensors?: readonly GgufTensorData[];
+}
+
+export interface GgufTensorData {
+  readonly name: string;
+  /** [cols, rows, …], the contiguous dimension first. */
+  readonly dims: readonly number[];
+  /** A public name like 'I2_S', or a number to write any type id with any size of data. */
+  readonly type: string | number;
+  /** The bytes in the layout of the type, whole or as chunks that need not be in memory at once. */
+  readonly data: Uint8Array | GgufChunks;
+}
+
+export interface GgufChunks {
+  /** Sum of the lengths of all chunks. */
+  readonly bytes: number;
+  readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Writes a GGUF file. It appears under its name only when it is complete; until then, and after an
+ * error, a file that was there stays as it was.
+ *
+ * @throws ERR_BITNET_ARGUMENT when the contents contradict themselves, ERR_BITNET_FILE when the
+ * system cannot write, and whatever a chunk source throws
+ */
+export async function writeGguf(path: string, contents: GgufContents): Promise<void> {
+  const { version = 3, metadata, tensors = [] } = contents;
+  const twice = tensors.find(({ name }, i) => tensors.findIndex((t) => t.name === name) !== i);
+  if (twice !== undefined) throw argument('tensor names', 'unique', `"${twice.name}" twice`);
+  const header = encodeHeader(version, metadata, tensors.map(checkedTensor));
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.part`;
+  const handle = await open(temporary, 'wx').catch((cause) => {
+    throw unwritable(path, cause);
+  });
+  try {
+    try {
+      await append(path, handle, header.bytes);
+      for (const tensor of tensors) {
+        await writeTensor(path, handle, tensor);
+        const padding = -dataBytes(tensor) & (header.alignment - 1);
+        await append(path, handle, Buffer.alloc(padding));
+      }
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path).catch((cause) => {
+      throw unwritable(path, cause);
+    });
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+function checkedTensor(tensor: GgufTensorData): TensorPlace {
+  const { name, dims, type } = tensor;
+  const bytes = dataBytes(tensor);
+  if (Buffer.byteLength(name) > maxTensorNameBytes) {
+    throw argument(`tensor name "${name}"`, `at most ${maxTensorNameBytes} bytes`, 'a longer one');
+  }
+  if (dims.length > maxDims || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    const expected = `at most ${maxDims} lengths that are not negative`;
+    throw argument(`dims of tensor "${name}"`, expected, `[${dims.join(', ')}]`);
+  }
+  if (typeof type === 'number') return { name, dims, bytes, typeId: type };
+  const known = typeNamed(type);
+  if (known === undefined) {
+    throw argument(`type of tensor "${name}"`, 'the name of a tensor type', `"${type}"`);
+  }
+  const [cols = 1, ...others] = dims;
+  const rows = others.reduce((product, dim) => product * dim, 1);
+  const expected = known.bytes(rows, cols);
+  if (bytes !== expected) {
+    const shape = `${type} [${dims.join(', ')}]`;
+    const what = expected === undefined ? `a shape ${type} can hold` : `${expected} bytes`;
+    throw argument(`data of tensor "${name}"`, what, `${bytes} bytes for ${shape}`);
+  }
+  return { name, dims, bytes, typeId: known.id };
+}
+
+function dataBytes({ data }: GgufTensorData): number {
+  return data instanceof Uint8Array ? data.length : data.bytes;
+}
+
+async function writeTensor(path: string, handle: FileHandle, tensor: GgufTensorData) {
+  const { name, data } = tensor;
+  let written = 0;
+  for await (const chunk of data instanceof Uint8Array ? [data] : data.chunks) {
+    written += chunk.length;
+    if (written > dataBytes(tensor)) break;
+    await append(path, handle, chunk);
+  }
+  if (written !== dataBytes(tensor)) {
+    const found = `${written > dataBytes(tensor) ? 'at least ' : ''}${written}`;
+    throw argument(`chunks of tensor "${name}"`, `${dataBytes(tensor)} bytes together`, found);
+  }
+}
+
+async function append(path: string, handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  await handle.writeFile(bytes).catch((cause) => {
+    throw unwritable(path, cause);
+  });
+}
+
+function argument(field: string, expected: string, found: string): BitnetError {
+  const message = `Expected the ${field} to be ${expected}, but received ${found}.`;
+  return new BitnetError('ERR_BITNET_ARGUMENT', message, { field, expected, found });
+}
+
+function unwritable(path: string, cause: NodeJS.ErrnoException): BitnetError {
+  const message = `Expected to write the model file "${path}", but the system answered "${cause.message}"; check the folder and the free space.`;
+  return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
+}

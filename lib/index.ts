@@ -1,0 +1,16 @@
+export type { ChatMessage, ChatTemplate } from './chat/template.js';
+export { BitnetError, type BitnetErrorCode } from './errors.js';
+export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
+export type { GenerateOptions } from './generate/options.js';
+export { type Inspection, inspectModel } from './inspect.js';
+export { type LoadOptions, loadModel } from './model/load.js';
+export { Model, type SessionOptions } from './model/model.js';
+export {
+  type EvaluateOptions,
+  type EvaluateTopOptions,
+  Session,
+  type TopTokens,
+} from './model/session.js';
+export type { ModelSpec } from './model/spec.js';
+export { type CpuInfo, cpuInfo, type KernelNames, type MemoryUse } from './native.js';
+export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer/index.js';

@@ -1,0 +1,38 @@
+/*
+ * The largest hyper-parameters accepted from a file. They keep every product that is computed from
+ * them in range and every allocation sane before the tensors' own sizes are checked against them,
+ * and are well above the largest models there are.
+ */
+
+/** Transformer layers; the deepest models have about 130. */
+export const maxLayers = 1024;
+
+/** Width of the residual stream; the widest models have 18,432. */
+export const maxDim = 65_536;
+
+/** Width of the feed-forward layer; the widest have about 80,000. */
+export const maxFfnDim = 262_144;
+
+/** Query heads; the most are 128 or so. */
+export const maxHeads = 4096;
+
+/** Columns of a head; usual are 64 to 256. */
+export const maxHeadDim = 1024;
+
+/** Columns of all query heads together, with the same reason as `maxDim`. */
+export const maxQueryDim = 262_144;
+
+/** Entries of the vocabulary; the largest have about 262,144. */
+export const maxVocab = 4_194_304;
+
+/** Positions a model can have been trained for; the longest are 10 million. */
+export const maxContextLength = 16_777_216;
+
+/** Range of the base of the rotary angles; usual are 10,000 to 10^11. Below 1 the angles would explode. */
+export const ropeBaseRange = { min: 1, max: 1e15 } as const;
+
+/** Range of the factor of linear position scaling; usual are 1 to 32. */
+export const ropeScaleRange = { min: 1e-3, max: 1e6 } as const;
+
+/** Range of the epsilon of the norms, usual are 1e-6 and 1e-5; as a float32 it must not become 0. */
+export const normEpsRange = { min: 1e-30, max: 1 } as const;

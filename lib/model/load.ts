@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { chatTemplate } from '../chat/template.js';
+import { BitnetError } from '../errors.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { readGguf } from '../gguf/reader.js';
+import { loadNativeModel } from '../native.js';
+import { packageRoot } from '../package-root.js';
+import { createTokenizer } from '../tokenizer/index.js';
+import { checkedContextLength, Model } from './model.js';
+import { type ModelSpec, modelSpec } from './spec.js';
+
+/** The model in the package: a small ternary model that writes children's stories. */
+export const embeddedModelPath = join(packageRoot, 'models', 'stories-ternary.gguf');
+
+/** More threads than this is a mistake. */
+const maxThreads = 1024;
+
+/** How often a load's progress is reported, in milliseconds. */
+const progressInterval = 50;
+
+export interface LoadOptions {
+  /**
+   * Threads that compute. Models with the same number share them.
+   * @default the cores this process may use
+   */
+  readonly threads?: number | undefined;
+  /**
+   * Ternary kernel ('mad2-avx2') or instruction set ('avx2', 'scalar') to use instead of the best.
+   * @default the environment variable BITNET_KERNEL, else the best this CPU can run
+   */
+  readonly kernel?: string | undefined;
+  /** Activation of the feed-forward network, where the file is known to say it wrong. */
+  readonly activation?: ModelSpec['activation'] | undefined;
+  /** Pre-tokenizer to use instead of the one the file names. */
+  readonly preTokenizer?: string | undefined;
+  /**
+   * Context of the model's sessions unless they ask for another.
+   * @default min(trained context, 4096)
+   */
+  readonly contextLength?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the fraction read, from 0 to 1. */
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+}
+
+const optionNames = [
+  'threads',
+  'kernel',
+  'activation',
+  'preTokenizer',
+  'contextLength',
+  'signal',
+  'onProgress',
+];
+
+/**
+ * Loads a GGUF file, or without a path the small model that comes with the package. Work is done
+ * on native threads: the event loop stays free.
+ *
+ * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_MODEL`,
+ *   `ERR_BITNET_TYPE`, `ERR_BITNET_TOKENIZER`, `ERR_BITNET_TEMPLATE`, `ERR_BITNET_KERNEL`,
+ *   `ERR_BITNET_MEMORY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_ADDON`
+ */
+export async function loadModel(path?: string, options: LoadOptions = {}): Promise<Model> {
+  const begin = performance.now();
+  if (path !== undefined && (typeof path !== 'string' || path === '')) {
+    throw argumentError('the path of a GGUF file', 'path', path);
+  }
+  checkOptionNames(options, optionNames);
+  const threads = checkedThreads(options.threads);
+  const contextLength = checkedContextLength(options.contextLength);
+  const { signal } = options;
+  throwIfAborted(signal);
+
+  const file = await readGguf(path ?? embeddedModelPath);
+  throwIfAborted(signal);
+  const { activation } = options;
+  const spec = modelSpec(file, activation === undefined ? {} : { activation });
+  const kernel = options.kernel ?? process.env.BITNET_KERNEL ?? '';
+  const control = new Int32Array(2); // [abort, progress]
+  const loading = loadNativeModel(file.path, spec, { threads, kernel, control });
+  loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
+  const stop = () => Atomics.store(control, 0, 1);
+  signal?.addEventListener('abort', stop, { once: true });
+  const timer = reportProgress(options.onProgress, control);
+  try {
+    // The weights are read on native threads while the vocabulary is sorted here.
+    const { preTokenizer } = options;
+    const tokenizer = await createTokenizer(
+      file,
+      preTokenizer === undefined ? {} : { preTokenizer },
+    );
+    const template = chatTemplate(file, tokenizer);
+    const native = await loading;
+    return new Model({
+      path: file.path,
+      spec,
+      tokenizer,
+      chatTemplate: template,
+      native,
+      contextLength,
+      loadMilliseconds: performance.now() - begin,
+    });
+  } catch (error) {
+    stop();
+    await loading.then(
+      (native) => native.close(),
+      () => {},
+    );
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+function reportProgress(
+  onProgress: ((fraction: number) => void) | undefined,
+  control: Int32Array,
+): NodeJS.Timeout | undefined {
+  if (!onProgress) return undefined;
+  return setInterval(() => onProgress(Atomics.load(control, 1) / 1000), progressInterval);
+}
+
+function checkedThreads(threads: unknown): number {
+  if (threads === undefined) return 0; // the addon counts the cores
+  if (
+    typeof threads === 'number' &&
+    Number.isInteger(threads) &&
+    threads >= 1 &&
+    threads <= maxThreads
+  ) {
+    return threads;
+  }
+  throw argumentError(`an integer from 1 to ${maxThreads}`, 'option threads', threads);
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (!signal?.aborted) return;
+  throw new BitnetError('ERR_BITNET_ABORTED', 'Loading the model was aborted.', {
+    name: 'AbortError',
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,126 @@
+import type { ChatTemplate } from '../chat/template.js';
+import { BitnetError } from '../errors.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import type { KernelNames, MemoryUse, NativeModel } from '../native.js';
+import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
+import { maxContextLength } from './limits.js';
+import { Session } from './session.js';
+import type { ModelSpec } from './spec.js';
+
+/** Context of a session unless asked otherwise: longer ones cost memory that most prompts never use. */
+const defaultContextLength = 4096;
+
+export interface SessionOptions {
+  /**
+   * Most tokens the session can hold. Above the length the model was trained with, text degrades.
+   * @default the model's own default: min(trained context, 4096)
+   */
+  readonly contextLength?: number | undefined;
+}
+
+/** @internal What `loadModel` puts together. */
+export interface ModelParts {
+  readonly path: string;
+  readonly spec: ModelSpec;
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
+  readonly native: NativeModel;
+  readonly contextLength: number | undefined;
+  readonly loadMilliseconds: number;
+}
+
+/**
+ * A loaded model. Its weights are immutable and shared by all of its sessions; several models
+ * with the same number of threads share these threads. Close it to free its memory.
+ */
+export class Model {
+  readonly path: string;
+  readonly spec: ModelSpec;
+  readonly tokenizer: Tokenizer;
+  /** How the model's chats are written, when the file (or an override for faulty files) says so. */
+  readonly chatTemplate: ChatTemplate | undefined;
+  /** The kernels in use. */
+  readonly kernel: KernelNames;
+  readonly threads: number;
+  /** Bytes of memory the weights take. */
+  readonly memory: MemoryUse;
+  readonly loadMilliseconds: number;
+  readonly #contextLength: number;
+  readonly #sessions = new Set<WeakRef<Session>>();
+  #native: NativeModel | undefined;
+
+  /** @internal */
+  constructor(parts: ModelParts) {
+    const { native, path, spec, tokenizer, chatTemplate, loadMilliseconds } = parts;
+    this.path = path;
+    this.spec = spec;
+    this.tokenizer = tokenizer;
+    this.chatTemplate = chatTemplate;
+    this.loadMilliseconds = loadMilliseconds;
+    ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
+    this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
+    this.#native = native;
+  }
+
+  /**
+   * A new sequence with a KV cache of its own.
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
+   */
+  createSession(options: SessionOptions = {}): Session {
+    checkOptionNames(options, ['contextLength']);
+    const contextLength = checkedContextLength(options.contextLength) ?? this.#contextLength;
+    if (!this.#native) {
+      throw new BitnetError(
+        'ERR_BITNET_CLOSED',
+        'Expected an open model, but it was closed; load it again.',
+      );
+    }
+    const session = new Session({
+      native: this.#native,
+      tokenizer: this.tokenizer,
+      vocab: this.spec.vocab,
+      contextLength,
+    });
+    this.#sessions.add(new WeakRef(session));
+    return session;
+  }
+
+  /** Token ids of `text`; see `Tokenizer.encode`. */
+  tokenize(text: string, options?: EncodeOptions): number[] {
+    return this.tokenizer.encode(text, options);
+  }
+
+  /** Text of token ids; control tokens have none. */
+  detokenize(ids: Iterable<number>): string {
+    return this.tokenizer.decode(ids);
+  }
+
+  /** Closes every session and frees the weights. May be called again. */
+  close(): void {
+    for (const session of this.#sessions) session.deref()?.close();
+    this.#sessions.clear();
+    this.#native?.close();
+    this.#native = undefined;
+  }
+
+  /** Closes, and waits until nothing of the model runs any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const sessions = [...this.#sessions].map((session) => session.deref());
+    this.close();
+    await Promise.all(sessions.map((session) => session?.[Symbol.asyncDispose]()));
+  }
+}
+
+/** A context length as given, checked; undefined stays so. */
+export function checkedContextLength(length: unknown): number | undefined {
+  if (length === undefined) return undefined;
+  if (
+    typeof length === 'number' &&
+    Number.isInteger(length) &&
+    length >= 1 &&
+    length <= maxContextLength
+  ) {
+    return length;
+  }
+  throw argumentError(`an integer from 1 to ${maxContextLength}`, 'option contextLength', length);
+}

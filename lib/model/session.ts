@@ -1,0 +1,322 @@
+import { BitnetError } from '../errors.js';
+import { forgetContinuation, isGenerating } from '../generate/continuation.js';
+import type { Evaluator } from '../generate/evaluator.js';
+import type { Completion, Generation } from '../generate/generation.js';
+import { complete, generate } from '../generate/loop.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import type { GenerateOptions } from '../generate/options.js';
+import {
+  createNativeSession,
+  type NativeModel,
+  type NativeRequest,
+  type NativeSession,
+  nativeEvaluate,
+  want,
+} from '../native.js';
+import type { Tokenizer } from '../tokenizer/index.js';
+
+/** `evaluate(…, { logits: 'all' })` holds at most this many bytes of logits: 1 GiB. */
+const maxLogitsBytes = 2 ** 30;
+
+/** Options of `session.evaluate` that ask for raw logits. */
+export interface EvaluateOptions {
+  /**
+   * Which positions' logits to return.
+   * @default 'last'
+   */
+  readonly logits?: 'all' | 'last' | 'none' | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `session.evaluate` that ask for the best next tokens. */
+export interface EvaluateTopOptions {
+  /** How many, from 1 to the vocabulary size. */
+  readonly top: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The likeliest next tokens. */
+export interface TopTokens {
+  /** `[top]` ids, likeliest first; ties go to the lower id. */
+  readonly ids: Int32Array;
+  /** `[top]` natural logarithms of their probabilities under the model, at temperature 1. */
+  readonly logProbs: Float64Array;
+}
+
+/** What a session needs of the model it belongs to. */
+export interface SessionOwner {
+  readonly native: NativeModel;
+  readonly tokenizer: Tokenizer;
+  readonly vocab: number;
+  readonly contextLength: number;
+}
+
+/**
+ * One sequence: the tokens evaluated so far, kept as a KV cache. Made by `model.createSession()`.
+ * Sessions of one model share its weights and may be used side by side; one session does one
+ * thing at a time. Close it to free its memory.
+ */
+export class Session {
+  /** Most tokens the session can hold. */
+  readonly contextLength: number;
+  readonly #tokenizer: Tokenizer;
+  readonly #vocab: number;
+  readonly #evaluator: Evaluator;
+  #native: NativeSession | undefined;
+  #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
+
+  /** @internal */
+  constructor(owner: SessionOwner) {
+    this.contextLength = owner.contextLength;
+    this.#tokenizer = owner.tokenizer;
+    this.#vocab = owner.vocab;
+    this.#native = createNativeSession(owner.native, owner.contextLength);
+    this.#evaluator = this.#createEvaluator();
+  }
+
+  /** Tokens evaluated so far: the next one goes here. */
+  get position(): number {
+    return this.#open().position();
+  }
+
+  /**
+   * Continues the session with `prompt` and generated text, as an async iterator of
+   * `{ text, ids }` whose return value (also `generation.result`) is
+   * `{ stopReason, usage, timings, seed }`. A text is tokenised, with the begin token first when
+   * the session is empty and the model wants one; ids are taken as they are.
+   *
+   * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_BUSY`, `ERR_BITNET_CONTEXT`,
+   *   `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_CLOSED`
+   */
+  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation {
+    this.#open();
+    return generate(this.#evaluator, this.#tokenizer, prompt, options);
+  }
+
+  /** `generate`, collected: `{ text, ids, stopReason, usage, timings, seed }`. */
+  async complete(
+    prompt: string | readonly number[],
+    options?: GenerateOptions,
+  ): Promise<Completion> {
+    this.#open();
+    return complete(this.#evaluator, this.#tokenizer, prompt, options);
+  }
+
+  /**
+   * Appends `ids` and returns exact f32 logits: `[vocab]` of the last position, `[n × vocab]` of
+   * all of them, or nothing.
+   *
+   * @throws `ERR_BITNET_ARGUMENT` (wrong ids; 'all' above 1 GiB), `ERR_BITNET_CONTEXT`,
+   *   `ERR_BITNET_BUSY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_CLOSED`, `ERR_BITNET_MEMORY`
+   */
+  evaluate(ids: ArrayLike<number>, options?: EvaluateOptions): Promise<Float32Array>;
+  /** Appends `ids` and returns the likeliest next tokens with their log-probabilities. */
+  evaluate(ids: ArrayLike<number>, options: EvaluateTopOptions): Promise<TopTokens>;
+  async evaluate(
+    ids: ArrayLike<number>,
+    options: EvaluateOptions | EvaluateTopOptions = {},
+  ): Promise<Float32Array | TopTokens> {
+    checkOptionNames(options, ['logits', 'top', 'signal']);
+    const tokens = this.#idle(ids);
+    const { signal } = options;
+    if ('top' in options && options.top !== undefined) {
+      return this.#top(tokens, checkedTop(options.top, this.#vocab), signal);
+    }
+    const { logits = 'last' } = options as EvaluateOptions;
+    if (logits !== 'all' && logits !== 'last' && logits !== 'none') {
+      throw argumentError("'all', 'last' or 'none'", 'option logits', logits);
+    }
+    const rows = logits === 'all' ? tokens.length : logits === 'last' ? 1 : 0;
+    if (rows * this.#vocab * 4 > maxLogitsBytes) {
+      throw new BitnetError(
+        'ERR_BITNET_ARGUMENT',
+        `Expected at most 1 GiB of logits, but all logits of ${rows} tokens are ${((rows * this.#vocab * 4) / 2 ** 30).toFixed(1)} GiB; ` +
+          'evaluate fewer tokens at a time, or use session.score(ids) for log-probabilities.',
+      );
+    }
+    const output = new Float32Array(rows * this.#vocab);
+    await this.#run({ tokens, want: want[logits], logits: output }, signal);
+    return output;
+  }
+
+  /**
+   * Appends `ids` and returns `[n - 1]` natural logarithms: element i is log p(ids[i + 1]) after
+   * everything up to ids[i]. Logits are never all in memory.
+   *
+   * @throws as `evaluate`
+   */
+  async score(
+    ids: ArrayLike<number>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Float64Array> {
+    checkOptionNames(options, ['signal']);
+    const tokens = this.#idle(ids);
+    const scores = new Float64Array(tokens.length - 1);
+    await this.#run({ tokens, want: want.score, scores }, options.signal);
+    return scores;
+  }
+
+  /**
+   * Forgets everything from position `length` on.
+   * @throws `ERR_BITNET_ARGUMENT` unless 0 <= length <= position, `ERR_BITNET_BUSY`
+   */
+  truncate(length: number): void {
+    this.#checkIdle();
+    const { position } = this;
+    if (!Number.isInteger(length) || length < 0 || length > position) {
+      throw argumentError(`an integer from 0 to the position, ${position},`, 'length', length);
+    }
+    this.#open().truncate(length);
+    forgetContinuation(this.#evaluator);
+  }
+
+  /** Starts over at position 0. */
+  reset(): void {
+    this.truncate(0);
+  }
+
+  /** Frees the KV cache; stops what is running. May be called again. */
+  close(): void {
+    if (this.#running) Atomics.store(this.#running.control, 0, 1);
+    this.#native?.close();
+    this.#native = undefined;
+  }
+
+  /** Closes, and waits until nothing of the session runs any more. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const running = this.#running?.done;
+    this.close();
+    await running;
+  }
+
+  /** What the decode loop sees: the same evaluations, without the check that no loop is running. */
+  #createEvaluator(): Evaluator {
+    const session = this;
+    return {
+      contextLength: this.contextLength,
+      get position() {
+        return session.position;
+      },
+      evaluateTop: async (ids, k, also, signal) => {
+        const top = Math.min(k, session.#vocab);
+        const request = {
+          tokens: session.#checkedIds(ids),
+          want: want.top,
+          topIds: new Int32Array(top),
+          topLogits: new Float32Array(top),
+          also: Int32Array.from(also),
+          alsoLogits: new Float32Array(also.length),
+        };
+        await session.#run(request, signal);
+        const { topIds, topLogits, alsoLogits } = request;
+        return { ids: topIds, logits: topLogits, alsoLogits };
+      },
+      evaluateLast: async (ids, signal) => {
+        const logits = new Float32Array(session.#vocab);
+        await session.#run({ tokens: session.#checkedIds(ids), want: want.last, logits }, signal);
+        return logits;
+      },
+    };
+  }
+
+  async #top(tokens: Int32Array, top: number, signal: AbortSignal | undefined): Promise<TopTokens> {
+    const ids = new Int32Array(top);
+    const topLogits = new Float32Array(top);
+    const logSumExp = new Float64Array(1);
+    await this.#run({ tokens, want: want.top, topIds: ids, topLogits, logSumExp }, signal);
+    return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
+  }
+
+  async #run(
+    request: Omit<NativeRequest, 'control'>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const native = this.#open();
+    if (this.#running) throw busy('it is still evaluating');
+    if (signal?.aborted) throw aborted(signal);
+    const control = new Int32Array(1);
+    const stop = () => Atomics.store(control, 0, 1);
+    signal?.addEventListener('abort', stop, { once: true });
+    const done = nativeEvaluate(native, { ...request, control });
+    this.#running = { control, done: done.catch(() => {}) };
+    try {
+      await done;
+    } catch (error) {
+      if (!this.#native) throw closed();
+      throw signal?.aborted ? aborted(signal) : error;
+    } finally {
+      this.#running = undefined;
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  #open(): NativeSession {
+    if (!this.#native) throw closed();
+    return this.#native;
+  }
+
+  #checkIdle(): void {
+    this.#open();
+    if (this.#running) throw busy('it is still evaluating');
+    if (isGenerating(this.#evaluator)) throw busy('it is still generating');
+  }
+
+  /** Ids to evaluate, for a session that is doing nothing else and has room for them. */
+  #idle(ids: ArrayLike<number>): Int32Array {
+    this.#checkIdle();
+    const tokens = this.#checkedIds(ids);
+    const room = this.contextLength - this.position;
+    if (tokens.length > room) {
+      throw new BitnetError(
+        'ERR_BITNET_CONTEXT',
+        `Expected at most ${room} more tokens (position ${this.position} of a context of ${this.contextLength}), but received ${tokens.length}; ` +
+          'evaluate fewer, truncate or reset the session, or create one with a longer context.',
+        { room, tokens: tokens.length },
+      );
+    }
+    forgetContinuation(this.#evaluator);
+    return tokens;
+  }
+
+  #checkedIds(ids: ArrayLike<number>): Int32Array {
+    const length = typeof ids === 'object' && ids !== null ? ids.length : undefined;
+    if (length === undefined || !Number.isInteger(length) || length < 1) {
+      throw argumentError('an array of at least one token id', 'ids', ids);
+    }
+    const tokens = new Int32Array(length);
+    for (let i = 0; i < length; i++) {
+      const id = ids[i]!;
+      if (!Number.isInteger(id) || id < 0 || id >= this.#vocab) {
+        throw argumentError(`a token id from 0 to ${this.#vocab - 1}`, `ids[${i}]`, id);
+      }
+      tokens[i] = id;
+    }
+    return tokens;
+  }
+}
+
+function checkedTop(top: unknown, vocab: number): number {
+  if (typeof top === 'number' && Number.isInteger(top) && top >= 1 && top <= vocab) return top;
+  throw argumentError(`an integer from 1 to the vocabulary size, ${vocab},`, 'option top', top);
+}
+
+function busy(why: string): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_BUSY',
+    `Expected a session that is free, but ${why}; wait for it, abort it, or create a second session.`,
+  );
+}
+
+function closed(): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_CLOSED',
+    'Expected an open session, but it (or its model) was closed; create a new one.',
+  );
+}
+
+function aborted(signal: AbortSignal): BitnetError {
+  return new BitnetError('ERR_BITNET_ABORTED', 'The evaluation was aborted.', {
+    name: 'AbortError',
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,176 @@
+import { quote } from '../gguf/malformed.js';
+import type { GgufFile } from '../gguf/types.js';
+import { type Architecture, architectures } from './architectures.js';
+import { bindTensors, missingTensor } from './bind-tensors.js';
+import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
+import { Keys } from './keys.js';
+import { maxVocab } from './limits.js';
+import { modelError } from './model-error.js';
+import { decideActivation, decideHead } from './quirks.js';
+
+/** A model, described completely enough to run it: what a file says, checked and interpreted. */
+export interface ModelSpec {
+  readonly architecture: string;
+  /** `general.name`. */
+  readonly name?: string;
+  readonly nLayer: number;
+  /** Width of the residual stream. */
+  readonly dim: number;
+  /** Width of the feed-forward layer. */
+  readonly ffnDim: number;
+  readonly nHead: number;
+  /** Key and value heads; nHead is a multiple of it. */
+  readonly nKvHead: number;
+  /** Columns of one head, even. */
+  readonly headDim: number;
+  /** Rows of the embedding. */
+  readonly vocab: number;
+  /** Positions the model was trained for. */
+  readonly contextLength: number;
+  readonly normEps: number;
+  readonly rope: {
+    /** 'norm' rotates columns 2j and 2j + 1 of a head, 'neox' columns j and j + dim / 2. */
+    readonly type: 'norm' | 'neox';
+    /** Rotated columns of a head, even; the others stay. */
+    readonly dim: number;
+    readonly base: number;
+    /** Positions are divided by it. */
+    readonly scale: number;
+  };
+  /** What the gate goes through before it multiplies: relu(x)² or x / (1 + exp(−x)). */
+  readonly activation: 'relu2' | 'silu';
+  /** What was not plain from the metadata, and the rule that decided it. */
+  readonly decisions: readonly Decision[];
+  /** The tensors of the graph: first those the model has once, then layer by layer. */
+  readonly tensors: readonly TensorBinding[];
+  /** Names of tensors in the file that the graph does not need. */
+  readonly unused: readonly string[];
+}
+
+export interface Decision {
+  readonly subject: string;
+  readonly choice: string;
+  readonly reason: string;
+}
+
+export type TensorRole =
+  | 'token_embd'
+  | 'output_norm'
+  | 'output'
+  | 'rope_freqs'
+  | 'attn_norm'
+  | 'attn_sub_norm'
+  | 'ffn_norm'
+  | 'ffn_sub_norm'
+  | 'attn_q'
+  | 'attn_k'
+  | 'attn_v'
+  | 'attn_output'
+  | 'ffn_gate'
+  | 'ffn_up'
+  | 'ffn_down';
+
+/** A tensor of the graph and where its data is. */
+export interface TensorBinding {
+  /** Without an 'output' tensor, 'token_embd' is the head as well. */
+  readonly role: TensorRole;
+  /** From 0; −1 for tensors the model has once. */
+  readonly layer: number;
+  readonly name: string;
+  /** Public name of its type. */
+  readonly type: string;
+  /** 1 for a vector. */
+  readonly rows: number;
+  readonly cols: number;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface SpecOverrides {
+  /** @default what the file says, else the rules in quirks.ts */
+  readonly activation?: ModelSpec['activation'];
+}
+
+/**
+ * Interprets the metadata and tensor directory of a file as a model of one of the supported
+ * architectures, and checks that both agree.
+ *
+ * @throws ERR_BITNET_MODEL when the file holds no model that can run, ERR_BITNET_TYPE when a
+ * tensor has an unsupported type, ERR_BITNET_ARGUMENT for a wrong override
+ */
+export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSpec {
+  const [architecture, graph] = findArchitecture(file);
+  refusePartial(file);
+  const keys = new Keys(file, architecture);
+  const sizes = readHyperparameters(keys);
+  const vocab = readVocab(keys, sizes);
+  const facts = {
+    ...sizes,
+    architecture,
+    vocab,
+    tokenizer: file.metadata.get('tokenizer.ggml.model'),
+  };
+  const activation = decideActivation(file, graph, facts, overrides.activation);
+  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab });
+  const name = file.metadata.get('general.name');
+  return {
+    architecture,
+    ...(typeof name === 'string' ? { name } : {}),
+    ...sizes,
+    vocab,
+    rope: { type: graph.rope, ...sizes.rope },
+    activation: activation.choice,
+    decisions: [activation, decideHead(tensors.some(({ role }) => role === 'output'))],
+    tensors,
+    unused,
+  };
+}
+
+function findArchitecture(file: GgufFile): [string, Architecture] {
+  const name = file.metadata.get('general.architecture');
+  const graph = typeof name === 'string' ? architectures.get(name) : undefined;
+  if (typeof name === 'string' && graph !== undefined) return [name, graph];
+  const found = typeof name === 'string' ? quote(name) : 'no such text';
+  const expected = `one of ${[...architectures.keys()].join(', ')}`;
+  const advice = 'only models of these architectures can run';
+  throw modelError(file.path, 'metadata "general.architecture"', expected, found, advice);
+}
+
+/** Refuses files that hold less than a model. */
+function refusePartial(file: GgufFile): void {
+  const parts = file.metadata.get('split.count');
+  if (typeof parts === 'number' && parts > 1) {
+    const advice = 'join the parts with llama-gguf-split --merge';
+    const found = `a model split into ${parts} files`;
+    throw modelError(file.path, 'metadata "split.count"', 'absent or 1', found, advice);
+  }
+  if (file.tensors.length === 0) {
+    const advice = 'this is a vocabulary without a model, give the path of a model';
+    throw modelError(file.path, 'the tensor count', 'at least 1', '0', advice);
+  }
+}
+
+/** The rows of the embedding, which every token id must be below. */
+function readVocab(keys: Keys, { dim }: Hyperparameters): number {
+  const { file } = keys;
+  const name = 'token_embd.weight';
+  const embedding = file.tensors.find((tensor) => tensor.name === name);
+  if (embedding === undefined) throw missingTensor(file, name);
+  const vocab = embedding.dims[1] ?? 1;
+  if (vocab < 1 || vocab > maxVocab) {
+    const expected = `of shape [${dim}, vocabulary] with a vocabulary from 1 to ${maxVocab}`;
+    const found = `[${embedding.dims.join(', ')}]`;
+    throw modelError(file.path, `tensor "${name}"`, expected, found);
+  }
+  const stated = keys.integer('vocab_size', { min: 1, max: maxVocab }, vocab);
+  if (stated !== vocab)
+    throw keys.error('vocab_size', `${vocab}, the rows of ${name}`, `${stated}`);
+  const tokens = file.metadata.get('tokenizer.ggml.tokens');
+  if (typeof tokens === 'object' && tokens.length > vocab) {
+    const expected = `at most ${vocab} tokens, the rows of ${name}`;
+    const found = `${tokens.length}`;
+    throw modelError(file.path, 'metadata "tokenizer.ggml.tokens"', expected, found);
+  }
+  return vocab;
+}

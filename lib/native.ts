@@ -1,0 +1,202 @@
+// The one file that finds and types the compiled addon. Nothing here is part of the public API.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { BitnetError, type BitnetErrorCode } from './errors.js';
+import type { ModelSpec, TensorRole } from './model/spec.js';
+import { packageRoot } from './package-root.js';
+
+/** Kernels in use: a ternary kernel by name, dense and vector ones by instruction set. */
+export interface KernelNames {
+  readonly ternary: string;
+  readonly dense: string;
+  readonly vector: string;
+}
+
+export interface CpuInfo {
+  /** Instruction sets that the CPU has and the operating system supports. */
+  readonly isa: readonly string[];
+  /** Cores this process may use: affinity and container quota counted. */
+  readonly threads: number;
+  /** Ternary kernels in order of preference. */
+  readonly kernels: readonly {
+    readonly name: string;
+    readonly isa: string;
+    readonly usable: boolean;
+  }[];
+}
+
+/** Bytes of a loaded model, by what they hold. */
+export interface MemoryUse {
+  readonly ternary: number;
+  readonly dense: number;
+  readonly head: number;
+  readonly norms: number;
+}
+
+export interface NativeModel {
+  info(): { threads: number; memory: MemoryUse; kernel: KernelNames };
+  close(): void;
+}
+
+/** Values of `EvaluateRequest::Want`. */
+export const want = { none: 0, last: 1, all: 2, top: 3, score: 4 } as const;
+
+/** Outputs are written into the typed arrays; which of them are needed depends on `want`. */
+export interface NativeRequest {
+  readonly tokens: Int32Array;
+  readonly want: number;
+  /** `[abort]`: set to 1 to stop the evaluation. */
+  readonly control: Int32Array;
+  readonly logits?: Float32Array;
+  readonly topIds?: Int32Array;
+  readonly topLogits?: Float32Array;
+  readonly also?: Int32Array;
+  readonly alsoLogits?: Float32Array;
+  readonly logSumExp?: Float64Array;
+  readonly scores?: Float64Array;
+}
+
+export interface NativeSession {
+  evaluate(request: NativeRequest): Promise<void>;
+  position(): number;
+  truncate(position: number): void;
+  close(): void;
+}
+
+interface Addon {
+  cpuInfo(): CpuInfo;
+  selectKernels(forced: string): KernelNames;
+  loadModel(
+    spec: object,
+    options: { threads: number; kernel: string; control: Int32Array },
+  ): Promise<NativeModel>;
+  NativeSession: new (model: NativeModel, contextLength: number) => NativeSession;
+}
+
+/** Positions are the values of `enum Role` in native/model/spec.h. */
+const roles: readonly TensorRole[] = [
+  'token_embd',
+  'output_norm',
+  'output',
+  'rope_freqs',
+  'attn_norm',
+  'attn_sub_norm',
+  'ffn_norm',
+  'ffn_sub_norm',
+  'attn_q',
+  'attn_k',
+  'attn_v',
+  'attn_output',
+  'ffn_gate',
+  'ffn_up',
+  'ffn_down',
+];
+
+/** Positions are the values of `enum Activation`. */
+const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu'];
+
+let loaded: Addon | undefined;
+
+export function cpuInfo(): CpuInfo {
+  return addon().cpuInfo();
+}
+
+/**
+ * The kernels that would be used; `forced` is a kernel or instruction set, empty for the best.
+ * @throws ERR_BITNET_KERNEL when it is unknown or this CPU cannot run it
+ */
+export function selectKernels(forced: string): KernelNames {
+  return translated(() => addon().selectKernels(forced));
+}
+
+/**
+ * Reads and packs the weights on native threads.
+ * @param threads 0 for all cores this process may use
+ * @param control `[abort, progress]`: progress counts from 0 to 1000
+ */
+export function loadNativeModel(
+  path: string,
+  spec: ModelSpec,
+  options: { threads: number; kernel: string; control: Int32Array },
+): Promise<NativeModel> {
+  const { rope, activation, tensors, ...numbers } = spec;
+  const native = {
+    ...numbers,
+    path,
+    ropeNeox: rope.type === 'neox' ? 1 : 0,
+    ropeDim: rope.dim,
+    ropeBase: rope.base,
+    ropeScale: rope.scale,
+    activation: activations.indexOf(activation),
+    tensors: tensors.map((tensor) => ({ ...tensor, role: roles.indexOf(tensor.role) })),
+  };
+  return translatedAsync(translated(() => addon().loadModel(native, options)));
+}
+
+export function createNativeSession(model: NativeModel, contextLength: number): NativeSession {
+  const { NativeSession } = addon();
+  return translated(() => new NativeSession(model, contextLength));
+}
+
+export function nativeEvaluate(session: NativeSession, request: NativeRequest): Promise<void> {
+  return translatedAsync(translated(() => session.evaluate(request)));
+}
+
+function addon(): Addon {
+  loaded ??= findAddon();
+  return loaded;
+}
+
+function findAddon(): Addon {
+  const platform = `${process.platform}-${process.arch}`;
+  const candidates = [
+    join(packageRoot, 'prebuilds', platform, 'bitnet.node'),
+    join(packageRoot, 'build', 'Release', 'bitnet.node'),
+  ];
+  const load = createRequire(__filename);
+  const attempts: string[] = [];
+  for (const path of candidates) {
+    if (!existsSync(path)) {
+      attempts.push(`${path}: not there`);
+      continue;
+    }
+    try {
+      return load(path) as Addon;
+    } catch (error) {
+      attempts.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new BitnetError(
+    'ERR_BITNET_ADDON',
+    `Expected bitnet's compiled addon for ${platform} (Node ${process.version}), but none could be loaded; ` +
+      `run "npm run build" in ${packageRoot} (it needs CMake and a C++17 compiler). Tried: ${attempts.join('; ')}.`,
+    { attempts },
+  );
+}
+
+function translated<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+async function translatedAsync<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** The addon throws plain errors with a code; callers get this library's class. */
+function translate(error: unknown): unknown {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  if (!(error instanceof Error) || error instanceof BitnetError || typeof code !== 'string') {
+    return error;
+  }
+  const name = code === 'ERR_BITNET_ABORTED' ? { name: 'AbortError' } : {};
+  return new BitnetError(code as BitnetErrorCode, error.message, name);
+}

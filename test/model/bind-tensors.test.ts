@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { modelSpec } from '../../lib/model/spec.js';
+import { damaged, notYet, PaperModel, refusal } from './paper-model.js';
+
+describe('tensors', () => {
+  const shapes: [name: string, dims: number[], expected: string][] = [
+    ['token_embd.weight', [64, 300], '[128, 300]'],
+    ['output_norm.weight', [129], '[128]'],
+    ['blk.0.attn_norm.weight', [128, 2], '[128]'],
+    ['blk.1.attn_sub_norm.weight', [192], '[128]'],
+    ['blk.1.ffn_sub_norm.weight', [128], '[192]'],
+    ['blk.0.ffn_norm.weight', [1], '[128]'],
+    ['blk.0.attn_q.weight', [128, 64], '[128, 128]'],
+    ['blk.0.attn_k.weight', [128, 128], '[128, 64]'],
+    ['blk.0.attn_v.weight', [64, 128], '[128, 64]'],
+    ['blk.0.attn_output.weight', [128], '[128, 128]'],
+    ['blk.1.ffn_gate.weight', [192, 128], '[128, 192]'],
+    ['blk.1.ffn_up.weight', [128, 192, 2], '[128, 192]'],
+    ['blk.1.ffn_down.weight', [128, 192], '[192, 128]'],
+  ];
+  it.each(shapes)('are refused in another shape: %s', (name, dims, expected) => {
+    const error = refusal(new PaperModel().change(name, { dims }));
+    expect(error.message).toBe(
+      `Expected tensor "${name}" of "paper.gguf" to be of shape ${expected} to fit the metadata, but found [${dims.join(', ')}]; ${damaged}.`,
+    );
+    expect(error.code).toBe('ERR_BITNET_MODEL');
+  });
+
+  it('may have further dimensions of 1', () => {
+    const model = new PaperModel()
+      .change('blk.0.attn_norm.weight', { dims: [128, 1, 1] })
+      .change('blk.0.attn_q.weight', { dims: [128, 128, 1] });
+    expect(modelSpec(model.file).tensors).toHaveLength(24);
+  });
+
+  it.each([
+    'output_norm.weight',
+    ...['attn_norm', 'attn_q', 'attn_k', 'attn_v', 'attn_sub_norm', 'attn_output'].map(
+      (name) => `blk.1.${name}.weight`,
+    ),
+    ...['ffn_norm', 'ffn_gate', 'ffn_up', 'ffn_sub_norm', 'ffn_down'].map(
+      (name) => `blk.0.${name}.weight`,
+    ),
+  ])('must not be missing: %s', (name) => {
+    expect(refusal(new PaperModel().remove(name)).message).toBe(
+      `Expected tensor "${name}" of "paper.gguf" to be there, but found no such tensor; ${damaged}.`,
+    );
+  });
+
+  it.each(['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'])(
+    'of projections may be %s',
+    (weightType) => {
+      const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
+      expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
+    },
+  );
+
+  it.each(['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'])('of embedding and head may be %s', (headType) => {
+    const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
+    expect(
+      tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
+    ).toHaveLength(2);
+  });
+
+  it.each(['F16', 'BF16', 'F32'])('of norms may be %s', (type) => {
+    const model = new PaperModel().change('blk.0.attn_norm.weight', { type });
+    expect(modelSpec(model.file).tensors.find(({ role }) => role === 'attn_norm')?.type).toBe(type);
+  });
+
+  const projections = 'I2_S, TQ1_0, TQ2_0, IQ1_BN, IQ2_BN, F16, BF16, F32, Q8_0 or Q6_K';
+  const convert = 'convert the model with weights of one of these types, I2_S if ternary';
+  it.each([
+    ['blk.0.ffn_up.weight', 'Q4_K', projections, convert],
+    ['blk.0.ffn_up.weight', 'type 77', projections, convert],
+    [
+      'blk.0.ffn_up.weight',
+      'TL1',
+      projections,
+      'this type depends on tables that are not in the file, convert the model to I2_S instead',
+    ],
+    [
+      'blk.0.ffn_up.weight',
+      'TL2',
+      projections,
+      'this type depends on tables that are not in the file, convert the model to I2_S instead',
+    ],
+    ['blk.1.attn_q.weight', 'IQ2_BN_R4', projections, 'requantise the model to IQ2_BN'],
+    [
+      'blk.1.attn_q.weight',
+      'IQ1_BN without scales',
+      projections,
+      'convert the model again with a current ik_llama.cpp',
+    ],
+    ['token_embd.weight', 'I2_S', 'F16, BF16, F32, Q8_0 or Q6_K', convert],
+    ['token_embd.weight', 'Q4_K', 'F16, BF16, F32, Q8_0 or Q6_K', convert],
+    ['output_norm.weight', 'Q8_0', 'F32, F16 or BF16', convert],
+  ])('%s is refused as %s', (name, type, expected, advice) => {
+    const error = refusal(new PaperModel().change(name, { type }));
+    expect(error.message).toBe(
+      `Expected tensor "${name}" of "paper.gguf" to be of type ${expected}, but found ${type}; ${advice}.`,
+    );
+    expect(error.code).toBe('ERR_BITNET_TYPE');
+  });
+
+  it('of type I2_S must have a multiple of 128 elements, but not of columns', () => {
+    expect(modelSpec(new PaperModel({ ffnDim: 97 }).file).ffnDim).toBe(97);
+    const error = refusal(new PaperModel({ dim: 96, ffnDim: 97, nHead: 2, nKvHead: 2 }));
+    expect(error.message).toBe(
+      'Expected tensor "blk.0.ffn_gate.weight" of "paper.gguf" to be a multiple of 128 elements, because I2_S stores them by 128, but found 97 × 96; the file lacks the last of them, convert the model to another type.',
+    );
+    expect(error.code).toBe('ERR_BITNET_TYPE');
+  });
+
+  it.each([
+    ['blk.0.attn_q.bias', 'a bias', 'bitnet-b1.58'],
+    ['output.bias', 'a bias', 'llama'],
+    ['blk.1.ffn_down.scale', 'a scale', 'bitnet'],
+    ['blk.1.ffn_down.input_scale', 'a scale', 'llama'],
+    ['blk.0.attn_q_norm_in.weight', 'a norm before a projection', 'llama'],
+    ['blk.0.ffn_down_norm_in.weight', 'a norm before a projection', 'llama'],
+    ['blk.0.attn_q_norm.weight', 'a norm of query or key heads', 'llama'],
+    ['blk.0.attn_k_norm.weight', 'a norm of query or key heads', 'bitnet'],
+    ['blk.0.attn_sub_norm.weight', 'a norm before the last projection', 'llama'],
+    ['blk.0.post_attention_norm.weight', 'a norm after a layer', 'llama'],
+  ])('that the graph lacks are refused when they mean something: %s', (name, what, arch) => {
+    const error = refusal(new PaperModel({ arch }).add(name, [128], 'F32'));
+    expect(error.message).toBe(
+      `Expected tensor "${name}" of "paper.gguf" to be absent from a model of architecture ${arch}, but found ${what} that the model was trained with; ${notYet}.`,
+    );
+    expect(error.code).toBe('ERR_BITNET_MODEL');
+  });
+
+  it('that the graph does not need are listed', () => {
+    const model = new PaperModel({ arch: 'llama' })
+      .add('blk.0.attn_rot_embd.inv_freq', [16], 'F32')
+      .add('blk.9.attn_q.weight', [7], 'type 77');
+    expect(modelSpec(model.file).unused).toEqual([
+      'blk.0.attn_rot_embd.inv_freq',
+      'blk.9.attn_q.weight',
+    ]);
+  });
+});

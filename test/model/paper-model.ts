@@ -1,0 +1,163 @@
+import { BitnetError } from '../../lib/errors.js';
+import { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
+import { typeNamed } from '../../lib/gguf/tensor-types.js';
+import type { GgufFile, GgufTensor, GgufValue, GgufValueType } from '../../lib/gguf/types.js';
+import { modelSpec } from '../../lib/model/spec.js';
+
+export interface PaperOptions {
+  readonly arch?: string;
+  readonly nLayer?: number;
+  readonly dim?: number;
+  readonly ffnDim?: number;
+  readonly nHead?: number;
+  readonly nKvHead?: number;
+  readonly headDim?: number;
+  readonly vocab?: number;
+  readonly tied?: boolean;
+  readonly weightType?: string;
+  readonly headType?: string;
+  /** `tokenizer.ggml.model`. */
+  readonly tokenizer?: string;
+}
+
+/** What a reader would say about a model that exists on paper only; sound until it is changed. */
+export class PaperModel {
+  readonly path = 'paper.gguf';
+  readonly arch: string;
+  readonly #values = new Map<string, [GgufValueType, GgufValue]>();
+  readonly #tensors = new Map<string, { dims: readonly number[]; type: string }>();
+
+  constructor(options: PaperOptions = {}) {
+    const { arch = 'bitnet-b1.58', nLayer = 2, dim = 128, ffnDim = 192, nHead = 4 } = options;
+    const { nKvHead = 2, headDim = dim / nHead, vocab = 300, tied = arch !== 'llama' } = options;
+    const { weightType = 'I2_S', headType = 'F16', tokenizer = 'gpt2' } = options;
+    this.arch = arch;
+    this.set('general.architecture', 'string', arch);
+    this.set('general.name', 'string', 'paper');
+    this.set('.block_count', 'u32', nLayer);
+    this.set('.context_length', 'u32', 4096);
+    this.set('.embedding_length', 'u32', dim);
+    this.set('.feed_forward_length', 'u32', ffnDim);
+    this.set('.attention.head_count', 'u32', nHead);
+    this.set('.attention.head_count_kv', 'u32', nKvHead);
+    this.set('.attention.layer_norm_rms_epsilon', 'f32', Math.fround(1e-5));
+    this.set('.vocab_size', 'u32', vocab);
+    if (headDim !== dim / nHead) this.set('.attention.key_length', 'u32', headDim);
+    this.set('tokenizer.ggml.model', 'string', tokenizer);
+    this.set('tokenizer.ggml.tokens', 'array', emptyStrings(vocab));
+    this.add('token_embd.weight', [dim, vocab], headType);
+    this.add('output_norm.weight', [dim], 'F32');
+    if (!tied) this.add('output.weight', [dim, vocab], headType);
+    for (let i = 0; i < nLayer; i++) {
+      const add = (name: string, dims: readonly number[], type: string) =>
+        this.add(`blk.${i}.${name}.weight`, dims, type);
+      add('attn_norm', [dim], 'F32');
+      add('ffn_norm', [dim], 'F32');
+      if (arch !== 'llama') {
+        add('attn_sub_norm', [nHead * headDim], 'F32');
+        add('ffn_sub_norm', [ffnDim], 'F32');
+      }
+      add('attn_q', [dim, nHead * headDim], weightType);
+      add('attn_k', [dim, nKvHead * headDim], weightType);
+      add('attn_v', [dim, nKvHead * headDim], weightType);
+      add('attn_output', [nHead * headDim, dim], weightType);
+      add('ffn_gate', [dim, ffnDim], weightType);
+      add('ffn_up', [dim, ffnDim], weightType);
+      add('ffn_down', [ffnDim, dim], weightType);
+    }
+  }
+
+  /** Sets a metadata entry; a key that begins with a dot belongs to the architecture. */
+  set(key: string, type: GgufValueType, value: GgufValue): this {
+    this.#values.set(this.#full(key), [type, value]);
+    return this;
+  }
+
+  setArray(
+    key: string,
+    elementType: 'u32' | 'i32' | 'f32' | 'bool',
+    values: readonly number[],
+  ): this {
+    const make = { u32: Uint32Array, i32: Int32Array, f32: Float32Array, bool: Uint8Array };
+    return this.set(key, 'array', new GgufNumbers(elementType, make[elementType].from(values)));
+  }
+
+  drop(key: string): this {
+    this.#values.delete(this.#full(key));
+    return this;
+  }
+
+  /** Adds a tensor or replaces the one with its name. */
+  add(name: string, dims: readonly number[], type: string): this {
+    this.#tensors.set(name, { dims, type });
+    return this;
+  }
+
+  change(name: string, change: { dims?: readonly number[]; type?: string }): this {
+    this.#tensors.set(name, { ...this.#tensors.get(name)!, ...change });
+    return this;
+  }
+
+  remove(name: string): this {
+    this.#tensors.delete(name);
+    return this;
+  }
+
+  get file(): GgufFile {
+    let offset = 1024;
+    const tensors: GgufTensor[] = [];
+    for (const [name, { dims, type }] of this.#tensors) {
+      const [cols = 1, rows = 1] = dims;
+      const known = typeNamed(type);
+      const bytes = known?.bytes(rows, cols) ?? 32;
+      tensors.push({ name, dims, typeId: known?.id ?? 77, type, offset, bytes });
+      offset += Math.ceil(bytes / 32) * 32;
+    }
+    return {
+      path: this.path,
+      size: offset,
+      version: 3,
+      alignment: 32,
+      dataStart: 1024,
+      metadata: new Map([...this.#values].map(([key, [, value]]) => [key, value])),
+      valueTypes: new Map([...this.#values].map(([key, [type]]) => [key, type])),
+      tensors,
+    };
+  }
+
+  #full(key: string): string {
+    return key.startsWith('.') ? this.arch + key : key;
+  }
+}
+
+export function emptyStrings(length: number): GgufStrings {
+  return new GgufStrings(
+    Buffer.alloc(8 * length),
+    Uint32Array.from({ length: length + 1 }, (_, i) => 8 * i + 8),
+  );
+}
+
+/** The shape of microsoft/bitnet-b1.58-2B-4T. */
+export const sizes2b = {
+  nLayer: 30,
+  dim: 2560,
+  ffnDim: 6912,
+  nHead: 20,
+  nKvHead: 5,
+  vocab: 128_256,
+} as const;
+
+/** The error that a model is refused with. */
+export function refusal(model: PaperModel): BitnetError {
+  try {
+    modelSpec(model.file);
+  } catch (error) {
+    if (error instanceof BitnetError) return error;
+    throw error;
+  }
+  throw new Error('the model was accepted');
+}
+
+/** What the sentences of refusals advise most often. */
+export const damaged = 'the file is damaged or faulty, convert the model again';
+export const notYet = 'models like this cannot run yet';

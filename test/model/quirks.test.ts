@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { modelSpec } from '../../lib/model/spec.js';
+import { PaperModel, refusal, sizes2b } from './paper-model.js';
+
+describe('the activation', () => {
+  const decisionOf = (model: PaperModel, activation?: 'relu2' | 'silu') => {
+    const spec = modelSpec(model.file, activation === undefined ? {} : { activation });
+    const [decision] = spec.decisions;
+    expect(decision?.subject).toBe('activation');
+    expect(decision?.choice).toBe(spec.activation);
+    return [spec.activation, decision?.reason];
+  };
+  const sentencePiece = { vocab: 32_002, tokenizer: 'llama' };
+  const cases: [title: string, model: PaperModel, activation: string, reason: string][] = [
+    [
+      'bitnet-b1.58',
+      new PaperModel(),
+      'relu2',
+      'models of architecture bitnet-b1.58 are trained with squared ReLU',
+    ],
+    [
+      'bitnet-25',
+      new PaperModel({ arch: 'bitnet-25' }),
+      'relu2',
+      'models of architecture bitnet-25 are trained with squared ReLU',
+    ],
+    [
+      'bitnet',
+      new PaperModel({ arch: 'bitnet' }),
+      'silu',
+      'the 1bitLLM models of architecture bitnet are trained with SiLU',
+    ],
+    [
+      'llama',
+      new PaperModel({ arch: 'llama' }),
+      'silu',
+      'models of architecture llama are trained with SiLU',
+    ],
+    [
+      'a 1bitLLM model under the name bitnet-b1.58',
+      new PaperModel(sentencePiece),
+      'silu',
+      'a SentencePiece vocabulary of 32,002 is that of the 1bitLLM models, trained with SiLU, which recent converters name like the 2B-4T model',
+    ],
+    [
+      'a 1bitLLM model under the name bitnet-25',
+      new PaperModel({ ...sentencePiece, arch: 'bitnet-25' }),
+      'silu',
+      'a SentencePiece vocabulary of 32,002 is that of the 1bitLLM models, trained with SiLU, which recent converters name like the 2B-4T model',
+    ],
+    [
+      'another SentencePiece vocabulary',
+      new PaperModel({ ...sentencePiece, vocab: 32_000 }),
+      'relu2',
+      'models of architecture bitnet-b1.58 are trained with squared ReLU',
+    ],
+    [
+      '32,002 tokens of another kind',
+      new PaperModel({ vocab: 32_002 }),
+      'relu2',
+      'models of architecture bitnet-b1.58 are trained with squared ReLU',
+    ],
+    [
+      'the 2B-4T model under the name bitnet',
+      new PaperModel({ ...sizes2b, arch: 'bitnet' }),
+      'relu2',
+      'its shape is that of the 2B-4T model, trained with squared ReLU, which some converters name like the 1bitLLM models',
+    ],
+    [
+      'a model one layer short of 2B-4T',
+      new PaperModel({ ...sizes2b, arch: 'bitnet', nLayer: 29 }),
+      'silu',
+      'the 1bitLLM models of architecture bitnet are trained with SiLU',
+    ],
+    [
+      'a file that states silu',
+      new PaperModel().set('.hidden_activation', 'string', 'silu'),
+      'silu',
+      'the file says so in bitnet-b1.58.hidden_activation',
+    ],
+    [
+      'a llama file that states relu2',
+      new PaperModel({ arch: 'llama' }).set('.hidden_activation', 'string', 'relu2'),
+      'relu2',
+      'the file says so in llama.hidden_activation',
+    ],
+    [
+      'a 1bitLLM file that states relu2',
+      new PaperModel(sentencePiece).set('.hidden_activation', 'string', 'relu2'),
+      'relu2',
+      'the file says so in bitnet-b1.58.hidden_activation',
+    ],
+  ];
+  it.each(cases)('of %s', (_, model, activation, reason) => {
+    expect(decisionOf(model)).toEqual([activation, reason]);
+  });
+
+  it('is what the caller asks for, whatever the file says', () => {
+    const reason = 'it was asked for, whatever the file says';
+    expect(decisionOf(new PaperModel(), 'silu')).toEqual(['silu', reason]);
+    const stated = new PaperModel().set('.hidden_activation', 'string', 'gelu');
+    expect(decisionOf(stated, 'relu2')).toEqual(['relu2', reason]);
+  });
+
+  it('is refused when the file states one that is not known', () => {
+    expect(refusal(new PaperModel().set('.hidden_activation', 'string', 'gelu')).message).toBe(
+      `Expected metadata "bitnet-b1.58.hidden_activation" of "paper.gguf" to be "relu2" or "silu", but found "gelu"; to run it anyway, set the activation to 'relu2' or 'silu' yourself.`,
+    );
+    expect(refusal(new PaperModel().set('.hidden_activation', 'u32', 1)).message).toContain(
+      'but found a u32;',
+    );
+  });
+
+  it('is refused when the caller asks for one that is not known', () => {
+    const run = () => modelSpec(new PaperModel().file, { activation: 'gelu' as 'silu' });
+    expect(run).toThrow(
+      expect.objectContaining({
+        code: 'ERR_BITNET_ARGUMENT',
+        message: "Expected the option activation to be 'relu2' or 'silu', but received gelu.",
+      }),
+    );
+  });
+});
+
+describe('the head', () => {
+  const headOf = (model: PaperModel) =>
+    modelSpec(model.file).decisions.find(({ subject }) => subject === 'head');
+
+  it('is the embedding when there is no other', () => {
+    expect(headOf(new PaperModel({ arch: 'llama', tied: true }))).toEqual({
+      subject: 'head',
+      choice: 'token_embd.weight',
+      reason: 'the file has no output.weight, so the embedding serves as the head too',
+    });
+  });
+
+  it.each(['bitnet-25', 'llama'])('is output.weight when there is one, for %s', (arch) => {
+    const model = new PaperModel({ arch, tied: false });
+    expect(headOf(model)?.choice).toBe('output.weight');
+    expect(modelSpec(model.file).tensors.map(({ role }) => role)).toContain('output');
+  });
+});
