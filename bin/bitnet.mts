@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import { Command, CommanderError } from 'commander';
+import { inspectCommand } from './commands/inspect.mjs';
+import { runCommand } from './commands/run.mjs';
+import { interruptedExitCode } from './interrupt.mjs';
+import { Output, watchStreams } from './output.mjs';
+import { Terminal } from './terminal.mjs';
+
+const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: interruptedExitCode };
+
+const program = new Command('bitnet')
+  .description('Run 1.58-bit (ternary) language models on this CPU.')
+  .option('-V, --version', 'print the version and the instruction set in use')
+  .addCommand(runCommand())
+  .addCommand(inspectCommand());
+
+/** The command whose arguments are being read: its usage goes with a complaint about them. */
+let active = program;
+program.hook('preSubcommand', (_, subcommand) => {
+  active = subcommand;
+});
+program.on('option:version', () => {
+  process.stdout.write(`${version()}\n`);
+  throw new CommanderError(exitCodes.done, 'bitnet.version', '');
+});
+for (const command of [program, ...program.commands]) {
+  // Complaints are printed once, in report(), where their form (text or JSON) is known.
+  command.exitOverride().configureOutput({ outputError: () => {} });
+}
+
+watchStreams();
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = await report(error);
+}
+
+/** Says what went wrong and returns the exit code. */
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done; // --help
+  if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
+  const { exitCode, code, message } = diagnose(error);
+  if (process.argv.includes('--json')) {
+    const partial = exitCode === exitCodes.interrupted ? partialResult(error as object) : {};
+    await new Output().json({ error: { code, message }, ...partial });
+    return exitCode;
+  }
+  if (exitCode === exitCodes.interrupted) return exitCode;
+  const terminal = new Terminal({ color: !process.argv.includes('--no-color') });
+  terminal.error(message);
+  if (exitCode === exitCodes.usage) {
+    const name = active === program ? 'bitnet' : `bitnet ${active.name()}`;
+    terminal.note(`usage: ${name} ${active.usage()}`);
+    terminal.note(`${name} --help lists the options.`);
+  }
+  return exitCode;
+}
+
+function diagnose(error: unknown): { exitCode: number; code: string; message: string } {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+    return { exitCode: exitCodes.usage, code: 'ERR_BITNET_USAGE', message };
+  }
+  const { code, message, stack } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_BITNET_ABORTED') return { exitCode: exitCodes.interrupted, code, message };
+  if (code === 'ERR_BITNET_ARGUMENT') return { exitCode: exitCodes.usage, code, message };
+  if (code?.startsWith('ERR_BITNET_')) return { exitCode: exitCodes.failed, code, message };
+  return {
+    exitCode: exitCodes.failed,
+    code: 'ERR_BITNET_INTERNAL',
+    message: `bitnet failed in a way it should not; please report this: ${stack ?? message}`,
+  };
+}
+
+/** What an interrupted generation had written. */
+function partialResult(error: object): object {
+  const { text, ids, usage, timings, seed } = error as Record<string, unknown>;
+  return { text, ids, usage, timings, seed };
+}
+
+/** `0.1.0 (avx512vnni)`, or the version alone where the addon cannot be loaded. */
+function version(): string {
+  const require = createRequire(import.meta.url);
+  const { version: number } = require('../../package.json') as { version: string };
+  try {
+    const { cpuInfo } = require('../lib/index.js') as typeof import('../lib/index.js');
+    const best = cpuInfo().kernels.find(({ usable }) => usable);
+    return best ? `${number} (${best.isa})` : number;
+  } catch {
+    return number;
+  }
+}

@@ -1,0 +1,172 @@
+import type { Inspection } from '../../lib/index.js';
+import { escaped } from '../terminal.mjs';
+
+type Metadata = Inspection['metadata'][number];
+type Row = readonly string[];
+
+/** Columns of an ordinary terminal; longer values are cut or wrapped. */
+const width = 80;
+
+/** An inspection as lines of at most 80 columns, control characters of the file made visible. */
+export function inspectionLines(inspection: Inspection): string[] {
+  const { decisions, problems, metadata, tensors } = inspection;
+  return [
+    ...fields(overview(inspection)),
+    ...section('Problems', wrapped(problems.map(({ code, message }) => `${code}: ${message}`))),
+    ...section(
+      'Decisions',
+      wrapped(decisions.map((d) => `${d.subject}: ${d.choice}, because ${d.reason}`)),
+    ),
+    ...section('Memory', fields(memory(inspection))),
+    ...section('Kernels', fields(kernels(inspection))),
+    ...section('Metadata', metadata.map(metadataLine)),
+    ...section('Tensors', tensorLines(inspection)),
+    ...(tensors.length === 0 ? ['', 'No tensors: a vocabulary only.'] : []),
+  ];
+}
+
+function overview(inspection: Inspection): Row[] {
+  const { path, file, architecture, model, tensors, tokenizer, chatTemplate } = inspection;
+  const rows: Row[] = [
+    ['File', path],
+    ['', `${bytes(file.size)}, GGUF version ${file.version}, aligned to ${file.alignment} bytes`],
+    ['Architecture', architecture ?? 'not said'],
+  ];
+  if (model) {
+    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope } = model;
+    rows.push(
+      ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
+      ['', `${nHead} heads and ${nKvHead} KV heads of ${headDim}`],
+      ['', `context ${model.contextLength}, vocabulary ${model.vocab}`],
+      ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, scale ${rope.scale}`],
+    );
+  }
+  if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);
+  if (tokenizer) {
+    const { kind, preTokenizer, vocab, bos, addBos, endOfGeneration } = tokenizer;
+    const begin = bos === undefined ? 'none' : `${bos}${addBos ? '' : ' (not added)'}`;
+    const ends = endOfGeneration.map(({ id, text }) => `${id} ${text}`).join(', ') || 'none';
+    rows.push(
+      ['Tokenizer', `${kind}${preTokenizer ? ` (${preTokenizer})` : ''}, ${vocab} tokens`],
+      ['', `begins with ${begin}; ends with ${ends}`],
+      ['Chat template', chatTemplate ? 'yes' : 'none: continues text'],
+    );
+  }
+  return rows;
+}
+
+/** `42 I2_S, 25 F32, 1 F16`: how many tensors there are of each type. */
+function tensorTypes(tensors: Inspection['tensors']): string {
+  const counts = new Map<string, number>();
+  for (const { type } of tensors) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  return sorted.map(([type, count]) => `${count} ${type}`).join(', ');
+}
+
+function memory({ memory: parts }: Inspection): Row[] {
+  if (!parts) return [];
+  const { ternary, dense, head, norms, kvPer1000Positions } = parts;
+  return [
+    ['Ternary layers', bytes(ternary)],
+    ...(dense > 0 ? [['Dense layers', bytes(dense)]] : []),
+    ['Embedding, head', bytes(head)],
+    ['Norms', bytes(norms)],
+    ['Weights in all', bytes(ternary + dense + head + norms)],
+    ['KV cache', `${bytes(kvPer1000Positions)} per 1,000 positions and session`],
+  ];
+}
+
+function kernels({ cpu }: Inspection): Row[] {
+  if (!cpu) return [];
+  const { chosen } = cpu;
+  return [
+    ['CPU', `${cpu.isa.join(', ') || 'no vector instructions'}; ${cpu.threads} threads`],
+    ...cpu.kernels.map(({ name, usable }) => {
+      const used = name === chosen?.ternary ? 'would be used' : 'usable';
+      return [name, usable ? used : 'not on this CPU'];
+    }),
+    ...(chosen ? [['Dense, vector', `${chosen.dense}, ${chosen.vector}`]] : []),
+  ];
+}
+
+function metadataLine({ key, type, value }: Metadata): string {
+  const name = escaped(key);
+  const shown = typeof value === 'object' ? list(value.length, value.first) : text(value, type);
+  return cut(`${name} (${type}) ${shown}`);
+}
+
+function list(length: number, first: readonly unknown[]): string {
+  const more = length > first.length ? ', …' : '';
+  return `${length}: ${first.map((item) => text(item)).join(', ')}${more}`;
+}
+
+function text(value: unknown, type?: string): string {
+  if (typeof value === 'string') return escaped(JSON.stringify(value.slice(0, width)));
+  return type === 'f32' ? shortest(value as number) : String(value);
+}
+
+/** An f32 with as many digits as tell it from its neighbours: 0.00001, not 0.000009999999747. */
+function shortest(value: number): string {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return String(short);
+  }
+  return String(value);
+}
+
+function tensorLines({ tensors }: Inspection): string[] {
+  const rows = tensors.map(({ name, type, dims, bytes: size }) => [
+    escaped(name),
+    type,
+    dims.join(' × '),
+    bytes(size),
+  ]);
+  return columns(rows);
+}
+
+/** Rows under each other, every column as wide as its widest entry. */
+function columns(rows: readonly Row[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  }
+  return rows.map((row) => cut(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')));
+}
+
+function fields(rows: readonly Row[]): string[] {
+  return rows.map(([name, value]) => cut(`${name!.padEnd(17)} ${escaped(value!)}`));
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => cut(`  ${line}`))];
+}
+
+/** Paragraphs broken at spaces, all but the first line of each indented. */
+function wrapped(paragraphs: readonly string[]): string[] {
+  return paragraphs.flatMap((paragraph) => {
+    const lines = [''];
+    for (const word of escaped(paragraph).split(' ')) {
+      const line = `${lines.at(-1)}${lines.at(-1) === '' ? '' : ' '}${word}`;
+      if (line.length <= width - 4 || lines.at(-1) === '') lines[lines.length - 1] = line;
+      else lines.push(word);
+    }
+    return lines.map((line, i) => (i === 0 ? line : `  ${line}`));
+  });
+}
+
+function cut(line: string): string {
+  return line.trimEnd().length > width ? `${line.slice(0, width - 1)}…` : line.trimEnd();
+}
+
+function bytes(count: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,122 @@
+import { Command, Option } from 'commander';
+import { decimal, integer, repeated } from '../arguments.mjs';
+
+/** The options of `bitnet run` as commander hands them over. */
+export interface RunOptions {
+  model?: string;
+  prompt?: string;
+  file?: string;
+  system?: string;
+  systemFile?: string;
+  raw?: boolean;
+  maxTokens: number;
+  context?: number;
+  seed?: number;
+  temp: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  repeatPenalty: number;
+  repeatLastN: number;
+  presencePenalty: number;
+  frequencyPenalty: number;
+  stop?: string[];
+  threads?: number;
+  kernel?: string;
+  activation?: 'relu2' | 'silu';
+  preTokenizer?: string;
+  json?: boolean;
+  verbose?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const most = 2 ** 31 - 1;
+/** The longest context a session can have. */
+const longest = 2 ** 24;
+const unbounded = Number.POSITIVE_INFINITY;
+
+const examples = `
+Examples:
+  bitnet run -p "Once upon a time"
+  bitnet run model.gguf -p "Why is the sky blue?"
+  bitnet run model.gguf -p "Summarise:" < report.txt
+  bitnet run model.gguf --temp 0 --json -f question.txt
+
+The prompt is -p, -f or the trailing text, and after it what is piped in.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
+
+/** `bitnet run` with all its options, without what it does. */
+export function runOptions(): Command {
+  const command = new Command('run')
+    .description('Generate text with a model.')
+    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[text...]', 'the prompt, if no option gives it')
+    .addHelpText('after', examples);
+  input(command.optionsGroup('Input:'));
+  generation(command.optionsGroup('Generation:'));
+  engine(command.optionsGroup('Engine:'));
+  output(command.optionsGroup('Output:'));
+  return command;
+}
+
+function input(command: Command): void {
+  command
+    .addOption(
+      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
+        'BITNET_MODEL',
+      ),
+    )
+    .option('-p, --prompt <text>', 'the prompt')
+    .addOption(
+      new Option('-f, --file <file>', 'file with the prompt; - is stdin').conflicts('prompt'),
+    )
+    .option('--system <text>', 'system message, for models with a chat template')
+    .addOption(
+      new Option('--system-file <file>', 'file with the system message').conflicts('system'),
+    )
+    .option('--raw', 'no chat template; special tokens in the prompt count');
+}
+
+function generation(command: Command): void {
+  command
+    .option(
+      '-n, --max-tokens <count>',
+      'tokens to write; -1: fill the context',
+      integer(-1, most),
+      512,
+    )
+    .option('-c, --context <tokens>', "default: the model's, at most 4096", integer(1, longest))
+    .option('-s, --seed <number>', 'default or -1: random', integer(-1, Number.MAX_SAFE_INTEGER))
+    .option('--temperature, --temp <number>', '0: the likeliest token', decimal(0, unbounded), 0.8)
+    .option('--top-k <count>', 'choose among the likeliest; 0: all', integer(0, most), 40)
+    .option('--top-p <number>', 'those that reach this probability', decimal(0, 1), 0.95)
+    .option('--min-p <number>', 'this much of the likeliest one', decimal(0, 1), 0.05)
+    .option('--repeat-penalty <number>', 'against repetition; 1: off', decimal(0.01, 100), 1)
+    .option('--repeat-last-n <count>', 'tokens penalties see; -1: all', integer(-1, most), 64)
+    .option('--presence-penalty <number>', 'once per token seen', decimal(-100, 100), 0)
+    .option('--frequency-penalty <number>', 'each time it was seen', decimal(-100, 100), 0)
+    .option('--stop <text>', 'end before this text; may be repeated', repeated);
+}
+
+function engine(command: Command): void {
+  command
+    .addOption(
+      new Option('-t, --threads <count>', 'default: the cores there are')
+        .env('BITNET_THREADS')
+        .argParser(integer(1, 1024)),
+    )
+    .addOption(
+      new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
+    )
+    .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
+    .option('--pre-tokenizer <name>', 'overrule the file');
+}
+
+function output(command: Command): void {
+  command
+    .option('--json', 'one JSON object instead of text')
+    .option('--verbose', 'say more on stderr')
+    .addOption(new Option('--quiet', 'only errors on stderr').conflicts('verbose'))
+    .option('--no-color', 'no colours');
+}

@@ -1,0 +1,66 @@
+import type { GenerationResult, Model } from '../../lib/index.js';
+import type { Terminal } from '../terminal.mjs';
+import type { RunOptions } from './run-options.mjs';
+
+/** One line about a finished or interrupted generation. */
+export function summaryLine(
+  model: Model,
+  {
+    usage,
+    timings,
+    stopReason,
+  }: Partial<GenerationResult> & Pick<GenerationResult, 'usage' | 'timings'>,
+): string {
+  const prompt = `prompt ${tokens(usage.promptTokens)}${rate(timings.promptTokensPerSecond)}`;
+  const text = `text ${tokens(usage.completionTokens)}${rate(timings.tokensPerSecond)}`;
+  const engine = `${model.kernel.ternary}, ${count(model.threads, 'thread')}`;
+  const endings: Partial<Record<string, string>> = {
+    context: 'the context is full',
+    length: 'cut off by -n',
+    undefined: 'interrupted',
+  };
+  return [prompt, text, engine, endings[String(stopReason)]].filter(Boolean).join('; ');
+}
+
+/** With `--verbose`: what was loaded, how it runs, and which rules were applied to the file. */
+export function describeModel(model: Model, options: RunOptions, terminal: Terminal): void {
+  const { spec, kernel } = model;
+  terminal.detail('model', `${model.path}, loaded in ${model.loadMilliseconds.toFixed(0)} ms`);
+  terminal.detail('graph', `${spec.architecture}, ${spec.nLayer} layers, dim ${spec.dim}`);
+  const memory = Object.entries(model.memory).map(([part, bytes]) => `${part} ${mebibytes(bytes)}`);
+  terminal.detail('memory', memory.join(', '));
+  terminal.detail('kernels', [kernel.ternary, kernel.dense, kernel.vector].join(', '));
+  const parts = [spec, model.tokenizer, model.chatTemplate];
+  for (const { subject, choice, reason } of parts.flatMap((part) => part?.decisions ?? [])) {
+    terminal.detail('decision', `${subject}: ${choice}, because ${reason}`);
+  }
+  if (options.context !== undefined && options.context > spec.contextLength) {
+    terminal.warn(
+      `The model was trained for a context of ${spec.contextLength}; its text gets worse past that.`,
+    );
+  }
+}
+
+/** With `--verbose`: what another run needs to give the same text. */
+export function describeSettings(options: RunOptions, seed: number, terminal: Terminal): void {
+  const { temp, topK, topP, minP } = options;
+  const limits = `top-k ${topK}, top-p ${topP}, min-p ${minP}`;
+  terminal.detail('sampling', `temperature ${temp}, ${limits}, seed ${seed}`);
+}
+
+/** Nothing where nothing could be timed: a text of one token, a prompt that was interrupted. */
+function rate(perSecond: number): string {
+  return perSecond > 0 ? `, ${perSecond.toFixed(perSecond < 100 ? 1 : 0)} tokens/s` : '';
+}
+
+function tokens(n: number): string {
+  return count(n, 'token');
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

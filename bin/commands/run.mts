@@ -1,0 +1,166 @@
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import type { ChatMessage, GenerateOptions, Model } from '../../lib/index.js';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
+import { type RunOptions, runOptions } from './run-options.mjs';
+import { describeModel, describeSettings, summaryLine } from './run-report.mjs';
+
+/** `bitnet run`: a prompt in, its continuation or answer out. */
+export function runCommand(): Command {
+  return runOptions().action(run);
+}
+
+async function run(
+  argument: string | undefined,
+  words: readonly string[],
+  options: RunOptions,
+  command: Command,
+): Promise<void> {
+  const { path, text } = readArguments(argument, words, options, command);
+  const terminal = new Terminal(options);
+  const output = new Output();
+  const signal = interruptSignal();
+  const fromStdin = options.file === '-' || isPiped();
+  const given = await fileOrText(options.file === '-' ? undefined : options.file, text);
+  const system = await fileOrText(options.systemFile, options.system);
+  if (given === undefined && !fromStdin) await refuseWithoutPrompt(path, command);
+
+  const model = await load(path, options, terminal, signal);
+  try {
+    describeModel(model, options, terminal);
+    if (system !== undefined && !model.chatTemplate) {
+      const name = JSON.stringify(basename(model.path));
+      const reason = `the model ${name} has no chat template, so it only continues text`;
+      command.error(`error: Expected no system message: ${reason}.`);
+    }
+    const piped = fromStdin ? await readStdin(terminal, signal) : '';
+    const prompt = [given, piped].filter(Boolean).join('\n');
+    if (prompt === '' && given === undefined) await refuseWithoutPrompt(path, command);
+    if (options.raw || !model.chatTemplate) output.continueLine(terminal.echo(prompt));
+    await write(model, wrap(model, prompt, system, options), { options, terminal, output, signal });
+  } finally {
+    model.close();
+  }
+}
+
+/** A missing prompt is wrong usage, but a missing model is the worse news of the two. */
+async function refuseWithoutPrompt(path: string | undefined, command: Command): Promise<never> {
+  const { inspectModel } = await import('../../lib/index.js');
+  await inspectModel(path);
+  return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
+}
+
+async function fileOrText(
+  file: string | undefined,
+  text: string | undefined,
+): Promise<string | undefined> {
+  return file === undefined ? text : readTextFile(file);
+}
+
+/** Which of the arguments is the model and which are the prompt. */
+function readArguments(
+  argument: string | undefined,
+  words: readonly string[],
+  options: RunOptions,
+  command: Command,
+): { path: string | undefined; text: string | undefined } {
+  // After -m all arguments are text; a model from the environment gives way to one that is named.
+  const named = command.getOptionValueSource('model') === 'cli';
+  const path = named ? options.model : (argument ?? (options.model || undefined));
+  const trailing = named && argument !== undefined ? [argument, ...words] : words;
+  if (trailing.length > 0 && (options.prompt !== undefined || options.file !== undefined)) {
+    command.error(
+      `error: Expected one prompt, but received ${JSON.stringify(trailing.join(' '))} besides ${options.file === undefined ? '-p' : '-f'}.`,
+    );
+  }
+  if (options.raw && (options.system ?? options.systemFile) !== undefined) {
+    command.error('error: Expected --raw or a system message, but received both.');
+  }
+  return { path, text: trailing.length > 0 ? trailing.join(' ') : options.prompt };
+}
+
+async function load(
+  path: string | undefined,
+  options: RunOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Model> {
+  const { loadModel } = await import('../../lib/index.js');
+  const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
+  const spinner = terminal.spinner(label);
+  try {
+    return await loadModel(path, {
+      ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
+      ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
+      signal,
+      onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
+    });
+  } finally {
+    spinner.stop();
+  }
+}
+
+/** The prompt as the model wants to see it: in its chat template, or as it is. */
+function wrap(
+  model: Model,
+  prompt: string,
+  system: string | undefined,
+  options: RunOptions,
+): string | readonly number[] {
+  if (options.raw || !model.chatTemplate) return prompt;
+  const messages: ChatMessage[] = [{ role: 'user', content: prompt }];
+  if (system !== undefined) messages.unshift({ role: 'system', content: system });
+  return model.chatTemplate.encode(messages, { addGenerationPrompt: true });
+}
+
+/** Generates, and shows the text as it comes or, with `--json`, everything at the end. */
+async function write(
+  model: Model,
+  prompt: string | readonly number[],
+  view: { options: RunOptions; terminal: Terminal; output: Output; signal: AbortSignal },
+): Promise<void> {
+  const { options, terminal, output, signal } = view;
+  const generation = model.createSession().generate(prompt, generateOptions(options, signal));
+  let text = '';
+  const ids: number[] = [];
+  try {
+    for await (const piece of generation) {
+      text += piece.text;
+      ids.push(...piece.ids);
+      if (!options.json) await output.text(piece.text);
+    }
+    await output.endLine();
+  } catch (error) {
+    await output.endLine();
+    if (isPartial(error)) terminal.note(summaryLine(model, error));
+    throw error;
+  }
+  const result = await generation.result;
+  if (options.json) {
+    const { path, kernel, threads } = model;
+    await output.json({ text, ids, ...result, model: path, kernel, threads });
+  }
+  describeSettings(options, result.seed, terminal);
+  terminal.note(summaryLine(model, result));
+}
+
+function generateOptions(options: RunOptions, signal: AbortSignal): GenerateOptions {
+  const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
+  const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
+  return {
+    maxTokens: maxTokens === -1 ? Number.POSITIVE_INFINITY : maxTokens,
+    seed: seed === -1 ? undefined : seed,
+    ...{ temperature, topK, topP, minP, stop },
+    ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
+    parseSpecial: options.raw,
+    signal,
+  };
+}
+
+/** Whether an error is that of an interrupted generation, which carries usage and timings. */
+function isPartial(error: unknown): error is Parameters<typeof summaryLine>[1] {
+  return error instanceof Error && 'usage' in error && 'timings' in error;
+}

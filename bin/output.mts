@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import process from 'node:process';
+import { printable } from './terminal.mjs';
+
+/** Standard output: generated text and JSON, nothing else. */
+export class Output {
+  /** Whether the cursor stands inside a line. */
+  #midLine = false;
+
+  /** Writes a piece of generated text, no faster than the reader takes it. */
+  async text(piece: string): Promise<void> {
+    // Text from a model must not drive the terminal; a file or a pipe gets every character.
+    const text = process.stdout.isTTY ? printable(piece) : piece;
+    if (text === '') return;
+    this.#midLine = !text.endsWith('\n');
+    await write(text);
+  }
+
+  /** Says whether the cursor stands in a line already, after an echoed prompt. */
+  continueLine(midLine: boolean): void {
+    this.#midLine = midLine;
+  }
+
+  /** Ends the line the cursor stands in, if any. */
+  async endLine(): Promise<void> {
+    if (this.#midLine) await write('\n');
+    this.#midLine = false;
+  }
+
+  /** One line of JSON; integers that a JSON reader might round are strings. */
+  async json(value: unknown): Promise<void> {
+    const exact = (_: string, item: unknown) => (typeof item === 'bigint' ? `${item}` : item);
+    await write(`${JSON.stringify(value, exact)}\n`);
+  }
+
+  async lines(lines: readonly string[]): Promise<void> {
+    await write(`${lines.join('\n')}\n`);
+  }
+}
+
+async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+/** Ends the process when nobody reads it any more (`| head`), quietly, or when the disk is full. */
+export function watchStreams(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`error: Standard output cannot be written: ${error.message}.\n`);
+    process.exit(1);
+  });
+  process.stderr.on('error', () => {}); // what is lost there is not worth failing for
+}

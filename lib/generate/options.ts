@@ -1,0 +1,180 @@
+import { argumentError, checkOptionNames } from './option-checks.js';
+import { randomSeed } from './random.js';
+import type { SamplingSettings } from './sampler.js';
+
+/** Options of `session.generate` and `session.complete`. */
+export interface GenerateOptions {
+  /**
+   * Most tokens to generate; `Infinity` goes on until the model ends or the context is full, 0 only
+   * evaluates the prompt.
+   * @default 512
+   */
+  readonly maxTokens?: number | undefined;
+  /**
+   * Spread of the choice: 0 always takes the likeliest token, above 1 flattens the probabilities.
+   * @default 0.8
+   */
+  readonly temperature?: number | undefined;
+  /**
+   * Choose among this many likeliest tokens; 0 sets no limit.
+   * @default 40
+   */
+  readonly topK?: number | undefined;
+  /**
+   * Choose among the likeliest tokens that together reach this probability; 1 sets no limit.
+   * @default 0.95
+   */
+  readonly topP?: number | undefined;
+  /**
+   * Drop tokens less likely than this fraction of the likeliest one; 0 drops none.
+   * @default 0.05
+   */
+  readonly minP?: number | undefined;
+  /**
+   * Divides the logits of recent tokens (multiplies negative ones); 1 is off, 1.1 is mild.
+   * @default 1
+   */
+  readonly repeatPenalty?: number | undefined;
+  /**
+   * How many of the last tokens, prompt included, the three penalties look at; 0 none, -1 all.
+   * @default 64
+   */
+  readonly repeatLastN?: number | undefined;
+  /**
+   * Subtracted from the logit of every recent token.
+   * @default 0
+   */
+  readonly presencePenalty?: number | undefined;
+  /**
+   * Subtracted from the logit of every recent token, once per occurrence.
+   * @default 0
+   */
+  readonly frequencyPenalty?: number | undefined;
+  /**
+   * Seed of the draws: the same seed gives the same text, on every kernel and thread count.
+   * @default a random unsigned 32-bit integer, reported in the result
+   */
+  readonly seed?: number | undefined;
+  /** Texts that end the generation; they are not part of its text. */
+  readonly stop?: string | readonly string[] | undefined;
+  /**
+   * Whether text in a string prompt that spells a special token becomes that token. Leave it off
+   * for text from strangers.
+   * @default false
+   */
+  readonly parseSpecial?: boolean | undefined;
+  /** Ends the generation with an error of code `ERR_BITNET_ABORTED`, name `AbortError`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `GenerateOptions` checked, with every default filled in. */
+export interface GenerateSettings extends SamplingSettings {
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly parseSpecial: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface NumberRule {
+  readonly fallback: number;
+  readonly expected: string;
+  readonly accepts: (value: number) => boolean;
+}
+
+/** Generous bounds that keep every penalised logit finite. */
+const penalty: NumberRule = {
+  fallback: 0,
+  expected: 'a number from -100 to 100',
+  accepts: (value) => value >= -100 && value <= 100,
+};
+const fraction = {
+  expected: 'a number from 0 to 1',
+  accepts: (value: number) => value >= 0 && value <= 1,
+};
+
+const rules = {
+  maxTokens: {
+    fallback: 512,
+    expected: 'an integer of at least 0, or Infinity,',
+    accepts: (value) => isCount(value) || value === Number.POSITIVE_INFINITY,
+  },
+  temperature: {
+    fallback: 0.8,
+    expected: 'a finite number of at least 0',
+    accepts: (value) => value >= 0 && Number.isFinite(value),
+  },
+  topK: { fallback: 40, expected: 'an integer of at least 0', accepts: isCount },
+  topP: { fallback: 0.95, ...fraction },
+  minP: { fallback: 0.05, ...fraction },
+  repeatPenalty: {
+    fallback: 1,
+    expected: 'a number from 0.01 to 100',
+    accepts: (value) => value >= 0.01 && value <= 100,
+  },
+  repeatLastN: {
+    fallback: 64,
+    expected: 'an integer of at least -1',
+    accepts: (value) => isCount(value) || value === -1,
+  },
+  presencePenalty: penalty,
+  frequencyPenalty: penalty,
+} satisfies Record<string, NumberRule>;
+
+const optionNames = [...Object.keys(rules), 'seed', 'stop', 'parseSpecial', 'signal'];
+
+/** Checks every option and fills in the defaults; throws `ERR_BITNET_ARGUMENT`. */
+export function generateSettings(options: GenerateOptions = {}): GenerateSettings {
+  checkOptionNames(options, optionNames);
+  const numbers = {} as Record<keyof typeof rules, number>;
+  for (const name of Object.keys(rules) as (keyof typeof rules)[]) {
+    numbers[name] = numberOption(name, options[name], rules[name]);
+  }
+  return {
+    ...numbers,
+    seed: seedOption(options.seed),
+    stop: stopOption(options.stop),
+    parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
+    signal: signalOption(options.signal),
+  };
+}
+
+function numberOption(name: string, value: unknown, rule: NumberRule): number {
+  if (value === undefined) return rule.fallback;
+  if (typeof value === 'number' && rule.accepts(value)) return value;
+  throw argumentError(rule.expected, `option ${name}`, value);
+}
+
+function seedOption(value: unknown): number {
+  if (value === undefined) return randomSeed();
+  if (isCount(value)) return value;
+  throw argumentError('an integer from 0 to 2^53 - 1', 'option seed', value);
+}
+
+function stopOption(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const texts: unknown[] = Array.isArray(value) ? [...value] : [value];
+  const wrong = texts.findIndex((text) => typeof text !== 'string' || text === '');
+  if (wrong === -1) return texts as string[];
+  const name = Array.isArray(value) ? `option stop[${wrong}]` : 'option stop';
+  throw argumentError('a text of at least one character', name, texts[wrong]);
+}
+
+function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === 'boolean') return value;
+  throw argumentError('true or false', `option ${name}`, value);
+}
+
+/** Known by its shape: test runners and Electron hand over signals of another JavaScript realm. */
+function signalOption(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return value;
+  const signal = value as Partial<AbortSignal> | null;
+  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
+    return value as AbortSignal;
+  }
+  throw argumentError('an AbortSignal', 'option signal', value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

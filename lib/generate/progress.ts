@@ -1,0 +1,76 @@
+/** Tokens a generation read and wrote. */
+export interface Usage {
+  /** Tokens of the prompt, the beginning-of-text token included. */
+  readonly promptTokens: number;
+  /** Tokens generated, without the one that ended the generation. */
+  readonly completionTokens: number;
+}
+
+/** Where the time went. Time the caller holds a piece before asking for the next is not counted. */
+export interface Timings {
+  /** Evaluating the prompt and choosing the first token. */
+  readonly prefillMilliseconds: number;
+  /** All evaluations after that. */
+  readonly decodeMilliseconds: number;
+  /** From the first call of `next()` to the first token: tokenising and prefill. */
+  readonly timeToFirstTokenMilliseconds: number;
+  /** Prompt tokens per second of prefill; 0 when there is nothing to divide. */
+  readonly promptTokensPerSecond: number;
+  /** Evaluations per second of decoding; 0 when the first token was the last. */
+  readonly tokensPerSecond: number;
+}
+
+/** What a generation has done so far: the account that results and abort errors are made of. */
+export class Progress {
+  /** Text handed to the caller. */
+  text = '';
+  /** Every token generated. */
+  readonly ids: number[] = [];
+  promptTokens = 0;
+  readonly seed: number;
+  #begin = 0;
+  #firstToken = 0;
+  #prefill = { tokens: 0, milliseconds: 0 };
+  #decode = { tokens: 0, milliseconds: 0 };
+
+  constructor(seed: number) {
+    this.seed = seed;
+  }
+
+  start(): void {
+    this.#begin = performance.now();
+  }
+
+  /** Times one step that evaluates `tokens` tokens; the first step is the prefill. */
+  async measure<T>(tokens: number, step: () => Promise<T>): Promise<T> {
+    const begin = performance.now();
+    const phase = this.#prefill.tokens === 0 ? this.#prefill : this.#decode;
+    try {
+      const result = await step();
+      phase.tokens += tokens;
+      return result;
+    } finally {
+      const end = performance.now();
+      phase.milliseconds += end - begin;
+      if (phase === this.#prefill) this.#firstToken = end - this.#begin;
+    }
+  }
+
+  summary(): { usage: Usage; timings: Timings; seed: number } {
+    return {
+      usage: { promptTokens: this.promptTokens, completionTokens: this.ids.length },
+      timings: {
+        prefillMilliseconds: this.#prefill.milliseconds,
+        decodeMilliseconds: this.#decode.milliseconds,
+        timeToFirstTokenMilliseconds: this.#firstToken,
+        promptTokensPerSecond: perSecond(this.#prefill),
+        tokensPerSecond: perSecond(this.#decode),
+      },
+      seed: this.seed,
+    };
+  }
+}
+
+function perSecond(phase: { tokens: number; milliseconds: number }): number {
+  return phase.milliseconds > 0 ? (phase.tokens * 1000) / phase.milliseconds : 0;
+}

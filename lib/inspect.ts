@@ -1,0 +1,173 @@
+import { chatTemplate } from './chat/template.js';
+import { BitnetError } from './errors.js';
+import { checkOptionNames } from './generate/option-checks.js';
+import { readGguf } from './gguf/reader.js';
+import type { GgufFile, GgufValue } from './gguf/types.js';
+import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
+import { embeddedModelPath } from './model/load.js';
+import { type ModelSpec, modelSpec } from './model/spec.js';
+import { type CpuInfo, cpuInfo, type KernelNames, selectKernels } from './native.js';
+import { createTokenizer } from './tokenizer/index.js';
+import type { Decision, Tokenizer } from './tokenizer/types.js';
+
+/** Options of `inspectModel`; they mean what they mean to `loadModel`. */
+export interface InspectOptions {
+  readonly kernel?: string | undefined;
+  readonly activation?: ModelSpec['activation'] | undefined;
+  readonly preTokenizer?: string | undefined;
+}
+
+/** What a model file says about itself, and what this program would do with it. */
+export interface Inspection {
+  readonly path: string;
+  readonly file: {
+    /** Bytes of the whole file. */
+    readonly size: number;
+    /** GGUF version. */
+    readonly version: number;
+    readonly alignment: number;
+    /** Where the tensor data begins. */
+    readonly dataStart: number;
+  };
+  /** The file's `general.architecture`. */
+  readonly architecture?: string;
+  /** In file order. */
+  readonly metadata: readonly MetadataEntry[];
+  /** The graph that would run; absent when the file has none that can. */
+  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions'>;
+  readonly tokenizer?: TokenizerSummary;
+  /** Whether a prompt would be wrapped in a chat template. */
+  readonly chatTemplate: boolean;
+  /** Rules that were applied because the file is faulty, silent or overruled. */
+  readonly decisions: readonly Decision[];
+  /** Why the file cannot be run, or not on this machine; empty when it can. */
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+  /** In file order. */
+  readonly tensors: readonly TensorSummary[];
+  /** Absent when there is no graph that can run. */
+  readonly memory?: MemoryEstimate;
+  /** Absent when the compiled addon cannot be loaded. */
+  readonly cpu?: CpuInfo & { readonly chosen: KernelNames | undefined };
+}
+
+export interface MetadataEntry {
+  readonly key: string;
+  /** 'u32', 'string', …; of an array 'string[]'. */
+  readonly type: string;
+  readonly value: number | bigint | boolean | string | ArraySummary;
+}
+
+export interface ArraySummary {
+  readonly length: number;
+  /** The first few elements. */
+  readonly first: readonly unknown[];
+}
+
+export interface TokenizerSummary
+  extends Pick<
+    Tokenizer,
+    'kind' | 'preTokenizer' | 'vocab' | 'bos' | 'eos' | 'addBos' | 'addEos' | 'addSpacePrefix'
+  > {
+  /** The tokens after which a generation stops. */
+  readonly endOfGeneration: readonly { readonly id: number; readonly text: string }[];
+}
+
+export interface TensorSummary {
+  readonly name: string;
+  readonly type: string;
+  /** Fastest-varying first, as in the file: `[cols, rows]` of a matrix. */
+  readonly dims: readonly number[];
+  readonly bytes: number;
+  readonly offset: number;
+}
+
+/** Elements of an array that are shown. */
+const firstFew = 5;
+
+/**
+ * Describes a GGUF file, or without a path the embedded model, reading its header only: no weights,
+ * so it takes milliseconds whatever the size. A file this program cannot run (a vocabulary, another
+ * architecture) is described all the same, and `problems` says why it cannot be run.
+ *
+ * @throws `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_ARGUMENT`
+ */
+export async function inspectModel(
+  path: string = embeddedModelPath,
+  options: InspectOptions = {},
+): Promise<Inspection> {
+  checkOptionNames(options, ['kernel', 'activation', 'preTokenizer']);
+  const file = await readGguf(path);
+  const problems: { code: string; message: string }[] = [];
+  /** The value, or undefined and one more problem. */
+  const attempt = async <T>(action: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof BitnetError)) throw error;
+      if (error.code === 'ERR_BITNET_ARGUMENT') throw error;
+      problems.push({ code: error.code, message: error.message });
+      return undefined;
+    }
+  };
+  const { activation, preTokenizer, kernel = process.env.BITNET_KERNEL ?? '' } = options;
+  const spec = await attempt(() => modelSpec(file, activation ? { activation } : {}));
+  const tokenizer = await attempt(() =>
+    createTokenizer(file, preTokenizer ? { preTokenizer } : {}),
+  );
+  const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
+  const cpu = await attempt(cpuInfo);
+  const chosen = cpu && (await attempt(() => selectKernels(kernel)));
+  const architecture = file.metadata.get('general.architecture');
+  const { size, version, alignment, dataStart } = file;
+  return {
+    path,
+    file: { size, version, alignment, dataStart },
+    ...(typeof architecture === 'string' && { architecture }),
+    metadata: metadataEntries(file),
+    ...(spec && { model: withoutTensors(spec) }),
+    ...(tokenizer && { tokenizer: tokenizerSummary(tokenizer) }),
+    chatTemplate: template !== undefined,
+    decisions: [spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+    problems,
+    tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
+      ...{ name, type, dims, bytes, offset },
+    })),
+    ...(spec && { memory: memoryEstimate(spec) }),
+    ...(cpu && { cpu: { ...cpu, chosen } }),
+  };
+}
+
+function metadataEntries(file: GgufFile): MetadataEntry[] {
+  return [...file.metadata].map(([key, value]) => {
+    const array = asArray(value);
+    if (!array) return { key, type: file.valueTypes.get(key) ?? '', value: value as string };
+    const length = Math.min(array.length, firstFew);
+    const first = Array.from({ length }, (_, i) => array.get(i));
+    return { key, type: `${array.elementType}[]`, value: { length: array.length, first } };
+  });
+}
+
+function asArray(
+  value: GgufValue,
+): Exclude<GgufValue, number | bigint | boolean | string> | undefined {
+  return typeof value === 'object' ? value : undefined;
+}
+
+function withoutTensors(spec: ModelSpec): NonNullable<Inspection['model']> {
+  const { tensors: _, decisions: __, ...numbers } = spec;
+  return numbers;
+}
+
+function tokenizerSummary(tokenizer: Tokenizer): TokenizerSummary {
+  const { kind, preTokenizer, vocab, bos, eos, addBos, addEos, addSpacePrefix } = tokenizer;
+  return {
+    ...{ kind, vocab, addBos, addEos, addSpacePrefix },
+    ...(preTokenizer !== undefined && { preTokenizer }),
+    ...(bos !== undefined && { bos }),
+    ...(eos !== undefined && { eos }),
+    endOfGeneration: [...tokenizer.endOfGeneration].map((id) => ({
+      id,
+      text: tokenizer.tokenText(id),
+    })),
+  };
+}

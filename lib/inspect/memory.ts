@@ -1,0 +1,60 @@
+import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
+
+/** Bytes a loaded model will take, told from its header. */
+export interface MemoryEstimate {
+  /** Ternary layers as kernels hold them, with their scales. */
+  readonly ternary: number;
+  /** Layers stored in a dense type. */
+  readonly dense: number;
+  /** Embedding and output head. */
+  readonly head: number;
+  readonly norms: number;
+  /** Keys and values of 1,000 positions of one session. */
+  readonly kvPer1000Positions: number;
+}
+
+/** Kernels pad ternary matrices to whole tiles of this many rows and columns, 2 bits a weight. */
+const ternaryTile = 64;
+
+/** Dense rows and cached heads are padded to this many values. */
+const floatPad = 16;
+
+/**
+ * Estimates the memory of a model from its header: `Model.memory` to about a per cent. Rows or
+ * blocks that turn out to share one scale take less; blocks whose scales differ a little more.
+ */
+export function memoryEstimate(spec: ModelSpec): MemoryEstimate {
+  const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
+  for (const tensor of spec.tensors) sum[part(tensor)] += tensorBytes(tensor);
+  const perPosition = spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
+  return { ...sum, kvPer1000Positions: 1000 * perPosition };
+}
+
+function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head' | 'norms' {
+  const heads: readonly TensorRole[] = ['token_embd', 'output'];
+  if (heads.includes(role)) return 'head';
+  if (rows === 1) return 'norms';
+  return isTernary(type) ? 'ternary' : 'dense';
+}
+
+function tensorBytes(tensor: TensorBinding): number {
+  const { type, rows, cols, bytes } = tensor;
+  switch (part(tensor)) {
+    case 'norms':
+      return cols * 4; // held as f32
+    case 'ternary': {
+      const scales = type.startsWith('IQ') ? rows * 4 : 0;
+      return (padded(rows, ternaryTile) * padded(cols, ternaryTile)) / 4 + scales;
+    }
+    default:
+      return bytes; // kept as stored
+  }
+}
+
+function isTernary(type: string): boolean {
+  return /^(I2_S|TL[12]|TQ[12]_0|P?Q2_0|IQ[12]_BN)/.test(type);
+}
+
+function padded(length: number, to: number): number {
+  return Math.ceil(length / to) * to;
+}

@@ -1,0 +1,414 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { bitnet, bitnetPath, finished, plainEnvironment, start, storiesPath } from './bitnet.js';
+
+const file = tempFolder();
+const once = ['run', '-p', 'Once upon a time', '--temp', '0'];
+
+/** Flat random text that practically never ends, for tests that interrupt. */
+const endless = [
+  ...['run', '-p', 'x', '-n', '-1', '-c', '50000', '--temp', '9', '--seed', '1'],
+  ...['--top-k', '0', '--top-p', '1', '--min-p', '0'],
+];
+
+describe('bitnet run', () => {
+  test('writes the same text twice at temperature 0, and nothing else on stdout', async () => {
+    const first = await bitnet([...once, '-n', '64']);
+    expect(first.code).toBe(0);
+    expect(first.stdout).toMatch(/^, there was a .{100,}\n$/s);
+    expect((await bitnet([...once, '-n', '64'])).stdout).toBe(first.stdout);
+  });
+
+  test('says in one line on stderr how fast it was, on which kernel and threads', async () => {
+    const { stderr } = await bitnet([...once, '-n', '8', '-t', '2']);
+    expect(stderr).toMatch(
+      /^prompt 5 tokens, [\d.]+ tokens\/s; text 8 tokens, [\d.]+ tokens\/s; \S+, 2 threads; cut off by -n\n$/,
+    );
+  });
+
+  test('writes the same text for a seed on every kernel and thread count', async () => {
+    const write = async (...flags: string[]) =>
+      (await bitnet(['run', '-p', 'One day', '-n', '30', '-s', '7', ...flags])).stdout;
+    const text = await write();
+    expect(await write('-t', '1')).toBe(text);
+    expect(await write('-t', '3', '--kernel', 'scalar')).toBe(text);
+    expect(await write('-s', '8')).not.toBe(text);
+  });
+
+  test('prints one JSON object with --json', async () => {
+    const { code, stdout, stderr } = await bitnet([...once, '-n', '4', '--json', '-t', '1']);
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout.trimEnd()).not.toContain('\n');
+    const plain = await bitnet([...once, '-n', '4']);
+    expect(JSON.parse(stdout)).toEqual({
+      text: plain.stdout.slice(0, -1),
+      ids: [44, 415, 289, 258],
+      stopReason: 'length',
+      usage: { promptTokens: 5, completionTokens: 4 },
+      timings: {
+        prefillMilliseconds: expect.any(Number),
+        decodeMilliseconds: expect.any(Number),
+        timeToFirstTokenMilliseconds: expect.any(Number),
+        promptTokensPerSecond: expect.any(Number),
+        tokensPerSecond: expect.any(Number),
+      },
+      seed: expect.any(Number),
+      model: storiesPath,
+      kernel: {
+        ternary: expect.any(String),
+        dense: expect.any(String),
+        vector: expect.any(String),
+      },
+      threads: 1,
+    });
+  });
+
+  test('a seed from --json gives the same text again', async () => {
+    const args = ['run', '-p', 'One day', '-n', '12', '--json'];
+    const first = JSON.parse((await bitnet(args)).stdout);
+    const again = JSON.parse((await bitnet([...args, '--seed', String(first.seed)])).stdout);
+    expect(again.text).toBe(first.text);
+  });
+
+  test('-s -1 is a random seed', async () => {
+    const args = ['run', '-p', 'x', '-n', '1', '--json', '-s', '-1'];
+    const seeds = await Promise.all([bitnet(args), bitnet(args)]);
+    expect(JSON.parse(seeds[0]!.stdout).seed).not.toBe(JSON.parse(seeds[1]!.stdout).seed);
+  });
+
+  test('ends before a --stop text, of which there may be several', async () => {
+    const flags = ['-n', '64', '--stop', 'nowhere to be seen', '--stop', ' was', '--json'];
+    const { stdout } = await bitnet([...once, ...flags]);
+    expect(JSON.parse(stdout)).toMatchObject({ text: ', there', stopReason: 'stop' });
+  });
+
+  test('-n -1 writes until the context is full or the text ends', async () => {
+    const { stdout, stderr } = await bitnet([...once, '-n', '-1', '-c', '20']);
+    expect(stdout.length).toBeGreaterThan(10);
+    expect(stderr).toContain('text 16 tokens');
+    expect(stderr).toContain('; the context is full\n');
+  });
+
+  test('--quiet leaves stderr empty, --verbose fills it', async () => {
+    expect((await bitnet([...once, '-n', '2', '--quiet'])).stderr).toBe('');
+    const { stderr } = await bitnet([...once, '-n', '2', '--verbose', '-s', '5']);
+    for (const line of [
+      /^model {5}\S*stories-ternary.gguf, loaded in \d+ ms$/m,
+      /^memory {4}ternary 1.1 MiB/m,
+      /^decision {2}activation: relu2, because /m,
+      /^sampling {2}temperature 0, top-k 40, top-p 0.95, min-p 0.05, seed 5$/m,
+    ]) {
+      expect(stderr).toMatch(line);
+    }
+  });
+
+  test('warns of a context the model was not trained for', async () => {
+    const { stderr } = await bitnet([...once, '-n', '1', '-c', '300']);
+    expect(stderr).toMatch(
+      /^warning: The model was trained for a context of 256; its text gets worse past that.$/m,
+    );
+  });
+});
+
+describe('the prompt', () => {
+  const continued = async (args: string[], input?: string | Uint8Array) => {
+    const settings = input === undefined ? {} : { input };
+    const run = await bitnet(['run', '--temp', '0', '-n', '12', '--json', ...args], settings);
+    return JSON.parse(run.stdout);
+  };
+
+  test('comes from -p, -f, standard input, -f - or the trailing text', async () => {
+    const { text } = await continued(['-p', 'One day, a dog']);
+    expect(await continued([], 'One day, a dog\n')).toMatchObject({ text });
+    expect(await continued(['-f', '-'], 'One day, a dog')).toMatchObject({ text });
+    expect(await continued([storiesPath, 'One', 'day,', 'a dog'])).toMatchObject({ text });
+    expect(await continued(['-m', storiesPath, 'One', 'day,', 'a dog'])).toMatchObject({ text });
+    writeFileSync(file('prompt.txt'), 'One day, a dog\r\n');
+    expect(await continued(['-f', file('prompt.txt')])).toMatchObject({ text });
+  });
+
+  test('is followed by what is piped in, on a line of its own', async () => {
+    const { text } = await continued(['-p', 'A story:\nOne day']);
+    expect(await continued(['-p', 'A story:'], 'One day\n')).toMatchObject({ text });
+    writeFileSync(file('story.txt'), 'A story:');
+    expect(await continued(['-f', file('story.txt')], 'One day')).toMatchObject({ text });
+  });
+
+  test('may be empty if that is said', async () => {
+    expect(await continued(['-p', ''])).toMatchObject({ usage: { promptTokens: 1 } });
+  });
+
+  test('works in a shell pipe', async () => {
+    const script = 'echo "One day," | "$0" "$1" run -n 20 | cat';
+    const args = ['-c', script, process.execPath, bitnetPath];
+    const { status, stdout } = spawnSync('sh', args, { env: plainEnvironment() });
+    expect(status).toBe(0);
+    expect(stdout.toString().length).toBeGreaterThan(20);
+  });
+
+  test('that does not fit the context is one sentence and exit code 1', async () => {
+    const { code, stdout, stderr } = await bitnet([...once, '-c', '4']);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: Expected a prompt that fits the context, but it has 5 tokens and there is room for 4; shorten the prompt or use a longer context (-c, contextLength).\n',
+    });
+  });
+
+  test('with special tokens is text, unless it is --raw', async () => {
+    const text = '<|endoftext|>One day';
+    expect((await continued(['-p', text])).usage.promptTokens).toBeGreaterThan(5);
+    expect((await continued(['-p', text, '--raw'])).usage.promptTokens).toBe(3);
+  });
+
+  test.each([
+    [
+      'a missing file',
+      ['-f', 'no such file'],
+      '',
+      /^Expected the file "no such file" to be readable, but: ENOENT/,
+    ],
+    [
+      'bytes that are not UTF-8',
+      [],
+      Uint8Array.of(0x41, 0xff),
+      /^Expected the standard input to hold UTF-8 text/,
+    ],
+    [
+      'endless input',
+      [],
+      'x'.repeat(2 ** 21 + 1),
+      /^Expected the standard input to hold a prompt of at most 2 MiB/,
+    ],
+  ])('%s is an error', async (_, args, input, message) => {
+    const { code, stdout } = await bitnet(['run', '--json', ...args], { input });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).error).toEqual({
+      code: 'ERR_BITNET_FILE',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('that is awaited for long is asked for on stderr', async () => {
+    const child = start(['run', '-p', 'Once', '-n', '1']);
+    const asked = new Promise<string>((resolve) => {
+      child.stderr.once('data', (chunk) => resolve(String(chunk)));
+    });
+    const end = finished(child);
+    expect(await asked).toMatch(/^Waiting for the rest of the prompt on standard input/);
+    child.stdin.end();
+    expect(await end).toMatchObject({ code: 0 });
+  });
+});
+
+describe('the model', () => {
+  test('is the one that is named, else the one in BITNET_MODEL, else the embedded one', async () => {
+    const modelOf = async (args: string[], env = {}) => {
+      const run = await bitnet(['run', '-p', 'x', '-n', '1', '--json', ...args], { env });
+      return JSON.parse(run.stdout).model;
+    };
+    copyFileSync(storiesPath, file('copy.gguf'));
+    const copy = file('copy.gguf');
+    expect(await modelOf([copy])).toBe(copy);
+    expect(await modelOf(['-m', copy])).toBe(copy);
+    expect(await modelOf([], { BITNET_MODEL: copy })).toBe(copy);
+    expect(await modelOf([storiesPath], { BITNET_MODEL: copy })).toBe(storiesPath);
+    expect(await modelOf(['-m', storiesPath], { BITNET_MODEL: copy })).toBe(storiesPath);
+    expect(await modelOf([], { BITNET_MODEL: '' })).toBe(storiesPath);
+  });
+
+  test.each([[[]], [['-p', 'x']]])(
+    'that is missing is one sentence and exit code 1 (%j)',
+    async (args) => {
+      expect(await bitnet(['run', 'nothere.gguf', ...args])).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'error: Expected a model file at "nothere.gguf", but there is none; check the path.\n',
+      });
+    },
+  );
+
+  test('that is missing is an object on stdout with --json', async () => {
+    const { code, stdout, stderr } = await bitnet(['run', 'nothere.gguf', '-p', 'x', '--json']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      error: {
+        code: 'ERR_BITNET_FILE',
+        message: 'Expected a model file at "nothere.gguf", but there is none; check the path.',
+      },
+    });
+  });
+
+  test('gets threads and kernel from the environment too', async () => {
+    const env = { BITNET_THREADS: '1', BITNET_KERNEL: 'scalar' };
+    const { stdout } = await bitnet(['run', '-p', 'x', '-n', '1', '--json'], { env });
+    expect(JSON.parse(stdout)).toMatchObject({ threads: 1, kernel: { ternary: 'mad2-scalar' } });
+  });
+
+  test('cannot use a kernel that does not exist', async () => {
+    const { code, stderr } = await bitnet(['run', '-p', 'x', '--kernel', 'abacus']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*mad2-scalar.*'abacus'/);
+  });
+});
+
+describe('wrong usage', () => {
+  const usage = `usage: bitnet run [options] [model] [text...]\nbitnet run --help lists the options.\n`;
+
+  test.each<[string[], string]>([
+    [['--tmep', '1'], "unknown option '--tmep' (Did you mean --temp?)"],
+    [['--sytem', 'x'], "unknown option '--sytem' (Did you mean --system?)"],
+    [['-p'], "option '-p, --prompt <text>' argument missing"],
+    [[], 'Expected a prompt: -p <text>, -f <file> or text on standard input.'],
+    [['m.gguf', 'x', '-p', 'y'], 'Expected one prompt, but received "x" besides -p.'],
+    [['-m', 'm.gguf', 'x', 'y', '-f', 'z'], 'Expected one prompt, but received "x y" besides -f.'],
+    [
+      ['-p', 'x', '-f', 'y'],
+      "option '-f, --file <file>' cannot be used with option '-p, --prompt <text>'",
+    ],
+    [
+      ['-p', 'x', '--raw', '--system', 'y'],
+      'Expected --raw or a system message, but received both.',
+    ],
+    [
+      ['-p', 'x', '--quiet', '--verbose'],
+      "option '--quiet' cannot be used with option '--verbose'",
+    ],
+    [
+      ['-p', 'x', '--system', 'y'],
+      'Expected no system message: the model "stories-ternary.gguf" has no chat template, so it only continues text.',
+    ],
+    [
+      ['-p', 'x', '--activation', 'gelu'],
+      "option '--activation <name>' argument 'gelu' is invalid. Allowed choices are relu2, silu.",
+    ],
+    [
+      ['-p', 'x', '--stop', ''],
+      "option '--stop <text>' argument '' is invalid. Expected a text of at least one character.",
+    ],
+  ])('%j is a sentence with the usage, and exit code 2', async (args, message) => {
+    expect(await bitnet(['run', ...args])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message}\n${usage}`,
+    });
+  });
+
+  test.each([
+    ['-n', 'abc', 'an integer from -1 to 2147483647'],
+    ['-n', '1.5', 'an integer from -1 to 2147483647'],
+    ['-n', '-2', 'an integer from -1 to 2147483647'],
+    ['-n', '', 'an integer from -1 to 2147483647'],
+    ['-n', '0x10', 'an integer from -1 to 2147483647'],
+    ['-c', '1e99', 'an integer from 1 to 16777216'],
+    ['-c', '0', 'an integer from 1 to 16777216'],
+    ['-t', '0', 'an integer from 1 to 1024'],
+    ['-s', '1e3', 'an integer from -1 to 9007199254740991'],
+    ['--temp', '-1', 'a number of at least 0'],
+    ['--temp', 'Infinity', 'a number of at least 0'],
+    ['--temperature', 'hot', 'a number of at least 0'],
+    ['--top-k', '-1', 'an integer from 0 to 2147483647'],
+    ['--top-p', '1.1', 'a number from 0 to 1'],
+    ['--min-p', '5%', 'a number from 0 to 1'],
+    ['--repeat-penalty', '0', 'a number from 0.01 to 100'],
+    ['--repeat-last-n', '-2', 'an integer from -1 to 2147483647'],
+    ['--presence-penalty', '1e3', 'a number from -100 to 100'],
+    ['--frequency-penalty', 'x', 'a number from -100 to 100'],
+  ])('%s %s is refused', async (flag, value, expected) => {
+    const { code, stderr } = await bitnet(['run', '-p', 'x', flag, value]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`argument '${value}' is invalid. Expected ${expected}.`);
+  });
+
+  test('in the environment is refused too', async () => {
+    const { code, stderr } = await bitnet(['run', '-p', 'x'], { env: { BITNET_THREADS: 'many' } });
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "value 'many' from env 'BITNET_THREADS' is invalid. Expected an integer",
+    );
+  });
+
+  test('is an object on stdout with --json', async () => {
+    const { code, stdout, stderr } = await bitnet(['run', '--json', '--tmep', '1']);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      error: {
+        code: 'ERR_BITNET_USAGE',
+        message: "unknown option '--tmep' (Did you mean --temp?)",
+      },
+    });
+  });
+});
+
+describe('an interrupted run', () => {
+  test('ends the line, says how far it came and exits with 130', async () => {
+    const child = start(endless);
+    child.stdin.end();
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    const { code, stdout, stderr } = await finished(child);
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/\n$/);
+    expect(stderr).toMatch(
+      /^warning: .*\nprompt 2 tokens, .*; text \d+ tokens?, .*; interrupted\n$/,
+    );
+  });
+
+  test('prints what there was with --json', async () => {
+    // Nothing is said before the end, so that it began can only be guessed.
+    for (const milliseconds of [1000, 4000, 10_000]) {
+      const child = start([...endless, '--json', '--verbose']);
+      child.stdin.end();
+      const end = finished(child);
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      child.kill('SIGINT');
+      const { code, stdout } = await end;
+      expect(code).toBe(130);
+      const { error, text, ids, usage, seed } = JSON.parse(stdout);
+      expect(error.code).toBe('ERR_BITNET_ABORTED');
+      if (!ids?.length) continue;
+      expect(error.message).toMatch(/^The generation was aborted after \d+ tokens?\.$/);
+      expect(text.length).toBeGreaterThan(0);
+      expect(ids).toHaveLength(usage.completionTokens);
+      expect(seed).toBe(1);
+      return;
+    }
+    throw new Error('the generation did not begin within ten seconds');
+  });
+
+  test('need not have its prompt yet', async () => {
+    const child = start(['run', '-n', '1']);
+    const end = finished(child);
+    child.stderr.once('data', () => child.kill('SIGINT')); // it says that it waits
+    expect(await end).toMatchObject({ code: 130, stdout: '' });
+  });
+});
+
+describe('a reader that goes away', () => {
+  test('ends the run quietly', async () => {
+    const child = start(endless);
+    child.stdin.end();
+    child.stdout.once('data', () => child.stdout.destroy());
+    const { code, stderr } = await finished(child);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^warning: .*\n$/) });
+  });
+
+  test('is no failure of --help either', async () => {
+    const child = start(['run', '--help']);
+    const end = finished(child);
+    child.stdout.destroy();
+    expect(await end).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('such as head does not see more than it asked for', () => {
+    const script = '"$@" </dev/null 2>err.txt | head -c 20; wc -c <err.txt';
+    const args = ['-c', script, 'sh', process.execPath, bitnetPath, ...endless, '--quiet'];
+    const env = plainEnvironment();
+    const { stdout } = spawnSync('sh', args, { cwd: file('.'), env, timeout: 20_000 });
+    expect(stdout.subarray(20).toString().trim()).toBe('0');
+  });
+});

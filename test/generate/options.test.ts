@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { type GenerateOptions, generateSettings } from '../../lib/generate/options.js';
+
+function messageOf(options: unknown): string {
+  try {
+    generateSettings(options as GenerateOptions);
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'BitnetError', code: 'ERR_BITNET_ARGUMENT' });
+    return (error as Error).message;
+  }
+  throw new Error('no error was thrown');
+}
+
+describe('generation options', () => {
+  test('have the documented defaults', () => {
+    expect(generateSettings()).toEqual({
+      maxTokens: 512,
+      temperature: 0.8,
+      topK: 40,
+      topP: 0.95,
+      minP: 0.05,
+      repeatPenalty: 1,
+      repeatLastN: 64,
+      presencePenalty: 0,
+      frequencyPenalty: 0,
+      seed: expect.any(Number),
+      stop: [],
+      parseSpecial: false,
+      signal: undefined,
+    });
+  });
+
+  test('that are undefined mean the default', () => {
+    expect(generateSettings({ temperature: undefined, seed: undefined }).temperature).toBe(0.8);
+  });
+
+  test.each<[string, unknown, string]>([
+    [
+      'maxTokens',
+      1.5,
+      'an integer of at least 0, or Infinity, for option maxTokens, but received 1.5.',
+    ],
+    [
+      'maxTokens',
+      -1,
+      'an integer of at least 0, or Infinity, for option maxTokens, but received -1.',
+    ],
+    ['temperature', -1, 'a finite number of at least 0 for option temperature, but received -1.'],
+    [
+      'temperature',
+      Number.NaN,
+      'a finite number of at least 0 for option temperature, but received NaN.',
+    ],
+    [
+      'temperature',
+      '0.8',
+      'a finite number of at least 0 for option temperature, but received "0.8".',
+    ],
+    ['topK', 2.5, 'an integer of at least 0 for option topK, but received 2.5.'],
+    ['topP', 1.1, 'a number from 0 to 1 for option topP, but received 1.1.'],
+    ['minP', -0.1, 'a number from 0 to 1 for option minP, but received -0.1.'],
+    ['repeatPenalty', 0, 'a number from 0.01 to 100 for option repeatPenalty, but received 0.'],
+    ['repeatLastN', -2, 'an integer of at least -1 for option repeatLastN, but received -2.'],
+    [
+      'presencePenalty',
+      1e9,
+      'a number from -100 to 100 for option presencePenalty, but received 1000000000.',
+    ],
+    [
+      'frequencyPenalty',
+      null,
+      'a number from -100 to 100 for option frequencyPenalty, but received null.',
+    ],
+    ['seed', -1, 'an integer from 0 to 2^53 - 1 for option seed, but received -1.'],
+    [
+      'seed',
+      2 ** 53,
+      'an integer from 0 to 2^53 - 1 for option seed, but received 9007199254740992.',
+    ],
+    ['stop', '', 'a text of at least one character for option stop, but received "".'],
+    ['stop', ['a', 7], 'a text of at least one character for option stop[1], but received 7.'],
+    ['parseSpecial', 1, 'true or false for option parseSpecial, but received 1.'],
+    ['signal', {}, 'an AbortSignal for option signal, but received an object.'],
+  ])('%s: %o is refused with a sentence', (name, value, sentence) => {
+    expect(messageOf({ [name]: value })).toBe(`Expected ${sentence}`);
+  });
+
+  test.each([
+    ['temprature', 'temperature'],
+    ['temp', 'temperature'],
+    ['top_k', 'topK'],
+    ['max-tokens', 'maxTokens'],
+    ['topk', 'topK'],
+    ['sede', 'seed'],
+    ['stops', 'stop'],
+  ])('the unknown name %s suggests %s', (name, near) => {
+    expect(messageOf({ [name]: 1 })).toBe(
+      `Expected only known options, but received the option "${name}"; did you mean ${near}?`,
+    );
+  });
+
+  test('an unknown name far from all others lists the options', () => {
+    expect(messageOf({ mirostat: 2 })).toMatch(
+      /received the option "mirostat"; the options are maxTokens, temperature, /,
+    );
+  });
+
+  test.each([[null], [7], [['a']]])('%o instead of options is refused', (value) => {
+    expect(messageOf(value)).toMatch(/^Expected an object for options, but received /);
+  });
+
+  test('a signal of another realm is accepted by its shape', () => {
+    const signal = { aborted: false, addEventListener() {} } as unknown as AbortSignal;
+    expect(generateSettings({ signal }).signal).toBe(signal);
+  });
+
+  test('a list of stop texts is copied', () => {
+    const stop = ['a'];
+    const settings = generateSettings({ stop });
+    stop.push('b');
+    expect(settings.stop).toEqual(['a']);
+  });
+});
