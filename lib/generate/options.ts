@@ -166,7 +166,7 @@ function booleanOption(name: string, value: unknown, fallback: boolean): boolean
 }
 
 /** Known by its shape: test runners and Electron hand over signals of another JavaScript realm. */
-function signalOption(value: unknown): AbortSignal | undefined {
+export function signalOption(value: unknown): AbortSignal | undefined {
   if (value === undefined) return value;
   const signal = value as Partial<AbortSignal> | null;
   if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { chatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import { loadNativeModel } from '../native.js';
 import { packageRoot } from '../package-root.js';
@@ -69,23 +70,27 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   checkOptionNames(options, optionNames);
   const threads = checkedThreads(options.threads);
   const contextLength = checkedContextLength(options.contextLength);
-  const { signal } = options;
+  const kernel = checkedName(options.kernel, 'kernel') ?? process.env.BITNET_KERNEL ?? '';
+  const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw argumentError('a function', 'option onProgress', onProgress);
+  }
+  const signal = signalOption(options.signal);
   throwIfAborted(signal);
 
   const file = await readGguf(path ?? embeddedModelPath);
   throwIfAborted(signal);
   const { activation } = options;
   const spec = modelSpec(file, activation === undefined ? {} : { activation });
-  const kernel = options.kernel ?? process.env.BITNET_KERNEL ?? '';
   const control = new Int32Array(2); // [abort, progress]
   const loading = loadNativeModel(file.path, spec, { threads, kernel, control });
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
   const stop = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', stop, { once: true });
-  const timer = reportProgress(options.onProgress, control);
+  const timer = reportProgress(onProgress, control);
   try {
     // The weights are read on native threads while the vocabulary is sorted here.
-    const { preTokenizer } = options;
     const tokenizer = await createTokenizer(
       file,
       preTokenizer === undefined ? {} : { preTokenizer },
@@ -134,6 +139,11 @@ function checkedThreads(threads: unknown): number {
     return threads;
   }
   throw argumentError(`an integer from 1 to ${maxThreads}`, 'option threads', threads);
+}
+
+function checkedName(name: unknown, option: string): string | undefined {
+  if (name === undefined || typeof name === 'string') return name;
+  throw argumentError('a name', `option ${option}`, name);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

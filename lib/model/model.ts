@@ -46,6 +46,7 @@ export class Model {
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
+  /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   #native: NativeModel | undefined;
 
@@ -80,8 +81,10 @@ export class Model {
       tokenizer: this.tokenizer,
       vocab: this.spec.vocab,
       contextLength,
+      onClose: () => this.#sessions.delete(entry),
     });
-    this.#sessions.add(new WeakRef(session));
+    const entry = new WeakRef(session);
+    this.#sessions.add(entry);
     return session;
   }
 
@@ -97,8 +100,7 @@ export class Model {
 
   /** Closes every session and frees the weights. May be called again. */
   close(): void {
-    for (const session of this.#sessions) session.deref()?.close();
-    this.#sessions.clear();
+    for (const session of [...this.#sessions]) session.deref()?.close();
     this.#native?.close();
     this.#native = undefined;
   }

@@ -4,7 +4,7 @@ import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import type { GenerateOptions } from '../generate/options.js';
+import { type GenerateOptions, signalOption } from '../generate/options.js';
 import {
   createNativeSession,
   type NativeModel,
@@ -49,6 +49,8 @@ export interface SessionOwner {
   readonly tokenizer: Tokenizer;
   readonly vocab: number;
   readonly contextLength: number;
+  /** Called once, when the session closes. */
+  readonly onClose: () => void;
 }
 
 /**
@@ -62,6 +64,7 @@ export class Session {
   readonly #tokenizer: Tokenizer;
   readonly #vocab: number;
   readonly #evaluator: Evaluator;
+  readonly #onClose: () => void;
   #native: NativeSession | undefined;
   #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
 
@@ -70,6 +73,7 @@ export class Session {
     this.contextLength = owner.contextLength;
     this.#tokenizer = owner.tokenizer;
     this.#vocab = owner.vocab;
+    this.#onClose = owner.onClose;
     this.#native = createNativeSession(owner.native, owner.contextLength);
     this.#evaluator = this.#createEvaluator();
   }
@@ -118,7 +122,7 @@ export class Session {
   ): Promise<Float32Array | TopTokens> {
     checkOptionNames(options, ['logits', 'top', 'signal']);
     const tokens = this.#idle(ids);
-    const { signal } = options;
+    const signal = signalOption(options.signal);
     if ('top' in options && options.top !== undefined) {
       return this.#top(tokens, checkedTop(options.top, this.#vocab), signal);
     }
@@ -151,8 +155,9 @@ export class Session {
   ): Promise<Float64Array> {
     checkOptionNames(options, ['signal']);
     const tokens = this.#idle(ids);
+    const signal = signalOption(options.signal);
     const scores = new Float64Array(tokens.length - 1);
-    await this.#run({ tokens, want: want.score, scores }, options.signal);
+    await this.#run({ tokens, want: want.score, scores }, signal);
     return scores;
   }
 
@@ -178,8 +183,10 @@ export class Session {
   /** Frees the KV cache; stops what is running. May be called again. */
   close(): void {
     if (this.#running) Atomics.store(this.#running.control, 0, 1);
-    this.#native?.close();
+    if (!this.#native) return;
+    this.#native.close();
     this.#native = undefined;
+    this.#onClose();
   }
 
   /** Closes, and waits until nothing of the session runs any more. */
@@ -265,15 +272,6 @@ export class Session {
   #idle(ids: ArrayLike<number>): Int32Array {
     this.#checkIdle();
     const tokens = this.#checkedIds(ids);
-    const room = this.contextLength - this.position;
-    if (tokens.length > room) {
-      throw new BitnetError(
-        'ERR_BITNET_CONTEXT',
-        `Expected at most ${room} more tokens (position ${this.position} of a context of ${this.contextLength}), but received ${tokens.length}; ` +
-          'evaluate fewer, truncate or reset the session, or create one with a longer context.',
-        { room, tokens: tokens.length },
-      );
-    }
     forgetContinuation(this.#evaluator);
     return tokens;
   }
@@ -282,6 +280,15 @@ export class Session {
     const length = typeof ids === 'object' && ids !== null ? ids.length : undefined;
     if (length === undefined || !Number.isInteger(length) || length < 1) {
       throw argumentError('an array of at least one token id', 'ids', ids);
+    }
+    const room = this.contextLength - this.position;
+    if (length > room) {
+      throw new BitnetError(
+        'ERR_BITNET_CONTEXT',
+        `Expected at most ${room} more tokens (position ${this.position} of a context of ${this.contextLength}), but received ${length}; ` +
+          'evaluate fewer, truncate or reset the session, or create one with a longer context.',
+        { room, tokens: length },
+      );
     }
     const tokens = new Int32Array(length);
     for (let i = 0; i < length; i++) {

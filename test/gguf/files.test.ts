@@ -62,7 +62,7 @@ describe('readGguf refuses a path that', () => {
     }
   });
 
-  asUser('may not be read', async () => {
+  asUser('may not be read (not testable as root)', async () => {
     const path = temp('secret.gguf');
     await writeFile(path, 'GGUF');
     await chmod(path, 0);

@@ -1,0 +1,49 @@
+import type { Decision, Tokenizer } from '../tokenizer/index.js';
+import type { VocabularyFile } from '../tokenizer/metadata.js';
+
+/*
+ * Chat templates that are used instead of, or in the absence of, the one in a file, each with its
+ * reason. Overrides of tokenizers stand in ../tokenizer/quirks.ts.
+ */
+
+/** A template, and why it is not the one in the file. */
+export interface ChosenTemplate {
+  readonly source: string;
+  readonly decisions: readonly Decision[];
+}
+
+/**
+ * bitnet-b1.58-2B-4T: the role, capitalised, and the trimmed content, each message closed by
+ * `<|eot_id|>`. The space after the last "Assistant:" belongs to the format.
+ */
+const bitnet2B4T = `{{ bos_token }}{% for message in messages -%}
+{{ message.role | capitalize }}: {{ message.content | trim }}<|eot_id|>
+{%- endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}`;
+
+/** The template to use for a file that has `source`, or none; undefined when there is none. */
+export function chosenTemplate(
+  file: VocabularyFile,
+  tokenizer: Tokenizer,
+  source: string | undefined,
+): ChosenTemplate | undefined {
+  if (source?.includes('BITNETAssistant')) {
+    return overridden('the one in the file is a placeholder of its converter ("BITNETAssistant")');
+  }
+  if (source === undefined && is2B4T(file, tokenizer)) {
+    return overridden('the file has none, and its architecture and vocabulary are those of 2B-4T');
+  }
+  return source === undefined ? undefined : { source, decisions: [] };
+}
+
+function overridden(reason: string): ChosenTemplate {
+  const choice = 'the format of bitnet-b1.58-2B-4T ("User: …<|eot_id|>Assistant: ")';
+  return { source: bitnet2B4T, decisions: [{ subject: 'chat template', choice, reason }] };
+}
+
+function is2B4T(file: VocabularyFile, tokenizer: Tokenizer): boolean {
+  const architecture = file.metadata.get('general.architecture');
+  return (
+    (architecture === 'bitnet-b1.58' || architecture === 'bitnet-25') &&
+    tokenizer.controlTokens.get('<|eot_id|>') === 128009
+  );
+}

@@ -1,0 +1,88 @@
+import { BitnetError } from '../errors.js';
+import type { Decision, Tokenizer } from '../tokenizer/index.js';
+import type { VocabularyFile } from '../tokenizer/metadata.js';
+import { encodeChat } from './encode-chat.js';
+import type { Node } from './jinja.js';
+import { type ChatMessage, checkedMessages } from './messages.js';
+import { chosenTemplate } from './overrides.js';
+import { parse, render } from './render.js';
+
+export type { ChatMessage } from './messages.js';
+
+export interface ChatOptions {
+  /**
+   * Whether to end with the words that make the model answer.
+   * @default false
+   */
+  readonly addGenerationPrompt?: boolean;
+}
+
+/** How a model wants its chats written. */
+export interface ChatTemplate {
+  /** The template, in the Jinja language. */
+  readonly source: string;
+  /** Why it is not the one in the file, if so. */
+  readonly decisions: readonly Decision[];
+  /**
+   * The chat as one text, for display: to feed a model, use `encode`, which tells the template's
+   * control tokens from the same characters in a message.
+   *
+   * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_TEMPLATE
+   */
+  apply(messages: readonly ChatMessage[], options?: ChatOptions): string;
+  /**
+   * The chat as token ids, with the begin token once if the model wants it. Whatever the messages
+   * contain, control tokens come from the template alone.
+   *
+   * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_TEMPLATE
+   */
+  encode(messages: readonly ChatMessage[], options?: ChatOptions): number[];
+}
+
+/**
+ * The chat template of a file, or the right one for known files with a wrong one; undefined when
+ * there is none. It is parsed when first used, so that a faulty one does not keep a model from
+ * completing text.
+ *
+ * @throws ERR_BITNET_TEMPLATE when the file's entry is no text
+ */
+export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTemplate | undefined {
+  const chosen = chosenTemplate(file, tokenizer, templateSource(file));
+  if (chosen === undefined) return undefined;
+  const { source, decisions } = chosen;
+  const text = renderer(source, tokenizer);
+  return {
+    source,
+    decisions,
+    apply: (messages, options) => text(checkedMessages(messages), options),
+    encode: (messages, options) =>
+      encodeChat(tokenizer, checkedMessages(messages), source, (variant) => text(variant, options)),
+  };
+}
+
+function templateSource(file: VocabularyFile): string | undefined {
+  const value = file.metadata.get('tokenizer.chat_template');
+  if (value === undefined || typeof value === 'string') return value;
+  throw new BitnetError(
+    'ERR_BITNET_TEMPLATE',
+    `Expected metadata "tokenizer.chat_template" of "${file.path}" to be a text, but found a value of type ${typeof value}; convert the model again.`,
+    { path: file.path },
+  );
+}
+
+function renderer(source: string, tokenizer: Tokenizer) {
+  let parsed: Node | undefined;
+  const textOf = (id: number | undefined) => (id === undefined ? '' : tokenizer.tokenText(id));
+  const tokens = { bos_token: textOf(tokenizer.bos), eos_token: textOf(tokenizer.eos) };
+  return (messages: readonly ChatMessage[], options: ChatOptions = {}): string => {
+    parsed ??= parse(source);
+    return render(parsed, {
+      ...tokens,
+      messages,
+      add_generation_prompt: options.addGenerationPrompt === true,
+      // Templates are written for a renderer that always defines these two.
+      tools: null,
+      documents: null,
+    });
+  };
+}

@@ -1,0 +1,118 @@
+import type { TimeSlice } from '../gguf/time-slice.js';
+import { byteCharacters } from './byte-alphabet.js';
+import { faulty } from './faulty.js';
+import { maxMerges, maxTokenBytes } from './limits.js';
+import { type MergeRule, Merger } from './merge.js';
+import { type MergeTable, readMerges } from './merge-table.js';
+import { stringsOf, type VocabularyFile } from './metadata.js';
+import type { PreTokenizer } from './pre-tokenizers.js';
+import { splitWords } from './split-words.js';
+import type { TextEncoder } from './text-encoder.js';
+import type { Vocabulary } from './vocabulary.js';
+
+/**
+ * Byte-level byte-pair encoding (`gpt2`): the text is split into words, a word into bytes, and the
+ * pair of lowest rank is merged until none is left.
+ */
+export async function createBpe(
+  file: VocabularyFile,
+  vocabulary: Vocabulary,
+  preTokenizer: PreTokenizer,
+  slice: TimeSlice,
+): Promise<TextEncoder> {
+  const merges = stringsOf(file, 'merges', maxMerges);
+  if (merges === undefined) {
+    throw faulty(file, 'metadata "tokenizer.ggml.merges"', 'a list of merges', 'no such entry');
+  }
+  const table = await readMerges(merges, vocabulary.texts, file, slice);
+  return new BytePairEncoder(vocabulary, table, preTokenizer);
+}
+
+class BytePairEncoder implements TextEncoder, MergeRule {
+  readonly #vocabulary: Vocabulary;
+  readonly #merges: MergeTable;
+  readonly #preTokenizer: PreTokenizer;
+  /** [256] symbol of each byte. It need not be a token: some vocabularies lack a few. */
+  readonly #byteSymbols: Int32Array;
+  #merger = new Merger();
+  /** The bytes of the word at hand, and the same in the alphabet of the vocabulary. */
+  #word = Buffer.alloc(shortWord);
+  #spelled = new Uint8Array(maxTokenBytes + 1);
+  #ids: number[] = [];
+
+  constructor(vocabulary: Vocabulary, merges: MergeTable, preTokenizer: PreTokenizer) {
+    this.#vocabulary = vocabulary;
+    this.#merges = merges;
+    this.#preTokenizer = preTokenizer;
+    this.#byteSymbols = Int32Array.from(byteCharacters, (text) =>
+      vocabulary.texts.findOrAdd(text, 0, text.length),
+    );
+  }
+
+  encode(text: string, _afterSpecial: boolean, ids: number[]): void {
+    this.#ids = ids;
+    splitWords(text, this.#preTokenizer.split, (word) => this.#encodeWord(word));
+    this.#ids = [];
+  }
+
+  #encodeWord(word: string): void {
+    const room = 3 * word.length; // UTF-8 has up to 3 bytes per UTF-16 unit
+    if (room > this.#word.length) this.#word = Buffer.alloc(2 * room);
+    const n = this.#word.write(word);
+    if (this.#preTokenizer.ignoreMerges && this.#emitWhole(n)) return;
+    const merger = this.#merger;
+    merger.reserve(n);
+    for (let i = 0; i < n; i++) {
+      merger.symbols[i] = this.#byteSymbols[this.#word[i]!]!;
+      merger.starts[i] = i;
+    }
+    merger.starts[n] = n;
+    merger.merge(n, this);
+    if (n <= shortWord) return;
+    this.#merger = new Merger();
+    this.#word = Buffer.alloc(shortWord);
+  }
+
+  /** Emits the word's n bytes as one token, if there is one. */
+  #emitWhole(n: number): boolean {
+    let length = 0;
+    for (let i = 0; i < n; i++) {
+      const character = byteCharacters[this.#word[i]!]!;
+      if (length + character.length > maxTokenBytes) return false;
+      for (const byte of character) this.#spelled[length++] = byte;
+    }
+    const id = this.#vocabulary.texts.find(this.#spelled, 0, length);
+    if (id < 0 || id >= this.#vocabulary.size) return false;
+    this.#ids.push(id);
+    return true;
+  }
+
+  pair(left: number, right: number): number {
+    return this.#merges.rank(left, right);
+  }
+
+  priority(rank: number): number {
+    return rank;
+  }
+
+  symbol(rank: number): number {
+    return this.#merges.result(rank);
+  }
+
+  /** A symbol that is no token is written byte by byte, a byte that is none as unknown or not at all. */
+  emit(symbol: number, start: number, end: number): void {
+    const { size, unknown } = this.#vocabulary;
+    if (symbol < size) {
+      this.#ids.push(symbol);
+      return;
+    }
+    for (let i = start; i < end; i++) {
+      const id = this.#byteSymbols[this.#word[i]!]!;
+      if (id < size) this.#ids.push(id);
+      else if (unknown !== undefined) this.#ids.push(unknown);
+    }
+  }
+}
+
+/** Bytes of a word up to which its room is kept for the next one. */
+const shortWord = 4096;

@@ -1,0 +1,34 @@
+import { BitnetError } from '../errors.js';
+import { maxTextLength } from './limits.js';
+
+/** Throws ERR_BITNET_ARGUMENT unless `text` is a string that is not too long to encode. */
+export function checkText(text: unknown): asserts text is string {
+  if (typeof text !== 'string') {
+    throw argumentError(`Expected the text to encode as a string, but received ${name(text)}.`);
+  }
+  if (text.length > maxTextLength) {
+    throw argumentError(
+      `Expected a text of at most ${maxTextLength} characters to encode, but received ${text.length}; encode it in parts.`,
+    );
+  }
+}
+
+/** Throws ERR_BITNET_ARGUMENT unless `ids` can be iterated. */
+export function checkIds(ids: unknown): asserts ids is Iterable<unknown> {
+  if (typeof (ids as Iterable<unknown> | undefined)?.[Symbol.iterator] === 'function') return;
+  throw argumentError(`Expected the token ids as an array, but received ${name(ids)}.`);
+}
+
+/** Throws ERR_BITNET_ARGUMENT unless `id` is one of `vocab` token ids. */
+export function checkId(id: unknown, vocab: number): asserts id is number {
+  if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocab) return;
+  throw argumentError(`Expected a token id from 0 to ${vocab - 1}, but received ${name(id)}.`);
+}
+
+function argumentError(message: string): BitnetError {
+  return new BitnetError('ERR_BITNET_ARGUMENT', message);
+}
+
+function name(value: unknown): string {
+  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,82 @@
+import { MergeQueue } from './merge-queue.js';
+
+/** Which adjacent symbols may become one, and in which order. */
+export interface MergeRule {
+  /**
+   * A code for the merge of two adjacent symbols, or -1 when there is none.
+   *
+   * @param start where the left symbol begins, in bytes
+   * @param end where the right symbol ends, in bytes
+   */
+  pair(left: number, right: number, start: number, end: number): number;
+  /** Lower merges first. */
+  priority(code: number): number;
+  /** The symbol that results. */
+  symbol(code: number): number;
+  /** Takes a symbol that remains, and the bytes [start, end) it stands for. */
+  emit(symbol: number, start: number, end: number): void;
+}
+
+/** The room a merge works in; use it again for the next word, so that short ones allocate nothing. */
+export class Merger {
+  readonly #queue = new MergeQueue();
+  /** [n] symbol at each place; a place whose symbol was merged into its left neighbour is dead. */
+  symbols = new Int32Array(64);
+  /** [n + 1] where each symbol begins, in bytes; starts[n] is the end of the last. */
+  starts = new Int32Array(65);
+  /** [n] place of the living symbol to the right (n: none) and to the left (-1: none). */
+  #next = new Int32Array(64);
+  #previous = new Int32Array(64);
+  /** [n] code of the merge with the symbol to the right, -1 when there is none or it is dead. */
+  #codes = new Int32Array(64);
+
+  /** Makes room for n symbols; then set `symbols` and `starts` and call `merge`. */
+  reserve(n: number): void {
+    if (n <= this.symbols.length) return;
+    const length = 2 ** Math.ceil(Math.log2(n));
+    this.symbols = new Int32Array(length);
+    this.starts = new Int32Array(length + 1);
+    this.#next = new Int32Array(length);
+    this.#previous = new Int32Array(length);
+    this.#codes = new Int32Array(length);
+  }
+
+  /**
+   * Merges n symbols by `rule` until no pair is left, and emits those that remain, from left to
+   * right.
+   */
+  merge(n: number, rule: MergeRule): void {
+    const { symbols, starts } = this;
+    const next = this.#next;
+    const previous = this.#previous;
+    for (let i = 0; i < n; i++) {
+      next[i] = i + 1;
+      previous[i] = i - 1;
+    }
+    for (let i = 0; i < n; i++) this.#offer(i, n, rule);
+    for (let i = this.#queue.pop(); i >= 0; i = this.#queue.pop()) {
+      const code = this.#codes[i]!;
+      // An entry is stale when its pair has since become another pair, or none.
+      if (code < 0 || rule.priority(code) !== this.#queue.popped) continue;
+      const right = next[i]!;
+      symbols[i] = rule.symbol(code);
+      this.#codes[right] = -1;
+      next[i] = next[right]!;
+      if (next[i]! < n) previous[next[i]!] = i;
+      this.#offer(i, n, rule);
+      if (previous[i]! >= 0) this.#offer(previous[i]!, n, rule);
+    }
+    for (let i = 0; i < n; i = next[i]!) rule.emit(symbols[i]!, starts[i]!, starts[next[i]!]!);
+  }
+
+  /** Looks up the pair that begins at place i, and queues it. */
+  #offer(i: number, n: number, rule: MergeRule): void {
+    const right = this.#next[i]!;
+    this.#codes[i] = -1;
+    if (right >= n) return;
+    const end = this.starts[this.#next[right]!]!;
+    const code = rule.pair(this.symbols[i]!, this.symbols[right]!, this.starts[i]!, end);
+    this.#codes[i] = code;
+    if (code >= 0) this.#queue.push(rule.priority(code), i);
+  }
+}

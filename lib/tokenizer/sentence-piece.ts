@@ -1,0 +1,81 @@
+import { type MergeRule, Merger } from './merge.js';
+import type { TextEncoder } from './text-encoder.js';
+import type { Vocabulary } from './vocabulary.js';
+
+/**
+ * SentencePiece encoding (`llama`): spaces become U+2581, and of all adjacent pairs that together
+ * are a token, the one of highest score is merged until none is left.
+ *
+ * @param scores [vocab]
+ * @param addSpacePrefix whether a text that begins the input or follows a special token gets a space
+ */
+export function createSentencePiece(
+  vocabulary: Vocabulary,
+  scores: Float32Array,
+  addSpacePrefix: boolean,
+): TextEncoder {
+  return new SentencePieceEncoder(vocabulary, scores, addSpacePrefix);
+}
+
+class SentencePieceEncoder implements TextEncoder, MergeRule {
+  readonly #vocabulary: Vocabulary;
+  readonly #scores: Float32Array;
+  readonly #addSpacePrefix: boolean;
+  #text: Uint8Array = new Uint8Array(0);
+  #ids: number[] = [];
+
+  constructor(vocabulary: Vocabulary, scores: Float32Array, addSpacePrefix: boolean) {
+    this.#vocabulary = vocabulary;
+    this.#scores = scores;
+    this.#addSpacePrefix = addSpacePrefix;
+  }
+
+  encode(text: string, afterSpecial: boolean, ids: number[]): void {
+    const prefix = this.#addSpacePrefix && afterSpecial ? ' ' : '';
+    this.#text = Buffer.from((prefix + text).replaceAll(' ', '\u2581'));
+    this.#ids = ids;
+    const merger = new Merger();
+    merger.reserve(this.#text.length);
+    let n = 0;
+    for (let i = 0; i < this.#text.length; n++) {
+      const end = i + utf8Length(this.#text[i]!);
+      merger.symbols[n] = this.#vocabulary.texts.find(this.#text, i, end);
+      merger.starts[n] = i;
+      i = end;
+    }
+    merger.starts[n] = this.#text.length;
+    merger.merge(n, this);
+    this.#text = new Uint8Array(0);
+    this.#ids = [];
+  }
+
+  pair(_left: number, _right: number, start: number, end: number): number {
+    return this.#vocabulary.texts.find(this.#text, start, end);
+  }
+
+  priority(token: number): number {
+    return -this.#scores[token]!;
+  }
+
+  symbol(token: number): number {
+    return token;
+  }
+
+  /** A character that is no token is written byte by byte, a byte that is none as unknown or not at all. */
+  emit(token: number, start: number, end: number): void {
+    if (token >= 0) {
+      this.#ids.push(token);
+      return;
+    }
+    for (let i = start; i < end; i++) {
+      const id = this.#vocabulary.byteTokens[this.#text[i]!]!;
+      if (id >= 0) this.#ids.push(id);
+      else if (this.#vocabulary.unknown !== undefined) this.#ids.push(this.#vocabulary.unknown);
+    }
+  }
+}
+
+function utf8Length(first: number): number {
+  if (first < 0x80) return 1;
+  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}

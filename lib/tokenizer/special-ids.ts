@@ -1,0 +1,37 @@
+import type { GgufStrings } from '../gguf/array.js';
+import { idOf, type VocabularyFile } from './metadata.js';
+
+/** The tokens that the metadata names by their role. */
+export interface SpecialIds {
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  /** End of a turn. */
+  readonly eot: number | undefined;
+  /** End of a message that is not the end of the turn. */
+  readonly eom: number | undefined;
+  readonly unknown: number | undefined;
+}
+
+/** The special ids of a file, with the customary ones of its kind of vocabulary where it is silent. */
+export function specialIds(
+  file: VocabularyFile,
+  kind: 'bpe' | 'sentencepiece',
+  tokens: GgufStrings,
+): SpecialIds {
+  const named = (key: string) => idOf(file, key, tokens.length);
+  const customary = (id: number) =>
+    id < tokens.length && looksSpecial(tokens.string(id)) ? id : undefined;
+  const [bos, eos, unknown] = kind === 'bpe' ? [11, 11, undefined] : [1, 2, 0];
+  return {
+    bos: named('bos_token_id') ?? customary(bos),
+    eos: named('eos_token_id') ?? customary(eos),
+    eot: named('eot_token_id'),
+    eom: named('eom_token_id'),
+    unknown: named('unknown_token_id') ?? (unknown === undefined ? undefined : customary(unknown)),
+  };
+}
+
+/** Whether a token's text is of the form that only special tokens have, such as `<s>`. */
+export function looksSpecial(text: string): boolean {
+  return /^<[^\s<>]+>$/.test(text);
+}
