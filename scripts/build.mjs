@@ -1,7 +1,7 @@
 // Builds the addon and the TypeScript, incrementally; everything it says goes to stderr,
 // because `npm pack --json` and the like own stdout.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +50,8 @@ function install(from, to) {
   )
     return;
   mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(from, to);
+  copyFileSync(from, `${to}.new`);
+  renameSync(`${to}.new`, to); // a process that has the old one loaded would not survive a change in place
 }
 
 function fail(message) {

@@ -1,6 +1,8 @@
 // Settling promises from native threads, and leaving cleanly when an environment ends in mid-work.
 #include "addon_state.h"
 
+#include <system_error>
+
 namespace bitnet {
 namespace {
 
@@ -58,22 +60,47 @@ void AddonState::begin(Napi::Env env) {
 void AddonState::settle(std::unique_ptr<Settlement> settlement) {
   // Notified under the lock: after it, drain() may return and this object may be gone.
   std::lock_guard<std::mutex> lock(mutex_);
-  Settlement* raw = settlement.release(); // deliver() takes it back
   if (closing_.load() == 0)
-    channel_.NonBlockingCall(raw);
-  // else: its references belong to an environment that is being torn down, which frees them itself.
+    channel_.NonBlockingCall(settlement.release()); // deliver() takes it back
+  else
+    orphans_.push_back(std::move(settlement)); // of a dying environment: drain() frees it
   --running_;
   ended_.notify_all();
 }
 
 void AddonState::start_thread(Napi::Env env, std::function<void()> body) {
   begin(env);
-  threads_.emplace_back(std::move(body));
+  join_threads(false); // those of earlier loads, whose stacks would otherwise stay
+  auto over = std::make_shared<std::atomic<bool>>(false);
+  try {
+    threads_.push_back({std::thread([body, over] {
+                          body();
+                          over->store(true);
+                        }),
+                        over});
+  } catch (const std::system_error&) {
+    body(); // the system's thread limit: slower, not wrong
+  }
+}
+
+void AddonState::join_threads(bool all) {
+  for (auto it = threads_.begin(); it != threads_.end();) {
+    if (!all && !it->over->load()) {
+      ++it;
+      continue;
+    }
+    it->thread.join();
+    it = threads_.erase(it);
+  }
 }
 
 void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* raw) {
-  if (env == nullptr)
-    return; // the environment ended with this still queued
+  if (env == nullptr) {
+    // The environment ended with this still queued. What belongs to it is gone; but the engine must
+    // end now, or its threads would run on in a library that Node is about to unload.
+    raw->result = nullptr;
+    return;
+  }
   std::unique_ptr<Settlement> settlement(raw);
   if (--state->pending_ == 0)
     state->channel_.Unref(env);
@@ -90,9 +117,8 @@ void AddonState::drain() {
     std::unique_lock<std::mutex> lock(mutex_);
     ended_.wait(lock, [this] { return running_ == 0; });
   }
-  for (std::thread& thread : threads_)
-    thread.join();
-  threads_.clear();
+  orphans_.clear();
+  join_threads(true);
 }
 
 } // namespace bitnet

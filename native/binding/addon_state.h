@@ -6,6 +6,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -52,15 +53,22 @@ private:
   static void deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* settlement);
   using Channel = Napi::TypedThreadSafeFunction<AddonState, Settlement, deliver>;
 
+  struct BackgroundThread {
+    std::thread thread;
+    std::shared_ptr<std::atomic<bool>> over; // joining it takes no time
+  };
+
   void drain();
+  void join_threads(bool all);
 
   Channel channel_;
   size_t pending_ = 0; // JavaScript thread: begun and not yet delivered
   std::atomic<int32_t> closing_{0};
   std::mutex mutex_;
   std::condition_variable ended_;
-  size_t running_ = 0; // begun and not yet ended
-  std::vector<std::thread> threads_;
+  size_t running_ = 0;                               // begun and not yet ended
+  std::vector<std::unique_ptr<Settlement>> orphans_; // ended while the environment was ending
+  std::list<BackgroundThread> threads_;
 };
 
 /** A JavaScript Error with `code` = ERR_BITNET_… for a failed status. */

@@ -48,8 +48,14 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
       ThreadPool pool(threads); // of its own: the engine's threads may be busy generating
       settlement->status = load_weights(std::move(spec), kernels, pool, load_control, &weights);
     }
-    settlement->result = [weights, threads](Napi::Env env) -> Napi::Value {
-      auto loaded = std::make_shared<LoadedModel>(weights, shared_engine(threads));
+    std::shared_ptr<Engine> engine;
+    if (settlement->status.ok() && !(engine = shared_engine(threads)))
+      settlement->status = Status::error(
+          Code::kMemory, "Could not start a thread for the model: the system's limit is reached; "
+                         "end other programs or raise the limit.");
+    settlement->result = [weights = std::move(weights),
+                          engine = std::move(engine)](Napi::Env env) -> Napi::Value {
+      auto loaded = std::make_shared<LoadedModel>(weights, engine);
       return AddonState::of(env).model_constructor.New(
           {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
     };

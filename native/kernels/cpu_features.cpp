@@ -1,4 +1,5 @@
-// Asks the CPU (and what its operating system saves on a context switch) which instructions may be used.
+// Asks the CPU (and what its operating system saves on a context switch) which instructions may be
+// used.
 #include "cpu_features.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -29,13 +30,15 @@ struct CpuidLeaf {
   uint32_t eax, ebx, ecx, edx;
 };
 
-/** Leaf of CPUID; all zeros beyond the highest leaf, where older CPUs answer with another leaf's data. */
+/** Leaf of CPUID; all zeros beyond the highest leaf, where older CPUs answer with another leaf's
+ * data. */
 CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf) {
   CpuidLeaf r = {0, 0, 0, 0};
 #if defined(_MSC_VER)
   int v[4];
   __cpuid(v, 0);
-  if (static_cast<uint32_t>(v[0]) < leaf) return r;
+  if (static_cast<uint32_t>(v[0]) < leaf)
+    return r;
   __cpuidex(v, static_cast<int>(leaf), static_cast<int>(subleaf));
   r = {static_cast<uint32_t>(v[0]), static_cast<uint32_t>(v[1]), static_cast<uint32_t>(v[2]),
        static_cast<uint32_t>(v[3])};
@@ -56,30 +59,39 @@ uint64_t read_xcr0() {
 #endif
 }
 
-bool has(uint32_t word, unsigned bit) { return (word >> bit & 1) != 0; }
+bool has(uint32_t word, unsigned bit) {
+  return (word >> bit & 1) != 0;
+}
 
 uint32_t detect_x86() {
   const CpuidLeaf one = cpuid(1, 0);
-  if (!has(one.ecx, 27)) return 0; // OSXSAVE: XGETBV may be executed
+  if (!has(one.ecx, 27))
+    return 0; // OSXSAVE: XGETBV may be executed
   const uint64_t xcr0 = read_xcr0();
   const uint64_t kYmmState = 0x06; // SSE (bit 1), upper halves of ymm (bit 2)
   const uint64_t kZmmState = 0xe6; // and k0..k7 (5), upper halves of zmm0..15 (6), zmm16..31 (7)
-  // macOS turns the zmm bits on at a thread's first use only, so AVX-512 is not found there: slower, never wrong.
-  if ((xcr0 & kYmmState) != kYmmState) return 0;
+  // macOS turns the zmm bits on at a thread's first use only, so AVX-512 is not found there:
+  // slower, never wrong.
+  if ((xcr0 & kYmmState) != kYmmState)
+    return 0;
 
   const CpuidLeaf seven = cpuid(7, 0);
   const CpuidLeaf seven_one = seven.eax >= 1 ? cpuid(7, 1) : CpuidLeaf{0, 0, 0, 0};
   const bool fma = has(one.ecx, 12), avx = has(one.ecx, 28), f16c = has(one.ecx, 29);
-  if (!avx || !fma || !f16c || !has(seven.ebx, 5)) return 0; // AVX2 is leaf 7 EBX bit 5
+  if (!avx || !fma || !f16c || !has(seven.ebx, 5))
+    return 0; // AVX2 is leaf 7 EBX bit 5
   uint32_t features = kCpuAvx2;
-  if (has(seven_one.eax, 4)) features |= kCpuAvxVnni;
+  if (has(seven_one.eax, 4))
+    features |= kCpuAvxVnni;
 
   const bool f = has(seven.ebx, 16), dq = has(seven.ebx, 17);
   const bool bw = has(seven.ebx, 30), vl = has(seven.ebx, 31);
   if ((xcr0 & kZmmState) == kZmmState && f && dq && bw && vl) {
     features |= kCpuAvx512;
-    if (has(seven.ecx, 11)) features |= kCpuAvx512Vnni;
-    if (has(seven.ecx, 1)) features |= kCpuAvx512Vbmi;
+    if (has(seven.ecx, 11))
+      features |= kCpuAvx512Vnni;
+    if (has(seven.ecx, 1))
+      features |= kCpuAvx512Vbmi;
   }
   return features;
 }
@@ -99,15 +111,22 @@ uint32_t detect_arm64() {
 #if defined(__linux__)
   const unsigned long kHwcapAsimdDp = 1ul << 20; // written out: older C libraries lack the names
   const unsigned long kHwcap2I8mm = 1ul << 13;
-  if (getauxval(AT_HWCAP) & kHwcapAsimdDp) features |= kCpuNeonDot;
-  if (getauxval(AT_HWCAP2) & kHwcap2I8mm) features |= kCpuNeonI8mm;
+  if (getauxval(AT_HWCAP) & kHwcapAsimdDp)
+    features |= kCpuNeonDot;
+  if (getauxval(AT_HWCAP2) & kHwcap2I8mm)
+    features |= kCpuNeonI8mm;
 #elif defined(__APPLE__)
-  if (sysctl_flag("hw.optional.arm.FEAT_DotProd")) features |= kCpuNeonDot;
-  if (sysctl_flag("hw.optional.arm.FEAT_I8MM")) features |= kCpuNeonI8mm;
+  if (sysctl_flag("hw.optional.arm.FEAT_DotProd"))
+    features |= kCpuNeonDot;
+  if (sysctl_flag("hw.optional.arm.FEAT_I8MM"))
+    features |= kCpuNeonI8mm;
 #elif defined(_WIN32)
-  const DWORD kDotProduct = 43, kI8mm = 66; // PF_ARM_V82_DP_…, PF_ARM_V82_I8MM_…: missing in older SDKs
-  if (IsProcessorFeaturePresent(kDotProduct)) features |= kCpuNeonDot;
-  if (IsProcessorFeaturePresent(kI8mm)) features |= kCpuNeonI8mm;
+  const DWORD kDotProduct = 43,
+              kI8mm = 66; // PF_ARM_V82_DP_…, PF_ARM_V82_I8MM_…: missing in older SDKs
+  if (IsProcessorFeaturePresent(kDotProduct))
+    features |= kCpuNeonDot;
+  if (IsProcessorFeaturePresent(kI8mm))
+    features |= kCpuNeonI8mm;
 #endif
   return features;
 }

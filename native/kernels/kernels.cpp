@@ -1,4 +1,4 @@
-// The priority lists, the forced choice and the sentences about it. Adding an ISA adds one row here.
+// The priority lists, the forced choice and its refusals; adding an ISA adds one row here.
 #include "kernels.h"
 
 #include "cpu_features.h"
@@ -7,11 +7,13 @@ namespace bitnet {
 
 // One descriptor per kernel file; declared here only, because nothing else may name an ISA.
 extern const TernaryKernel kMad2Scalar;
-#if defined(__x86_64__) || defined(_M_X64)
-extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni;
-#endif
 extern const DenseKernel kDenseScalar;
 extern const VectorKernel kVectorScalar;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni;
+extern const DenseKernel kDenseAvx2, kDenseAvx512;
+extern const VectorKernel kVectorAvx2, kVectorAvx512;
+#endif
 
 namespace {
 
@@ -24,9 +26,17 @@ const TernaryKernel* const kTernaryKernels[] = {
     &kMad2Scalar,
 };
 const DenseKernel* const kDenseKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kDenseAvx512,
+    &kDenseAvx2,
+#endif
     &kDenseScalar,
 };
 const VectorKernel* const kVectorKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kVectorAvx512,
+    &kVectorAvx2,
+#endif
     &kVectorScalar,
 };
 
@@ -38,7 +48,8 @@ template <class Kernel, size_t kCount>
 std::vector<const Kernel*> usable_kernels(const Kernel* const (&list)[kCount], uint32_t features) {
   std::vector<const Kernel*> found;
   for (const Kernel* kernel : list)
-    if (usable(kernel, features)) found.push_back(kernel);
+    if (usable(kernel, features))
+      found.push_back(kernel);
   return found;
 }
 
@@ -69,19 +80,23 @@ std::vector<KernelInfo> list_kernels(uint32_t features) {
 Status select_kernels(uint32_t features, const std::string& forced, KernelSet* out) {
   bool known = false;
   for (const TernaryKernel* kernel : kTernaryKernels) {
-    if (!matches(kernel, forced)) continue;
+    if (!matches(kernel, forced))
+      continue;
     known = true;
-    if (!usable(kernel, features)) continue;
+    if (!usable(kernel, features))
+      continue;
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
-    *out = {kernel, usable_kernels(kDenseKernels, level)[0], usable_kernels(kVectorKernels, level)[0]};
+    *out = {kernel, usable_kernels(kDenseKernels, level)[0],
+            usable_kernels(kVectorKernels, level)[0]};
     return Status{};
   }
-  return Status::error(Code::kKernel,
-                       "Expected a kernel this CPU can run (" + choices(features) +
-                           ", or only the part after the dash), got '" + forced + "', which " +
-                           (known ? "needs instructions that this CPU or its operating system does not offer."
-                                  : "is not the name of a kernel in this build."));
+  return Status::error(
+      Code::kKernel,
+      "Expected a kernel this CPU can run (" + choices(features) +
+          ", or only the part after the dash), got '" + forced + "', which " +
+          (known ? "needs instructions that this CPU or its operating system does not offer."
+                 : "is not the name of a kernel in this build."));
 }
 
 std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features) {

@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <map>
+#include <system_error>
 
 namespace bitnet {
 
@@ -51,9 +52,15 @@ std::shared_ptr<Engine> shared_engine(size_t threads) {
   std::lock_guard<std::mutex> lock(*mutex);
   std::weak_ptr<Engine>& slot = (*engines)[threads];
   std::shared_ptr<Engine> engine = slot.lock();
-  if (!engine) {
-    engine = std::make_shared<Engine>(threads);
-    slot = engine;
+  // At the system's thread limit a pool takes what is left and leaves none for the runner: then do
+  // with the runner alone.
+  for (size_t count : {threads, size_t{1}}) {
+    if (engine)
+      break;
+    try {
+      slot = engine = std::make_shared<Engine>(count);
+    } catch (const std::system_error&) {
+    }
   }
   return engine;
 }

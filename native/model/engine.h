@@ -42,7 +42,8 @@ private:
 
 /**
  * The process's engine with that many threads: models that ask for the same number share it, so
- * that two models do not compete for the same cores. It lives as long as anyone uses it.
+ * that two models do not compete for the same cores. It lives as long as anyone uses it. At the
+ * system's thread limit it has fewer threads, or is null when none can be started.
  */
 std::shared_ptr<Engine> shared_engine(size_t threads);
 

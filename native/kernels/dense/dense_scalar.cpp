@@ -1,4 +1,4 @@
-// Dense products in plain C++: the definition of each stored type's values and of the 16-lane order.
+// Dense products in plain C++: the values of each stored type and the 16-lane order, by definition.
 #include "dense.h"
 
 #include <math.h>
@@ -13,7 +13,9 @@ float float_of_bits(uint32_t bits) {
   return f;
 }
 
-uint32_t load_u16(const uint8_t* p) { return p[0] | static_cast<uint32_t>(p[1]) << 8; }
+uint32_t load_u16(const uint8_t* p) {
+  return p[0] | static_cast<uint32_t>(p[1]) << 8;
+}
 
 /** IEEE half to float, exact; a signalling NaN becomes quiet, as VCVTPH2PS does. */
 float float_of_half(uint32_t h) {
@@ -27,27 +29,33 @@ float float_of_half(uint32_t h) {
   return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-void decode_f32(const uint8_t* row, size_t cols, float* out) { memcpy(out, row, cols * sizeof *out); }
+void decode_f32(const uint8_t* row, size_t cols, float* out) {
+  memcpy(out, row, cols * sizeof *out);
+}
 
 void decode_f16(const uint8_t* row, size_t cols, float* out) {
-  for (size_t k = 0; k < cols; k++) out[k] = float_of_half(load_u16(row + 2 * k));
+  for (size_t k = 0; k < cols; k++)
+    out[k] = float_of_half(load_u16(row + 2 * k));
 }
 
 void decode_bf16(const uint8_t* row, size_t cols, float* out) {
-  for (size_t k = 0; k < cols; k++) out[k] = float_of_bits(load_u16(row + 2 * k) << 16);
+  for (size_t k = 0; k < cols; k++)
+    out[k] = float_of_bits(load_u16(row + 2 * k) << 16);
 }
 
 /** Blocks of 32: f16 d, int8 q[32]; value d * q. */
 void decode_q8_0(const uint8_t* row, size_t cols, float* out) {
   for (size_t k = 0; k < cols; k += 32, row += 34) {
     const float d = float_of_half(load_u16(row));
-    for (size_t j = 0; j < 32; j++) out[k + j] = d * static_cast<float>(static_cast<int8_t>(row[2 + j]));
+    for (size_t j = 0; j < 32; j++)
+      out[k + j] = d * static_cast<float>(static_cast<int8_t>(row[2 + j]));
   }
 }
 
 /**
- * Blocks of 256: ql[128] low nibbles, qh[64] high bit pairs, int8 scales[16], f16 d; value (d * scale) * (q - 32).
- * A half of 128 values is four quarters of 32: quarter t takes nibble t / 2 of ql[32 * (t % 2) + l] and bits 2t, 2t + 1 of qh[l].
+ * Blocks of 256: ql[128] low nibbles, qh[64] high bit pairs, int8 scales[16], f16 d; the value is
+ * (d * scale) * (q - 32). A half of 128 values is four quarters of 32: quarter t takes nibble t / 2
+ * of ql[32 * (t % 2) + l] and bits 2t, 2t + 1 of qh[l].
  */
 void decode_q6_k(const uint8_t* row, size_t cols, float* out) {
   for (size_t k = 0; k < cols; k += 256, row += 210) {
@@ -65,7 +73,8 @@ void decode_q6_k(const uint8_t* row, size_t cols, float* out) {
 /** Pairs at distance 8, 4, 2, 1. */
 float tree(float* lane) {
   for (size_t distance = 8; distance > 0; distance /= 2)
-    for (size_t j = 0; j < distance; j++) lane[j] += lane[j + distance];
+    for (size_t j = 0; j < distance; j++)
+      lane[j] += lane[j + distance];
   return lane[0];
 }
 
@@ -83,7 +92,8 @@ void product(const DenseProduct& p, size_t row_begin, size_t row_end) {
         float w[256];
         const size_t count = p.cols - k < 256 ? p.cols - k : 256;
         kDecode(row + k / 256 * kBytes, count, w);
-        for (size_t j = 0; j < count; j++) lane[j % 16] = fmaf(w[j], x[k + j], lane[j % 16]);
+        for (size_t j = 0; j < count; j++)
+          lane[j % 16] = fmaf(w[j], x[k + j], lane[j % 16]);
       }
       p.out[i * p.out_stride + (r - row_begin)] = tree(lane);
     }

@@ -1,14 +1,16 @@
-// The packed layout that all mad2 kernels share, with its packer. Anonymous on purpose: every kernel file compiles its own copy.
+// The packed layout that all mad2 kernels share, with its packer. Anonymous on purpose: every
+// kernel file compiles its own copy.
 //
 // A tile is 64 rows. Each group of four columns takes 64 bytes, 16 lanes of four bytes:
 //
 //   byte [k / 4][lane][k % 4]      bits 7 6 | 5 4 | 3 2 | 1 0
-//   holds column k of row           48+lane|32+lane|16+lane| lane      as codes c = t + 1 in {0, 1, 2}
+//   holds column k of row           48+lane|32+lane|16+lane| lane      as codes c = t + 1 in {0, 1,
+//   2}
 //
-// So one 64-byte load is 4 rows x 4 columns for each of 16 int32 lanes: four ANDs give four vectors whose
-// u8 x s8 dot products with one broadcast group of four activations belong to four times 16 consecutive rows.
-// No field is shifted down, no accumulator is ever summed across its lanes: field f of the result is divided
-// by 4^f once per row, exactly, and stored.
+// So one 64-byte load is 4 rows x 4 columns for each of 16 int32 lanes: four ANDs give four vectors
+// whose u8 x s8 dot products with one broadcast group of four activations belong to four times 16
+// consecutive rows. No field is shifted down, no accumulator is ever summed across its lanes: field
+// f of the result is divided by 4^f once per row, exactly, and stored.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +23,9 @@ constexpr size_t kMad2Cols = 64;  // 16 groups of four: the loops need no tail
 constexpr size_t kMad2Lanes = 16; // rows per field
 constexpr size_t kMad2Group = 64; // bytes of four columns
 
-size_t mad2_tile_bytes(size_t cols) { return cols * kMad2Rows / 4; }
+size_t mad2_tile_bytes(size_t cols) {
+  return cols * kMad2Rows / 4;
+}
 
 void mad2_pack_tile(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t* tile) {
   for (size_t k = 0; k < cols; k += kMad2Cols) {
@@ -34,7 +38,8 @@ void mad2_pack_tile(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t*
                                         c[3 * field + j] << 6);
       uint8_t* out = tile + k / 4 * kMad2Group + lane * 4;
       for (size_t j = 0; j < kMad2Cols; j += 4, out += kMad2Group)
-        for (size_t i = 0; i < 4; i++) out[i] = bytes[j + i];
+        for (size_t i = 0; i < 4; i++)
+          out[i] = bytes[j + i];
     }
   }
 }
@@ -47,7 +52,9 @@ void mad2_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, c
   }
 }
 
-size_t mad2_no_scratch(size_t) { return 0; }
+size_t mad2_no_scratch(size_t) {
+  return 0;
+}
 
 } // namespace
 } // namespace bitnet

@@ -1,4 +1,5 @@
-// Ternary product in plain C++: the specification of every ternary kernel, its oracle, and the fallback.
+// Ternary product in plain C++: the specification of every ternary kernel, its oracle, and the
+// fallback.
 #include "ternary.h"
 
 #include "mad2_layout.h"
@@ -7,7 +8,8 @@ namespace bitnet {
 namespace {
 
 /** out[0..63] = rows of one tile times one token. Sums are modulo 2^32, as in every kernel. */
-void tile_times_token(const uint8_t* tile, size_t cols, const int8_t* q, int32_t q_sum, int32_t* out) {
+void tile_times_token(const uint8_t* tile, size_t cols, const int8_t* q, int32_t q_sum,
+                      int32_t* out) {
   uint32_t sum[kMad2Rows] = {}; // Σ c * q
   for (size_t k = 0; k < cols; k++) {
     const uint8_t* bytes = tile + k / 4 * kMad2Group + k % 4;
@@ -35,9 +37,9 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kMad2Scalar;
 const TernaryKernel kMad2Scalar = {
-    "mad2",          "scalar",         0,
-    kMad2Rows,       kMad2Cols,        mad2_tile_bytes,
-    mad2_pack_tile,  mad2_unpack_tile, mad2_no_scratch,
+    "mad2",         "scalar",         0,
+    kMad2Rows,      kMad2Cols,        mad2_tile_bytes,
+    mad2_pack_tile, mad2_unpack_tile, mad2_no_scratch,
     product,
 };
 

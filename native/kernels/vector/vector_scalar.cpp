@@ -34,9 +34,11 @@ float float_of_half(uint32_t h) {
 /** Round to nearest even; a NaN keeps its top payload bits and becomes quiet, as VCVTPS2PH does. */
 uint32_t half_of_float(float f) {
   const uint32_t bits = bits_of_float(f), sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00 | (magnitude >> 13 & 0x3ff);
-  if (magnitude >= 0x47800000) return sign | 0x7c00; // >= 2^16; from 65520 on the carry below gets there too
-  if (magnitude < 0x38800000)                        // < 2^-14: a multiple of 2^-24, rounded by adding 0.5
+  if (magnitude > 0x7f800000)
+    return sign | 0x7e00 | (magnitude >> 13 & 0x3ff);
+  if (magnitude >= 0x47800000)
+    return sign | 0x7c00;     // >= 2^16; from 65520 on the carry below gets there too
+  if (magnitude < 0x38800000) // < 2^-14: a multiple of 2^-24, rounded by adding 0.5
     return sign | (bits_of_float(float_of_bits(magnitude) + 0.5f) - 0x3f000000);
   const uint32_t odd = magnitude >> 13 & 1;
   return sign | (magnitude - 0x38000000 + 0xfff + odd) >> 13;
@@ -45,20 +47,24 @@ uint32_t half_of_float(float f) {
 /** Pairs at distance 8, 4, 2, 1. */
 template <class T> T tree(T* lane) {
   for (size_t distance = 8; distance > 0; distance /= 2)
-    for (size_t j = 0; j < distance; j++) lane[j] += lane[j + distance];
+    for (size_t j = 0; j < distance; j++)
+      lane[j] += lane[j + distance];
   return lane[0];
 }
 
 /**
- * exp(x), at most 1 ulp off where the result is normal: x = n ln 2 + r with |r| <= ln 2 / 2, then 2^n (1 + r + r² p(r)).
- * ln 2 is subtracted in two parts; p is Cephes' minimax polynomial (Moshier, expf.c).
- * exp(0) = 1 exactly; x < -87.33654 (the result would be subnormal) gives 0; from 88.72284 on infinity; NaN stays NaN.
- * 2^n is two factors because 2^128 is no float but p * 2^128 may be.
+ * exp(x), at most 1 ulp off where the result is normal: x = n ln 2 + r with |r| <= ln 2 / 2, then
+ * 2^n (1 + r + r² p(r)). ln 2 is subtracted in two parts; p is Cephes' minimax polynomial (Moshier,
+ * expf.c). exp(0) = 1 exactly; x < -87.33654 (the result would be subnormal) gives 0; from 88.72284
+ * on infinity; NaN stays NaN. 2^n is two factors because 2^128 is no float but p * 2^128 may be.
  */
 float exp_approx(float x) {
-  if (x < -87.33654f) return 0.0f;
-  if (x > 89.0f) x = 89.0f;
-  const float kMagic = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
+  if (x < -87.33654f)
+    return 0.0f;
+  if (x > 89.0f)
+    x = 89.0f;
+  const float kMagic =
+      12582912.0f; // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
   const float t = fmaf(x, 1.44269504f, kMagic);
   const float n = t - kMagic;
   const float r = fmaf(n, 2.12194440e-4f, fmaf(n, -0.693359375f, x));
@@ -69,29 +75,34 @@ float exp_approx(float x) {
   p = fmaf(p, r, 1.6666665459e-1f);
   p = fmaf(p, r, 5.0000001201e-1f);
   const float y = fmaf(p, r * r, r) + 1.0f;
-  const uint32_t e = bits_of_float(t) - bits_of_float(kMagic) + 256; // n + 256, so that halving it is unsigned
-  const uint32_t half = e / 2;                                       // n / 2 + 128, rounded down
+  const uint32_t e =
+      bits_of_float(t) - bits_of_float(kMagic) + 256; // n + 256, so that halving it is unsigned
+  const uint32_t half = e / 2;                        // n / 2 + 128, rounded down
   return y * float_of_bits((half - 1) << 23) * float_of_bits((e - half - 1) << 23);
 }
 
 void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
   double lane[16] = {};
-  for (size_t i = 0; i < count; i++) lane[i % 16] = fma(x[i], x[i], lane[i % 16]);
+  for (size_t i = 0; i < count; i++)
+    lane[i % 16] = fma(x[i], x[i], lane[i % 16]);
   const double mean = tree(lane) / static_cast<double>(count);
   const float r = static_cast<float>(1.0 / sqrt(mean + static_cast<double>(eps)));
-  for (size_t i = 0; i < count; i++) y[i] = (x[i] * r) * w[i];
+  for (size_t i = 0; i < count; i++)
+    y[i] = (x[i] * r) * w[i];
 }
 
 void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
   uint32_t top = 0; // magnitudes order as their bits do, with infinity and NaN above all
   for (size_t i = 0; i < count; i++) {
     const uint32_t magnitude = bits_of_float(x[i]) & 0x7fffffff;
-    if (magnitude > top) top = magnitude;
+    if (magnitude > top)
+      top = magnitude;
   }
   memset(q, 0, q_stride);
   *sum = 0;
   *step = float_of_bits(0x7fc00000);
-  if (top >= 0x7f800000) return;
+  if (top >= 0x7f800000)
+    return;
   const float a = float_of_bits(top) > 1e-5f ? float_of_bits(top) : 1e-5f;
   const float s = 127.0f / a;
   for (size_t i = 0; i < count; i++) {
@@ -104,11 +115,13 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
 }
 
 void scale_rows(const int32_t* acc, const float* row_scale, float step, size_t count, float* y) {
-  for (size_t i = 0; i < count; i++) y[i] = static_cast<float>(acc[i]) * (row_scale[i] * step);
+  for (size_t i = 0; i < count; i++)
+    y[i] = static_cast<float>(acc[i]) * (row_scale[i] * step);
 }
 
 void scale_all(const int32_t* acc, float scale, size_t count, float* y) {
-  for (size_t i = 0; i < count; i++) y[i] = static_cast<float>(acc[i]) * scale;
+  for (size_t i = 0; i < count; i++)
+    y[i] = static_cast<float>(acc[i]) * scale;
 }
 
 void relu2_mul(const float* g, const float* u, size_t count, float* y) {
@@ -119,11 +132,13 @@ void relu2_mul(const float* g, const float* u, size_t count, float* y) {
 }
 
 void silu_mul(const float* g, const float* u, size_t count, float* y) {
-  for (size_t i = 0; i < count; i++) y[i] = (g[i] / (1.0f + exp_approx(-g[i]))) * u[i];
+  for (size_t i = 0; i < count; i++)
+    y[i] = (g[i] / (1.0f + exp_approx(-g[i]))) * u[i];
 }
 
 void to_f16(const float* x, size_t count, uint16_t* y) {
-  for (size_t i = 0; i < count; i++) y[i] = static_cast<uint16_t>(half_of_float(x[i]));
+  for (size_t i = 0; i < count; i++)
+    y[i] = static_cast<uint16_t>(half_of_float(x[i]));
 }
 
 void attention_block(const AttentionBlock& b) {
@@ -140,7 +155,8 @@ void attention_block(const AttentionBlock& b) {
       m = m > p[j] ? m : p[j];
     }
     float lane[16] = {};
-    for (size_t d = 0; d < b.head_dim; d++) o[d] = 0.0f;
+    for (size_t d = 0; d < b.head_dim; d++)
+      o[d] = 0.0f;
     for (size_t j = 0; j < b.positions; j++) {
       p[j] = exp_approx(p[j] - m);
       lane[j % 16] += p[j];
@@ -152,11 +168,13 @@ void attention_block(const AttentionBlock& b) {
   }
 }
 
-void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2, size_t head_dim) {
+void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2,
+                       size_t head_dim) {
   const float t = *m > m2 ? *m : m2;
   const float a = exp_approx(*m - t), c = exp_approx(m2 - t);
   *l = fmaf(*l, a, l2 * c);
-  for (size_t d = 0; d < head_dim; d++) o[d] = fmaf(o[d], a, o2[d] * c);
+  for (size_t d = 0; d < head_dim; d++)
+    o[d] = fmaf(o[d], a, o2[d] * c);
   *m = t;
 }
 
@@ -164,7 +182,7 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorScalar;
 const VectorKernel kVectorScalar = {
-    "scalar",  0,        rms_norm, quantise, scale_rows,      scale_all,
+    "scalar",  0,        rms_norm, quantise,        scale_rows,        scale_all,
     relu2_mul, silu_mul, to_f16,   attention_block, attention_combine,
 };
 

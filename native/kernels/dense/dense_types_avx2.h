@@ -1,0 +1,123 @@
+// Stored types as 256-bit loads of 16 weights, as dense_scalar.cpp defines them; for dense_avx2.cpp.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <immintrin.h>
+
+namespace bitnet {
+namespace {
+
+inline __m128i load128(const uint8_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline __m256i load256(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+struct Lanes { // 0..7, 8..15
+  __m256 low, high;
+};
+
+// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; at()
+// does a unit's shared work, group(g) is 16 of its weights as float.
+
+struct F32 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kBytes = 64;
+  const uint8_t* p;
+  static F32 at(const uint8_t* row, size_t k) { return {row + 4 * k}; }
+  Lanes group(int) const {
+    return {_mm256_castsi256_ps(load256(p)), _mm256_castsi256_ps(load256(p + 32))};
+  }
+};
+
+struct F16 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kBytes = 32;
+  const uint8_t* p;
+  static F16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
+  Lanes group(int) const { return {_mm256_cvtph_ps(load128(p)), _mm256_cvtph_ps(load128(p + 16))}; }
+};
+
+struct Bf16 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kBytes = 32;
+  const uint8_t* p;
+  static Bf16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
+  Lanes group(int) const { return {widen(load128(p)), widen(load128(p + 16))}; }
+  static __m256 widen(__m128i top) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(top), 16));
+  }
+};
+
+/** Float of the half at p, in every lane. */
+inline __m256 broadcast_half(const uint8_t* p) {
+  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)));
+}
+
+/** 16 int8 as float times a scale. */
+inline Lanes scaled(const uint8_t* bytes, __m256 scale) {
+  const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
+  const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 8));
+  return {_mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(low))),
+          _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high)))};
+}
+
+struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
+  static constexpr int kGroups = 2;
+  static constexpr size_t kBytes = 34;
+  __m256 d;
+  const uint8_t* q;
+  static Q8_0 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 34;
+    return {broadcast_half(block), block + 2};
+  }
+  Lanes group(int g) const { return scaled(q + 16 * g, d); }
+};
+
+struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
+  static constexpr int kGroups = 16;
+  static constexpr size_t kBytes = 210;
+  // In memory, and read in loops that are not unrolled whole: loads widen bytes and broadcast
+  // floats for free, where registers would need shuffles (half the speed).
+  alignas(32) uint8_t q[256]; // each minus 32
+  alignas(32) float scales[16];
+
+  static Q6_K at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 256 * 210;
+    Q6_K w;
+    for (int half = 0; half < 2; half++) {
+      const __m256i low0 = load256(block + 64 * half), low1 = load256(block + 64 * half + 32);
+      const __m256i high = load256(block + 128 + 32 * half);
+      uint8_t* q = w.q + 128 * half;
+      // Quarter t has bits 2t, 2t + 1 of the same 32 bytes; they belong into bits 4 and 5.
+      store_value(q, low0, _mm256_slli_epi16(high, 4));
+      store_value(q + 32, low1, _mm256_slli_epi16(high, 2));
+      store_value(q + 64, _mm256_srli_epi16(low0, 4), high);
+      store_value(q + 96, _mm256_srli_epi16(low1, 4), _mm256_srli_epi16(high, 2));
+    }
+    const Lanes scales = scaled(block + 192, broadcast_half(block + 208));
+    _mm256_store_ps(w.scales, scales.low);
+    _mm256_store_ps(w.scales + 8, scales.high);
+    return w;
+  }
+  static void store_value(uint8_t* q, __m256i nibbles, __m256i pairs) {
+    const __m256i low = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
+    const __m256i high = _mm256_and_si256(pairs, _mm256_set1_epi8(48));
+    const __m256i value = _mm256_sub_epi8(_mm256_or_si256(low, high), _mm256_set1_epi8(32));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(q), value);
+  }
+  Lanes group(int g) const { return scaled(q + 16 * g, _mm256_set1_ps(scales[g])); }
+};
+
+/** Pairs at distance 8, 4, 2, 1. */
+inline float tree(__m256 low, __m256 high) {
+  const __m256 l8 = _mm256_add_ps(low, high);
+  const __m128 l4 = _mm_add_ps(_mm256_castps256_ps128(l8), _mm256_extractf128_ps(l8, 1));
+  const __m128 l2 = _mm_add_ps(l4, _mm_movehl_ps(l4, l4));
+  return _mm_cvtss_f32(_mm_add_ss(l2, _mm_movehdup_ps(l2)));
+}
+
+} // namespace
+} // namespace bitnet

@@ -1,0 +1,53 @@
+// The whole test harness: TEST registers a case, CHECK and CHECK_EQ record a failure with the
+// values and go on.
+#pragma once
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace check {
+
+struct Test {
+  const char* title; // a sentence
+  void (*run)();
+};
+
+std::vector<Test>& tests();
+
+/** Notes a failure of the running test; the first few per test are printed. */
+void fail(const char* file, int line, const std::string& what);
+
+struct Registrar {
+  Registrar(const char* title, void (*run)()) { tests().push_back({title, run}); }
+};
+
+template <class A, class B>
+void equal(const char* file, int line, const char* text, const A& actual, const B& expected,
+           const std::string& context) {
+  if (actual == expected)
+    return;
+  std::ostringstream out;
+  out.precision(9);
+  out << text << ": got " << actual << ", expected " << expected;
+  if (!context.empty())
+    out << " (" << context << ")";
+  fail(file, line, out.str());
+}
+
+} // namespace check
+
+#define CHECK_JOIN2(a, b) a##b
+#define CHECK_JOIN(a, b) CHECK_JOIN2(a, b)
+#define TEST(title)                                                                                \
+  static void CHECK_JOIN(test_, __LINE__)();                                                       \
+  static const check::Registrar CHECK_JOIN(registrar_, __LINE__)(title,                            \
+                                                                 CHECK_JOIN(test_, __LINE__));     \
+  static void CHECK_JOIN(test_, __LINE__)()
+/** CHECK(condition, context): context is a string that names the case. */
+#define CHECK(condition, context)                                                                  \
+  do {                                                                                             \
+    if (!(condition))                                                                              \
+      check::fail(__FILE__, __LINE__, std::string(#condition) + " (" + (context) + ")");           \
+  } while (0)
+#define CHECK_EQ(actual, expected, context)                                                        \
+  check::equal(__FILE__, __LINE__, #actual, actual, expected, context)

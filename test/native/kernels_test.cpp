@@ -1,0 +1,79 @@
+// The choice of kernels: priority, forced names, refusals.
+#include "kernels/kernels.h"
+
+#include <string>
+
+#include "check.h"
+#include "kernels/cpu_features.h"
+
+using namespace bitnet;
+
+namespace {
+
+std::string chosen(const KernelSet& set) {
+  return std::string(set.ternary->family) + "-" + set.ternary->isa + " " + set.dense->isa + " " +
+         set.vector->isa;
+}
+
+std::string choose(uint32_t features, const std::string& forced) {
+  KernelSet set = {nullptr, nullptr, nullptr};
+  const Status status = select_kernels(features, forced, &set);
+  return status.ok() ? chosen(set) : status.message;
+}
+
+} // namespace
+
+TEST("a CPU without features runs the scalar kernels") {
+  CHECK_EQ(choose(0, ""), "mad2-scalar scalar scalar", "");
+  CHECK_EQ(choose(0, "scalar"), "mad2-scalar scalar scalar", "");
+}
+
+TEST("an unknown kernel is refused with the names that can be used") {
+  CHECK_EQ(choose(0, "mmx"),
+           "Expected a kernel this CPU can run (mad2-scalar, or only the part after the dash), got "
+           "'mmx', which is not "
+           "the name of a kernel in this build.",
+           "");
+}
+
+TEST("every kernel this CPU can run can be forced by name and by ISA") {
+  const uint32_t features = detect_cpu_features();
+  for (const KernelInfo& info : list_kernels(features)) {
+    if (!info.usable)
+      continue;
+    CHECK_EQ(choose(features, info.name).substr(0, info.name.size()), info.name, info.name);
+    CHECK(choose(features, info.isa).find(info.isa) != std::string::npos, info.isa);
+  }
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
+TEST("the fastest usable kernel is chosen, and a forced one bounds the others") {
+  const uint32_t avx2 = kCpuAvx2, avx512 = kCpuAvx2 | kCpuAvx512, vnni = avx512 | kCpuAvx512Vnni;
+  CHECK_EQ(choose(vnni, ""), "mad2-avx512vnni avx512 avx512", "");
+  CHECK_EQ(choose(avx512, ""), "mad2-avx2 avx512 avx512", "AVX-512 without VNNI");
+  CHECK_EQ(choose(avx2, ""), "mad2-avx2 avx2 avx2", "");
+  CHECK_EQ(choose(vnni, "avx512vnni"), "mad2-avx512vnni avx512 avx512", "");
+  CHECK_EQ(choose(vnni, "avx2"), "mad2-avx2 avx2 avx2", "");
+  CHECK_EQ(choose(vnni, "mad2-avx2"), "mad2-avx2 avx2 avx2", "");
+  CHECK_EQ(choose(vnni, "mad2-scalar"), "mad2-scalar scalar scalar", "");
+}
+
+TEST("a kernel the CPU cannot run is refused, never replaced") {
+  CHECK_EQ(choose(kCpuAvx2, "avx512vnni"),
+           "Expected a kernel this CPU can run (mad2-avx2, mad2-scalar, or only the part after the "
+           "dash), got "
+           "'avx512vnni', which needs instructions that this CPU or its operating system does not "
+           "offer.",
+           "");
+  KernelSet set = {nullptr, nullptr, nullptr};
+  CHECK(select_kernels(0, "mad2-avx2", &set).code == Code::kKernel, "code");
+  CHECK(set.ternary == nullptr, "untouched");
+}
+
+TEST("kernels are listed fastest first with what this CPU can run") {
+  const std::vector<KernelInfo> list = list_kernels(kCpuAvx2);
+  CHECK_EQ(list.size(), size_t{3}, "");
+  CHECK_EQ(list[0].name, "mad2-avx512vnni", "");
+  CHECK(!list[0].usable && list[1].usable && list[2].usable, "usable");
+}
+#endif

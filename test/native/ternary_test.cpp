@@ -1,0 +1,205 @@
+// Ternary kernels: every usable one gives exactly the integers of a naive sum, for every shape and
+// input.
+#include <string.h>
+
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "guarded.h"
+#include "kernels/cpu_features.h"
+#include "kernels/kernels.h"
+
+using namespace bitnet;
+using check::Guarded;
+using check::Random;
+
+namespace {
+
+std::vector<const TernaryKernel*> kernels() {
+  return usable_ternary_kernels(detect_cpu_features());
+}
+
+/** Codes [rows, cols] packed tile by tile; rows and cols are multiples of the kernel's tile. */
+void pack(const TernaryKernel& kernel, const std::vector<uint8_t>& codes, size_t rows, size_t cols,
+          uint8_t* packed) {
+  for (size_t r = 0; r < rows; r += kernel.tile_rows)
+    kernel.pack_tile(&codes[r * cols], cols,
+                     packed + r / kernel.tile_rows * kernel.tile_bytes(cols));
+}
+
+enum Pattern { kRandom, kAllMax, kAllMin, kAlternating, kZeros, kPatterns };
+
+int8_t activation(Pattern pattern, size_t k, Random& random) {
+  switch (pattern) {
+  case kAllMax:
+    return 127;
+  case kAllMin:
+    return -127;
+  case kAlternating:
+    return k % 2 ? -127 : 127;
+  case kZeros:
+    return 0;
+  default:
+    return static_cast<int8_t>(static_cast<int>(random.below(255)) - 127);
+  }
+}
+
+uint8_t code(Pattern pattern, Random& random) {
+  switch (pattern) {
+  case kAllMax:
+    return 2; // a positive weight everywhere
+  case kAllMin:
+    return 0;
+  default:
+    return static_cast<uint8_t>(random.below(3));
+  }
+}
+
+struct Shape {
+  size_t rows, cols, n, row_begin, row_end, extra_stride;
+};
+
+/** Runs one product with guarded buffers and compares it with the naive sum; gaps in out must stay
+ * untouched. */
+void compare(const TernaryKernel& kernel, const Shape& s, Pattern weights, Pattern activations) {
+  Random random(s.rows * 131 + s.cols * 17 + s.n);
+  std::vector<uint8_t> codes(s.rows * s.cols);
+  for (uint8_t& c : codes)
+    c = code(weights, random);
+  Guarded<uint8_t> packed(s.rows / kernel.tile_rows * kernel.tile_bytes(s.cols));
+  pack(kernel, codes, s.rows, s.cols, packed.data());
+
+  const size_t q_stride = (s.cols + 63) / 64 * 64;
+  Guarded<int8_t> q(s.n * q_stride);
+  Guarded<int32_t> q_sum(s.n);
+  for (size_t i = 0; i < s.n; i++) {
+    q_sum[i] = 0;
+    for (size_t k = 0; k < q_stride; k++) {
+      q[i * q_stride + k] = k < s.cols ? activation(activations, k, random) : int8_t{0};
+      q_sum[i] += q[i * q_stride + k];
+    }
+  }
+
+  const size_t rows = s.row_end - s.row_begin, out_stride = rows + s.extra_stride;
+  const int32_t kUntouched = 0x5a5a5a5a;
+  Guarded<int32_t> out((s.n - 1) * out_stride + rows);
+  for (int32_t& o : out)
+    o = kUntouched;
+  Guarded<uint8_t> scratch(kernel.scratch_bytes(s.cols));
+  kernel.product({packed.data(), s.cols, q.data(), q_stride, q_sum.data(), s.n, out.data(),
+                  out_stride, scratch.data()},
+                 s.row_begin, s.row_end);
+
+  const std::string context = std::string(kernel.isa) + " rows " + std::to_string(s.rows) +
+                              " cols " + std::to_string(s.cols) + " n " + std::to_string(s.n) +
+                              " from " + std::to_string(s.row_begin) + " patterns " +
+                              std::to_string(weights) + "," + std::to_string(activations);
+  for (size_t j = 0; j < out.size(); j++) {
+    const size_t i = j / out_stride, r = j % out_stride;
+    int32_t expected = kUntouched;
+    if (r < rows) {
+      int64_t sum = 0;
+      const uint8_t* c = &codes[(s.row_begin + r) * s.cols];
+      for (size_t k = 0; k < s.cols; k++)
+        sum += (c[k] - 1) * q[i * q_stride + k];
+      expected = static_cast<int32_t>(sum);
+    }
+    CHECK_EQ(out[j], expected,
+             context + " token " + std::to_string(i) + " row " + std::to_string(r));
+  }
+}
+
+size_t rounded_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+} // namespace
+
+TEST("ternary tiles unpack to the codes that were packed") {
+  for (const TernaryKernel* kernel : kernels())
+    for (size_t cols = kernel->tile_cols; cols <= 6 * kernel->tile_cols;
+         cols += kernel->tile_cols) {
+      Random random(cols);
+      std::vector<uint8_t> codes(kernel->tile_rows * cols), back(codes.size());
+      for (uint8_t& c : codes)
+        c = static_cast<uint8_t>(random.below(3));
+      Guarded<uint8_t> tile(kernel->tile_bytes(cols));
+      kernel->pack_tile(codes.data(), cols, tile.data());
+      kernel->unpack_tile(tile.data(), cols, back.data());
+      CHECK(codes == back, std::string(kernel->isa) + " cols " + std::to_string(cols));
+    }
+}
+
+TEST("ternary kernels are exact for every small shape and batch") {
+  const size_t batches[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                            12, 13, 14, 15, 16, 17, 18, 19, 20, 33, 65};
+  for (const TernaryKernel* kernel : kernels())
+    for (size_t tiles = 1; tiles <= 3; tiles++)
+      for (size_t cols : {64, 128, 192, 256, 320, 576})
+        for (size_t n : batches) {
+          if (tiles == 3 && n > 20)
+            continue;
+          const size_t rows = tiles * kernel->tile_rows;
+          compare(*kernel, {rows, rounded_up(cols, kernel->tile_cols), n, 0, rows, 0}, kRandom,
+                  kRandom);
+        }
+}
+
+TEST("ternary kernels are exact at the limits of int8 activations") {
+  for (const TernaryKernel* kernel : kernels())
+    for (size_t cols : {64, 256, 2560})
+      for (size_t n : {1, 2, 3, 6, 17})
+        for (int w = 0; w < kAlternating; w++)
+          for (int a = 0; a < kPatterns; a++) {
+            const size_t rows = kernel->tile_rows;
+            compare(*kernel, {rows, rounded_up(cols, kernel->tile_cols), n, 0, rows, 0},
+                    static_cast<Pattern>(w), static_cast<Pattern>(a));
+          }
+}
+
+TEST("ternary kernels keep to their rows and to the stride of the output") {
+  for (const TernaryKernel* kernel : kernels())
+    for (size_t n : {1, 2, 5, 13}) {
+      const size_t tile = kernel->tile_rows, cols = rounded_up(192, kernel->tile_cols);
+      compare(*kernel, {4 * tile, cols, n, tile, 3 * tile, 0}, kRandom, kRandom);
+      compare(*kernel, {4 * tile, cols, n, 3 * tile, 4 * tile, 5}, kRandom, kRandom);
+      compare(*kernel, {4 * tile, cols, n, 0, 2 * tile, 77}, kRandom, kRandom);
+    }
+}
+
+TEST("ternary kernels are exact for long rows") {
+  for (const TernaryKernel* kernel : kernels())
+    for (size_t cols : {size_t{28672}, size_t{131072}, size_t{131072 + 64}, size_t{262144 + 192}})
+      for (size_t n : {1, 2, 7}) {
+        const size_t rows = kernel->tile_rows;
+        compare(*kernel, {rows, rounded_up(cols, kernel->tile_cols), n, 0, rows, 0}, kAllMax,
+                kAllMax);
+        compare(*kernel, {rows, rounded_up(cols, kernel->tile_cols), n, 0, rows, 0}, kAllMin,
+                kAllMax);
+        if (n == 7)
+          compare(*kernel, {rows, rounded_up(cols, kernel->tile_cols), n, 0, rows, 0}, kRandom,
+                  kRandom);
+      }
+}
+
+TEST("ternary kernels do not overflow at the widest matrix the contract allows") {
+  const size_t cols = kMaxTernaryCols;
+  for (const TernaryKernel* kernel : kernels()) {
+    std::vector<uint8_t> codes(kernel->tile_rows * cols, 2), packed(kernel->tile_bytes(cols));
+    kernel->pack_tile(codes.data(), cols, packed.data());
+    for (size_t n : {1, 2, 9})
+      for (int value : {127, -127}) {
+        const std::vector<int8_t> q(n * cols, static_cast<int8_t>(value));
+        const int32_t sum = static_cast<int32_t>(cols) * value;
+        const std::vector<int32_t> q_sum(n, sum);
+        std::vector<int32_t> out(n * kernel->tile_rows);
+        std::vector<uint8_t> scratch(kernel->scratch_bytes(cols));
+        kernel->product({packed.data(), cols, q.data(), cols, q_sum.data(), n, out.data(),
+                         kernel->tile_rows, scratch.data()},
+                        0, kernel->tile_rows);
+        for (int32_t o : out)
+          CHECK_EQ(o, sum, std::string(kernel->isa) + " n " + std::to_string(n));
+      }
+  }
+}

@@ -1,0 +1,390 @@
+// Vector kernels: bit-equal to scalar for every count; scalar against the formulas in double.
+#include <math.h>
+#include <string.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "guarded.h"
+#include "kernels/cpu_features.h"
+#include "kernels/kernels.h"
+
+using namespace bitnet;
+using check::Guarded;
+using check::Random;
+
+namespace {
+
+std::vector<const VectorKernel*> kernels() {
+  return usable_vector_kernels(detect_cpu_features());
+}
+const VectorKernel& scalar() {
+  return *usable_vector_kernels(0)[0];
+}
+
+uint32_t bits_of(float f) {
+  uint32_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return bits;
+}
+float of_bits(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+/** Equal bits, or both NaN: which NaN an operation on NaNs returns depends on operand order. */
+bool same(float a, float b) {
+  return bits_of(a) == bits_of(b) || (isnan(a) && isnan(b));
+}
+
+void expect_same(const Guarded<float>& got, const Guarded<float>& expected,
+                 const std::string& context) {
+  for (size_t i = 0; i < got.size(); i++)
+    if (!same(got[i], expected[i]))
+      CHECK_EQ(got[i], expected[i], context + " at " + std::to_string(i));
+}
+
+std::string at(const VectorKernel& kernel, size_t count) {
+  return std::string(kernel.isa) + " count " + std::to_string(count);
+}
+
+const float kSpecial[] = {0.0f,    -0.0f,    1e-42f, -1e-45f, INFINITY, -INFINITY, NAN,
+                          3.4e38f, -3.4e38f, 88.7f,  -88.0f,  100.0f,   -104.0f};
+
+/** Random values of many sizes; `special` mixes in zeros, subnormals, infinities and NaN. */
+void fill(Guarded<float>& x, uint64_t seed, bool special) {
+  Random random(seed);
+  for (float& v : x) {
+    v = random.real() * ldexpf(1.0f, static_cast<int>(random.below(12)) - 6);
+    if (special && random.below(3) == 0)
+      v = kSpecial[random.below(sizeof kSpecial / sizeof *kSpecial)];
+  }
+}
+
+const size_t kCounts[] = {128, 160, 173, 2560};
+
+/** Calls f with counts 1..70 and some more. */
+void for_counts(const std::function<void(size_t)>& f) {
+  for (size_t count = 1; count <= 70; count++)
+    f(count);
+  for (size_t count : kCounts)
+    f(count);
+}
+
+/** exp(x) for x <= 0 as the kernel computes it: combining a block of maximum 0 with l = 0 leaves l
+ * = 1 * exp(x). */
+float exp_of(const VectorKernel& kernel, float x) {
+  float m = x, l = 1.0f, o[16] = {};
+  const float o2[16] = {};
+  kernel.attention_combine(&m, &l, o, 0.0f, 0.0f, o2, 16);
+  return l;
+}
+
+} // namespace
+
+TEST("rms_norm equals scalar to the bit and the formula in double") {
+  for (const VectorKernel* kernel : kernels())
+    for_counts([&](size_t count) {
+      for (bool special : {false, true}) {
+        Guarded<float> x(count), w(count), y(count), expected(count);
+        fill(x, count, special);
+        fill(w, count + 1, false);
+        scalar().rms_norm(x.data(), w.data(), count, 1e-5f, expected.data());
+        kernel->rms_norm(x.data(), w.data(), count, 1e-5f, y.data());
+        expect_same(y, expected, at(*kernel, count));
+        if (special)
+          continue;
+        double sum = 0;
+        for (float v : x)
+          sum += static_cast<double>(v) * v;
+        const double r = 1 / sqrt(sum / static_cast<double>(count) + 1e-5f);
+        for (size_t i = 0; i < count; i++) {
+          const double exact = x[i] * r * w[i];
+          CHECK(fabs(y[i] - exact) <= 1e-6 * fabs(exact) + 1e-38, at(*kernel, count));
+        }
+        kernel->rms_norm(x.data(), w.data(), count, 1e-5f, x.data()); // in place
+        expect_same(x, expected, at(*kernel, count) + " in place");
+      }
+    });
+}
+
+TEST("quantise equals scalar and fills up to the stride with zeros") {
+  for (const VectorKernel* kernel : kernels())
+    for_counts([&](size_t count) {
+      const size_t stride = (count + 63) / 64 * 64;
+      for (float size : {1.0f, 1e-7f, 1e30f}) {
+        Guarded<float> x(count);
+        fill(x, count, false);
+        for (float& v : x)
+          v *= size;
+        Guarded<int8_t> q(stride), expected(stride);
+        memset(q.data(), 99, stride);
+        int32_t sum = 1, expected_sum = 0, total = 0;
+        float step = 1, expected_step = 0;
+        scalar().quantise(x.data(), count, expected.data(), stride, &expected_sum, &expected_step);
+        kernel->quantise(x.data(), count, q.data(), stride, &sum, &step);
+        CHECK(memcmp(q.data(), expected.data(), stride) == 0, at(*kernel, count));
+        CHECK_EQ(sum, expected_sum, at(*kernel, count));
+        CHECK_EQ(bits_of(step), bits_of(expected_step), at(*kernel, count));
+        for (size_t i = 0; i < stride; i++) {
+          CHECK(q[i] >= -127 && (i < count || q[i] == 0), at(*kernel, count));
+          total += q[i];
+          if (i < count)
+            CHECK(fabs(q[i] * static_cast<double>(step) - x[i]) <= 0.5001 * step,
+                  at(*kernel, count));
+        }
+        CHECK_EQ(sum, total, at(*kernel, count));
+      }
+    });
+}
+
+TEST("quantise rounds halves to even and keeps the largest value at 127") {
+  const float x[16] = {127,  0.5f,   1.5f,        2.5f, -0.5f, -1.5f, -2.5f,  126.5f,
+                       -127, 125.5f, 0.49999997f, 0,    -0.0f, 3.5f,  1e-30f, 64};
+  const int expected[16] = {127, 0, 2, 2, 0, -2, -2, 126, -127, 126, 0, 0, 0, 4, 0, 64};
+  for (const VectorKernel* kernel : kernels()) {
+    int8_t q[64];
+    int32_t sum;
+    float step;
+    kernel->quantise(x, 16, q, 64, &sum, &step);
+    for (int i = 0; i < 16; i++)
+      CHECK_EQ(static_cast<int>(q[i]), expected[i], kernel->isa + std::to_string(i));
+    CHECK_EQ(step, 1.0f, kernel->isa);
+  }
+}
+
+TEST("quantise shows a NaN or an infinity in the step, and keeps zeros and tiny values") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t count : {1, 7, 8, 16, 33, 64})
+      for (size_t position : {size_t{0}, count / 2, count - 1}) {
+        Guarded<float> x(count);
+        Guarded<int8_t> q(64);
+        int32_t sum;
+        float step;
+        for (float bad : {NAN, -NAN, INFINITY, -INFINITY}) {
+          for (float& v : x)
+            v = 1.0f;
+          x[position] = bad;
+          memset(q.data(), 99, 64);
+          kernel->quantise(x.data(), count, q.data(), 64, &sum, &step);
+          CHECK(isnan(step), at(*kernel, count));
+          CHECK_EQ(sum, 0, at(*kernel, count));
+          for (int8_t v : q)
+            CHECK_EQ(static_cast<int>(v), 0, at(*kernel, count));
+        }
+        for (float tiny : {0.0f, 1e-42f, 1e-9f}) {
+          for (float& v : x)
+            v = tiny;
+          kernel->quantise(x.data(), count, q.data(), 64, &sum, &step);
+          CHECK_EQ(step, 1e-5f / 127.0f, at(*kernel, count));
+          CHECK_EQ(sum, 0, at(*kernel, count));
+        }
+      }
+}
+
+TEST("scaling, activations and products of gates equal scalar to the bit") {
+  for (const VectorKernel* kernel : kernels())
+    for_counts([&](size_t count) {
+      for (bool special : {false, true}) {
+        Guarded<float> g(count), u(count), y(count), expected(count);
+        Guarded<int32_t> acc(count);
+        fill(g, count, special);
+        fill(u, count + 1, special);
+        Random random(count);
+        for (int32_t& a : acc)
+          a = static_cast<int32_t>(random.bits());
+        const auto check = [&](const char* name, auto&& run) {
+          run(scalar(), expected.data());
+          run(*kernel, y.data());
+          expect_same(y, expected, at(*kernel, count) + " " + name);
+        };
+        check("scale_rows", [&](const VectorKernel& k, float* out) {
+          k.scale_rows(acc.data(), u.data(), 0.37f, count, out);
+        });
+        check("scale_all", [&](const VectorKernel& k, float* out) {
+          k.scale_all(acc.data(), 1.7e-3f, count, out);
+        });
+        check("relu2_mul", [&](const VectorKernel& k, float* out) {
+          k.relu2_mul(g.data(), u.data(), count, out);
+        });
+        check("silu_mul", [&](const VectorKernel& k, float* out) {
+          k.silu_mul(g.data(), u.data(), count, out);
+        });
+        kernel->silu_mul(g.data(), u.data(), count, g.data()); // in place
+        expect_same(g, expected, at(*kernel, count) + " silu_mul in place");
+      }
+    });
+}
+
+TEST("silu is accurate and ends at zero") {
+  const float one = 1.0f;
+  float y;
+  for (float g = -87.0f; g < 90.0f; g += 0.0137f) {
+    scalar().silu_mul(&g, &one, 1, &y);
+    const double exact = static_cast<double>(g) / (1 + exp(-static_cast<double>(g)));
+    CHECK(fabs(y - exact) <= 4e-7 * fabs(exact), std::to_string(g));
+  }
+  const float low = -120.0f;
+  scalar().silu_mul(&low, &one, 1, &y);
+  CHECK_EQ(y, 0.0f, "");
+}
+
+TEST("exp is exact at 0, within 1 ulp, 0 below the range and NaN for NaN") {
+  for (const VectorKernel* kernel : kernels()) {
+    CHECK_EQ(exp_of(*kernel, 0.0f), 1.0f, kernel->isa);
+    CHECK_EQ(exp_of(*kernel, -INFINITY), 0.0f, kernel->isa);
+    CHECK_EQ(exp_of(*kernel, -87.4f), 0.0f, kernel->isa);
+  }
+  double worst = 0;
+  for (uint32_t bits = 0x80000000; bits < bits_of(-87.33f); bits += 977) {
+    const float x = of_bits(bits), y = exp_of(scalar(), x);
+    const double exact = exp(static_cast<double>(x));
+    const float nearest = static_cast<float>(exact);
+    const double ulp = static_cast<double>(nextafterf(nearest, INFINITY)) - nearest;
+    worst = fmax(worst, fabs(y - exact) / ulp);
+  }
+  CHECK(worst <= 1.0, std::to_string(worst) + " ulp");
+}
+
+TEST("to_f16 rounds to nearest even, and every kernel gives the same bits") {
+  const VectorKernel& s = scalar();
+  const auto half = [&](float x) {
+    uint16_t h;
+    s.to_f16(&x, 1, &h);
+    return static_cast<int>(h);
+  };
+  const auto value = [](int h) {
+    return h < 0x400 ? ldexp(h, -24) : ldexp(1024 + (h & 0x3ff), (h >> 10) - 25);
+  };
+  for (int h = 0; h < 0x7c00; h++) {
+    const float exact = static_cast<float>(value(h));
+    const float middle =
+        static_cast<float>((value(h) + value(h + 1)) / 2); // towards 65536 above the last one
+    CHECK_EQ(half(exact), h, "exact");
+    CHECK_EQ(half(-exact), h | 0x8000, "negative");
+    CHECK_EQ(half(middle), h % 2 ? h + 1 : h, "tie");
+    CHECK_EQ(half(nextafterf(middle, 0)), h, "below the tie");
+    CHECK_EQ(half(nextafterf(middle, INFINITY)), h + 1, "above the tie");
+  }
+  CHECK_EQ(half(INFINITY), 0x7c00, "");
+  CHECK_EQ(half(1e30f), 0x7c00, "");
+
+  for (const VectorKernel* kernel : kernels()) {
+    std::vector<float> x;
+    for (uint64_t bits = 0; bits < 0x100000000u; bits += 9973)
+      x.push_back(of_bits(static_cast<uint32_t>(bits)));
+    std::vector<uint16_t> y(x.size()), expected(x.size());
+    s.to_f16(x.data(), x.size(), expected.data());
+    kernel->to_f16(x.data(), x.size(), y.data());
+    CHECK(y == expected, kernel->isa);
+    for (size_t count = 1; count <= 70; count++) {
+      Guarded<float> tail(count);
+      Guarded<uint16_t> got(count);
+      fill(tail, count, true);
+      kernel->to_f16(tail.data(), count, got.data());
+      for (size_t i = 0; i < count; i++)
+        CHECK_EQ(static_cast<int>(got[i]), half(tail[i]), at(*kernel, count));
+    }
+  }
+}
+
+namespace {
+
+/** One attention problem with guarded inputs and outputs. */
+struct Attention {
+  Guarded<float> q, m, l, o;
+  Guarded<uint16_t> k, v;
+  AttentionBlock block;
+  Attention(size_t rows, size_t head_dim, size_t positions, bool special)
+      : q(rows * head_dim), m(rows), l(rows), o(rows * head_dim), k(positions * head_dim),
+        v(positions * head_dim) {
+    fill(q, rows + positions, special);
+    Guarded<float> wide(positions * head_dim);
+    fill(wide, head_dim, special);
+    scalar().to_f16(wide.data(), wide.size(), k.data());
+    fill(wide, head_dim + 1, special);
+    scalar().to_f16(wide.data(), wide.size(), v.data());
+    block = {q.data(),  rows,   head_dim, k.data(), v.data(),
+             positions, 0.125f, m.data(), l.data(), o.data()};
+  }
+};
+
+} // namespace
+
+TEST("attention blocks equal scalar to the bit for every number of rows and positions") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t head_dim : {16, 32, 64, 80, 96, 112, 128})
+      for (size_t rows : {1, 2, 3, 4, 5, 8, 9})
+        for (size_t positions = 1; positions <= 64; positions += positions < 20 ? 1 : 11)
+          for (bool special : {false, true}) {
+            Attention got(rows, head_dim, positions, special),
+                expected(rows, head_dim, positions, special);
+            scalar().attention_block(expected.block);
+            kernel->attention_block(got.block);
+            const std::string context = std::string(kernel->isa) + " rows " + std::to_string(rows) +
+                                        " head_dim " + std::to_string(head_dim) + " positions " +
+                                        std::to_string(positions);
+            expect_same(got.l, expected.l, context + " l");
+            expect_same(got.o, expected.o, context + " o");
+            for (size_t r = 0; r < rows; r++) // m is only defined for a row without NaN
+              CHECK(isnan(expected.l[r]) || got.m[r] == expected.m[r], context + " m");
+          }
+}
+
+TEST("attention over several blocks gives softmax in double") {
+  for (const VectorKernel* kernel : kernels()) {
+    const size_t head_dim = 64, total = 150;
+    Attention all(1, head_dim, total, false);
+    float m = -INFINITY, l = 0, o[64] = {};
+    for (size_t begin = 0; begin < total; begin += 64) {
+      AttentionBlock block = all.block;
+      block.k += begin * head_dim;
+      block.v += begin * head_dim;
+      block.positions = total - begin < 64 ? total - begin : 64;
+      kernel->attention_block(block);
+      kernel->attention_combine(&m, &l, o, all.m[0], all.l[0], all.o.data(), head_dim);
+    }
+    const auto decode = [](uint16_t h) {
+      const double magnitude =
+          (h & 0x7c00) ? ldexp(1024 + (h & 0x3ff), (h >> 10 & 31) - 25) : ldexp(h & 0x3ff, -24);
+      return h & 0x8000 ? -magnitude : magnitude;
+    };
+    std::vector<double> p(total), exact(head_dim);
+    double top = -1e300, sum = 0;
+    for (size_t j = 0; j < total; j++) {
+      for (size_t d = 0; d < head_dim; d++)
+        p[j] += all.q[d] * decode(all.k[j * head_dim + d]) * 0.125;
+      top = fmax(top, p[j]);
+    }
+    for (size_t j = 0; j < total; j++)
+      sum += p[j] = exp(p[j] - top);
+    for (size_t d = 0; d < head_dim; d++) {
+      for (size_t j = 0; j < total; j++)
+        exact[d] += p[j] / sum * decode(all.v[j * head_dim + d]);
+      CHECK(fabs(o[d] / l - exact[d]) < 2e-5,
+            std::string(kernel->isa) + " " + std::to_string(o[d] / l - exact[d]));
+    }
+  }
+}
+
+TEST("attention_combine equals scalar to the bit, from an empty state too") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t head_dim : {16, 48, 128})
+      for (float m1 : {-INFINITY, -3.0f, 0.0f, 55.5f})
+        for (float m2 : {-90.0f, -3.0f, 1.25f, 55.5f}) {
+          Guarded<float> o(head_dim), expected(head_dim), o2(head_dim);
+          fill(o, head_dim, false);
+          memcpy(expected.data(), o.data(), head_dim * sizeof(float));
+          fill(o2, head_dim + 1, false);
+          float m = m1, l = 2.5f, expected_m = m1, expected_l = 2.5f;
+          scalar().attention_combine(&expected_m, &expected_l, expected.data(), m2, 3.25f,
+                                     o2.data(), head_dim);
+          kernel->attention_combine(&m, &l, o.data(), m2, 3.25f, o2.data(), head_dim);
+          CHECK_EQ(bits_of(m), bits_of(expected_m), kernel->isa);
+          CHECK_EQ(bits_of(l), bits_of(expected_l), kernel->isa);
+          expect_same(o, expected, at(*kernel, head_dim));
+        }
+}
