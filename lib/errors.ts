@@ -27,7 +27,11 @@ export class BitnetError extends Error {
   /**
    * @param fields data about the failure, copied onto the error (`cause` becomes `error.cause`)
    */
-  constructor(code: BitnetErrorCode, message: string, fields: Readonly<Record<string, unknown>> = {}) {
+  constructor(
+    code: BitnetErrorCode,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+  ) {
     const { cause, ...rest } = fields;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;

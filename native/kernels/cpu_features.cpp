@@ -107,7 +107,7 @@ bool sysctl_flag(const char* name) {
 #endif
 
 uint32_t detect_arm64() {
-  uint32_t features = kCpuNeon; // part of the base architecture
+  uint32_t features = kCpuNeon;                  // part of the base architecture
 #if defined(__linux__)
   const unsigned long kHwcapAsimdDp = 1ul << 20; // written out: older C libraries lack the names
   const unsigned long kHwcap2I8mm = 1ul << 13;

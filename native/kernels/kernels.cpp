@@ -14,14 +14,22 @@ extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 #endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
+extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm;
+extern const DenseKernel kDenseNeon;
+extern const VectorKernel kVectorNeon;
+#endif
 
 namespace {
 
 // Fastest first: the first one whose features the CPU has is used.
 const TernaryKernel* const kTernaryKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kMad2Avx512Vnni,
-    &kMad2Avx2,
+    &kMad2Avx512Vnni, &kMad2Avx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kMad2NeonI8mm,   &kBase3NeonI8mm, &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon,
 #endif
     &kMad2Scalar,
 };
@@ -30,12 +38,18 @@ const DenseKernel* const kDenseKernels[] = {
     &kDenseAvx512,
     &kDenseAvx2,
 #endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kDenseNeon,
+#endif
     &kDenseScalar,
 };
 const VectorKernel* const kVectorKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
     &kVectorAvx512,
     &kVectorAvx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kVectorNeon,
 #endif
     &kVectorScalar,
 };

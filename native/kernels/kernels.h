@@ -1,4 +1,5 @@
-// Which kernels exist, which this CPU can run, and which are used: the only place that knows every ISA.
+// Which kernels exist, which this CPU can run, and which are used: the only place that knows every
+// ISA.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -30,8 +31,9 @@ struct KernelInfo {
 std::vector<KernelInfo> list_kernels(uint32_t features);
 
 /**
- * Chooses by first match in the priority lists. `forced` is empty, a kernel name ("mad2-avx2") or an ISA ("avx2", "scalar"),
- * which also limits the dense and vector kernels to that ISA level. Unknown or unusable: Code::kKernel, naming the choices.
+ * Chooses by first match in the priority lists. `forced` is empty, a kernel name ("mad2-avx2") or
+ * an ISA ("avx2", "scalar"), which also limits the dense and vector kernels to that ISA level.
+ * Unknown or unusable: Code::kKernel, naming the choices.
  */
 Status select_kernels(uint32_t features, const std::string& forced, KernelSet* out);
 

@@ -39,13 +39,27 @@ public:
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
-  T* data() { return data_; }
-  const T* data() const { return data_; }
-  T& operator[](size_t i) { return data_[i]; }
-  const T& operator[](size_t i) const { return data_[i]; }
-  size_t size() const { return count_; }
-  T* begin() { return data_; }
-  T* end() { return data_ + count_; }
+  T* data() {
+    return data_;
+  }
+  const T* data() const {
+    return data_;
+  }
+  T& operator[](size_t i) {
+    return data_[i];
+  }
+  const T& operator[](size_t i) const {
+    return data_[i];
+  }
+  size_t size() const {
+    return count_;
+  }
+  T* begin() {
+    return data_;
+  }
+  T* end() {
+    return data_ + count_;
+  }
 
 private:
   size_t count_;

@@ -34,7 +34,7 @@ foreach(file IN LISTS files)
   get_filename_component(name "${file}" NAME)
   get_filename_component(folder "${file}" DIRECTORY)
   get_filename_component(family "${folder}" NAME)
-  set(allowed "<stddef.h>" "<stdint.h>" "<string.h>" "<immintrin.h>" "<arm_neon.h>" "\"${family}.h\"" "\"../cpu_features.h\"")
+  set(allowed "<stddef.h>" "<stdint.h>" "<string.h>" "<immintrin.h>" "<arm_neon.h>" "<type_traits>" "\"${family}.h\"" "\"../cpu_features.h\"")
   if(name MATCHES "_scalar.cpp$") # compiled without ISA flags, so inline functions do no harm
     list(APPEND allowed "<math.h>")
   endif()

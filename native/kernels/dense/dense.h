@@ -1,9 +1,10 @@
 // Contract of the dense products: stored rows (F32, F16, BF16, Q8_0, Q6_K) times f32 activations.
 //
 // Float results are defined, so that every ISA, batch and thread split gives the same bits:
-//   w[k]    = the stored weight as f32 (a block type's d * q products rounded to f32, left to right as formats.md writes them)
-//   lane[j] = fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting from +0, for the 16 lanes j
-//   result  = tree(lane): pairs at distance 8, then 4, then 2, then 1:  l[j] = l[j] + l[j + 8]; …; l[0] + l[1]
+//   w[k]    = the stored weight as f32 (a block type's d * q products rounded to f32, left to right
+//   as formats.md writes them) lane[j] = fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting
+//   from +0, for the 16 lanes j result  = tree(lane): pairs at distance 8, then 4, then 2, then 1:
+//   l[j] = l[j] + l[j + 8]; …; l[0] + l[1]
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -12,10 +13,12 @@ namespace bitnet {
 
 enum DenseType : uint32_t { kDenseF32, kDenseF16, kDenseBf16, kDenseQ8_0, kDenseQ6_K, kDenseTypes };
 
-/** Rows of one type times `n` vectors. `cols` is a multiple of 16 (of the block size for block types). */
+/** Rows of one type times `n` vectors. `cols` is a multiple of 16 (of the block size for block
+ * types). */
 struct DenseProduct {
-  const uint8_t* rows; // [rows, row_bytes], 2-byte aligned at least; the loader zero-pads columns to 16
-  size_t row_bytes;    // distance between rows
+  const uint8_t*
+      rows; // [rows, row_bytes], 2-byte aligned at least; the loader zero-pads columns to 16
+  size_t row_bytes; // distance between rows
   size_t cols;
   const float* x;  // [n, x_stride], 64-byte aligned, zero from the true columns up to cols
   size_t x_stride; // >= cols, a multiple of 16
@@ -29,7 +32,8 @@ struct DenseKernel {
   uint32_t features; // CpuFeature bits it needs
   /** Rows [row_begin, row_end), any n >= 1; indexed by DenseType. */
   void (*product[kDenseTypes])(const DenseProduct& p, size_t row_begin, size_t row_end);
-  /** One stored row as f32: out[cols], any cols that the type's block size divides; indexed by DenseType. */
+  /** One stored row as f32: out[cols], any cols that the type's block size divides; indexed by
+   * DenseType. */
   void (*decode[kDenseTypes])(const uint8_t* row, size_t cols, float* out);
 };
 

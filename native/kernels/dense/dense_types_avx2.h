@@ -1,4 +1,5 @@
-// Stored types as 256-bit loads of 16 weights, as dense_scalar.cpp defines them; for dense_avx2.cpp.
+// Stored types as 256-bit loads of 16 weights, as dense_scalar.cpp defines them; for
+// dense_avx2.cpp.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-// Stored types as 512-bit loads of 16 weights, as dense_scalar.cpp defines them; for dense_avx512.cpp.
+// Stored types as 512-bit loads of 16 weights, as dense_scalar.cpp defines them; for
+// dense_avx512.cpp.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -52,7 +52,7 @@ void mad2_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, c
   }
 }
 
-size_t mad2_no_scratch(size_t) {
+inline size_t mad2_no_scratch(size_t) {
   return 0;
 }
 

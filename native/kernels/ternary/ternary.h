@@ -1,33 +1,37 @@
 // Contract of the ternary products: int8 activations times weights in {-1, 0, +1}, exact in int32.
 //
-// A weight is handed over as its code c = t + 1 in {0, 1, 2}. A kernel computes, for rows r and tokens i,
+// A weight is handed over as its code c = t + 1 in {0, 1, 2}. A kernel computes, for rows r and
+// tokens i,
 //   out[i][r] = sum over columns k of t[r][k] * q[i][k]  =  sum c * q  -  sum q
-// and every kernel gives the same int32 as the scalar one for every input (bitnet.cpp papers: "lossless").
+// and every kernel gives the same int32 as the scalar one for every input (bitnet.cpp papers:
+// "lossless").
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 namespace bitnet {
 
-// A kernel may count a code 4-fold in int32: 4 * 2 * 127 * 2^20 is below 2^31. The loader refuses wider matrices.
+// A kernel may count a code 4-fold in int32: 4 * 2 * 127 * 2^20 is below 2^31. The loader refuses
+// wider matrices.
 constexpr size_t kMaxTernaryCols = size_t{1} << 20;
 
 /** One product of a packed matrix with `n` tokens. All pointers are 64-byte aligned. */
 struct TernaryProduct {
   const uint8_t* packed; // whole matrix, laid out by the kernel's own pack()
   size_t cols;           // padded columns: a multiple of the kernel's tile_cols, <= kMaxTernaryCols
-  const int8_t* q;       // [n, q_stride] values in [-127, 127], zero from the true columns up to q_stride
-  size_t q_stride;       // >= cols, a multiple of 64
-  const int32_t* q_sum;  // [n] sum of each token's q
-  size_t n;              // tokens, >= 1
-  int32_t* out;          // [n, out_stride]; out[i * out_stride + (r - row_begin)] is row r of token i
-  size_t out_stride;     // >= row_end - row_begin
-  uint8_t* scratch;      // scratch_bytes(cols) bytes of this thread's own, 64-byte aligned; may be null if 0
+  const int8_t* q; // [n, q_stride] values in [-127, 127], zero from the true columns up to q_stride
+  size_t q_stride; // >= cols, a multiple of 64
+  const int32_t* q_sum; // [n] sum of each token's q
+  size_t n;             // tokens, >= 1
+  int32_t* out;      // [n, out_stride]; out[i * out_stride + (r - row_begin)] is row r of token i
+  size_t out_stride; // >= row_end - row_begin
+  uint8_t*
+      scratch; // scratch_bytes(cols) bytes of this thread's own, 64-byte aligned; may be null if 0
 };
 
 /**
- * Kernel, packer, tile sizes and required CPU features, together: a blob cannot meet the wrong kernel.
- * One of these, constant-initialised, is the only external symbol of a kernel file.
+ * Kernel, packer, tile sizes and required CPU features, together: a blob cannot meet the wrong
+ * kernel. One of these, constant-initialised, is the only external symbol of a kernel file.
  */
 struct TernaryKernel {
   const char* family; // "mad2": how weights are coded; see the file's head comment
@@ -37,7 +41,8 @@ struct TernaryKernel {
   size_t tile_cols;   // columns are padded to a multiple of it
   /** Bytes of `tile_rows` packed rows of `cols` padded columns. Tile t starts at t * that. */
   size_t (*tile_bytes)(size_t cols);
-  /** Packs one tile. codes: [tile_rows, cols] in {0,1,2}, padding rows and columns hold 1 (a zero weight). */
+  /** Packs one tile. codes: [tile_rows, cols] in {0,1,2}, padding rows and columns hold 1 (a zero
+   * weight). */
   void (*pack_tile)(const uint8_t* codes, size_t cols, uint8_t* tile);
   /** Inverse of pack_tile, for tests and tools. */
   void (*unpack_tile)(const uint8_t* tile, size_t cols, uint8_t* codes);

@@ -8,26 +8,47 @@
 namespace bitnet {
 namespace {
 
-/** Calls f(i, mask) for each group of 8 elements; mask has all bits set in every lane that exists.
- */
+struct All {}; // all eight elements
+struct Some {  // the first few: all bits set in every lane that exists
+  __m256i mask;
+};
+
+/** Calls f(i, All or Some) for each group of 8 elements: masked accesses are slow, so only the last
+ * group uses them. */
 template <class F> inline void for_groups(size_t count, F f) {
   size_t i = 0;
   for (; i + 8 <= count; i += 8)
-    f(i, _mm256_set1_epi32(-1));
+    f(i, All{});
   if (i < count) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    f(i, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count - i)), lanes));
+    f(i, Some{_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count - i)), lanes)});
   }
 }
 
-inline __m256 load(__m256i mask, const float* p) {
-  return _mm256_maskload_ps(p, mask);
+inline __m256 load(All, const float* p) {
+  return _mm256_loadu_ps(p);
 }
-inline __m256i load(__m256i mask, const int32_t* p) {
-  return _mm256_maskload_epi32(p, mask);
+inline __m256 load(Some s, const float* p) {
+  return _mm256_maskload_ps(p, s.mask);
 }
-inline void store(float* p, __m256i mask, __m256 v) {
-  _mm256_maskstore_ps(p, mask, v);
+inline __m256i load(All, const int32_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline __m256i load(Some s, const int32_t* p) {
+  return _mm256_maskload_epi32(p, s.mask);
+}
+inline void store(float* p, All, __m256 v) {
+  _mm256_storeu_ps(p, v);
+}
+inline void store(float* p, Some s, __m256 v) {
+  _mm256_maskstore_ps(p, s.mask, v);
+}
+/** v where the element exists, else `other`. */
+inline __m256 choose(All, __m256 v, __m256) {
+  return v;
+}
+inline __m256 choose(Some s, __m256 v, __m256 other) {
+  return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(s.mask));
 }
 inline __m256 load_half(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));

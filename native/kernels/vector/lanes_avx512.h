@@ -8,20 +8,50 @@
 namespace bitnet {
 namespace {
 
-/** Calls f(i, mask) for each group of 16 elements; mask has a bit for every element that exists. */
+struct All {}; // all sixteen elements
+struct Some {  // the first few
+  __mmask16 mask;
+};
+
+/** Calls f(i, All or Some) for each group of 16 elements; only the last group may be masked. */
 template <class F> inline void for_groups(size_t count, F f) {
   size_t i = 0;
   for (; i + 16 <= count; i += 16)
-    f(i, static_cast<__mmask16>(0xffff));
+    f(i, All{});
   if (i < count)
-    f(i, static_cast<__mmask16>((1u << (count - i)) - 1));
+    f(i, Some{static_cast<__mmask16>((1u << (count - i)) - 1)});
 }
 
-inline __m512 load(__mmask16 mask, const float* p) {
-  return _mm512_maskz_loadu_ps(mask, p);
+inline __m512 load(All, const float* p) {
+  return _mm512_loadu_ps(p);
 }
-inline void store(float* p, __mmask16 mask, __m512 v) {
-  _mm512_mask_storeu_ps(p, mask, v);
+inline __m512 load(Some s, const float* p) {
+  return _mm512_maskz_loadu_ps(s.mask, p);
+}
+inline __m512i load(All, const int32_t* p) {
+  return _mm512_loadu_si512(p);
+}
+inline __m512i load(Some s, const int32_t* p) {
+  return _mm512_maskz_loadu_epi32(s.mask, p);
+}
+inline void store(float* p, All, __m512 v) {
+  _mm512_storeu_ps(p, v);
+}
+inline void store(float* p, Some s, __m512 v) {
+  _mm512_mask_storeu_ps(p, s.mask, v);
+}
+inline void store(uint16_t* p, All, __m256i v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+}
+inline void store(uint16_t* p, Some s, __m256i v) {
+  _mm256_mask_storeu_epi16(p, s.mask, v);
+}
+/** v where the element exists, else `other`. */
+inline __m512 choose(All, __m512 v, __m512) {
+  return v;
+}
+inline __m512 choose(Some s, __m512 v, __m512 other) {
+  return _mm512_mask_mov_ps(other, s.mask, v);
 }
 inline __m512 load_half(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

@@ -1,4 +1,5 @@
-// Contract of the vector operations around the products, each defined to the bit (see dense.h for lanes and tree).
+// Contract of the vector operations around the products, each defined to the bit (see dense.h for
+// lanes and tree).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -8,20 +9,23 @@ namespace bitnet {
 /**
  * One block of at most 64 positions of causal attention for query rows that share a KV head:
  *   s[j] = (q · k[j]) * scale                     dot in 16 lanes, then the tree
- *   m = max s[j];  p[j] = exp(s[j] - m)           exp: see exp_approx in vector_scalar.cpp, one polynomial for all ISAs
- *   l = sum p[j] in 16 lanes (j mod 16), tree;    o[d] = fma over j in increasing order of (p[j], v[j][d]) from +0
+ *   m = max s[j];  p[j] = exp(s[j] - m)           exp: see exp_approx in vector_scalar.cpp, one
+ * polynomial for all ISAs (a maximum of 0 may have either sign; with a NaN among s only l and o
+ * show it) l = sum p[j] in 16 lanes (j mod 16), tree;    o[d] = fma over j in increasing order of
+ * (p[j], v[j][d]) from +0
  */
 struct AttentionBlock {
-  const float* q;       // [rows, head_dim], 64-byte aligned
-  size_t rows;          // query rows: heads of one KV group, of one or several tokens that all see these positions
-  size_t head_dim;      // padded to a multiple of 16 with zeros
-  const uint16_t* k;    // [positions, head_dim] f16, zero padded
-  const uint16_t* v;    // [positions, head_dim] f16, zero padded
-  size_t positions;     // 1..64
-  float scale;          // 1/sqrt(true head_dim)
-  float* m;             // [rows] out
-  float* l;             // [rows] out
-  float* o;             // [rows, head_dim] out
+  const float* q;  // [rows, head_dim], 64-byte aligned
+  size_t rows;     // query rows: heads of one KV group, of one or several tokens that all see these
+                   // positions
+  size_t head_dim; // padded to a multiple of 16 with zeros
+  const uint16_t* k; // [positions, head_dim] f16, zero padded
+  const uint16_t* v; // [positions, head_dim] f16, zero padded
+  size_t positions;  // 1..64
+  float scale;       // 1/sqrt(true head_dim)
+  float* m;          // [rows] out
+  float* l;          // [rows] out
+  float* o;          // [rows, head_dim] out
 };
 
 /** Every count is a true count: no function reads or writes past it unless it says so. */
@@ -31,20 +35,24 @@ struct VectorKernel {
 
   /**
    * y[i] = (x[i] * r) * w[i]; y may be x. (Zhang & Sennrich 2019)
-   * r = float(1 / sqrt(sum(x²)/count + eps)) is computed in double, the sum in 16 double lanes (fma) and the tree: r scales a whole
-   * token, so its error would reach every int8 code and f16 key at once. Other engines sum in double too.
+   * r = float(1 / sqrt(sum(x²)/count + eps)) is computed in double, the sum in 16 double lanes
+   * (fma) and the tree: r scales a whole token, so its error would reach every int8 code and f16
+   * key at once. Other engines sum in double too.
    */
   void (*rms_norm)(const float* x, const float* w, size_t count, float eps, float* y);
 
   /**
-   * Per-token absmax int8 (BitNet b1.58): a = max(max|x|, 1e-5), s = 127 / a, q[i] = round half to even (x[i] * s), which is within ±127.
-   * Writes q[0..count) and zeros up to q_stride (a multiple of 64), *sum = Σq and *step = a / 127 (one rounding, where 1 / s has two).
-   * An infinity or a NaN among x makes *step NaN, so that every output shows it, and all q and *sum 0.
+   * Per-token absmax int8 (BitNet b1.58): a = max(max|x|, 1e-5), s = 127 / a, q[i] = round half to
+   * even (x[i] * s), which is within ±127. Writes q[0..count) and zeros up to q_stride (a multiple
+   * of 64), *sum = Σq and *step = a / 127 (one rounding, where 1 / s has two). An infinity or a NaN
+   * among x makes *step NaN, so that every output shows it, and all q and *sum 0.
    */
-  void (*quantise)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step);
+  void (*quantise)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum,
+                   float* step);
 
   /** y[i] = float(acc[i]) * (row_scale[i] * step). */
-  void (*scale_rows)(const int32_t* acc, const float* row_scale, float step, size_t count, float* y);
+  void (*scale_rows)(const int32_t* acc, const float* row_scale, float step, size_t count,
+                     float* y);
   /** y[i] = float(acc[i]) * scale. */
   void (*scale_all)(const int32_t* acc, float scale, size_t count, float* y);
 
@@ -58,10 +66,12 @@ struct VectorKernel {
 
   void (*attention_block)(const AttentionBlock& b);
   /**
-   * Folds block (m2, l2, o2) into the running (m, l, o) of one query row: t = max(*m, m2), a = exp(*m - t), b = exp(m2 - t),
-   * *l = fma(*l, a, l2 * b), o[d] = fma(o[d], a, o2[d] * b), *m = t. head_dim is a multiple of 16.
+   * Folds block (m2, l2, o2) into the running (m, l, o) of one query row: t = max(*m, m2), a =
+   * exp(*m - t), b = exp(m2 - t), *l = fma(*l, a, l2 * b), o[d] = fma(o[d], a, o2[d] * b), *m = t.
+   * head_dim is a multiple of 16.
    */
-  void (*attention_combine)(float* m, float* l, float* o, float m2, float l2, const float* o2, size_t head_dim);
+  void (*attention_combine)(float* m, float* l, float* o, float m2, float l2, const float* o2,
+                            size_t head_dim);
 };
 
 } // namespace bitnet

@@ -28,14 +28,14 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
     add_squares(_mm256_loadu_ps(x + i + 8), lane + 2);
   }
   for_groups(count - whole,
-             [&](size_t i, __m256i mask) { add_squares(load(mask, x + whole + i), lane + i / 4); });
+             [&](size_t i, auto mask) { add_squares(load(mask, x + whole + i), lane + i / 4); });
   const __m256d l4 =
       _mm256_add_pd(_mm256_add_pd(lane[0], lane[2]), _mm256_add_pd(lane[1], lane[3]));
   const __m128d l2 = _mm_add_pd(_mm256_castpd256_pd128(l4), _mm256_extractf128_pd(l4, 1));
   const double sum = _mm_cvtsd_f64(_mm_add_sd(l2, _mm_unpackhi_pd(l2, l2)));
   const __m128d mean = _mm_set_sd(sum / static_cast<double>(count) + static_cast<double>(eps));
   const __m256 r = _mm256_set1_ps(static_cast<float>(1.0 / _mm_cvtsd_f64(_mm_sqrt_sd(mean, mean))));
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     store(y + i, mask, _mm256_mul_ps(_mm256_mul_ps(load(mask, x + i), r), load(mask, w + i)));
   });
 }
@@ -60,7 +60,7 @@ inline __m128i add32(__m128i a, __m128i b) {
 
 void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
   __m256i top = _mm256_setzero_si256();
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m256i bits = _mm256_castps_si256(load(mask, x + i));
     top = _mm256_max_epu32(top, _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff)));
   });
@@ -69,7 +69,7 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
   const bool finite = bits < 0x7f800000;
   const float a = magnitude > 1e-5f ? magnitude : 1e-5f, s = 127.0f / a;
   __m256i total = _mm256_setzero_si256();
-  for_groups(finite ? count : 0, [&](size_t i, __m256i mask) {
+  for_groups(finite ? count : 0, [&](size_t i, auto mask) {
     const __m256i v = _mm256_cvtps_epi32(_mm256_mul_ps(load(mask, x + i), _mm256_set1_ps(s)));
     total = _mm256_add_epi32(total, v);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(q + i), narrow(v));
@@ -81,21 +81,21 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
 }
 
 void scale_rows(const int32_t* acc, const float* row_scale, float step, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m256 scale = _mm256_mul_ps(load(mask, row_scale + i), _mm256_set1_ps(step));
     store(y + i, mask, _mm256_mul_ps(_mm256_cvtepi32_ps(load(mask, acc + i)), scale));
   });
 }
 
 void scale_all(const int32_t* acc, float scale, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     store(y + i, mask,
           _mm256_mul_ps(_mm256_cvtepi32_ps(load(mask, acc + i)), _mm256_set1_ps(scale)));
   });
 }
 
 void relu2_mul(const float* g, const float* u, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m256 r =
         _mm256_max_ps(load(mask, g + i), _mm256_setzero_ps()); // MAXPS gives 0 when g is NaN
     store(y + i, mask, _mm256_mul_ps(_mm256_mul_ps(r, r), load(mask, u + i)));
@@ -103,7 +103,7 @@ void relu2_mul(const float* g, const float* u, size_t count, float* y) {
 }
 
 void silu_mul(const float* g, const float* u, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m256 v = load(mask, g + i);
     const __m256 e = exp_approx(_mm256_xor_ps(v, _mm256_set1_ps(-0.0f)));
     store(
@@ -113,16 +113,13 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
 }
 
 void to_f16(const float* x, size_t count, uint16_t* y) {
-  for_groups(count, [&](size_t i, __m256i mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m128i h = _mm256_cvtps_ph(load(mask, x + i), _MM_FROUND_TO_NEAREST_INT);
-    if (i + 8 <= count) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), h);
-    } else {
-      alignas(16) uint16_t last[8];
-      _mm_store_si128(reinterpret_cast<__m128i*>(last), h);
-      for (size_t j = i; j < count; j++)
-        y[j] = last[j - i];
-    }
+    alignas(16) uint16_t last[8];
+    uint16_t* out = i + 8 <= count ? y + i : last; // AVX2 has no masked store of 16 bits
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), h);
+    for (size_t j = i; out == last && j < count; j++)
+      y[j] = last[j - i];
   });
 }
 
@@ -167,21 +164,21 @@ inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]
 inline void softmax(float* s, size_t positions, float* m, float* l) {
   const __m256 lowest = _mm256_set1_ps(float_of_bits(0xff800000)); // -inf
   __m256 top = lowest;
-  for_groups(positions, [&](size_t j, __m256i mask) {
-    top =
-        _mm256_max_ps(top, _mm256_blendv_ps(lowest, load(mask, s + j), _mm256_castsi256_ps(mask)));
+  for_groups(positions, [&](size_t j, auto mask) {
+    top = _mm256_max_ps(top, choose(mask, load(mask, s + j), lowest));
   });
   __m128 max = _mm_max_ps(_mm256_castps256_ps128(top), _mm256_extractf128_ps(top, 1));
   max = _mm_max_ps(max, _mm_movehl_ps(max, max));
   *m = _mm_cvtss_f32(_mm_max_ss(max, _mm_movehdup_ps(max)));
-  __m256 lane[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-  for_groups(positions, [&](size_t j, __m256i mask) {
-    const __m256 p = _mm256_and_ps(exp_approx(_mm256_sub_ps(load(mask, s + j), _mm256_set1_ps(*m))),
-                                   _mm256_castsi256_ps(mask));
-    lane[j / 8 % 2] = _mm256_add_ps(lane[j / 8 % 2], p);
+  __m256 low = _mm256_setzero_ps(), high = low;
+  for_groups(positions, [&](size_t j, auto mask) {
+    const __m256 shifted = _mm256_sub_ps(load(mask, s + j), _mm256_set1_ps(*m));
+    const __m256 p = choose(mask, exp_approx(shifted), _mm256_setzero_ps());
+    __m256& lane = j % 16 == 0 ? low : high;
+    lane = _mm256_add_ps(lane, p);
     _mm256_storeu_ps(s + j, p);
   });
-  *l = tree(lane[0], lane[1]);
+  *l = tree(low, high);
 }
 
 /** o[r][d .. d + 8 kVectors) = sum over positions of p[r][j] * v[j][d ..]. */

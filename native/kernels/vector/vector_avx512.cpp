@@ -12,7 +12,7 @@ namespace {
 
 void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
   __m512d low = _mm512_setzero_pd(), high = low; // lanes 0..7, 8..15
-  for_groups(count, [&](size_t i, __mmask16 mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m512 v = load(mask, x + i);
     const __m512d a = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
     const __m512d b = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
@@ -25,14 +25,14 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
   const double sum = _mm_cvtsd_f64(_mm_add_sd(l2, _mm_unpackhi_pd(l2, l2)));
   const __m128d mean = _mm_set_sd(sum / static_cast<double>(count) + static_cast<double>(eps));
   const __m512 r = _mm512_set1_ps(static_cast<float>(1.0 / _mm_cvtsd_f64(_mm_sqrt_sd(mean, mean))));
-  for_groups(count, [&](size_t i, __mmask16 mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     store(y + i, mask, _mm512_mul_ps(_mm512_mul_ps(load(mask, x + i), r), load(mask, w + i)));
   });
 }
 
 void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
   __m512i top = _mm512_setzero_si512();
-  for_groups(count, [&](size_t i, __mmask16 mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m512i bits = _mm512_castps_si512(load(mask, x + i));
     top = _mm512_max_epu32(top, _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff)));
   });
@@ -42,7 +42,7 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
   const bool finite = bits < 0x7f800000;
   const float a = magnitude > 1e-5f ? magnitude : 1e-5f, s = 127.0f / a;
   __m512i total = _mm512_setzero_si512();
-  for_groups(finite ? count : 0, [&](size_t i, __mmask16 mask) {
+  for_groups(finite ? count : 0, [&](size_t i, auto mask) {
     const __m512i v = _mm512_cvtps_epi32(_mm512_mul_ps(load(mask, x + i), _mm512_set1_ps(s)));
     total = _mm512_add_epi32(total, v);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), _mm512_cvtepi32_epi8(v));
@@ -54,22 +54,22 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
 }
 
 void scale_rows(const int32_t* acc, const float* row_scale, float step, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __mmask16 mask) {
-    const __m512 v = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, acc + i));
+  for_groups(count, [&](size_t i, auto mask) {
+    const __m512 v = _mm512_cvtepi32_ps(load(mask, acc + i));
     store(y + i, mask,
           _mm512_mul_ps(v, _mm512_mul_ps(load(mask, row_scale + i), _mm512_set1_ps(step))));
   });
 }
 
 void scale_all(const int32_t* acc, float scale, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __mmask16 mask) {
-    const __m512 v = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, acc + i));
+  for_groups(count, [&](size_t i, auto mask) {
+    const __m512 v = _mm512_cvtepi32_ps(load(mask, acc + i));
     store(y + i, mask, _mm512_mul_ps(v, _mm512_set1_ps(scale)));
   });
 }
 
 void relu2_mul(const float* g, const float* u, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __mmask16 mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m512 r =
         _mm512_max_ps(load(mask, g + i), _mm512_setzero_ps()); // MAXPS gives 0 when g is NaN
     store(y + i, mask, _mm512_mul_ps(_mm512_mul_ps(r, r), load(mask, u + i)));
@@ -77,7 +77,7 @@ void relu2_mul(const float* g, const float* u, size_t count, float* y) {
 }
 
 void silu_mul(const float* g, const float* u, size_t count, float* y) {
-  for_groups(count, [&](size_t i, __mmask16 mask) {
+  for_groups(count, [&](size_t i, auto mask) {
     const __m512 v = load(mask, g + i);
     const __m512 e = exp_approx(_mm512_xor_ps(v, _mm512_set1_ps(-0.0f)));
     store(
@@ -87,9 +87,8 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
 }
 
 void to_f16(const float* x, size_t count, uint16_t* y) {
-  for_groups(count, [&](size_t i, __mmask16 mask) {
-    _mm256_mask_storeu_epi16(y + i, mask,
-                             _mm512_cvtps_ph(load(mask, x + i), _MM_FROUND_TO_NEAREST_INT));
+  for_groups(count, [&](size_t i, auto mask) {
+    store(y + i, mask, _mm512_cvtps_ph(load(mask, x + i), _MM_FROUND_TO_NEAREST_INT));
   });
 }
 
@@ -132,15 +131,17 @@ inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]
 
 /** s[0 .. positions) to exp(s - max), zeros up to a multiple of 16; returns through *m and *l. */
 inline void softmax(float* s, size_t positions, float* m, float* l) {
-  __m512 top = _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xff800000))) /* -inf */;
-  for_groups(positions, [&](size_t j, __mmask16 mask) {
-    top = _mm512_mask_max_ps(top, mask, top, load(mask, s + j));
+  const __m512 lowest =
+      _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(0xff800000))); // -inf
+  __m512 top = lowest;
+  for_groups(positions, [&](size_t j, auto mask) {
+    top = _mm512_max_ps(top, choose(mask, load(mask, s + j), lowest));
   });
   *m = _mm512_reduce_max_ps(top);
   __m512 lane = _mm512_setzero_ps();
-  for_groups(positions, [&](size_t j, __mmask16 mask) {
-    const __m512 p =
-        _mm512_maskz_mov_ps(mask, exp_approx(_mm512_sub_ps(load(mask, s + j), _mm512_set1_ps(*m))));
+  for_groups(positions, [&](size_t j, auto mask) {
+    const __m512 shifted = _mm512_sub_ps(load(mask, s + j), _mm512_set1_ps(*m));
+    const __m512 p = choose(mask, exp_approx(shifted), _mm512_setzero_ps());
     lane = _mm512_add_ps(lane, p);
     _mm512_storeu_ps(s + j, p);
   });

@@ -1,8 +1,8 @@
-// Vector operations on 128-bit registers, bit-equal to vector_scalar.cpp: four registers are the 16 lanes.
+// Vector operations on 128-bit registers, bit-equal to vector_scalar.cpp: four registers are the 16
+// lanes.
 #include "vector.h"
 
 #include <arm_neon.h>
-#include <math.h>
 #include <string.h>
 
 #include "../cpu_features.h"
@@ -14,11 +14,23 @@ struct Lanes { // 0..3, 4..7, 8..11, 12..15
   float32x4_t v[4];
 };
 
+inline float float_of_bits(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+inline float minus_infinity() {
+  return float_of_bits(0xff800000);
+}
+
 /** Calls f(i, exist) for each group of 16 elements, of which the first `exist` exist. */
 template <class F> inline void for_groups(size_t count, F f) {
   size_t i = 0;
-  for (; i + 16 <= count; i += 16) f(i, size_t{16});
-  if (i < count) f(i, count - i);
+  for (; i + 16 <= count; i += 16)
+    f(i, size_t{16});
+  if (i < count)
+    f(i, count - i);
 }
 
 /** Missing elements are zeros. */
@@ -34,37 +46,46 @@ inline Lanes load(const float* p, size_t exist) {
 inline void store(float* p, size_t exist, const Lanes& lanes) {
   float padded[16];
   float* to = exist < 16 ? padded : p;
-  for (int i = 0; i < 4; i++) vst1q_f32(to + 4 * i, lanes.v[i]);
-  if (exist < 16) memcpy(p, padded, exist * sizeof *p);
+  for (int i = 0; i < 4; i++)
+    vst1q_f32(to + 4 * i, lanes.v[i]);
+  if (exist < 16)
+    memcpy(p, padded, exist * sizeof *p);
 }
 
 /** f of each register of a, or of a and b. */
-template <class F> inline Lanes map(const Lanes& a, F f) { return {{f(a.v[0]), f(a.v[1]), f(a.v[2]), f(a.v[3])}}; }
+template <class F> inline Lanes map(const Lanes& a, F f) {
+  return {{f(a.v[0]), f(a.v[1]), f(a.v[2]), f(a.v[3])}};
+}
 template <class F> inline Lanes map(const Lanes& a, const Lanes& b, F f) {
   return {{f(a.v[0], b.v[0]), f(a.v[1], b.v[1]), f(a.v[2], b.v[2]), f(a.v[3], b.v[3])}};
 }
 
 inline Lanes load_halves(const uint16_t* p) {
-  const float16x8_t low = vreinterpretq_f16_u16(vld1q_u16(p)), high = vreinterpretq_f16_u16(vld1q_u16(p + 8));
-  return {{vcvt_f32_f16(vget_low_f16(low)), vcvt_high_f32_f16(low), vcvt_f32_f16(vget_low_f16(high)),
-           vcvt_high_f32_f16(high)}};
+  const float16x8_t low = vreinterpretq_f16_u16(vld1q_u16(p)),
+                    high = vreinterpretq_f16_u16(vld1q_u16(p + 8));
+  return {{vcvt_f32_f16(vget_low_f16(low)), vcvt_high_f32_f16(low),
+           vcvt_f32_f16(vget_low_f16(high)), vcvt_high_f32_f16(high)}};
 }
 
-/** tree() of four times 16 lanes at once: lane i of the result is the tree of v[i], pairs at distance 8, 4, 2, 1. */
+/** tree() of four times 16 lanes at once: lane i of the result is the tree of v[i], pairs at
+ * distance 8, 4, 2, 1. */
 inline float32x4_t tree4(const Lanes v[4]) {
   float32x4_t by4[4];
   for (int i = 0; i < 4; i++)
     by4[i] = vaddq_f32(vaddq_f32(v[i].v[0], v[i].v[2]), vaddq_f32(v[i].v[1], v[i].v[3]));
   float32x4_t by2[2]; // vectors 2i and 2i + 1
   for (int i = 0; i < 2; i++) {
-    const float64x2_t a = vreinterpretq_f64_f32(by4[2 * i]), b = vreinterpretq_f64_f32(by4[2 * i + 1]);
-    by2[i] = vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(a, b)), vreinterpretq_f32_f64(vzip2q_f64(a, b)));
+    const float64x2_t a = vreinterpretq_f64_f32(by4[2 * i]),
+                      b = vreinterpretq_f64_f32(by4[2 * i + 1]);
+    by2[i] =
+        vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(a, b)), vreinterpretq_f32_f64(vzip2q_f64(a, b)));
   }
   return vpaddq_f32(by2[0], by2[1]);
 }
 
 inline float tree(const Lanes& lanes) {
-  const float32x4_t l4 = vaddq_f32(vaddq_f32(lanes.v[0], lanes.v[2]), vaddq_f32(lanes.v[1], lanes.v[3]));
+  const float32x4_t l4 =
+      vaddq_f32(vaddq_f32(lanes.v[0], lanes.v[2]), vaddq_f32(lanes.v[1], lanes.v[3]));
   return vpadds_f32(vadd_f32(vget_low_f32(l4), vget_high_f32(l4)));
 }
 
@@ -83,7 +104,8 @@ inline float32x4_t exp_approx(float32x4_t x) {
   p = vfmaq_f32(vdupq_n_f32(1.6666665459e-1f), p, r);
   p = vfmaq_f32(vdupq_n_f32(5.0000001201e-1f), p, r);
   const float32x4_t y = vaddq_f32(vfmaq_f32(r, p, vmulq_f32(r, r)), vdupq_n_f32(1.0f));
-  const uint32x4_t e = vaddq_u32(vsubq_u32(vreinterpretq_u32_f32(t), vreinterpretq_u32_f32(magic)), vdupq_n_u32(256));
+  const uint32x4_t e = vaddq_u32(vsubq_u32(vreinterpretq_u32_f32(t), vreinterpretq_u32_f32(magic)),
+                                 vdupq_n_u32(256));
   const uint32x4_t half = vshrq_n_u32(e, 1), one = vdupq_n_u32(1);
   const uint32x4_t scale1 = vshlq_n_u32(vsubq_u32(half, one), 23);
   const uint32x4_t scale2 = vshlq_n_u32(vsubq_u32(vsubq_u32(e, half), one), 23);
@@ -93,11 +115,14 @@ inline float32x4_t exp_approx(float32x4_t x) {
   return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(scaled), tiny));
 }
 
-inline float exp_of_one(float x) { return vgetq_lane_f32(exp_approx(vdupq_n_f32(x)), 0); }
+inline float exp_of_one(float x) {
+  return vgetq_lane_f32(exp_approx(vdupq_n_f32(x)), 0);
+}
 
 void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
   float64x2_t lane[8]; // 0, 1; 2, 3; …
-  for (float64x2_t& l : lane) l = vdupq_n_f64(0);
+  for (float64x2_t& l : lane)
+    l = vdupq_n_f64(0);
   for_groups(count, [&](size_t i, size_t exist) {
     const Lanes v = load(x + i, exist);
     for (int j = 0; j < 4; j++) {
@@ -107,13 +132,15 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
     }
   });
   for (int distance = 4; distance > 0; distance /= 2)
-    for (int j = 0; j < distance; j++) lane[j] = vaddq_f64(lane[j], lane[j + distance]);
+    for (int j = 0; j < distance; j++)
+      lane[j] = vaddq_f64(lane[j], lane[j + distance]);
   const double mean = vpaddd_f64(lane[0]) / static_cast<double>(count);
-  const float r = static_cast<float>(1.0 / sqrt(mean + static_cast<double>(eps)));
+  const float64x1_t root = vsqrt_f64(vdup_n_f64(mean + static_cast<double>(eps)));
+  const float r = static_cast<float>(1.0 / vget_lane_f64(root, 0));
   for_groups(count, [&](size_t i, size_t exist) {
-    store(y + i, exist, map(load(x + i, exist), load(w + i, exist), [&](float32x4_t a, float32x4_t b) {
-            return vmulq_f32(vmulq_n_f32(a, r), b);
-          }));
+    store(y + i, exist,
+          map(load(x + i, exist), load(w + i, exist),
+              [&](float32x4_t a, float32x4_t b) { return vmulq_f32(vmulq_n_f32(a, r), b); }));
   });
 }
 
@@ -121,11 +148,12 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
   uint32x4_t top = vdupq_n_u32(0);
   for_groups(count, [&](size_t i, size_t exist) {
     const Lanes v = load(x + i, exist);
-    for (float32x4_t f : v.v) top = vmaxq_u32(top, vreinterpretq_u32_f32(vabsq_f32(f)));
+    for (float32x4_t f : v.v)
+      top = vmaxq_u32(top, vreinterpretq_u32_f32(vabsq_f32(f)));
   });
   const uint32_t bits = vmaxvq_u32(top);
   const bool finite = bits < 0x7f800000;
-  const float magnitude = vgetq_lane_f32(vreinterpretq_f32_u32(vdupq_n_u32(bits)), 0);
+  const float magnitude = float_of_bits(bits);
   const float a = magnitude > 1e-5f ? magnitude : 1e-5f, s = 127.0f / a;
   int32x4_t total = vdupq_n_s32(0);
   for_groups(finite ? count : 0, [&](size_t i, size_t exist) {
@@ -139,9 +167,10 @@ void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t*
     const int16x8_t high = vcombine_s16(vmovn_s32(rounded[2]), vmovn_s32(rounded[3]));
     vst1q_s8(q + i, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
   });
-  for (size_t i = finite ? (count + 15) / 16 * 16 : 0; i < q_stride; i += 16) vst1q_s8(q + i, vdupq_n_s8(0));
+  for (size_t i = finite ? (count + 15) / 16 * 16 : 0; i < q_stride; i += 16)
+    vst1q_s8(q + i, vdupq_n_s8(0));
   *sum = vaddvq_s32(total);
-  *step = finite ? a / 127.0f : vgetq_lane_f32(vreinterpretq_f32_u32(vdupq_n_u32(0x7fc00000)), 0);
+  *step = finite ? a / 127.0f : float_of_bits(0x7fc00000);
 }
 
 inline Lanes load_int(const int32_t* p, size_t exist) {
@@ -151,29 +180,34 @@ inline Lanes load_int(const int32_t* p, size_t exist) {
     p = padded;
   }
   Lanes lanes;
-  for (int i = 0; i < 4; i++) lanes.v[i] = vcvtq_f32_s32(vld1q_s32(p + 4 * i));
+  for (int i = 0; i < 4; i++)
+    lanes.v[i] = vcvtq_f32_s32(vld1q_s32(p + 4 * i));
   return lanes;
 }
 
 void scale_rows(const int32_t* acc, const float* row_scale, float step, size_t count, float* y) {
   for_groups(count, [&](size_t i, size_t exist) {
-    store(y + i, exist, map(load_int(acc + i, exist), load(row_scale + i, exist), [&](float32x4_t v, float32x4_t s) {
-            return vmulq_f32(v, vmulq_n_f32(s, step));
-          }));
+    store(y + i, exist,
+          map(load_int(acc + i, exist), load(row_scale + i, exist),
+              [&](float32x4_t v, float32x4_t s) { return vmulq_f32(v, vmulq_n_f32(s, step)); }));
   });
 }
 
 void scale_all(const int32_t* acc, float scale, size_t count, float* y) {
   for_groups(count, [&](size_t i, size_t exist) {
-    store(y + i, exist, map(load_int(acc + i, exist), [&](float32x4_t v) { return vmulq_n_f32(v, scale); }));
+    store(y + i, exist,
+          map(load_int(acc + i, exist), [&](float32x4_t v) { return vmulq_n_f32(v, scale); }));
   });
 }
 
 void relu2_mul(const float* g, const float* u, size_t count, float* y) {
   for_groups(count, [&](size_t i, size_t exist) {
-    store(y + i, exist, map(load(g + i, exist), load(u + i, exist), [](float32x4_t a, float32x4_t b) {
-            const uint32x4_t positive = vcgtzq_f32(a); // also false when a is NaN, where FMAX would keep it
-            const float32x4_t r = vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), positive));
+    store(y + i, exist,
+          map(load(g + i, exist), load(u + i, exist), [](float32x4_t a, float32x4_t b) {
+            const uint32x4_t positive =
+                vcgtzq_f32(a); // also false when a is NaN, where FMAX would keep it
+            const float32x4_t r =
+                vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), positive));
             return vmulq_f32(vmulq_f32(r, r), b);
           }));
   });
@@ -181,7 +215,8 @@ void relu2_mul(const float* g, const float* u, size_t count, float* y) {
 
 void silu_mul(const float* g, const float* u, size_t count, float* y) {
   for_groups(count, [&](size_t i, size_t exist) {
-    store(y + i, exist, map(load(g + i, exist), load(u + i, exist), [](float32x4_t a, float32x4_t b) {
+    store(y + i, exist,
+          map(load(g + i, exist), load(u + i, exist), [](float32x4_t a, float32x4_t b) {
             const float32x4_t e = exp_approx(vnegq_f32(a));
             return vmulq_f32(vdivq_f32(a, vaddq_f32(vdupq_n_f32(1.0f), e)), b);
           }));
@@ -193,38 +228,143 @@ void to_f16(const float* x, size_t count, uint16_t* y) {
     const Lanes v = load(x + i, exist);
     uint16_t padded[16];
     uint16_t* to = exist < 16 ? padded : y + i;
-    for (int j = 0; j < 4; j++) vst1_u16(to + 4 * j, vreinterpret_u16_f16(vcvt_f16_f32(v.v[j])));
-    if (exist < 16) memcpy(y + i, padded, exist * sizeof *y);
+    for (int j = 0; j < 4; j++)
+      vst1_u16(to + 4 * j, vreinterpret_u16_f16(vcvt_f16_f32(v.v[j])));
+    if (exist < 16)
+      memcpy(y + i, padded, exist * sizeof *y);
   });
 }
 
-// Attention takes four dot products at a time: four query rows times one position (kRows 4), or one row times four
-// positions (kRows 1). Register j of the scores holds position j of the four rows, or positions 4j .. 4j + 3 of the row.
+// Attention takes four dot products at a time, a unit: of four query rows with one position (kRows
+// 4) or of one row with four positions (kRows 1). Either way row r's score of position j stands at
+// s[kRows * j + r].
 
-/** (q · k) * scale for positions from j on. Missing positions repeat the last one. */
+/** The unit of scores (q · k) * scale that begins at position j. Missing positions repeat the last
+ * one. */
 template <int kRows> inline float32x4_t scores(const AttentionBlock& b, size_t row, size_t j) {
   constexpr int kPositions = 4 / kRows;
   const uint16_t* k[kPositions];
-  for (size_t i = 0; i < kPositions; i++) k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.head_dim;
+  for (int i = 0; i < kPositions; i++)
+    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.head_dim;
   Lanes acc[4];
   for (Lanes& a : acc)
-    for (float32x4_t& v : a.v) v = vdupq_n_f32(0);
+    for (float32x4_t& v : a.v)
+      v = vdupq_n_f32(0);
   for (size_t d = 0; d < b.head_dim; d += 16) {
     Lanes key[kPositions];
-    for (int i = 0; i < kPositions; i++) key[i] = load_halves(k[i] + d);
+    for (int i = 0; i < kPositions; i++)
+      key[i] = load_halves(k[i] + d);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r++) {
       const Lanes q = load(b.q + (row + r) * b.head_dim + d, 16);
 #pragma GCC unroll 4
       for (int i = 0; i < kPositions; i++)
-        for (int v = 0; v < 4; v++) acc[r + i].v[v] = vfmaq_f32(acc[r + i].v[v], q.v[v], key[i].v[v]);
+        for (int v = 0; v < 4; v++)
+          acc[r + i].v[v] = vfmaq_f32(acc[r + i].v[v], q.v[v], key[i].v[v]);
     }
   }
   return vmulq_n_f32(tree4(acc), b.scale);
 }
 
-/** Four rows: s[j] to exp(s[j] - max). */
-inline void softmax(float32x4_t* s, size_t positions, float* m, float* l, std::integral_constant<int, 4>);
+/** Scores to exp(score - max) for four rows at once: every register holds all of them, so no lane
+ * is ever moved. */
+inline void softmax_of_four(float* s, size_t positions, float* m, float* l) {
+  float32x4_t top = vdupq_n_f32(minus_infinity());
+  for (size_t j = 0; j < positions; j++)
+    top = vmaxq_f32(top, vld1q_f32(s + 4 * j));
+  float32x4_t lane[16]; // of the defined order, for each row
+  for (float32x4_t& v : lane)
+    v = vdupq_n_f32(0);
+  for (size_t j = 0; j < positions; j++) {
+    const float32x4_t p = exp_approx(vsubq_f32(vld1q_f32(s + 4 * j), top));
+    lane[j % 16] = vaddq_f32(lane[j % 16], p);
+    vst1q_f32(s + 4 * j, p);
+  }
+  for (size_t distance = 8; distance > 0; distance /= 2)
+    for (size_t j = 0; j < distance; j++)
+      lane[j] = vaddq_f32(lane[j], lane[j + distance]);
+  vst1q_f32(m, top);
+  vst1q_f32(l, lane[0]);
+}
+
+inline void softmax_of_one(float* s, size_t positions, float* m, float* l) {
+  for (size_t j = positions; j % 4 != 0; j++)
+    s[j] = minus_infinity(); // becomes 0, which changes no sum
+  float32x4_t top = vdupq_n_f32(minus_infinity());
+  for (size_t j = 0; j < positions; j += 4)
+    top = vmaxq_f32(top, vld1q_f32(s + j));
+  *m = vmaxvq_f32(top);
+  Lanes lanes = load(s, 0);
+  for (size_t j = 0; j < positions; j += 4) {
+    const float32x4_t p = exp_approx(vsubq_f32(vld1q_f32(s + j), vdupq_n_f32(*m)));
+    lanes.v[j / 4 % 4] = vaddq_f32(lanes.v[j / 4 % 4], p);
+    vst1q_f32(s + j, p);
+  }
+  *l = tree(lanes);
+}
+
+/** o[r][d .. d + 16 kGroups) = sum over positions of p[r][j] * v[j][d ..]. */
+template <int kRows, int kGroups>
+inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const float* p) {
+  Lanes acc[kRows][kGroups];
+  for (int r = 0; r < kRows; r++)
+    for (Lanes& a : acc[r])
+      for (float32x4_t& v : a.v)
+        v = vdupq_n_f32(0);
+  for (size_t j = 0; j < b.positions; j++)
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; g++) {
+      const Lanes value = load_halves(b.v + j * b.head_dim + d + 16 * g);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; r++)
+        for (int v = 0; v < 4; v++)
+          acc[r][g].v[v] = vfmaq_n_f32(acc[r][g].v[v], value.v[v], p[kRows * j + r]);
+    }
+  for (int r = 0; r < kRows; r++)
+    for (int g = 0; g < kGroups; g++)
+      store(b.o + (row + r) * b.head_dim + d + 16 * g, 16, acc[r][g]);
+}
+
+template <int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
+  constexpr int kGroups = 4 / kRows; // 16 accumulators either way
+  float s[kRows * 64];
+  for (size_t j = 0; j < b.positions; j += 4 / kRows)
+    vst1q_f32(s + kRows * j, scores<kRows>(b, row, j));
+  if (kRows == 4)
+    softmax_of_four(s, b.positions, b.m + row, b.l + row);
+  else
+    softmax_of_one(s, b.positions, b.m + row, b.l + row);
+  size_t d = 0;
+  for (; d + 16 * kGroups <= b.head_dim; d += 16 * kGroups)
+    weighted_values<kRows, kGroups>(b, row, d, s);
+  for (; d < b.head_dim; d += 16)
+    weighted_values<kRows, 1>(b, row, d, s);
+}
+
+void attention_block(const AttentionBlock& b) {
+  size_t row = 0;
+  for (; row + 4 <= b.rows; row += 4)
+    attend_rows<4>(b, row);
+  for (; row < b.rows; row++)
+    attend_rows<1>(b, row);
+}
+
+void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2,
+                       size_t head_dim) {
+  const float t = *m > m2 ? *m : m2;
+  const float a = exp_of_one(*m - t), c = exp_of_one(m2 - t);
+  *l = vget_lane_f32(vfma_f32(vdup_n_f32(l2 * c), vdup_n_f32(*l), vdup_n_f32(a)), 0);
+  for (size_t d = 0; d < head_dim; d += 4)
+    vst1q_f32(o + d, vfmaq_n_f32(vmulq_n_f32(vld1q_f32(o2 + d), c), vld1q_f32(o + d), a));
+  *m = t;
+}
 
 } // namespace
+
+extern const VectorKernel kVectorNeon;
+const VectorKernel kVectorNeon = {
+    "neon",    kCpuNeon, rms_norm, quantise,        scale_rows,        scale_all,
+    relu2_mul, silu_mul, to_f16,   attention_block, attention_combine,
+};
+
 } // namespace bitnet

@@ -1,0 +1,267 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { BitnetError, loadModel } from '../../lib/index.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { loadedTinyModel, rejection } from './tiny.js';
+
+// Calls as JavaScript makes them: with anything at all.
+// biome-ignore lint/suspicious/noExplicitAny: the types would refuse what is tested here
+type Any = any;
+
+const model = loadedTinyModel({ vocab: 320, nLayer: 1 });
+const temp = tempFolder();
+
+async function expectError(promise: Promise<unknown>, code: string, message: string | RegExp) {
+  const error = (await rejection(promise)) as BitnetError;
+  expect(error).toBeInstanceOf(BitnetError);
+  expect([error.code, error.name]).toEqual([code, 'BitnetError']);
+  if (typeof message === 'string') expect(error.message).toBe(message);
+  else expect(error.message).toMatch(message);
+}
+
+describe('loadModel refuses', () => {
+  const threads = (value: string) =>
+    `Expected an integer from 1 to 1024 for option threads, but received ${value}.`;
+  const context = (value: string) =>
+    `Expected an integer from 1 to 16777216 for option contextLength, but received ${value}.`;
+  const signal = (value: string) =>
+    `Expected an AbortSignal for option signal, but received ${value}.`;
+
+  it.each<[options: Any, message: string]>([
+    [null, 'Expected an object for options, but received null.'],
+    ['fast', 'Expected an object for options, but received "fast".'],
+    [
+      { thread: 2 },
+      'Expected only known options, but received the option "thread"; did you mean threads?',
+    ],
+    [{ threads: 0 }, threads('0')],
+    [{ threads: 1.5 }, threads('1.5')],
+    [{ threads: 1025 }, threads('1025')],
+    [{ threads: '2' }, threads('"2"')],
+    [{ threads: Number.NaN }, threads('NaN')],
+    [{ contextLength: 0 }, context('0')],
+    [{ contextLength: 2 ** 24 + 1 }, context('16777217')],
+    [{ contextLength: null }, context('null')],
+    [
+      { activation: 'gelu' },
+      "Expected the option activation to be 'relu2' or 'silu', but received gelu.",
+    ],
+    [{ kernel: 5 }, 'Expected a name for option kernel, but received 5.'],
+    [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
+    [{ signal: 'stop' }, signal('"stop"')],
+    [{ signal: {} }, signal('an object')],
+    [{ onProgress: 5 }, 'Expected a function for option onProgress, but received 5.'],
+  ])('the options %j', async (options, message) => {
+    await expectError(loadModel(model().path, options), 'ERR_BITNET_ARGUMENT', message);
+  });
+
+  it.each<[path: Any, message: string]>([
+    [5, 'Expected the path of a GGUF file for path, but received 5.'],
+    ['', 'Expected the path of a GGUF file for path, but received "".'],
+    [null, 'Expected the path of a GGUF file for path, but received null.'],
+    [{}, 'Expected the path of a GGUF file for path, but received an object.'],
+  ])('the path %j', async (path, message) => {
+    await expectError(loadModel(path), 'ERR_BITNET_ARGUMENT', message);
+  });
+
+  it('files that are not there, or no files', async () => {
+    const missing = temp('nothere.gguf');
+    const sentence = `Expected a model file at "${missing}", but there is none; check the path.`;
+    await expectError(loadModel(missing), 'ERR_BITNET_FILE', sentence);
+    mkdirSync(temp('folder'));
+    await expectError(loadModel(temp('folder')), 'ERR_BITNET_FILE', /but it is a directory; give/);
+    await expectError(loadModel('/dev/zero'), 'ERR_BITNET_FILE', /but it is a pipe, socket or dev/);
+    await expectError(loadModel('a\0b'), 'ERR_BITNET_FILE', /Expected to read the model file/);
+    writeFileSync(temp('empty.gguf'), '');
+    await expectError(
+      loadModel(temp('empty.gguf')),
+      'ERR_BITNET_GGUF',
+      /but found an empty file; /,
+    );
+  });
+
+  it('kernels that do not exist or cannot run, wherever they are named', async () => {
+    const unknown = /mad2-scalar.*'warp'/;
+    await expectError(loadModel(model().path, { kernel: 'warp' }), 'ERR_BITNET_KERNEL', unknown);
+    process.env.BITNET_KERNEL = 'warp';
+    try {
+      await expectError(loadModel(model().path), 'ERR_BITNET_KERNEL', unknown);
+      const forced = await loadModel(model().path, { kernel: 'scalar' });
+      expect(forced.kernel).toMatchObject({ dense: 'scalar', vector: 'scalar' });
+      forced.close();
+    } finally {
+      delete process.env.BITNET_KERNEL;
+    }
+  });
+
+  it('pre-tokenizers that do not exist', async () => {
+    const loading = loadModel(model().path, { preTokenizer: 'spacy' });
+    await expectError(loading, 'ERR_BITNET_TOKENIZER', /spacy/);
+  });
+});
+
+describe('createSession refuses', () => {
+  const context = 'Expected an integer from 1 to 16777216 for option contextLength, but received';
+  it.each<[options: Any, message: string]>([
+    [{ contextLength: 0 }, `${context} 0.`],
+    [{ contextLength: 2.5 }, `${context} 2.5.`],
+    [{ contextLength: '512' }, `${context} "512".`],
+    [{ contextLength: 2 ** 24 + 1 }, `${context} 16777217.`],
+    [
+      { context: 512 },
+      'Expected only known options, but received the option "context"; did you mean contextLength?',
+    ],
+    [null, 'Expected an object for options, but received null.'],
+  ])('%j', async (options, message) => {
+    const creating = (async () => model().createSession(options))();
+    await expectError(creating, 'ERR_BITNET_ARGUMENT', message);
+  });
+
+  it('a context that memory cannot hold, or gives one that works', async () => {
+    // 2^24 positions are 34 GB here: whether the system promises that much is its own affair.
+    const creating = (async () => model().createSession({ contextLength: 2 ** 24 }))();
+    const session = await creating.catch((error) => {
+      expect(error).toMatchObject({ code: 'ERR_BITNET_MEMORY' });
+      expect(error.message).toMatch(/GB of memory for a context of 16777216 tokens: ask for a sh/);
+    });
+    if (session) expect(await session.evaluate([1, 2])).toHaveLength(320);
+    session?.close();
+  });
+});
+
+describe('evaluate refuses', () => {
+  const id = (name: string, value: string) =>
+    `Expected a token id from 0 to 319 for ${name}, but received ${value}.`;
+  const list = (value: string) =>
+    `Expected an array of at least one token id for ids, but received ${value}.`;
+
+  it.each<[ids: Any, message: string]>([
+    [undefined, list('undefined')],
+    [null, list('null')],
+    [[], list('an array of length 0')],
+    [5, list('5')],
+    ['text', list('"text"')],
+    [{}, list('an object')],
+    [{ length: -1 }, list('an object')],
+    [{ length: 1.5 }, list('an object')],
+    [[-1], id('ids[0]', '-1')],
+    [[1, 320], id('ids[1]', '320')],
+    [[1, 2, 1.5], id('ids[2]', '1.5')],
+    [[Number.NaN], id('ids[0]', 'NaN')],
+    [[2 ** 32], id('ids[0]', '4294967296')],
+    [['1'], id('ids[0]', '"1"')],
+    [[1n], id('ids[0]', '1n')],
+    [new Array(1), id('ids[0]', 'undefined')],
+  ])('the ids %o', async (ids, message) => {
+    const session = model().createSession();
+    await expectError(session.evaluate(ids), 'ERR_BITNET_ARGUMENT', message);
+    await expectError(session.score(ids), 'ERR_BITNET_ARGUMENT', message);
+    expect(session.position).toBe(0);
+    session.close();
+  });
+
+  it('a list that claims to be endless, without reading it', async () => {
+    const session = model().createSession();
+    const endless: Any = { length: 2 ** 40 };
+    await expectError(session.evaluate(endless), 'ERR_BITNET_CONTEXT', /room|at most 256 more/);
+    session.close();
+  });
+
+  it.each<[options: Any, message: string]>([
+    [null, 'Expected an object for options, but received null.'],
+    [
+      { logit: 'all' },
+      'Expected only known options, but received the option "logit"; did you mean logits?',
+    ],
+    [
+      { logits: 'every' },
+      "Expected 'all', 'last' or 'none' for option logits, but received \"every\".",
+    ],
+    [{ logits: null }, "Expected 'all', 'last' or 'none' for option logits, but received null."],
+    [
+      { top: 0 },
+      'Expected an integer from 1 to the vocabulary size, 320, for option top, but received 0.',
+    ],
+    [
+      { top: 321 },
+      'Expected an integer from 1 to the vocabulary size, 320, for option top, but received 321.',
+    ],
+    [
+      { top: '3' },
+      'Expected an integer from 1 to the vocabulary size, 320, for option top, but received "3".',
+    ],
+    [{ signal: 'x' }, 'Expected an AbortSignal for option signal, but received "x".'],
+    [{ signal: {} }, 'Expected an AbortSignal for option signal, but received an object.'],
+  ])('the options %j', async (options, message) => {
+    const session = model().createSession();
+    await expectError(session.evaluate([1], options), 'ERR_BITNET_ARGUMENT', message);
+    expect(session.position).toBe(0);
+    session.close();
+  });
+
+  it('logits of more than 1 GiB, and names score', async () => {
+    const tokens = 2 ** 30 / 4 / 320 + 1;
+    const session = model().createSession({ contextLength: 2 ** 20 });
+    const sentence =
+      `Expected at most 1 GiB of logits, but all logits of ${Math.floor(tokens)} tokens are 1.0 GiB; ` +
+      'evaluate fewer tokens at a time, or use session.score(ids) for log-probabilities.';
+    const all = session.evaluate(new Int32Array(tokens), { logits: 'all' });
+    await expectError(all, 'ERR_BITNET_ARGUMENT', sentence);
+    expect(session.position).toBe(0);
+    session.close();
+  });
+});
+
+describe('score, truncate and generate refuse', () => {
+  it('options that score does not have', async () => {
+    const session = model().createSession();
+    const message =
+      'Expected only known options, but received the option "top"; the options are signal.';
+    await expectError(session.score([1], { top: 3 } as Any), 'ERR_BITNET_ARGUMENT', message);
+    session.close();
+  });
+
+  it.each<[Any]>([[-1], [4], [1.5], ['1'], [undefined], [null], [Number.NaN]])(
+    'truncate(%o) at position 3',
+    async (length) => {
+      const session = model().createSession();
+      await session.evaluate([1, 2, 3]);
+      const truncating = (async () => session.truncate(length))();
+      await expectError(truncating, 'ERR_BITNET_ARGUMENT', /0 to .*3.*, but received/);
+      expect(session.position).toBe(3);
+      session.close();
+    },
+  );
+
+  it.each<[prompt: Any, options: Any, message: string]>([
+    [5, {}, 'Expected a string or an array of token ids for the prompt, but received 5.'],
+    [[1, -2], {}, 'Expected a token id for prompt[1], but received -2.'],
+    [
+      'Hi',
+      { temperature: -1 },
+      'Expected a finite number of at least 0 for option temperature, but received -1.',
+    ],
+    [
+      'Hi',
+      { top_k: 3 },
+      'Expected only known options, but received the option "top_k"; did you mean topK?',
+    ],
+  ])('generate(%j, %j), at once', async (prompt, options, message) => {
+    const session = model().createSession();
+    const generating = (async () => session.generate(prompt, options))();
+    await expectError(generating, 'ERR_BITNET_ARGUMENT', message);
+    await expectError(session.complete(prompt, options), 'ERR_BITNET_ARGUMENT', message);
+    session.close();
+  });
+
+  it('a prompt with ids outside the vocabulary, or none', async () => {
+    const session = model().createSession();
+    const outside = session.complete([1, 320]);
+    const message = /Expected a token id from 0 to 319 for .*\[1\], but received 320\./;
+    await expectError(outside, 'ERR_BITNET_ARGUMENT', message);
+    await expectError(session.complete([]), 'ERR_BITNET_ARGUMENT', /at least one token/);
+    expect(session.position).toBe(0);
+    expect((await session.complete([1], { maxTokens: 2 })).ids).toHaveLength(2);
+    session.close();
+  });
+});

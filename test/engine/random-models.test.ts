@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { ternaryTypes } from '../fixtures/encode.js';
+import { random } from '../fixtures/random.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { type TinyModel, type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
+import { type Comparison, compareWithTies } from '../reference/ties.js';
+import { referenceModel } from '../reference/weights.js';
+import { allLogits, modelLoader } from './engine.js';
+
+const temp = tempFolder();
+const load = modelLoader();
+
+async function compare(model: TinyModel, tokens: number, floor: number): Promise<Comparison> {
+  const path = temp('model.gguf');
+  await model.write(path);
+  const { vocab } = model.options;
+  const next = random(tokens);
+  const ids = Array.from({ length: tokens }, () => Math.floor(next() * vocab));
+  const logits = await allLogits(await load(path), ids);
+  return compareWithTies(await referenceModel(path), ids, logits, floor);
+}
+
+type Case = [title: string, options: TinyOptions, tokens?: number];
+
+const ternary: Case[] = [
+  ['bitnet-b1.58, I2_S, 5 heads of 64 on one KV head', { dim: 320, nHead: 5, nKvHead: 1 }],
+  [
+    'bitnet-25, I2_S, heads of 100 wider than the model',
+    { arch: 'bitnet-25', dim: 320, nHead: 4, nKvHead: 2, headDim: 100 },
+  ],
+  ['bitnet, I2_S, heads of 96', { arch: 'bitnet', dim: 384, nHead: 4 }],
+  ['llama, I2_S, heads of 128', { arch: 'llama', nHead: 4, nKvHead: 1, headDim: 128 }],
+  ['llama, I2_S, tied', { arch: 'llama', tied: true, nHead: 4, nKvHead: 2 }],
+  [
+    'bitnet, I2_S, heads of 100, across blocks of 64 positions',
+    { arch: 'bitnet', dim: 256, nHead: 2, headDim: 100, nLayer: 1 },
+    130,
+  ],
+  [
+    'bitnet, TQ1_0 with unequal scales',
+    {
+      arch: 'bitnet',
+      weightType: 'TQ1_0',
+      unevenScales: true,
+      dim: 512,
+      ffnDim: 512,
+      nHead: 8,
+      nLayer: 1,
+    },
+  ],
+  [
+    'llama, TQ2_0 with unequal scales',
+    { arch: 'llama', weightType: 'TQ2_0', unevenScales: true, ffnDim: 768, nKvHead: 2 },
+  ],
+  [
+    'bitnet-b1.58, IQ1_BN with unequal scales',
+    { weightType: 'IQ1_BN', unevenScales: true, dim: 320, ffnDim: 704, nHead: 5 },
+  ],
+  [
+    'llama, IQ2_BN with unequal scales',
+    { arch: 'llama', weightType: 'IQ2_BN', unevenScales: true, ffnDim: 704, nHead: 2, nKvHead: 1 },
+  ],
+  ['bitnet-b1.58, I2_S, untied', { tied: false }],
+  ['bitnet-b1.58 with SiLU', { hiddenActivation: 'silu' }],
+  ['llama with squared ReLU', { arch: 'llama', hiddenActivation: 'relu2' }],
+  ['I2_S, 64 heads of 2', { dim: 128, nHead: 64, nKvHead: 16 }],
+  ['I2_S, a feed-forward layer of 2', { dim: 64, nHead: 1, ffnDim: 2, nLayer: 1 }],
+  ['F16 norms and a Q6_K embedding', { normType: 'F16', headType: 'Q6_K', nLayer: 1 }],
+  ['BF16 norms and an F32 embedding', { normType: 'BF16', headType: 'F32', nLayer: 1 }],
+  ['a Q8_0 head', { headType: 'Q8_0', tied: false, nLayer: 1 }],
+  ['a BF16 head', { headType: 'BF16', dim: 320, nHead: 5, nLayer: 1 }],
+  ['positions scaled, part of a head rotated', { ropeScale: 4, ropeDim: 32, ropeBase: 500_000 }],
+  ['rotary factors', { arch: 'llama', ropeFreqs: true, ropeDim: 48 }],
+];
+
+const dense: Case[] = [
+  ['bitnet-b1.58, F16', { weightType: 'F16', dim: 320, nHead: 5, nKvHead: 1 }],
+  ['llama, F16, width 200', { arch: 'llama', weightType: 'F16', dim: 200, nHead: 2 }],
+  ['bitnet-25, F32, heads of 96', { arch: 'bitnet-25', weightType: 'F32', dim: 288, nHead: 3 }],
+  ['bitnet, BF16, width 250', { arch: 'bitnet', weightType: 'BF16', dim: 250, nHead: 5 }],
+  [
+    'llama, F32, heads of 128',
+    { arch: 'llama', weightType: 'F32', nHead: 4, nKvHead: 2, headDim: 128 },
+  ],
+  ['bitnet-b1.58, Q8_0', { weightType: 'Q8_0', headType: 'Q8_0', dim: 288, nHead: 3, ffnDim: 800 }],
+  ['llama, Q6_K', { arch: 'llama', weightType: 'Q6_K', headType: 'Q6_K', nHead: 4, ffnDim: 512 }],
+  [
+    'bitnet, F16, across blocks of 64 positions',
+    { arch: 'bitnet', weightType: 'F16', nHead: 2, headDim: 100, nLayer: 1 },
+    200,
+  ],
+];
+
+/** Numbers of a sequence that may lie in the middle between two codes or halves. */
+const mostTies = 3;
+
+// 770 and 515 are multiples of no tile, vector or block.
+const odd = { ffnDim: 770, vocab: 515, contextLength: 256 };
+
+describe('the engine agrees with the reference', () => {
+  it.each(ternary)('to 1e-3 of the largest logit: %s', async (_, options, tokens = 12) => {
+    const { error, ties } = await compare(tinyModel({ ...odd, ...options }), tokens, 1e-6);
+    expect(error).toBeLessThan(1e-3);
+    expect(ties).toBeLessThanOrEqual(mostTies);
+  });
+
+  it.each(dense)('to 1e-4 of the largest logit: %s', async (_, options, tokens = 12) => {
+    const { error, ties } = await compare(tinyModel({ ...odd, ...options }), tokens, 5e-5);
+    expect(error).toBeLessThan(1e-4);
+    expect(ties).toBeLessThanOrEqual(mostTies);
+  });
+
+  it('to 1e-3 of the largest logit: projections of every type side by side', async () => {
+    const options = { ffnDim: 512, nHead: 4, nKvHead: 2, unevenScales: true };
+    const types = [...ternaryTypes, 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'] as const;
+    const model = tinyModel(options);
+    const variants = types.map((weightType) => tinyModel({ ...options, weightType }));
+    const projections = [...model.tensors.keys()].filter((name) => !/norm|embd/.test(name));
+    // Steps of 3 in 10 types over 7 projections: other neighbours in every layer.
+    projections.forEach((name, i) => {
+      model.tensors.set(name, variants[(3 * i) % types.length]!.tensors.get(name)!);
+    });
+    const { error, ties } = await compare(model, 8, 1e-6);
+    expect(error).toBeLessThan(1e-3);
+    expect(ties).toBeLessThanOrEqual(mostTies);
+  });
+});

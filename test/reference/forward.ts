@@ -1,0 +1,191 @@
+import { roundHalfEven } from '../fixtures/half.js';
+import type { Matrix, ReferenceLayer, ReferenceModel } from './weights.js';
+
+/** Where a forward pass rounds; everything else is float64. */
+export interface Rounding {
+  /** Inputs of ternary layers become int8 per token: s = 127 / max(|x|, 1e-5), half to even. */
+  readonly int8Activations?: boolean;
+  /** Keys, after rotation, and values become f16, from f32. */
+  readonly halfKeysAndValues?: boolean;
+  /** Rounds a count of steps (of int8, or between two halves) to an integer. @default half to even */
+  readonly round?: (steps: number) => number;
+}
+
+/** The rounding points the engine states (native/README.md). */
+export const engineRounding: Rounding = { int8Activations: true, halfKeysAndValues: true };
+
+/**
+ * One sequence of a model, token by token: the transformer as the papers write it, in plain loops
+ * over float64. Slow, and meant to be read.
+ */
+export class ReferenceSequence {
+  readonly #model: ReferenceModel;
+  readonly #rounding: Rounding;
+  /** Per layer, per position: [nKvHead * headDim]. */
+  readonly #keys: Float64Array[][];
+  readonly #values: Float64Array[][];
+  #position = 0;
+
+  constructor(model: ReferenceModel, rounding: Rounding = {}) {
+    this.#model = model;
+    this.#rounding = rounding;
+    this.#keys = model.layers.map(() => []);
+    this.#values = model.layers.map(() => []);
+  }
+
+  /** Appends a token and returns the logits [vocab] of the one after it. */
+  next(token: number): Float64Array {
+    const { embedding, head, layers, outputNorm, normEps } = this.#model;
+    let x: Float64Array = embedding.values.slice(
+      token * embedding.cols,
+      (token + 1) * embedding.cols,
+    );
+    layers.forEach((layer, i) => {
+      x = add(x, this.#attention(layer, i, rmsNorm(x, layer.attnNorm, normEps)));
+      x = add(x, this.#feedForward(layer, rmsNorm(x, layer.ffnNorm, normEps)));
+    });
+    this.#position++;
+    const h = rmsNorm(x, outputNorm, normEps);
+    return multiply(head, { exact: h, ternary: h });
+  }
+
+  /** Forgets everything from a position on. */
+  truncate(position: number): void {
+    for (const list of [...this.#keys, ...this.#values]) list.length = position;
+    this.#position = position;
+  }
+
+  #attention(layer: ReferenceLayer, index: number, h: Float64Array): Float64Array {
+    const { nHead, nKvHead, headDim, normEps } = this.#model;
+    const keys = this.#keys[index]!;
+    const values = this.#values[index]!;
+    const input = this.#input(h);
+    const q = this.#rotate(multiply(layer.q, input));
+    keys.push(this.#stored(this.#rotate(multiply(layer.k, input))));
+    values.push(this.#stored(multiply(layer.v, input)));
+
+    const out = new Float64Array(nHead * headDim);
+    for (let head = 0; head < nHead; head++) {
+      const kvHead = Math.floor(head / (nHead / nKvHead));
+      const scores = keys.map((key) => {
+        let dot = 0;
+        for (let d = 0; d < headDim; d++)
+          dot += q[head * headDim + d]! * key[kvHead * headDim + d]!;
+        return dot / Math.sqrt(headDim);
+      });
+      softmax(scores).forEach((probability, j) => {
+        for (let d = 0; d < headDim; d++) {
+          out[head * headDim + d]! += probability * values[j]![kvHead * headDim + d]!;
+        }
+      });
+    }
+    const normed = layer.attnSubNorm ? rmsNorm(out, layer.attnSubNorm, normEps) : out;
+    return multiply(layer.o, this.#input(normed));
+  }
+
+  #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {
+    const { activation, normEps } = this.#model;
+    const activate = activation === 'relu2' ? relu2 : silu;
+    const input = this.#input(h);
+    const up = multiply(layer.up, input);
+    const f = multiply(layer.gate, input).map((g, i) => activate(g) * up[i]!);
+    const normed = layer.ffnSubNorm ? rmsNorm(f, layer.ffnSubNorm, normEps) : f;
+    return multiply(layer.down, this.#input(normed));
+  }
+
+  /** Rotates every head of q or k by the angles of the current position. */
+  #rotate(heads: Float64Array): Float64Array {
+    const { headDim, rope } = this.#model;
+    const out = heads.slice();
+    for (let head = 0; head < heads.length; head += headDim) {
+      for (let j = 0; j < rope.dim / 2; j++) {
+        const frequency = rope.base ** ((-2 * j) / rope.dim) / (rope.factors?.[j] ?? 1);
+        const angle = (this.#position / rope.scale) * frequency;
+        const a = head + (rope.neox ? j : 2 * j);
+        const b = head + (rope.neox ? j + rope.dim / 2 : 2 * j + 1);
+        out[a] = heads[a]! * Math.cos(angle) - heads[b]! * Math.sin(angle);
+        out[b] = heads[a]! * Math.sin(angle) + heads[b]! * Math.cos(angle);
+      }
+    }
+    return out;
+  }
+
+  #input(x: Float64Array): Input {
+    return { exact: x, ternary: this.#rounding.int8Activations ? roundToInt8(x, this.#round) : x };
+  }
+
+  #stored(x: Float64Array): Float64Array {
+    return this.#rounding.halfKeysAndValues ? roundToHalf(x, this.#round) : x;
+  }
+
+  get #round() {
+    return this.#rounding.round ?? roundHalfEven;
+  }
+}
+
+/** Logits [ids.length][vocab] of every position of a sequence. */
+export function referenceLogits(
+  model: ReferenceModel,
+  ids: readonly number[],
+  rounding: Rounding = {},
+): Float64Array[] {
+  const sequence = new ReferenceSequence(model, rounding);
+  return ids.map((id) => sequence.next(id));
+}
+
+/** What linear layers multiply: as it is for dense weights, rounded for ternary ones. */
+interface Input {
+  readonly exact: Float64Array;
+  readonly ternary: Float64Array;
+}
+
+function multiply({ rows, cols, values, ternary }: Matrix, input: Input): Float64Array {
+  const x = ternary ? input.ternary : input.exact;
+  const y = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
+    let sum = 0;
+    for (let c = 0; c < cols; c++) sum += values[r * cols + c]! * x[c]!;
+    y[r] = sum;
+  }
+  return y;
+}
+
+function rmsNorm(x: Float64Array, weight: Float64Array, eps: number): Float64Array {
+  const meanSquare = x.reduce((sum, v) => sum + v * v, 0) / x.length;
+  return x.map((v, i) => (v / Math.sqrt(meanSquare + eps)) * weight[i]!);
+}
+
+/** The numbers that int8 codes of x stand for. */
+function roundToInt8(x: Float64Array, round: (steps: number) => number): Float64Array {
+  const scale = 127 / x.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-5);
+  return x.map((v) => round(v * scale) / scale);
+}
+
+/** The f16 nearest to the f32 of x; halves are 2^(e − 10) apart from 2^e on, and from 2^−14 down. */
+function roundToHalf(x: Float64Array, round: (steps: number) => number): Float64Array {
+  return x.map((v) => {
+    const single = Math.fround(v);
+    const exponent = Math.max(Math.floor(Math.log2(Math.abs(single))), -14);
+    const step = 2 ** (exponent - 10);
+    return round(single / step) * step;
+  });
+}
+
+function softmax(scores: readonly number[]): number[] {
+  const max = Math.max(...scores);
+  const powers = scores.map((score) => Math.exp(score - max));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+function relu2(x: number): number {
+  return x > 0 ? x * x : 0;
+}
+
+function silu(x: number): number {
+  return x / (1 + Math.exp(-x));
+}
+
+function add(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((v, i) => v + b[i]!);
+}
