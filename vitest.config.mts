@@ -7,5 +7,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Each test file loads the addon in a process of its own: a crash is pinned to its file.
     pool: 'forks',
+    maxWorkers: 2,
   },
 });

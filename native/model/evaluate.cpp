@@ -22,16 +22,17 @@ double log_sum_exp(const float* logits, size_t count) {
   return max + log(sum);
 }
 
-// A logit and its id, ordered best first: the higher logit, then the lower id. NaN ranks below
-// every number.
+// A logit and its id, ordered best first: the higher logit, then the lower id. NaN comes before
+// every number, so that damaged weights are seen and not sampled around.
 struct Candidate {
   float logit;
   int32_t id;
 
   bool operator<(const Candidate& other) const {
-    const float a = isnan(logit) ? -INFINITY : logit;
-    const float b = isnan(other.logit) ? -INFINITY : other.logit;
-    return a != b ? a > b : id < other.id;
+    const bool nan = isnan(logit);
+    if (nan != isnan(other.logit))
+      return nan;
+    return !nan && logit != other.logit ? logit > other.logit : id < other.id;
   }
 };
 

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "../common/aligned_buffer.h"
 #include "../common/status.h"
 #include "spec.h"
@@ -21,8 +23,9 @@ public:
   uint16_t* keys(size_t layer, size_t kv_head) const { return at(layer, 0, kv_head); }
   uint16_t* values(size_t layer, size_t kv_head) const { return at(layer, 1, kv_head); }
 
-  /** Positions evaluated so far; the next token goes here. */
-  size_t position = 0;
+  /** Positions evaluated so far; the next token goes here. Atomic, because JavaScript may ask in
+   * mid-evaluation. */
+  std::atomic<size_t> position{0};
 
 private:
   uint16_t* at(size_t layer, size_t which, size_t kv_head) const {

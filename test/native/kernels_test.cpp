@@ -77,3 +77,17 @@ TEST("kernels are listed fastest first with what this CPU can run") {
   CHECK(!list[0].usable && list[1].usable && list[2].usable, "usable");
 }
 #endif
+
+#if defined(__aarch64__) || defined(_M_ARM64)
+TEST("the fastest usable NEON kernel is chosen, with the NEON dense and vector kernels") {
+  const uint32_t neon = kCpuNeon, dot = neon | kCpuNeonDot, i8mm = dot | kCpuNeonI8mm;
+  CHECK_EQ(choose(i8mm, ""), "mad2-neoni8mm neon neon", "");
+  CHECK_EQ(choose(dot, ""), "mad2-neondot neon neon", "");
+  CHECK_EQ(choose(neon, ""), "mad2-neon neon neon", "");
+  CHECK_EQ(choose(i8mm, "neondot"), "mad2-neondot neon neon", "");
+  CHECK_EQ(choose(i8mm, "base3-neoni8mm"), "base3-neoni8mm neon neon", "");
+  CHECK_EQ(choose(i8mm, "scalar"), "mad2-scalar scalar scalar", "");
+  KernelSet set = {nullptr, nullptr, nullptr};
+  CHECK(select_kernels(neon, "neondot", &set).code == Code::kKernel, "code");
+}
+#endif

@@ -17,6 +17,9 @@ export interface Comparison {
  */
 const tieDistance = 0.01;
 
+/** No tie explains a larger error than this. */
+const ceiling = 0.1;
+
 /**
  * Compares an engine's logits with the reference that rounds where the engine does. A number in
  * the middle between two int8 codes or halves falls on either side for the last bit of a sum. One
@@ -71,7 +74,7 @@ export function compareWithTies(
   for (let position = 0; position < ids.length; position++) {
     let flips = new Set<number>();
     let error = errorAt(position, flips);
-    while (error > floor) {
+    while (error > floor && error < ceiling) {
       const better = improve(position, flips);
       const helps = better.error < error / 2;
       if (helps) [error, flips] = [better.error, better.flips];
