@@ -83,16 +83,6 @@ const costly: [what: string, source: string, found: string][] = [
     "{% set a = ['a', 'b'] %}{{ 'a'.replace(*a) }}",
     'it spreads a list over the arguments of a text operation',
   ],
-  [
-    'makes many lists',
-    `{% set n = namespace(a=[]) %}${times(9999, '{% set x = range(9999) %}')}`,
-    'it takes over 2000000 steps',
-  ],
-  [
-    'makes many texts',
-    `${text(17)}${times(9999, '{% set x = n.a | upper %}')}`,
-    'it takes over 2000000 steps',
-  ],
   ['is long', ' '.repeat(131_073), 'it has 131073 characters, over 131072'],
 ];
 
@@ -102,6 +92,11 @@ describe('A chat template is stopped that', () => {
   });
 
   it.each([
+    [
+      'makes many lists',
+      `{% set n = namespace(a=[]) %}${times(9999, '{% set x = range(9999) %}')}`,
+    ],
+    ['makes many texts', `${text(17)}${times(9999, '{% set x = n.a | upper %}')}`],
     ['loops in loops', times(99999, times(99999, ''))],
     ['makes the parser search through spaces', ' '.repeat(131_000)],
     [
@@ -109,7 +104,7 @@ describe('A chat template is stopped that', () => {
       `{% macro m() %}{% endmacro %}${times(99999, `{% call m() %}${'{{ 1 }}'.repeat(15_000)}{% endcall %}`)}`,
     ],
   ])('%s', (_what, source) => {
-    // On a fast machine the steps may run out before the time does.
+    // Whether the steps or the time run out first depends on the machine.
     expect([sentence('it takes over 2000 ms'), sentence('it takes over 2000000 steps')]).toContain(
       refusal(source),
     );
