@@ -6,7 +6,7 @@ import type { GgufFile, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
 import { embeddedModelPath } from './model/load.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
-import { type CpuInfo, cpuInfo, type KernelNames, selectKernels } from './native.js';
+import { type CpuInfo, cpuInfo, type KernelNames, selectKernels, ternaryTile } from './native.js';
 import { createTokenizer } from './tokenizer/index.js';
 import type { Decision, Tokenizer } from './tokenizer/types.js';
 
@@ -132,7 +132,7 @@ export async function inspectModel(
     tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
       ...{ name, type, dims, bytes, offset },
     })),
-    ...(spec && { memory: memoryEstimate(spec) }),
+    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel)) }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
   };
 }

@@ -26,6 +26,13 @@ export interface CpuInfo {
   }[];
 }
 
+/** How a ternary kernel packs: `bytes` for `rows` × `cols` weights, both padded to whole tiles. */
+export interface TernaryTile {
+  readonly rows: number;
+  readonly cols: number;
+  readonly bytes: number;
+}
+
 /** Bytes of a loaded model, by what they hold. */
 export interface MemoryUse {
   readonly ternary: number;
@@ -55,6 +62,8 @@ export interface NativeRequest {
   readonly alsoLogits?: Float32Array;
   readonly logSumExp?: Float64Array;
   readonly scores?: Float64Array;
+  /** `[nLayer, 3]`, added to: closed gates, zero inputs of the down projection, values of each kind. */
+  readonly ffnCounts?: Float64Array;
 }
 
 export interface NativeSession {
@@ -67,6 +76,7 @@ export interface NativeSession {
 interface Addon {
   cpuInfo(): CpuInfo;
   selectKernels(forced: string): KernelNames;
+  ternaryTile(forced: string): TernaryTile;
   loadModel(
     spec: object,
     options: { threads: number; kernel: string; control: Int32Array },
@@ -108,6 +118,11 @@ export function cpuInfo(): CpuInfo {
  */
 export function selectKernels(forced: string): KernelNames {
   return translated(() => addon().selectKernels(forced));
+}
+
+/** How the kernel packs that `selectKernels` would choose. */
+export function ternaryTile(forced: string): TernaryTile {
+  return translated(() => addon().ternaryTile(forced));
 }
 
 /**

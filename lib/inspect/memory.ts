@@ -1,4 +1,5 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
+import type { TernaryTile } from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -6,26 +7,35 @@ export interface MemoryEstimate {
   readonly ternary: number;
   /** Layers stored in a dense type. */
   readonly dense: number;
-  /** Embedding and output head. */
+  /** Embedding and output head; of large ones in floats an int8 shadow, the rows stay in the file. */
   readonly head: number;
   readonly norms: number;
   /** Keys and values of 1,000 positions of one session. */
   readonly kvPer1000Positions: number;
 }
 
-/** Kernels pad ternary matrices to whole tiles of this many rows and columns, 2 bits a weight. */
-const ternaryTile = 64;
-
 /** Dense rows and cached heads are padded to this many values. */
 const floatPad = 16;
 
+/** Embeddings and heads in floats from this size on stay in the file (native/model/tensor_loader.cpp). */
+const leaveInFile = 32 * 2 ** 20;
+
+/** Rows of the shadow are padded to tiles of this many; each has a scale, an error and a norm. */
+const shadowTile = 64;
+const shadowRowBytes = 12;
+
 /**
- * Estimates the memory of a model from its header: `Model.memory` to about a per cent. Rows or
+ * Estimates the memory of a model from its header, packed in tiles of the kernel in use:
+ * `Model.memory` to about a per cent. Rows or
  * blocks that turn out to share one scale take less; blocks whose scales differ a little more.
  */
-export function memoryEstimate(spec: ModelSpec): MemoryEstimate {
+export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
-  for (const tensor of spec.tensors) sum[part(tensor)] += tensorBytes(tensor);
+  const untied = spec.tensors.some(({ role }) => role === 'output');
+  const head = untied ? 'output' : 'token_embd';
+  for (const tensor of spec.tensors) {
+    sum[part(tensor)] += tensorBytes(tensor, tile, tensor.role === head);
+  }
   const perPosition = spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
   return { ...sum, kvPer1000Positions: 1000 * perPosition };
 }
@@ -37,14 +47,19 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
   return isTernary(type) ? 'ternary' : 'dense';
 }
 
-function tensorBytes(tensor: TensorBinding): number {
+function tensorBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): number {
   const { type, rows, cols, bytes } = tensor;
   switch (part(tensor)) {
     case 'norms':
       return cols * 4; // held as f32
     case 'ternary': {
       const scales = type.startsWith('IQ') ? rows * 4 : 0;
-      return (padded(rows, ternaryTile) * padded(cols, ternaryTile)) / 4 + scales;
+      return Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scales;
+    }
+    case 'head': {
+      const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
+      if (!inFile) return bytes;
+      return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
     }
     default:
       return bytes; // kept as stored

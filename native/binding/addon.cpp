@@ -12,6 +12,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new bitnet::AddonState(env));
   exports.Set("cpuInfo", Napi::Function::New(env, bitnet::cpu_info, "cpuInfo"));
   exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
+  exports.Set("ternaryTile", Napi::Function::New(env, bitnet::ternary_tile, "ternaryTile"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
   exports.Set("NativeModel", bitnet::ModelObject::define(env));
   exports.Set("NativeSession", bitnet::SessionObject::define(env));

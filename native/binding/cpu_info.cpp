@@ -6,6 +6,19 @@
 #include "kernels/cpu_features.h"
 
 namespace bitnet {
+namespace {
+
+// The kernels for the name in the first argument; false with a pending exception when there are
+// none.
+bool choose(const Napi::CallbackInfo& info, KernelSet* kernels) {
+  const std::string forced = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  const Status status = select_kernels(detect_cpu_features(), forced, kernels);
+  if (!status.ok())
+    to_error(info.Env(), status).ThrowAsJavaScriptException();
+  return status.ok();
+}
+
+} // namespace
 
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -44,15 +57,20 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value selected_kernels(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
   KernelSet kernels;
-  const std::string forced = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
-  const Status status = select_kernels(detect_cpu_features(), forced, &kernels);
-  if (!status.ok()) {
-    to_error(env, status).ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  return kernel_names(env, kernels);
+  return choose(info, &kernels) ? kernel_names(info.Env(), kernels) : info.Env().Undefined();
+}
+
+Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
+  KernelSet kernels;
+  if (!choose(info, &kernels))
+    return info.Env().Undefined();
+  const TernaryKernel& kernel = *kernels.ternary;
+  Napi::Object tile = Napi::Object::New(info.Env());
+  tile.Set("rows", static_cast<double>(kernel.tile_rows));
+  tile.Set("cols", static_cast<double>(kernel.tile_cols));
+  tile.Set("bytes", static_cast<double>(kernel.tile_bytes(kernel.tile_cols)));
+  return tile;
 }
 
 Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels) {

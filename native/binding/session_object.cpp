@@ -21,6 +21,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.also_count = length_of(object, "also");
   request.also_logits = elements_of<float>(object, "alsoLogits");
   request.log_sum_exp = elements_of<double>(object, "logSumExp");
+  request.ffn_counts = elements_of<double>(object, "ffnCounts");
   request.scores = elements_of<double>(object, "scores");
   return request;
 }

@@ -9,10 +9,13 @@ namespace bitnet {
 extern const TernaryKernel kMad2Scalar;
 extern const DenseKernel kDenseScalar;
 extern const VectorKernel kVectorScalar;
+extern const ScreenKernel kScreenScalar;
+extern const TernaryKernel kBase3Scalar;
 #if defined(__x86_64__) || defined(_M_X64)
-extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni;
+extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
+extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
 extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
@@ -26,12 +29,12 @@ namespace {
 // Fastest first: the first one whose features the CPU has is used.
 const TernaryKernel* const kTernaryKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kMad2Avx512Vnni, &kMad2Avx2,
+    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kMad2NeonI8mm,   &kBase3NeonI8mm, &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon,
+    &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon,
 #endif
-    &kMad2Scalar,
+    &kMad2Scalar,      &kBase3Scalar,
 };
 const DenseKernel* const kDenseKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -52,6 +55,13 @@ const VectorKernel* const kVectorKernels[] = {
     &kVectorNeon,
 #endif
     &kVectorScalar,
+};
+const ScreenKernel* const kScreenKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kScreenAvx512Vnni,
+    &kScreenAvx2,
+#endif
+    &kScreenScalar,
 };
 
 template <class Kernel> bool usable(const Kernel* kernel, uint32_t features) {
@@ -102,7 +112,7 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
     *out = {kernel, usable_kernels(kDenseKernels, level)[0],
-            usable_kernels(kVectorKernels, level)[0]};
+            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0]};
     return Status{};
   }
   return Status::error(
@@ -121,6 +131,9 @@ std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features) {
 }
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features) {
   return usable_kernels(kVectorKernels, features);
+}
+std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features) {
+  return usable_kernels(kScreenKernels, features);
 }
 
 } // namespace bitnet

@@ -9,6 +9,7 @@
 
 #include "../common/status.h"
 #include "dense/dense.h"
+#include "screen/screen.h"
 #include "ternary/ternary.h"
 #include "vector/vector.h"
 
@@ -19,6 +20,7 @@ struct KernelSet {
   const TernaryKernel* ternary;
   const DenseKernel* dense;
   const VectorKernel* vector;
+  const ScreenKernel* screen;
 };
 
 /** A row of the list a user can print: ternary kernels in priority order, fastest first. */
@@ -41,5 +43,6 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
 std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features);
 std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
+std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features);
 
 } // namespace bitnet

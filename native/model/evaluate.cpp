@@ -22,41 +22,6 @@ double log_sum_exp(const float* logits, size_t count) {
   return max + log(sum);
 }
 
-// A logit and its id, ordered best first: the higher logit, then the lower id. NaN comes before
-// every number, so that damaged weights are seen and not sampled around.
-struct Candidate {
-  float logit;
-  int32_t id;
-
-  bool operator<(const Candidate& other) const {
-    const bool nan = isnan(logit);
-    if (nan != isnan(other.logit))
-      return nan;
-    return !nan && logit != other.logit ? logit > other.logit : id < other.id;
-  }
-};
-
-void best(const float* logits, size_t vocab, size_t k, int32_t* ids, float* values) {
-  std::vector<Candidate> heap; // the k best so far, the worst of them in front
-  heap.reserve(k + 1);
-  for (size_t i = 0; i < vocab; ++i) {
-    const Candidate candidate{logits[i], static_cast<int32_t>(i)};
-    if (heap.size() == k && !(candidate < heap.front()))
-      continue;
-    heap.push_back(candidate);
-    std::push_heap(heap.begin(), heap.end());
-    if (heap.size() > k) {
-      std::pop_heap(heap.begin(), heap.end());
-      heap.pop_back();
-    }
-  }
-  std::sort_heap(heap.begin(), heap.end());
-  for (size_t i = 0; i < k; ++i) {
-    ids[i] = heap[i].id;
-    values[i] = heap[i].logit;
-  }
-}
-
 } // namespace
 
 bool Evaluation::step(ThreadPool& pool) {
@@ -73,9 +38,18 @@ bool Evaluation::step(ThreadPool& pool) {
 
 Status Evaluation::run_chunk(ThreadPool& pool, size_t n) {
   const BatchItem item{&cache_, request_.tokens + done_, n};
-  Status status = forward(*model_.weights, model_.workspace, pool, &item, 1, abort_);
+  const size_t n_layer = model_.weights->layers.size();
+  std::vector<FfnCounts> counts(request_.ffn_counts ? n_layer : 0);
+  Status status = forward(*model_.weights, model_.workspace, pool, &item, 1, abort_,
+                          counts.empty() ? nullptr : counts.data());
   if (!status.ok())
     return status;
+  for (size_t layer = 0; layer < counts.size(); ++layer) {
+    double* out = request_.ffn_counts + 3 * layer;
+    out[0] += static_cast<double>(counts[layer].closed_gates);
+    out[1] += static_cast<double>(counts[layer].zero_inputs);
+    out[2] += static_cast<double>(counts[layer].values);
+  }
   const bool last_chunk = done_ + n == request_.n;
   switch (request_.want) {
   case EvaluateRequest::Want::kNone:
@@ -105,17 +79,21 @@ Status Evaluation::all_logits(ThreadPool& pool, size_t n) {
 }
 
 Status Evaluation::top(ThreadPool& pool, size_t n) {
-  const size_t vocab = model_.weights->spec.vocab;
-  std::vector<float> logits(vocab);
-  Status status = last_logits(pool, n, logits.data());
+  std::vector<Candidate> best;
+  Status status = best_logits(*model_.weights, model_.workspace, pool, n - 1, request_.top,
+                              request_.also, request_.also_count, &best, request_.also_logits);
   if (!status.ok())
     return status;
-  best(logits.data(), vocab, request_.top, request_.top_ids, request_.top_logits);
-  for (size_t i = 0; i < request_.also_count; ++i)
-    request_.also_logits[i] = logits[static_cast<size_t>(request_.also[i])];
-  if (request_.log_sum_exp)
-    *request_.log_sum_exp = log_sum_exp(logits.data(), vocab);
-  return {};
+  for (size_t i = 0; i < best.size(); ++i) {
+    request_.top_ids[i] = best[i].id;
+    request_.top_logits[i] = best[i].logit;
+  }
+  if (!request_.log_sum_exp)
+    return {};
+  std::vector<float> logits(model_.weights->spec.vocab); // the sum needs them all
+  status = last_logits(pool, n, logits.data());
+  *request_.log_sum_exp = log_sum_exp(logits.data(), logits.size());
+  return status;
 }
 
 Status Evaluation::score(ThreadPool& pool, size_t n) {

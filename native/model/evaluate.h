@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "forward.h"
+#include "head.h"
 
 namespace bitnet {
 
@@ -32,6 +33,9 @@ struct EvaluateRequest {
   size_t also_count = 0;
   float* also_logits = nullptr;  // [also_count]
   double* log_sum_exp = nullptr; // [1], optional: log Σ exp(logit) of the last token
+
+  double* ffn_counts = nullptr; // [n_layer, 3], optional, added to: closed gates, zero inputs of
+                                // down, values of each
 
   double* scores =
       nullptr; // kScore: [n - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before)

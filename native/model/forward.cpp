@@ -2,19 +2,34 @@
 // residual.
 #include "forward.h"
 
+#include <algorithm>
+
 #include "pass.h"
 
 namespace bitnet {
 namespace {
 
-void embed(Pass& pass) {
-  const Linear& table = pass.weights.embedding;
+Status embed(Pass& pass) {
+  const RowTable& table = pass.weights.embedding;
   size_t row = 0;
   for (size_t i = 0; i < pass.item_count; ++i)
-    for (size_t t = 0; t < pass.items[i].n; ++t, ++row)
-      table.dense->decode[table.type](
-          table.data.data() + static_cast<size_t>(pass.items[i].tokens[t]) * table.row_bytes,
-          table.cols, pass.ws.x.as<float>() + row * pass.ws.dim_stride);
+    for (size_t t = 0; t < pass.items[i].n; ++t, ++row) {
+      const uint8_t* stored = nullptr;
+      Status status = table.fetch(static_cast<size_t>(pass.items[i].tokens[t]), 1,
+                                  pass.ws.scratch[0].kernel, &stored);
+      if (!status.ok())
+        return status;
+      table.linear.dense->decode[table.linear.type](
+          stored, table.cols(), pass.ws.x.as<float>() + row * pass.ws.dim_stride);
+    }
+  return {};
+}
+
+void count_zeros(const Activations& a, FfnCounts* counts) {
+  counts->values += a.n * a.cols;
+  for (size_t i = 0; a.q && i < a.n; ++i)
+    counts->zero_inputs += static_cast<uint64_t>(
+        std::count(a.q + i * a.q_stride, a.q + i * a.q_stride + a.cols, int8_t{0}));
 }
 
 void layer_forward(Pass& pass, size_t index) {
@@ -39,9 +54,12 @@ void layer_forward(Pass& pass, size_t index) {
 
   const bool gate_up_int8 = layer.gate.is_ternary() || layer.up.is_ternary();
   h = normalise(pass, x, ws.dim_stride, spec.dim, layer.ffn_norm, gate_up_int8);
-  project_gated(pass, h, layer.gate, layer.up, ffn, ws.ffn_stride);
+  FfnCounts* counts = pass.counts ? pass.counts + index : nullptr;
+  project_gated(pass, h, layer.gate, layer.up, ffn, ws.ffn_stride, counts);
   h = normalise(pass, ffn, ws.ffn_stride, spec.ffn_dim, layer.ffn_sub_norm,
                 layer.down.is_ternary());
+  if (counts)
+    count_zeros(h, counts);
   project_add(pass, h, layer.down, x, ws.dim_stride);
 }
 
@@ -53,14 +71,16 @@ Status no_scratch() {
 } // namespace
 
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, const Abort& abort) {
-  Pass pass{weights, workspace, pool, items, count, 0, {}};
+               const BatchItem* items, size_t count, const Abort& abort, FfnCounts* counts) {
+  Pass pass{weights, workspace, pool, items, count, 0, counts, {}};
   for (size_t i = 0; i < count; ++i)
     pass.n += items[i].n;
   Status status = workspace.ensure(pass.n);
   if (!status.ok())
     return status;
-  embed(pass);
+  status = embed(pass);
+  if (!status.ok())
+    return status;
   for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
     if (abort.raised())
       return Status::error(Code::kAborted, "The evaluation was aborted.");
@@ -71,22 +91,6 @@ Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
   for (size_t i = 0; i < count; ++i)
     items[i].cache->position += items[i].n;
   return {};
-}
-
-Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const size_t* rows,
-                     size_t n, float* logits) {
-  Pass pass{weights, ws, pool, nullptr, 0, n, {}};
-  const Linear& head = weights.head();
-  float* h = ws.h.as<float>();
-  for (size_t i = 0; i < n; ++i) {
-    pass.vector().rms_norm(ws.x.as<float>() + rows[i] * ws.dim_stride, weights.output_norm.data(),
-                           weights.spec.dim, weights.spec.norm_eps, h + i * ws.wide_stride);
-    for (size_t k = weights.spec.dim; k < ws.dim_stride; ++k)
-      h[i * ws.wide_stride + k] = 0.0f;
-  }
-  const Activations a{n, weights.spec.dim, h, ws.wide_stride, nullptr, 0, nullptr, nullptr};
-  project(pass, a, {{&head, logits, head.rows}});
-  return pass.no_memory.load() ? no_scratch() : Status{};
 }
 
 } // namespace bitnet

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "../common/abort.h"
 #include "../common/status.h"
 #include "../common/thread_pool.h"
@@ -19,20 +21,23 @@ struct BatchItem {
   size_t n;              // position + n <= context
 };
 
+/** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */
+struct FfnCounts {
+  std::atomic<uint64_t> closed_gates{0}; // gate outputs <= 0
+  std::atomic<uint64_t> zero_inputs{0};  // int8 values entering the down projection that are zero
+  std::atomic<uint64_t> values{0};       // of each kind
+};
+
 /** Tokens of one pass: more share each weight read, but wait longer for an abort. */
 constexpr size_t kMaxBatch = 512;
 
 /**
  * Runs all items through all layers: leaves their residual streams in workspace.x, one row per
- * token in item order, and advances the caches. On an error or abort no position moves.
+ * token in item order, and advances the caches. On an error or abort no position moves. `counts`,
+ * when given, is [n_layer] and is added to.
  */
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, const Abort& abort);
-
-/**
- * logits[i] = head · RMSNorm(workspace.x[rows[i]]) for `n` rows; logits: [n, vocab].
- */
-Status output_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                     const size_t* rows, size_t n, float* logits);
+               const BatchItem* items, size_t count, const Abort& abort,
+               FfnCounts* counts = nullptr);
 
 } // namespace bitnet

@@ -14,6 +14,7 @@ struct Pass {
   const BatchItem* items;
   size_t item_count;
   size_t n;                           // tokens of all items
+  FfnCounts* counts;                  // [n_layer] or null
   std::atomic<bool> no_memory{false}; // set by a thread whose scratch could not grow
 
   const VectorKernel& vector() const { return *weights.kernels.vector; }
@@ -39,9 +40,9 @@ void project(Pass& pass, const Activations& a, std::initializer_list<Projection>
 /** x += W a, the end of a residual branch. */
 void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, size_t stride);
 
-/** out = activation(gate a) * (up a). */
+/** out = activation(gate a) * (up a); counts closed gates when asked to. */
 void project_gated(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
-                   float* out, size_t stride);
+                   float* out, size_t stride, FfnCounts* counts);
 
 /** Rotates q and k, writes k and v into the caches; fills ws.rope on the first layer. */
 void rotate_and_store(Pass& pass, size_t layer);

@@ -97,7 +97,7 @@ void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, si
 }
 
 void project_gated(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
-                   float* out, size_t stride) {
+                   float* out, size_t stride, FfnCounts* counts) {
   const bool relu2 = pass.weights.spec.activation == Activation::kRelu2;
   const auto multiply = relu2 ? pass.vector().relu2_mul : pass.vector().silu_mul;
   // Chunks of the coarser tile, so that both layers accept the same range.
@@ -112,6 +112,9 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
     float* u = g + a.n * rows;             // [n, rows]
     rows_of(pass, gate, a, range, g, rows, scratch);
     rows_of(pass, up, a, range, u, rows, scratch);
+    if (counts)
+      counts->closed_gates += static_cast<uint64_t>(
+          std::count_if(g, g + a.n * rows, [](float gate) { return gate <= 0.0f; }));
     for (size_t i = 0; i < a.n; ++i)
       multiply(g + i * rows, u + i * rows, rows, out + i * stride + range.begin);
   });

@@ -15,6 +15,9 @@ namespace {
 // the cache.
 constexpr size_t kChunkWeights = size_t{1} << 20;
 
+// Tables of floats from this size on are not copied into memory.
+constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
+
 struct DenseTypeInfo {
   const char* name;
   DenseType type;
@@ -193,7 +196,30 @@ Status TensorLoader::pack_columns(const TensorSpec& tensor, const TernaryFormat&
   return failure.take();
 }
 
-Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
+Status TensorLoader::load_table(const TensorSpec& tensor,
+                                const std::shared_ptr<const FileReader>& file, RowTable* out) {
+  DenseType type;
+  if (!find_dense_type(tensor.type, &type))
+    return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                                          "; an embedding or output head is expected as F16, F32, "
+                                          "BF16, Q8_0 or Q6_K: convert the model.");
+  Linear& linear = out->linear;
+  linear.rows = static_cast<size_t>(tensor.rows);
+  linear.cols = static_cast<size_t>(tensor.cols);
+  Status status = describe_dense(tensor, type, &linear);
+  if (!status.ok())
+    return status;
+  // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
+  // they lie.
+  const bool floats = kDenseTypeInfo[type].block == 1;
+  if (!floats || tensor.bytes < kLeaveInFile || linear.cols % kFloatPad != 0)
+    return load_dense(tensor, type, &linear);
+  out->file = file;
+  out->offset = tensor.offset;
+  return {};
+}
+
+Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
   const DenseTypeInfo& info = kDenseTypeInfo[type];
   const size_t stored = dense_row_bytes(type, out->cols);
   if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * out->rows)
@@ -203,6 +229,14 @@ Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear
   out->dense = kernels_.dense;
   out->type = type;
   out->row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)));
+  return {};
+}
+
+Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
+  Status described = describe_dense(tensor, type, out);
+  if (!described.ok())
+    return described;
+  const size_t stored = dense_row_bytes(type, out->cols);
   if (!out->data.allocate(out->row_bytes * out->rows, AlignedBuffer::Pages::kHuge))
     return no_memory(tensor, uint64_t{out->row_bytes} * out->rows);
 

@@ -7,6 +7,7 @@
 #include "../common/thread_pool.h"
 #include "../formats/formats.h"
 #include "linear.h"
+#include "row_table.h"
 #include "spec.h"
 
 namespace bitnet {
@@ -19,6 +20,13 @@ public:
   /** A matrix: ternary types are decoded and packed, dense types kept as stored. */
   Status load_linear(const TensorSpec& tensor, Linear* out);
 
+  /**
+   * The rows of an embedding or head. Large tables of floats stay in the file: the screened head
+   * reads a few hundred rows of them per token, an embedding one.
+   */
+  Status load_table(const TensorSpec& tensor, const std::shared_ptr<const FileReader>& file,
+                    RowTable* out);
+
   /** A vector as f32; every value must be finite. */
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);
 
@@ -28,6 +36,7 @@ private:
    * has any. */
   Status pack_columns(const TensorSpec& tensor, const TernaryFormat& format, size_t block_cols,
                       Linear* out, float* scales);
+  Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
 
   const FileReader& file_;

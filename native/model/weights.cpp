@@ -49,18 +49,21 @@ Shape expected_shape(const ModelSpec& spec, Role role) {
   return {0, 0};
 }
 
-// Where a role's tensor is kept: exactly one of the two is set.
+// Where a role's tensor is kept: exactly one of the three is set.
 struct Slot {
   Linear* linear = nullptr;
   std::vector<float>* vector = nullptr;
+  RowTable* table = nullptr;
+
+  bool empty() const { return !linear && !vector && !table; }
 };
 
 Slot find_slot(Weights& w, const TensorSpec& tensor) {
   switch (tensor.role) {
   case Role::kTokenEmbd:
-    return {&w.embedding, nullptr};
+    return {nullptr, nullptr, &w.embedding};
   case Role::kOutput:
-    return {&w.output, nullptr};
+    return {nullptr, nullptr, &w.output};
   case Role::kOutputNorm:
     return {nullptr, &w.output_norm};
   case Role::kRopeFreqs:
@@ -99,26 +102,52 @@ Slot find_slot(Weights& w, const TensorSpec& tensor) {
   }
 }
 
-bool is_head(Role role) {
-  return role == Role::kTokenEmbd || role == Role::kOutput;
-}
-
 bool complete(const Weights& w) {
   const auto layer_complete = [](const LayerWeights& l) {
     return !l.attn_norm.empty() && !l.ffn_norm.empty() && l.q.rows && l.k.rows && l.v.rows &&
            l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
   };
-  return w.embedding.rows && !w.output_norm.empty() &&
+  return w.embedding.rows() && !w.output_norm.empty() &&
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
 }
 
-void count_bytes(const Linear& w, bool head, WeightBytes* bytes) {
-  const uint64_t size = w.data.size() + w.row_scale.size() * sizeof(float);
-  (head ? bytes->head : w.is_ternary() ? bytes->ternary : bytes->dense) += size;
+uint64_t memory_of(const Linear& w) {
+  return w.data.size() + w.row_scale.size() * sizeof(float);
 }
 
-Status load_all(Weights& w, const FileReader& file, ThreadPool& pool, const LoadControl& control) {
-  TensorLoader loader(file, w.kernels, pool);
+Status load_tensor(Weights& w, TensorLoader& loader, const std::shared_ptr<const FileReader>& file,
+                   const TensorSpec& tensor) {
+  const Shape shape = expected_shape(w.spec, tensor.role);
+  const Slot slot = find_slot(w, tensor);
+  if (tensor.rows != shape.rows || tensor.cols != shape.cols || slot.empty())
+    return Status::error(Code::kModel,
+                         "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+  if (slot.vector) {
+    w.bytes.norms += slot.vector->size() * sizeof(float);
+    return loader.load_vector(tensor, slot.vector);
+  }
+  if (slot.table)
+    return loader.load_table(tensor, file, slot.table);
+  Status status = loader.load_linear(tensor, slot.linear);
+  (slot.linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*slot.linear);
+  return status;
+}
+
+// The head gets a shadow where its rows stay in the file.
+Status finish_head(Weights& w, ThreadPool& pool) {
+  w.tied = w.output.rows() == 0;
+  if (!w.head().in_memory()) {
+    Status status = build_shadow(w.head(), *w.kernels.screen, pool, &w.shadow);
+    if (!status.ok())
+      return status;
+  }
+  w.bytes.head = memory_of(w.embedding.linear) + memory_of(w.output.linear) + w.shadow.bytes();
+  return {};
+}
+
+Status load_all(Weights& w, const std::shared_ptr<const FileReader>& file, ThreadPool& pool,
+                const LoadControl& control) {
+  TensorLoader loader(*file, w.kernels, pool);
   uint64_t total = 1;
   uint64_t done = 0;
   for (const TensorSpec& tensor : w.spec.tensors)
@@ -126,31 +155,15 @@ Status load_all(Weights& w, const FileReader& file, ThreadPool& pool, const Load
   for (const TensorSpec& tensor : w.spec.tensors) {
     if (control.abort.raised())
       return Status::error(Code::kAborted, "Loading the model was aborted.");
-    const Shape shape = expected_shape(w.spec, tensor.role);
-    const Slot slot = find_slot(w, tensor);
-    if (tensor.rows != shape.rows || tensor.cols != shape.cols || (!slot.linear && !slot.vector))
-      return Status::error(Code::kModel,
-                           "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
-    Status status = slot.linear ? loader.load_linear(tensor, slot.linear)
-                                : loader.load_vector(tensor, slot.vector);
+    Status status = load_tensor(w, loader, file, tensor);
     if (!status.ok())
       return status;
-    if (is_head(tensor.role) && slot.linear->is_ternary())
-      return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has the ternary type " +
-                                            tensor.type +
-                                            "; an embedding or output head is expected as F16, "
-                                            "F32, BF16, Q8_0 or Q6_K: convert the model.");
-    if (slot.linear)
-      count_bytes(*slot.linear, is_head(tensor.role), &w.bytes);
-    else
-      w.bytes.norms += slot.vector->size() * sizeof(float);
     done += tensor.bytes;
     control.progress->store(static_cast<int32_t>(done * 1000 / total));
   }
   if (!complete(w))
     return Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
-  w.tied = w.output.rows == 0;
-  return {};
+  return finish_head(w, pool);
 }
 
 } // namespace
@@ -163,8 +176,8 @@ Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
     weights->spec = std::move(spec);
     weights->kernels = kernels;
     weights->layers.resize(weights->spec.n_layer);
-    FileReader file;
-    Status status = file.open(weights->spec.path);
+    auto file = std::make_shared<FileReader>();
+    Status status = file->open(weights->spec.path);
     if (status.ok())
       status = load_all(*weights, file, pool, control);
     if (status.ok())

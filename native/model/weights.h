@@ -8,6 +8,8 @@
 #include "../common/file_reader.h"
 #include "../common/thread_pool.h"
 #include "linear.h"
+#include "row_table.h"
+#include "shadow.h"
 #include "spec.h"
 
 namespace bitnet {
@@ -25,7 +27,7 @@ struct LayerWeights {
 struct WeightBytes {
   uint64_t ternary = 0; // packed ternary layers and their scales
   uint64_t dense = 0;   // layers stored as F16, Q8_0, …
-  uint64_t head = 0;    // embedding and output head
+  uint64_t head = 0;    // embedding, output head and its shadow, as far as they are in memory
   uint64_t norms = 0;
 };
 
@@ -33,14 +35,15 @@ struct Weights {
   ModelSpec spec;
   KernelSet kernels = {};
   std::vector<LayerWeights> layers;
-  Linear embedding; // [vocab, dim], always dense
-  Linear output;    // [vocab, dim]; empty when the head is the embedding
+  RowTable embedding; // [vocab, dim]
+  RowTable output;    // [vocab, dim]; empty when the head is the embedding
+  Shadow shadow;      // of the head; empty where it would save nothing
   bool tied = false;
   std::vector<float> output_norm; // [dim]
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
   WeightBytes bytes;
 
-  const Linear& head() const { return tied ? embedding : output; }
+  const RowTable& head() const { return tied ? embedding : output; }
 };
 
 /** Lets a load be watched and stopped from another thread. */

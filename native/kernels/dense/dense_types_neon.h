@@ -1,0 +1,141 @@
+// The stored types of dense.h on 128-bit registers: four registers are the 16 lanes. For
+// dense_neon.cpp.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arm_neon.h>
+
+namespace bitnet {
+namespace {
+
+struct Lanes { // 0..3, 4..7, 8..11, 12..15
+  float32x4_t v[4];
+};
+
+// A stored type as a struct: its columns come in units of kGroups x 16, at() does a unit's shared
+// work, and group(g) is 16 weights as float, exactly as dense_scalar.cpp defines them. kSize: bytes
+// per column, 0 for block types.
+
+struct F32 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kSize = 4;
+  const uint8_t* p;
+  static F32 at(const uint8_t* row, size_t k) { return {row + 4 * k}; }
+  Lanes group(int) const {
+    Lanes w;
+    for (int i = 0; i < 4; i++)
+      w.v[i] = vreinterpretq_f32_u8(vld1q_u8(p + 16 * i));
+    return w;
+  }
+};
+
+/** Eight halves as float, exact; a signalling NaN becomes quiet. */
+inline void float_of_halves(uint8x16_t halves, float32x4_t* v /* [2] */) {
+  const float16x8_t h = vreinterpretq_f16_u8(halves);
+  v[0] = vcvt_f32_f16(vget_low_f16(h));
+  v[1] = vcvt_high_f32_f16(h);
+}
+
+struct F16 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kSize = 2;
+  const uint8_t* p;
+  static F16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
+  Lanes group(int) const {
+    Lanes w;
+    float_of_halves(vld1q_u8(p), w.v);
+    float_of_halves(vld1q_u8(p + 16), w.v + 2);
+    return w;
+  }
+};
+
+struct Bf16 {
+  static constexpr int kGroups = 1;
+  static constexpr size_t kSize = 2;
+  const uint8_t* p;
+  static Bf16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
+  Lanes group(int) const {
+    Lanes w;
+    widen(vld1q_u8(p), w.v);
+    widen(vld1q_u8(p + 16), w.v + 2);
+    return w;
+  }
+  static void widen(uint8x16_t bytes, float32x4_t* v /* [2] */) {
+    const uint16x8_t zero = vdupq_n_u16(0), top = vreinterpretq_u16_u8(bytes);
+    v[0] = vreinterpretq_f32_u16(vzip1q_u16(zero, top));
+    v[1] = vreinterpretq_f32_u16(vzip2q_u16(zero, top));
+  }
+};
+
+/** Float of the half at p. */
+inline float float_of_half(const uint8_t* p) {
+  const uint16x4_t h = vdup_n_u16(static_cast<uint16_t>(p[0] | p[1] << 8));
+  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(h)), 0);
+}
+
+/** 16 int8 as float times a scale. */
+inline Lanes scaled(int8x16_t bytes, float scale) {
+  const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
+  const int32x4_t v[4] = {vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low),
+                          vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)};
+  Lanes w;
+  for (int i = 0; i < 4; i++)
+    w.v[i] = vmulq_n_f32(vcvtq_f32_s32(v[i]), scale);
+  return w;
+}
+
+struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
+  static constexpr int kGroups = 2;
+  static constexpr size_t kSize = 0;
+  float d;
+  const uint8_t* q;
+  static Q8_0 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 34;
+    return {float_of_half(block), block + 2};
+  }
+  Lanes group(int g) const { return scaled(vreinterpretq_s8_u8(vld1q_u8(q + 16 * g)), d); }
+};
+
+struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
+  static constexpr int kGroups = 16;
+  static constexpr size_t kSize = 0;
+  int8_t q[256];    // each minus 32
+  float scales[16]; // d * scale of the 16 groups
+
+  static Q6_K at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 256 * 210;
+    Q6_K w;
+    for (int part = 0; part < 4; part++) { // 16 bytes of qh and all that uses them: half part / 2
+      const uint8_t* low = block + part / 2 * 64 + part % 2 * 16;
+      const uint8x16_t low0 = vld1q_u8(low), low1 = vld1q_u8(low + 32),
+                       high = vld1q_u8(block + 128 + 16 * part);
+      int8_t* q = w.q + part / 2 * 128 + part % 2 * 16;
+      // Quarter t has bits 2t, 2t + 1 of the same bytes; they belong into bits 4 and 5.
+      vst1q_s8(q, value(low0, vshlq_n_u8(high, 4)));
+      vst1q_s8(q + 32, value(low1, vshlq_n_u8(high, 2)));
+      vst1q_s8(q + 64, value(vshrq_n_u8(low0, 4), high));
+      vst1q_s8(q + 96, value(vshrq_n_u8(low1, 4), vshrq_n_u8(high, 2)));
+    }
+    const Lanes scales =
+        scaled(vreinterpretq_s8_u8(vld1q_u8(block + 192)), float_of_half(block + 208));
+    for (int i = 0; i < 4; i++)
+      vst1q_f32(w.scales + 4 * i, scales.v[i]);
+    return w;
+  }
+  static int8x16_t value(uint8x16_t nibbles, uint8x16_t pairs) {
+    const uint8x16_t low = vandq_u8(nibbles, vdupq_n_u8(15)),
+                     high = vandq_u8(pairs, vdupq_n_u8(48));
+    return vreinterpretq_s8_u8(vsubq_u8(vorrq_u8(low, high), vdupq_n_u8(32)));
+  }
+  Lanes group(int g) const { return scaled(vld1q_s8(q + 16 * g), scales[g]); }
+};
+
+/** Pairs at distance 8, 4, 2, 1. */
+inline float tree(const float32x4_t lane[4]) {
+  const float32x4_t l4 = vaddq_f32(vaddq_f32(lane[0], lane[2]), vaddq_f32(lane[1], lane[3]));
+  return vpadds_f32(vadd_f32(vget_low_f32(l4), vget_high_f32(l4)));
+}
+
+} // namespace
+} // namespace bitnet

@@ -1,0 +1,41 @@
+// Contract of the screen: approximate products of an int8 shadow of the output head, to tell which
+// rows can be the best.
+//
+// A row w is shadowed by scale * q with q in [-127, 127]; the vector x by step * (128 * high + low)
+// with high in [-127, 127] and low in
+// [-64, 63]. Both sums of products are exact in int32, so the only errors are those roundings,
+// which the caller bounds per row.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace bitnet {
+
+/** One product of shadow rows with one vector. Pointers to packed rows and planes are 64-byte
+ * aligned. */
+struct ScreenProduct {
+  const uint8_t* packed; // whole shadow, laid out by the kernel's own pack_tile()
+  size_t cols;           // padded with zeros to a multiple of tile_cols
+  const int8_t* high;    // [cols]
+  const int8_t* low;     // [cols]
+  int32_t high_sum;      // Σ high
+  int32_t low_sum;       // Σ low
+  float* out;            // [row_end - row_begin]: fma(128, float(Σ q * high), float(Σ q * low))
+};
+
+/** Kernel, packer and tile sizes together; the only external symbol of a kernel file. Columns are
+ * at most 2^17. */
+struct ScreenKernel {
+  const char* isa;
+  uint32_t features; // CpuFeature bits it needs
+  size_t tile_rows;
+  size_t tile_cols;
+  /** Bytes of one tile of `cols` padded columns. */
+  size_t (*tile_bytes)(size_t cols);
+  /** q: [tile_rows, cols], zero in padding. */
+  void (*pack_tile)(const int8_t* q, size_t cols, uint8_t* tile);
+  /** Rows [row_begin, row_end), multiples of tile_rows. */
+  void (*product)(const ScreenProduct& p, size_t row_begin, size_t row_end);
+};
+
+} // namespace bitnet

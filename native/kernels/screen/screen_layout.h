@@ -1,0 +1,30 @@
+// The packed layout that all screen kernels share. Anonymous on purpose: every kernel file compiles
+// its own copy.
+//
+// A tile is 64 rows. Each group of four columns takes 256 bytes, four vectors of 16 lanes of four
+// bytes:
+//   byte [k / 4][row / 16][row % 16][k % 4]  holds q + 128, unsigned for VPDPBUSD
+// so Σ (q + 128) * a - 128 Σ a = Σ q * a, and lanes are rows: nothing is summed across a register.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kScreenRows = 64;
+constexpr size_t kScreenCols = 16;
+constexpr size_t kScreenGroup = 256; // bytes of four columns
+
+size_t screen_tile_bytes(size_t cols) {
+  return cols * kScreenRows;
+}
+
+void screen_pack_tile(const int8_t* q /* [64, cols] */, size_t cols, uint8_t* tile) {
+  for (size_t row = 0; row < kScreenRows; row++)
+    for (size_t k = 0; k < cols; k++)
+      tile[k / 4 * kScreenGroup + row * 4 + k % 4] = static_cast<uint8_t>(q[row * cols + k] + 128);
+}
+
+} // namespace
+} // namespace bitnet

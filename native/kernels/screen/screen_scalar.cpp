@@ -1,0 +1,31 @@
+// The screen in plain C++: its definition.
+#include "screen.h"
+
+#include <math.h>
+
+#include "screen_layout.h"
+
+namespace bitnet {
+namespace {
+
+void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
+  for (size_t row = row_begin; row < row_end; row++) {
+    const uint8_t* tile =
+        p.packed + row / kScreenRows * screen_tile_bytes(p.cols) + row % kScreenRows * 4;
+    int32_t high = 0, low = 0;
+    for (size_t k = 0; k < p.cols; k++) {
+      const int32_t q = tile[k / 4 * kScreenGroup + k % 4] - 128;
+      high += q * p.high[k];
+      low += q * p.low[k];
+    }
+    p.out[row - row_begin] = fmaf(128.0f, static_cast<float>(high), static_cast<float>(low));
+  }
+}
+
+} // namespace
+
+extern const ScreenKernel kScreenScalar;
+const ScreenKernel kScreenScalar = {
+    "scalar", 0, kScreenRows, kScreenCols, screen_tile_bytes, screen_pack_tile, product};
+
+} // namespace bitnet

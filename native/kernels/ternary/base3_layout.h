@@ -1,0 +1,55 @@
+// The packed layout that all base3 kernels share: 1.6 bits per weight, with its packer. Anonymous
+// on purpose, like mad2_layout.h.
+//
+// A tile is 80 rows. Each group of four columns takes 64 bytes, 16 lanes of four bytes:
+//
+//   byte [k / 4][lane][k % 4]  holds column k of the five rows  lane, 16 + lane, 32 + lane, 48 +
+//   lane, 64 + lane as  b = ceil(256 v / 243),  v = 81 c0 + 27 c1 + 9 c2 + 3 c3 + c4,  codes c = t
+//   + 1 in {0, 1, 2}   (the TQ1_0 byte)
+//
+// With q[0] = b and q[f + 1] = 3 q[f] mod 256, digit f is c_f = (3 q[f] - q[f + 1]) / 256 exactly:
+// multiplying by three pushes it out of the byte. So no digit needs to be extracted: with S[f] =
+// sum over columns of q[f] * a,
+//
+//   sum of c_f * a = (3 S[f] - S[f + 1]) / 256        for the five rows f, six sums S[0..5]
+//
+// S may wrap: 3 S[f] - S[f + 1] is right modulo 2^32 as long as 256 * 2 * 127 * columns < 2^31.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kBase3Fields = 5; // rows in one byte
+constexpr size_t kBase3Lanes = 16;
+constexpr size_t kBase3Rows = kBase3Fields * kBase3Lanes;
+constexpr size_t kBase3Cols = 64;     // padding unit: the loops need no tail
+constexpr size_t kBase3Group = 64;    // bytes of four columns
+constexpr size_t kBase3Chunk = 32768; // columns whose sums fit, see above
+
+size_t base3_tile_bytes(size_t cols) {
+  return cols / 4 * kBase3Group;
+}
+
+void base3_pack_tile(const uint8_t* codes /* [80, cols] */, size_t cols, uint8_t* tile) {
+  for (size_t lane = 0; lane < kBase3Lanes; lane++)
+    for (size_t k = 0; k < cols; k++) {
+      unsigned v = 0;
+      for (size_t f = 0; f < kBase3Fields; f++)
+        v = 3 * v + codes[(f * kBase3Lanes + lane) * cols + k];
+      tile[k / 4 * kBase3Group + lane * 4 + k % 4] = static_cast<uint8_t>((256 * v + 242) / 243);
+    }
+}
+
+void base3_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [80, cols] */) {
+  for (size_t lane = 0; lane < kBase3Lanes; lane++)
+    for (size_t k = 0; k < cols; k++) {
+      unsigned q = tile[k / 4 * kBase3Group + lane * 4 + k % 4];
+      for (size_t f = 0; f < kBase3Fields; f++, q = 3 * q & 255)
+        codes[(f * kBase3Lanes + lane) * cols + k] = static_cast<uint8_t>(3 * q >> 8);
+    }
+}
+
+} // namespace
+} // namespace bitnet

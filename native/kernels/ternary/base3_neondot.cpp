@@ -1,0 +1,40 @@
+// Ternary product with SDOT on 128-bit registers, 1.6 bits per weight: layout and loops are in
+// base3_sdot.h.
+#include "../cpu_features.h"
+#include "base3_sdot.h"
+
+namespace bitnet {
+namespace {
+
+// Instructions for 80 weights and a token: 6 SDOT + 5/4 MUL in panels of four, or 5 SDOT + 25/n of
+// unpacking.
+constexpr size_t kUnpackFrom = 12;
+
+void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
+  for (size_t row = row_begin; row < row_end; row += kBase3Rows) {
+    const uint8_t* tile = p.packed + row / kBase3Rows * base3_tile_bytes(p.cols);
+    int32_t* out = p.out + (row - row_begin);
+    if (p.n < kUnpackFrom)
+      base3_tile_times_few(tile, p, out);
+    else
+      tile_times_many<5, base3_trits>(tile, p, out);
+  }
+}
+
+} // namespace
+
+extern const TernaryKernel kBase3NeonDot;
+const TernaryKernel kBase3NeonDot = {
+    "base3",
+    "neondot",
+    kCpuNeon | kCpuNeonDot,
+    kBase3Rows,
+    kBase3Cols,
+    base3_tile_bytes,
+    base3_pack_flipped,
+    base3_unpack_flipped,
+    sdot_scratch_bytes<5>,
+    product,
+};
+
+} // namespace bitnet

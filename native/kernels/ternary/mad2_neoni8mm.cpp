@@ -1,0 +1,41 @@
+// Ternary product with SMMLA for batches and SDOT for few tokens, two bits per weight: see
+// trits_smmla.h, mad2_sdot.h. USDOT would save nothing: the layout's bytes are signed already.
+#include "../cpu_features.h"
+#include "mad2_sdot.h"
+#include "trits_smmla.h"
+
+namespace bitnet {
+namespace {
+
+// Instructions for 64 weights and a token: 4 SDOT + 3/4 AND in panels of four, or 2 SMMLA + 16/n of
+// unpacking.
+constexpr size_t kUnpackFrom = 7;
+
+void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
+  for (size_t row = row_begin; row < row_end; row += kMad2Rows) {
+    const uint8_t* tile = p.packed + row / kMad2Rows * mad2_tile_bytes(p.cols);
+    int32_t* out = p.out + (row - row_begin);
+    if (p.n < kUnpackFrom)
+      mad2_tile_times_few(tile, p, out);
+    else
+      tile_times_pairs<4, mad2_trits>(tile, p, out);
+  }
+}
+
+} // namespace
+
+extern const TernaryKernel kMad2NeonI8mm;
+const TernaryKernel kMad2NeonI8mm = {
+    "mad2",
+    "neoni8mm",
+    kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
+    kMad2Rows,
+    kMad2Cols,
+    mad2_tile_bytes,
+    mad2_pack_flipped,
+    mad2_unpack_flipped,
+    smmla_scratch_bytes<4>,
+    product,
+};
+
+} // namespace bitnet

@@ -1,0 +1,156 @@
+// Rounding rows and vectors for the screen, and bounding what the rounding can do.
+//
+// Let w be a row and x the vector, both f32; ŵ = scale * q the shadow row, x̂ = step * (128 high +
+// low), u = 2^-24.
+//
+//   |w·x - ŵ·x̂|  <=  |(w - ŵ)·x| + |ŵ·(x - x̂)|  <=  error |x| + norm |x - x̂| (Cauchy-Schwarz) |f32
+//   dot - w·x|  <=  γ |w| |x|,  |w| <= norm + error,  γ = m u / (1 - m u) (Higham 2002, 3.1)
+//       m = cols / 16 fused steps in a lane + 4 additions of the tree
+//   |approximation - ŵ·x̂|  <=  16 u norm (|step 128 high| + |step low|)
+//       two conversions of int32, one fma, two products with scale and step, one sum with the
+//       bound: each rounds terms of at most norm * |its plane|
+//
+// So the error is at most  error * |x| (1 + γ)  +  norm * (|x - x̂| + γ |x| + 16 u (|step 128 high|
+// + |step low|)). Norms are computed in double and both factors are enlarged by 1e-4, which covers
+// their own rounding many times over.
+#include "shadow.h"
+
+#include <math.h>
+
+#include <algorithm>
+
+namespace bitnet {
+namespace {
+
+constexpr double kUnit = 1.0 / (1 << 24);
+constexpr double kSlack = 1.0001;
+
+// Largest value of `high`: 127, so that step * 128 * 127 is the largest component.
+constexpr double kHighest = 127.0 * 128.0;
+
+float rounded_up(double value) {
+  return static_cast<float>(value * kSlack);
+}
+
+// Rounds one decoded row to int8; returns its scale, error and norm.
+struct RowShadow {
+  float scale, error, norm;
+};
+
+RowShadow shadow_row(const float* w, size_t cols, int8_t* q) {
+  float top = 0;
+  bool finite = true;
+  for (size_t k = 0; k < cols; ++k) {
+    finite &= std::isfinite(w[k]);
+    top = std::max(top, fabsf(w[k]));
+  }
+  if (!finite || top == 0.0f) {
+    std::fill(q, q + cols, int8_t{0});
+    return {0.0f, finite ? 0.0f : INFINITY, 0.0f};
+  }
+  const float scale = top / 127.0f;
+  const float inverse = 127.0f / top;
+  double error = 0, norm = 0;
+  for (size_t k = 0; k < cols; ++k) {
+    const float code = std::min(127.0f, std::max(-127.0f, rintf(w[k] * inverse)));
+    q[k] = static_cast<int8_t>(code);
+    const double shadow = static_cast<double>(scale) * code;
+    error += (w[k] - shadow) * (w[k] - shadow);
+    norm += shadow * shadow;
+  }
+  return {scale, rounded_up(sqrt(error)), rounded_up(sqrt(norm))};
+}
+
+} // namespace
+
+Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPool& pool,
+                    Shadow* out) {
+  const size_t cols = table.cols();
+  const size_t tile_rows = kernel.tile_rows;
+  const size_t tiles = (table.rows() + tile_rows - 1) / tile_rows;
+  out->kernel = &kernel;
+  out->padded_cols = pad_to(cols, kernel.tile_cols);
+  const size_t tile_bytes = kernel.tile_bytes(out->padded_cols);
+  if (!out->packed.allocate(tiles * tile_bytes, AlignedBuffer::Pages::kHuge))
+    return Status::error(Code::kMemory,
+                         "Not enough memory for the int8 shadow of the output head.");
+  out->scale.resize(tiles * tile_rows);
+  out->error.resize(tiles * tile_rows);
+  out->norm.resize(tiles * tile_rows);
+
+  struct Buffers {
+    AlignedBuffer rows;        // as stored
+    std::vector<float> values; // one row
+    std::vector<int8_t> q;     // [tile_rows, padded_cols]
+    Status status;
+  };
+  std::vector<Buffers> buffers(pool.threads());
+  const Linear& linear = table.linear;
+  pool.parallel(tiles, [&](size_t tile, size_t thread) {
+    Buffers& b = buffers[thread];
+    if (!b.status.ok())
+      return;
+    b.values.resize(cols);
+    b.q.assign(tile_rows * out->padded_cols, 0);
+    const size_t row = tile * tile_rows;
+    const size_t count = std::min(tile_rows, table.rows() - row);
+    const uint8_t* stored = nullptr;
+    b.status = table.fetch(row, count, b.rows, &stored);
+    if (!b.status.ok())
+      return;
+    for (size_t r = 0; r < count; ++r) {
+      linear.dense->decode[linear.type](stored + r * linear.row_bytes, cols, b.values.data());
+      const RowShadow shadow = shadow_row(b.values.data(), cols, b.q.data() + r * out->padded_cols);
+      out->scale[row + r] = shadow.scale;
+      out->error[row + r] = shadow.error;
+      out->norm[row + r] = shadow.norm;
+    }
+    kernel.pack_tile(b.q.data(), out->padded_cols, out->packed.data() + tile * tile_bytes);
+  });
+  for (Buffers& b : buffers)
+    if (!b.status.ok())
+      return b.status;
+  return {};
+}
+
+bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector* out) {
+  float top = 0;
+  bool finite = true;
+  for (size_t k = 0; k < cols; ++k) {
+    finite &= std::isfinite(x[k]);
+    top = std::max(top, fabsf(x[k]));
+  }
+  if (!finite)
+    return false;
+  const double step = std::max(static_cast<double>(top), 1e-30) / kHighest;
+  out->step = static_cast<float>(step);
+  out->high.assign(padded_cols, 0);
+  out->low.assign(padded_cols, 0);
+  out->high_sum = out->low_sum = 0;
+  double x2 = 0, rest2 = 0, high2 = 0, low2 = 0;
+  for (size_t k = 0; k < cols; ++k) {
+    const double scaled =
+        std::min(kHighest, std::max(-kHighest, rint(x[k] / static_cast<double>(out->step))));
+    const int32_t code = static_cast<int32_t>(scaled);
+    const int32_t high =
+        (code + 64 + 128 * 128) / 128 - 128; // floor((code + 64) / 128), so low is in [-64, 63]
+    const int32_t low = code - 128 * high;
+    out->high[k] = static_cast<int8_t>(high);
+    out->low[k] = static_cast<int8_t>(low);
+    out->high_sum += high;
+    out->low_sum += low;
+    const double rest = x[k] - static_cast<double>(out->step) * code;
+    x2 += static_cast<double>(x[k]) * x[k];
+    rest2 += rest * rest;
+    high2 += 128.0 * 128.0 * high * high;
+    low2 += static_cast<double>(low) * low;
+  }
+  const double m = static_cast<double>(pad_to(cols, kFloatPad) / kFloatPad + 4);
+  const double gamma = m * kUnit / (1 - m * kUnit);
+  const double planes = out->step * (sqrt(high2) + sqrt(low2));
+  out->error_factor = rounded_up(sqrt(x2) * (1 + gamma));
+  out->norm_factor = rounded_up(sqrt(rest2) + gamma * sqrt(x2) + 16 * kUnit * planes);
+  return true;
+}
+
+} // namespace bitnet

@@ -1,0 +1,46 @@
+// An int8 shadow of the output head: a quarter of its bytes say, with a proven bound, which rows
+// can be the best.
+#pragma once
+#include <vector>
+
+#include "../common/thread_pool.h"
+#include "../kernels/screen/screen.h"
+#include "row_table.h"
+
+namespace bitnet {
+
+/** Row r of the head is w = scale[r] * q + e with int8 q and |e| <= error[r] (Euclidean norms,
+ * rounded up). */
+struct Shadow {
+  const ScreenKernel* kernel = nullptr;
+  size_t padded_cols = 0;
+  AlignedBuffer packed;
+  std::vector<float> scale; // [rows padded to tiles]
+  std::vector<float> error; // [rows padded to tiles]
+  std::vector<float> norm;  // |scale * q|, rounded up
+
+  bool empty() const { return packed.size() == 0; }
+  uint64_t bytes() const { return packed.size() + 3 * scale.size() * sizeof(float); }
+};
+
+/** Reads every row of `table` once. A row that is not finite gets an infinite error: it is always a
+ * candidate. */
+Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPool& pool,
+                    Shadow* out);
+
+/**
+ * A vector as the screen sees it, and what that costs: for every row,
+ *   |computed f32 dot(w, x) - approximation| <= error * error_factor + norm * norm_factor
+ */
+struct ScreenVector {
+  std::vector<int8_t> high, low; // [padded_cols]
+  int32_t high_sum, low_sum;
+  float step;
+  float error_factor;
+  float norm_factor;
+};
+
+/** False when x is not finite. */
+bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector* out);
+
+} // namespace bitnet

@@ -1,0 +1,204 @@
+// The screened head gives exactly what the full product gives: ids, order and bits.
+#include <math.h>
+#include <string.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "guarded.h"
+#include "kernels/cpu_features.h"
+#include "model/head.h"
+
+using namespace bitnet;
+
+namespace {
+
+// Weights that are nothing but a head.
+struct HeadOnly {
+  Weights weights;
+
+  HeadOnly(size_t vocab, size_t dim, const std::string& kernel) {
+    CHECK(select_kernels(detect_cpu_features(), kernel, &weights.kernels).ok(), kernel);
+    weights.spec = {};
+    weights.spec.dim = static_cast<uint32_t>(dim);
+    weights.spec.n_head = 1;
+    weights.spec.n_kv_head = 1;
+    weights.spec.head_dim = 16;
+    weights.spec.ffn_dim = 16;
+    weights.spec.vocab = static_cast<uint32_t>(vocab);
+    weights.spec.norm_eps = 1e-5f;
+    weights.spec.rope_scale = 1;
+    weights.spec.rope_base = 10000;
+    weights.output_norm.assign(dim, 1.0f);
+    weights.tied = true;
+    Linear& linear = weights.embedding.linear;
+    linear.kind = Linear::Kind::kDense;
+    linear.rows = vocab;
+    linear.cols = dim;
+    linear.dense = weights.kernels.dense;
+    linear.type = kDenseF32;
+    linear.row_bytes = pad_to(dim, kFloatPad) * sizeof(float);
+    CHECK(linear.data.allocate(vocab * linear.row_bytes), "memory");
+  }
+  float* row(size_t r) {
+    Linear& linear = weights.embedding.linear;
+    return linear.data.as<float>(r * linear.row_bytes);
+  }
+  void build(const ScreenKernel& kernel) {
+    ThreadPool pool(2);
+    CHECK(build_shadow(weights.embedding, kernel, pool, &weights.shadow).ok(), "shadow");
+  }
+};
+
+// Best of the full product against best_logits(), for one hidden state in ws.x.
+void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t k,
+             const std::vector<int32_t>& also, const std::string& what) {
+  const size_t vocab = weights.spec.vocab;
+  std::vector<float> full(vocab);
+  const size_t row = 0;
+  CHECK(output_logits(weights, ws, pool, &row, 1, full.data()).ok(), what);
+  std::vector<Candidate> expected;
+  for (size_t i = 0; i < vocab; ++i)
+    expected.push_back({full[i], static_cast<int32_t>(i)});
+  std::sort(expected.begin(), expected.end());
+  std::vector<Candidate> best;
+  std::vector<float> also_logits(also.size());
+  CHECK(best_logits(weights, ws, pool, 0, k, also.data(), also.size(), &best, also_logits.data())
+            .ok(),
+        what);
+  CHECK_EQ(best.size(), k, what);
+  for (size_t i = 0; i < std::min(k, best.size()); ++i) {
+    CHECK_EQ(best[i].id, expected[i].id, what + ", place " + std::to_string(i));
+    CHECK(memcmp(&best[i].logit, &expected[i].logit, sizeof(float)) == 0,
+          what + ", bits of place " + std::to_string(i));
+  }
+  for (size_t i = 0; i < also.size(); ++i)
+    CHECK(memcmp(&also_logits[i], &full[static_cast<size_t>(also[i])], sizeof(float)) == 0,
+          what + ", also " + std::to_string(also[i]));
+}
+
+} // namespace
+
+TEST("every screen kernel equals the scalar one, within the arrays it is given") {
+  check::Random random(5);
+  const auto kernels = usable_screen_kernels(detect_cpu_features());
+  const ScreenKernel& scalar = *kernels.back();
+  for (const ScreenKernel* kernel : kernels)
+    for (size_t cols : {16, 32, 144, 2560}) {
+      const size_t rows = 2 * kernel->tile_rows;
+      check::Guarded<int8_t> high(cols), low(cols);
+      std::vector<int8_t> q(rows * cols);
+      for (int pattern = 0; pattern < 3; ++pattern) {
+        for (int8_t& value : q)
+          value = static_cast<int8_t>(pattern == 0   ? 127
+                                      : pattern == 1 ? -127
+                                                     : static_cast<int>(random.bits() % 255) - 127);
+        ScreenProduct p = {};
+        for (size_t k = 0; k < cols; ++k) {
+          high[k] =
+              static_cast<int8_t>(pattern == 2 ? static_cast<int>(random.bits() % 255) - 127 : 127);
+          low[k] =
+              static_cast<int8_t>(pattern == 2 ? static_cast<int>(random.bits() % 128) - 64 : -64);
+          p.high_sum += high[k];
+          p.low_sum += low[k];
+        }
+        const auto run = [&](const ScreenKernel& one) {
+          check::Guarded<uint8_t> packed(2 * one.tile_bytes(cols));
+          for (size_t tile = 0; tile < 2; ++tile)
+            one.pack_tile(q.data() + tile * one.tile_rows * cols, cols,
+                          packed.data() + tile * one.tile_bytes(cols));
+          check::Guarded<float> out(rows);
+          p.packed = packed.data();
+          p.cols = cols;
+          p.high = high.data();
+          p.low = low.data();
+          p.out = out.data();
+          one.product(p, 0, rows);
+          return std::vector<float>(out.begin(), out.end());
+        };
+        const std::vector<float> actual = run(*kernel), expected = run(scalar);
+        CHECK(memcmp(actual.data(), expected.data(), rows * sizeof(float)) == 0,
+              std::string(kernel->isa) + ", " + std::to_string(cols) + " columns, pattern " +
+                  std::to_string(pattern));
+      }
+    }
+}
+
+TEST("the screened head finds the best rows of random heads") {
+  std::mt19937 generator(11);
+  std::normal_distribution<float> normal;
+  for (const ScreenKernel* kernel : usable_screen_kernels(detect_cpu_features())) {
+    HeadOnly head(4099, 130, "");
+    for (size_t r = 0; r < 4099; ++r)
+      for (size_t k = 0; k < 130; ++k)
+        head.row(r)[k] = normal(generator) * (1 + static_cast<float>(r % 7));
+    head.build(*kernel);
+    Workspace ws(head.weights, 2);
+    CHECK(ws.ensure(1).ok(), "workspace");
+    ThreadPool pool(2);
+    for (int draw = 0; draw < 60; ++draw) {
+      for (size_t k = 0; k < 130; ++k)
+        ws.x.as<float>()[k] = normal(generator);
+      for (size_t k : {1, 2, 40, 300})
+        compare(head.weights, ws, pool, k, {0, 4098, 17},
+                std::string(kernel->isa) + ", draw " + std::to_string(draw));
+    }
+  }
+}
+
+TEST("the screened head survives ties, zero rows, outliers, rows that are no numbers and vectors "
+     "that are none") {
+  std::mt19937 generator(3);
+  std::normal_distribution<float> normal;
+  HeadOnly head(2000, 64, "");
+  for (size_t r = 0; r < 2000; ++r)
+    for (size_t k = 0; k < 64; ++k)
+      head.row(r)[k] = r % 5 == 0   ? 0.0f
+                       : r % 5 == 1 ? static_cast<float>(k % 3) - 1
+                                    : normal(generator);
+  head.row(700)[3] = 1e30f;
+  head.row(701)[3] = -1e30f;
+  head.row(702)[9] = 1e-38f;
+  Workspace ws(head.weights, 3);
+  CHECK(ws.ensure(1).ok(), "workspace");
+  ThreadPool pool(3);
+  for (int round = 0; round < 2; ++round) {
+    if (round == 1)
+      head.row(900)[5] = INFINITY;
+    head.build(*usable_screen_kernels(detect_cpu_features())[0]);
+    for (int vector = 0; vector < 6; ++vector) {
+      for (size_t k = 0; k < 64; ++k)
+        ws.x.as<float>()[k] = vector == 0   ? 0.0f
+                              : vector == 1 ? 1.0f
+                              : vector == 2 ? (k == 3 ? 1e20f : 1e-20f)
+                              : vector == 3 ? static_cast<float>(k % 3) - 1
+                              : vector == 4 ? (k == 7 ? NAN : 1.0f)
+                                            : normal(generator);
+      for (size_t k : {1, 5, 100, 2000})
+        compare(head.weights, ws, pool, k, {900, 0},
+                "round " + std::to_string(round) + ", vector " + std::to_string(vector) + ", k " +
+                    std::to_string(k));
+    }
+  }
+}
+
+TEST("the screen rules out nearly all rows of a head like a real one") {
+  std::mt19937 generator(8);
+  std::normal_distribution<float> normal;
+  HeadOnly head(8192, 512, "");
+  for (size_t r = 0; r < 8192; ++r)
+    for (size_t k = 0; k < 512; ++k)
+      head.row(r)[k] = normal(generator);
+  ThreadPool pool(2);
+  head.build(*usable_screen_kernels(detect_cpu_features())[0]);
+  // error / norm is about (1/127 of the largest) / sqrt(12): 0.9 % of a Gaussian row.
+  double error = 0, norm = 0;
+  for (size_t r = 0; r < 8192; ++r) {
+    error += head.weights.shadow.error[r];
+    norm += head.weights.shadow.norm[r];
+  }
+  CHECK(error / norm < 0.012, std::to_string(error / norm));
+}
