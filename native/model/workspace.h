@@ -36,7 +36,9 @@ struct Workspace {
   AlignedBuffer v;      // float [n, kv_stride]
   AlignedBuffer attn;   // float [n, head_stride]
   AlignedBuffer ffn;    // float [n, ffn_stride]
-  AlignedBuffer rope;   // float [n, rope_dim / 2] cosines, then as many sines
+  AlignedBuffer
+      live; // int32 [widest layer + kLiveSlack]: inputs of a linear layer that are not zero
+  AlignedBuffer rope; // float [n, rope_dim / 2] cosines, then as many sines
 
   std::vector<double> rope_frequency; // [rope_dim / 2] radians per position
   std::vector<ThreadScratch> scratch; // one per thread
