@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
+import { benchCommand } from './commands/bench.mjs';
 import { inspectCommand } from './commands/inspect.mjs';
 import { runCommand } from './commands/run.mjs';
 import { synthCommand } from './commands/synth.mjs';
@@ -16,6 +17,7 @@ const program = new Command('bitnet')
   .option('-V, --version', 'print the version and the instruction set in use')
   .addCommand(runCommand())
   .addCommand(inspectCommand())
+  .addCommand(benchCommand())
   .addCommand(synthCommand());
 
 /** The command whose arguments are being read: its usage goes with a complaint about them. */

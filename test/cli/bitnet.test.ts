@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { benchCommand } from '../../bin/commands/bench.mjs';
 import { inspectCommand } from '../../bin/commands/inspect.mjs';
 import { runCommand } from '../../bin/commands/run.mjs';
 import { synthCommand } from '../../bin/commands/synth.mjs';
@@ -45,8 +46,8 @@ describe('bitnet', () => {
 
 describe('docs/cli.md', () => {
   const page = readFileSync(resolve(__dirname, '../../docs/cli.md'), 'utf8');
-  const options = [runCommand(), inspectCommand(), synthCommand()].flatMap((command) =>
-    command.options.map((option) => [command.name(), option.flags, option] as const),
+  const options = [runCommand(), inspectCommand(), synthCommand(), benchCommand()].flatMap(
+    (command) => command.options.map((option) => [command.name(), option.flags, option] as const),
   );
 
   test.each(options)('has bitnet %s %s', (command, _, option) => {
@@ -54,11 +55,12 @@ describe('docs/cli.md', () => {
     for (const flag of [option.short, option.long])
       if (flag) expect(section).toContain(`\`${flag}`);
     if (option.envVar) expect(page).toContain(option.envVar);
-    if (typeof option.defaultValue !== 'number') return;
+    const fallback = [option.defaultValue].flat();
+    if (!fallback.every((value) => typeof value === 'number')) return;
     const row = section
       .split('\n')
       .find((line) => line.startsWith('|') && line.includes(option.long!));
-    expect(row).toContain(` | ${option.defaultValue} | `);
+    expect(row).toContain(` | ${fallback.join()} | `);
   });
 });
 
