@@ -12,10 +12,10 @@ export interface TunedGates {
   readonly closed: readonly number[];
 }
 
-/** Good enough. The same model with other tokens varies by about as much. */
+/** Trials go on until every layer is this near. */
 const tolerance = 0.01;
 
-/** The first pass is within a few per cent and the second within the tolerance, unless tilts were clamped. */
+/** The first is nearly right (within 0.01 for 24 layers of `700m`); more than a few would mean that tilts are clamped. */
 const maxPasses = 4;
 
 /** Rows of the embedding in a trial: enough for the tokens that are counted. */

@@ -14,7 +14,7 @@ namespace bitnet {
 namespace {
 
 constexpr size_t kPiece = size_t{1} << 20;
-constexpr int kPasses = 12;
+constexpr int kPasses = 6;
 
 // Sums that do not depend on each other, so that loads need not wait for additions.
 uint64_t sum_of(const uint64_t* words, size_t count) {

@@ -4,6 +4,9 @@ import { benchLines, noisyTests } from '../../bin/commands/bench-view.mjs';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { bitnet, finished, start, storiesPath } from './bitnet.js';
 
+// Every run also reads gigabytes to measure the memory's bandwidth.
+vi.setConfig({ testTimeout: 60_000 });
+
 const quick = ['-p', '16', '-n', '4', '-r', '2', '-t', '1'];
 
 describe('bitnet bench', () => {
