@@ -77,6 +77,8 @@ interface Addon {
   cpuInfo(): CpuInfo;
   selectKernels(forced: string): KernelNames;
   ternaryTile(forced: string): TernaryTile;
+  readBandwidth(threads: number): Promise<number>;
+  compiler(): string;
   loadModel(
     spec: object,
     options: { threads: number; kernel: string; control: Int32Array },
@@ -123,6 +125,19 @@ export function selectKernels(forced: string): KernelNames {
 /** How the kernel packs that `selectKernels` would choose. */
 export function ternaryTile(forced: string): TernaryTile {
   return translated(() => addon().ternaryTile(forced));
+}
+
+/**
+ * Bytes that `threads` threads together can read from memory, in 10⁹ per second: the best of several passes over 512 MiB.
+ * @throws ERR_BITNET_MEMORY
+ */
+export function readBandwidth(threads: number): Promise<number> {
+  return translatedAsync(translated(() => addon().readBandwidth(threads)));
+}
+
+/** Name and version of the compiler that built the addon. */
+export function compiler(): string {
+  return addon().compiler();
 }
 
 /**

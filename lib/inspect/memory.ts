@@ -36,8 +36,19 @@ export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstima
   for (const tensor of spec.tensors) {
     sum[part(tensor)] += tensorBytes(tensor, tile, tensor.role === head);
   }
-  const perPosition = spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
-  return { ...sum, kvPer1000Positions: 1000 * perPosition };
+  return { ...sum, kvPer1000Positions: 1000 * kvBytesPerPosition(spec) };
+}
+
+/** Keys and values of one position of one session. */
+export function kvBytesPerPosition(spec: ModelSpec): number {
+  return spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
+}
+
+/** What is held in memory of an embedding, or of an output head with its shadow. */
+export function bytesHeld({ type, rows, cols, bytes }: TensorBinding, isHead: boolean): number {
+  const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
+  if (!inFile) return bytes;
+  return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
 }
 
 function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head' | 'norms' {
@@ -56,11 +67,8 @@ function tensorBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean):
       const scales = type.startsWith('IQ') ? rows * 4 : 0;
       return Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scales;
     }
-    case 'head': {
-      const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
-      if (!inFile) return bytes;
-      return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
-    }
+    case 'head':
+      return bytesHeld(tensor, isHead);
     default:
       return bytes; // kept as stored
   }

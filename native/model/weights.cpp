@@ -134,8 +134,9 @@ Status load_tensor(Weights& w, TensorLoader& loader, const std::shared_ptr<const
     return Status::error(Code::kModel,
                          "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
   if (slot.vector) {
+    Status status = loader.load_vector(tensor, slot.vector);
     w.bytes.norms += slot.vector->size() * sizeof(float);
-    return loader.load_vector(tensor, slot.vector);
+    return status;
   }
   if (slot.table)
     return loader.load_table(tensor, file, slot.table);
