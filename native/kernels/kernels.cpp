@@ -26,6 +26,7 @@ extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
 extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
+extern const ScreenKernel kScreenNeon, kScreenNeonDot;
 #endif
 
 namespace {
@@ -62,8 +63,10 @@ const VectorKernel* const kVectorKernels[] = {
 };
 const ScreenKernel* const kScreenKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kScreenAvx512Vnni,
-    &kScreenAvx2,
+    &kScreenAvx512Vnni, &kScreenAvx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kScreenNeonDot,    &kScreenNeon,
 #endif
     &kScreenScalar,
 };
