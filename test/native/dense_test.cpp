@@ -20,8 +20,9 @@ struct Type {
   const char* name;
   size_t block, bytes; // columns of a block and its bytes
 };
-const Type kTypes[kDenseTypes] = {
-    {"F32", 1, 4}, {"F16", 1, 2}, {"BF16", 1, 2}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
+const Type kTypes[kDenseTypes] = {{"F32", 1, 4},     {"F16", 1, 2},      {"BF16", 1, 2},
+                                  {"Q8_0", 32, 34},  {"Q6_K", 256, 210}, {"Q4_0", 32, 18},
+                                  {"Q4_K", 256, 144}};
 
 std::vector<const DenseKernel*> kernels() {
   return usable_dense_kernels(detect_cpu_features());
@@ -56,6 +57,14 @@ void fill_weights(uint32_t type, Random& random, uint8_t* p, size_t bytes) {
   if (type == kDenseQ6_K)
     for (size_t i = 209; i < bytes; i += 210)
       limit_half(p + i);
+  if (type == kDenseQ4_0)
+    for (size_t i = 1; i < bytes; i += 18)
+      limit_half(p + i);
+  if (type == kDenseQ4_K)
+    for (size_t i = 0; i < bytes; i += 144) {
+      limit_half(p + i + 1);
+      limit_half(p + i + 3);
+    }
 }
 
 /** Equal bits, or both NaN: which NaN an operation on NaNs returns depends on operand order. */
@@ -197,6 +206,29 @@ TEST("blocks decode as the formats define them") {
   CHECK_EQ(out[96], 50.0f - 32, "");
   CHECK_EQ(out[159], 26.0f - 32, "");
   CHECK_EQ(out[255], -32.0f, "");
+
+  uint8_t q4[18] = {0x00, 0xb8, 0xf0}; // d = -0.5; elements 0 and 16: 0 and 15
+  q4[17] = 0x9a;                       // elements 15 and 31: 10 and 9
+  scalar().decode[kDenseQ4_0](q4, 32, out);
+  CHECK_EQ(out[0], 4.0f, "");
+  CHECK_EQ(out[16], -3.5f, "");
+  CHECK_EQ(out[15], -1.0f, "");
+  CHECK_EQ(out[31], -0.5f, "");
+  CHECK_EQ(out[1], 4.0f, "");
+
+  uint8_t k4[144] = {0x00, 0x38, 0x00, 0x40}; // d = 0.5, dmin = 2
+  k4[4 + 1] = 0xc0 | 33;                      // scale 1: 33; scale 5: top bits 3
+  k4[4 + 5] = 0x80 | 62;                      // min 1: 62; min 5: top bits 2
+  k4[4 + 9] = 0x7d;                           // sub-block 5: low bits of scale 13, of min 7
+  k4[16 + 31] = 0xc5;                         // element 31: 5, element 63: 12
+  k4[16 + 64] = 0xf6;                         // element 128: 6, element 160: 15
+  scalar().decode[kDenseQ4_K](k4, 256, out);
+  CHECK_EQ(out[31], 0.0f, "");
+  CHECK_EQ(out[63], 0.5f * 33 * 12 - 2.0f * 62, "");
+  CHECK_EQ(out[32], -2.0f * 62, "");
+  CHECK_EQ(out[128], 0.0f, "");
+  CHECK_EQ(out[160], 0.5f * (48 + 13) * 15 - 2.0f * (32 + 7), "");
+  CHECK_EQ(out[255], 0.0f, "");
 }
 
 TEST("the scalar dense product is as close to the exact sum as its rounding allows") {

@@ -40,15 +40,18 @@ inline void rows_times_few(const uint8_t* const rows[2], const DenseProduct& p,
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
 #pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
+    for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
 #pragma GCC unroll 2
       for (int r = 0; r < 2; r++) {
-        const Lanes w = unit[r].group(g);
 #pragma GCC unroll 4
-        for (int i = 0; i < kCount; i++) {
-          const float* x = p.x + i * p.x_stride + k + 16 * g;
-          low[r][i] = _mm256_fmadd_ps(w.low, _mm256_loadu_ps(x), low[r][i]);
-          high[r][i] = _mm256_fmadd_ps(w.high, _mm256_loadu_ps(x + 8), high[r][i]);
+        for (int j = 0; j < Type::kTogether; j++) {
+          const Lanes w = unit[r].group(g, j);
+#pragma GCC unroll 4
+          for (int i = 0; i < kCount; i++) {
+            const float* x = p.x + i * p.x_stride + k + 16 * (g + j);
+            low[r][i] = _mm256_fmadd_ps(w.low, _mm256_loadu_ps(x), low[r][i]);
+            high[r][i] = _mm256_fmadd_ps(w.high, _mm256_loadu_ps(x + 8), high[r][i]);
+          }
         }
       }
     }
@@ -81,10 +84,13 @@ template <class Type> void decode_units(const uint8_t* row, size_t begin, size_t
   for (size_t k = 0; k < cols; k += 16 * Type::kGroups) {
     const Type w = Type::at(row, begin + k);
 #pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
-      const Lanes lanes = w.group(g);
-      _mm256_storeu_ps(out + k + 16 * g, lanes.low);
-      _mm256_storeu_ps(out + k + 16 * g + 8, lanes.high);
+    for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Type::kTogether; j++) {
+        const Lanes lanes = w.group(g, j);
+        _mm256_storeu_ps(out + k + 16 * (g + j), lanes.low);
+        _mm256_storeu_ps(out + k + 16 * (g + j) + 8, lanes.high);
+      }
     }
   }
 }
@@ -215,8 +221,10 @@ extern const DenseKernel kDenseAvx2;
 const DenseKernel kDenseAvx2 = {
     "avx2",
     kCpuAvx2,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>},
+    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
+     product<Q4_K>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
+     decode<Q4_K>},
 };
 
 } // namespace bitnet

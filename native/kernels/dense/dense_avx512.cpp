@@ -40,14 +40,17 @@ inline void rows_times_few(const uint8_t* const rows[kStreams], const DenseProdu
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
 #pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
+    for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
 #pragma GCC unroll 8
       for (int r = 0; r < kStreams; r++) {
-        const __m512 w = unit[r].group(g);
+#pragma GCC unroll 4
+        for (int j = 0; j < Type::kTogether; j++) {
+          const __m512 w = unit[r].group(g, j);
+          const float* x = p.x + k + 16 * (g + j);
 #pragma GCC unroll 8
-        for (int i = 0; i < kCount; i++)
-          acc[r][i] =
-              _mm512_fmadd_ps(w, _mm512_loadu_ps(p.x + i * p.x_stride + k + 16 * g), acc[r][i]);
+          for (int i = 0; i < kCount; i++)
+            acc[r][i] = _mm512_fmadd_ps(w, _mm512_loadu_ps(x + i * p.x_stride), acc[r][i]);
+        }
       }
     }
   }
@@ -82,8 +85,11 @@ template <class Type> void decode_units(const uint8_t* row, size_t begin, size_t
   for (size_t k = 0; k < cols; k += 16 * Type::kGroups) {
     const Type w = Type::at(row, begin + k);
 #pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++)
-      _mm512_storeu_ps(out + k + 16 * g, w.group(g));
+    for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Type::kTogether; j++)
+        _mm512_storeu_ps(out + k + 16 * (g + j), w.group(g, j));
+    }
   }
 }
 
@@ -217,8 +223,10 @@ extern const DenseKernel kDenseAvx512;
 const DenseKernel kDenseAvx512 = {
     "avx512",
     kCpuAvx2 | kCpuAvx512,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>},
+    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
+     product<Q4_K>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
+     decode<Q4_K>},
 };
 
 } // namespace bitnet
