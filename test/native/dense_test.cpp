@@ -117,7 +117,8 @@ TEST("dense kernels equal scalar to the bit for every type, shape and batch") {
   for (const DenseKernel* kernel : kernels())
     for (uint32_t type = 0; type < kDenseTypes; type++) {
       const size_t block = kTypes[type].block < 16 ? 16 : kTypes[type].block;
-      for (size_t cols : {block, 2 * block, 3 * block, 5 * block, size_t{768}, size_t{2560}})
+      for (size_t cols :
+           {block, 2 * block, 3 * block, 5 * block, 9 * block, size_t{768}, size_t{2560}})
         for (size_t n : {1, 2, 3, 4, 5, 6, 7, 12, 13, 23, 24, 25, 31, 50}) {
           if (n > 7 && cols > 768)
             continue;
@@ -156,6 +157,29 @@ TEST("dense kernels decode any number of columns without leaving the row") {
         CHECK(memcmp(out.data(), expected.data(), cols * sizeof(float)) == 0,
               std::string(kernel->isa) + " " + kTypes[type].name + " cols " + std::to_string(cols));
       }
+}
+
+TEST("dense kernels decode every bit pattern, of damaged scales too, as scalar does") {
+  const size_t cols = 256 * 64;
+  for (const DenseKernel* kernel : kernels())
+    for (uint32_t type = 0; type < kDenseTypes; type++) {
+      Random random(type);
+      Guarded<uint8_t> row(row_bytes(type, cols));
+      for (uint8_t& byte : row)
+        byte = static_cast<uint8_t>(random.bits());
+      // Infinite and NaN scales, which random bits seldom are.
+      for (size_t i = 0; i + 4 <= row.size(); i += 7 * kTypes[type].bytes) {
+        const uint8_t bits[4] = {0, 0x7c, 1, static_cast<uint8_t>(i % 2 ? 0x7c : 0xfc)};
+        memcpy(row.data() + i, bits, 4);
+      }
+      Guarded<float> out(cols), expected(cols);
+      scalar().decode[type](row.data(), cols, expected.data());
+      kernel->decode[type](row.data(), cols, out.data());
+      for (size_t k = 0; k < cols; k++)
+        if (!same(out[k], expected[k]))
+          CHECK_EQ(out[k], expected[k],
+                   std::string(kernel->isa) + " " + kTypes[type].name + " " + std::to_string(k));
+    }
 }
 
 TEST("every half decodes to its exact value, with its NaN payload") {
