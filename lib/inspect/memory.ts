@@ -14,6 +14,12 @@ export interface MemoryEstimate {
   readonly kvPer1000Positions: number;
 }
 
+/**
+ * Squared-ReLU networks are kept unit by unit, so that zeros can be skipped, where the kernel codes
+ * five weights in a byte: the residual width in blocks (native/kernels/ternary/units_layout.h).
+ */
+const unitBlock = { trits: 320, bytes: 64 };
+
 /** Dense rows and cached heads are padded to this many values. */
 const floatPad = 16;
 

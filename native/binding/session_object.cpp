@@ -85,7 +85,7 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   // meanwhile, and lets go of them on this thread: the engine must not end on its own.
   settlement->result = [data = data_](Napi::Env env) { return env.Undefined(); };
   const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
-  if (!abort.flag) // read last: the worker is being terminated
+  if (!abort.requested) // read last: the worker is being terminated
     return env.Undefined();
   SessionData& session = *data_;
   state.begin(env);

@@ -26,8 +26,9 @@ struct DenseTypeInfo {
 };
 
 constexpr DenseTypeInfo kDenseTypeInfo[] = {
-    {"F32", kDenseF32, 1, 4},     {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
-    {"Q8_0", kDenseQ8_0, 32, 34}, {"Q6_K", kDenseQ6_K, 256, 210},
+    {"F32", kDenseF32, 1, 4},       {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
+    {"Q8_0", kDenseQ8_0, 32, 34},   {"Q6_K", kDenseQ6_K, 256, 210}, {"Q4_0", kDenseQ4_0, 32, 18},
+    {"Q4_K", kDenseQ4_K, 256, 144},
 };
 
 Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
@@ -255,7 +256,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor,
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
                                           "; an embedding or output head is expected as F16, F32, "
-                                          "BF16, Q8_0 or Q6_K: convert the model.");
+                                          "BF16, Q8_0, Q6_K, Q4_0 or Q4_K: convert the model.");
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);
