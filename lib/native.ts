@@ -31,6 +31,8 @@ export interface TernaryTile {
   readonly rows: number;
   readonly cols: number;
   readonly bytes: number;
+  /** Whether the two matrices of squared-ReLU networks that zeros can spare are kept unit by unit. */
+  readonly units: boolean;
 }
 
 /** Bytes of a loaded model, by what they hold. */

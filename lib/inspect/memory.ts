@@ -32,15 +32,15 @@ const shadowRowBytes = 12;
 
 /**
  * Estimates the memory of a model from its header, packed in tiles of the kernel in use:
- * `Model.memory` to about a per cent. Rows or
- * blocks that turn out to share one scale take less; blocks whose scales differ a little more.
+ * `Model.memory` to about a per cent. Rows or blocks that turn out to
+ * share one scale take less; blocks whose scales differ a little more.
  */
 export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
   const untied = spec.tensors.some(({ role }) => role === 'output');
   const head = untied ? 'output' : 'token_embd';
   for (const tensor of spec.tensors) {
-    sum[part(tensor)] += tensorBytes(tensor, tile, tensor.role === head);
+    sum[part(tensor)] += tensorBytes(tensor, tile, spec.activation, tensor.role === head);
   }
   return { ...sum, kvPer1000Positions: 1000 * kvBytesPerPosition(spec) };
 }
@@ -64,13 +64,22 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
   return isTernary(type) ? 'ternary' : 'dense';
 }
 
-function tensorBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): number {
+function tensorBytes(
+  tensor: TensorBinding,
+  tile: TernaryTile,
+  activation: ModelSpec['activation'],
+  isHead: boolean,
+): number {
   const { type, rows, cols, bytes } = tensor;
   switch (part(tensor)) {
     case 'norms':
       return cols * 4; // held as f32
     case 'ternary': {
       const scales = type.startsWith('IQ') ? rows * 4 : 0;
+      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_up')
+        return rows * unitBytes(cols) + scales;
+      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_down')
+        return cols * unitBytes(rows) + scales;
       return Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scales;
     }
     case 'head':
@@ -78,6 +87,10 @@ function tensorBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean):
     default:
       return bytes; // kept as stored
   }
+}
+
+function unitBytes(width: number): number {
+  return Math.ceil(width / unitBlock.trits) * unitBlock.bytes;
 }
 
 function isTernary(type: string): boolean {
