@@ -32,8 +32,8 @@ const shadowRowBytes = 12;
 
 /**
  * Estimates the memory of a model from its header, packed in tiles of the kernel in use:
- * `Model.memory` to about a per cent. Rows or blocks that turn out to
- * share one scale take less; blocks whose scales differ a little more.
+ * `Model.memory` to about a per cent. Rows or blocks that turn out to share one scale take less;
+ * blocks whose scales differ a little more.
  */
 export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };

@@ -12,10 +12,10 @@ extern const TernaryKernel kMad2Scalar;
 extern const DenseKernel kDenseScalar;
 extern const VectorKernel kVectorScalar;
 extern const ScreenKernel kScreenScalar;
-extern const TernaryKernel kBase3Scalar;
+extern const TernaryKernel kBase3Scalar, kLutScalar;
 extern const UnitKernel kUnitsScalar;
 #if defined(__x86_64__) || defined(_M_X64)
-extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni;
+extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx2;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
@@ -23,7 +23,7 @@ extern const UnitKernel kUnitsAvx512Vnni;
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
 extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
-extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm;
+extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
 extern const ScreenKernel kScreenNeon, kScreenNeonDot;
@@ -34,12 +34,12 @@ namespace {
 // Fastest first: the first one whose features the CPU has is used.
 const TernaryKernel* const kTernaryKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,
+    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,    &kLutAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon,
+    &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon, &kLutNeon,
 #endif
-    &kMad2Scalar,      &kBase3Scalar,
+    &kMad2Scalar,      &kBase3Scalar,    &kLutScalar,
 };
 const DenseKernel* const kDenseKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
