@@ -1,8 +1,8 @@
 // Reads arguments that lib/native.ts has checked.
 //
-// In a worker that is being terminated every read fails from some moment on: it gives an empty value,
-// and to ask that for anything would end the process. So readers give zero or null then, and what is
-// read last tells whether all that was read before is true.
+// In a worker that is being terminated every read fails from some moment on: it gives an empty
+// value, and to ask that for anything would end the process. So readers give zero or null then, and
+// what is read last tells whether all that was read before is true.
 #pragma once
 #include <napi.h>
 

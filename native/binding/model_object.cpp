@@ -42,8 +42,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   settlement->keep.push_back(Napi::Persistent(options));
   Napi::Promise promise = settlement->deferred.Promise();
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  state.start_thread(env, [&state, kernels, threads, load_control,
-                           spec = std::move(spec),
+  state.start_thread(env, [&state, kernels, threads, load_control, spec = std::move(spec),
                            raw = settlement.release()]() mutable {
     std::unique_ptr<Settlement> settlement(raw);
     std::shared_ptr<const Weights> weights;

@@ -89,8 +89,8 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
     return env.Undefined();
   SessionData& session = *data_;
   state.begin(env);
-  session.loaded->engine->submit(std::make_unique<EvaluationJob>(
-      state, std::move(settlement), session, request, abort));
+  session.loaded->engine->submit(
+      std::make_unique<EvaluationJob>(state, std::move(settlement), session, request, abort));
   return promise;
 }
 

@@ -97,9 +97,9 @@ describe('inspectModel', () => {
 
   test('counts keys and values of 2B-4T as 75 KiB a position', () => {
     const spec = { nLayer: 30, nKvHead: 5, headDim: 128, tensors: [] } as unknown as ModelSpec;
-    expect(memoryEstimate(spec, { rows: 64, cols: 64, bytes: 1024, units: false }).kvPer1000Positions).toBe(
-      75 * 1024 * 1000,
-    );
+    expect(
+      memoryEstimate(spec, { rows: 64, cols: 64, bytes: 1024, units: false }).kvPer1000Positions,
+    ).toBe(75 * 1024 * 1000);
   });
 
   test('names the kernels there are and which would be used', async () => {
