@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench.h"
+#include "evex/evex.h"
 #include "kernels/cpu_features.h"
 #include "measure.h"
 #include "roofs.h"
@@ -51,7 +52,10 @@ int main(int argc, char** argv) {
            read_gbps(memory.data(), kCached), read_gbps(memory.data(), kUncached), peak);
   }
   const uint32_t features = detect_cpu_features();
-  for (const TernaryKernel* kernel : usable_ternary_kernels(features))
+  std::vector<const TernaryKernel*> ternary = usable_ternary_kernels(features);
+  for (const TernaryKernel* kernel : evex_ternary_kernels(features))
+    ternary.push_back(kernel);
+  for (const TernaryKernel* kernel : ternary)
     for (const Shape& shape : shapes)
       if (wanted(std::string(kernel->family) + "-" + kernel->isa))
         bench_ternary(*kernel, shape, peak);
