@@ -11,9 +11,9 @@ namespace {
 // Field 3 counts 64-fold, so |64 * 2 * 127 * columns| < 2^31 bounds the columns of one sum.
 constexpr size_t kChunk = 131072;
 
-// Columns that all tokens pass before the next: 16 kB of a tile stay in the L1 cache, where the
-// four fields read them again for every panel of tokens.
-constexpr size_t kPiece = 1024;
+// Columns that two or more tokens pass before the next: 8 kB of a tile stay in the L1 cache, where
+// every pass but the first finds them.
+constexpr size_t kPiece = 512;
 
 // From this many tokens on, the 16 rows of one field are enough accumulators.
 constexpr size_t kByField = 4;
@@ -25,10 +25,11 @@ constexpr size_t kByField = 4;
  *   S = sum of b * a,  S0, S1, S2 = sum of (b & 0x03, 0x0c, 0x30) * a
  *   sum of c * a for fields 0 to 3 = S0, S1 / 4, S2 / 16, (S - S0 - S1 - S2) / 64
  *
- * S may wrap: the difference is right modulo 2^32, and it fits.
+ * S may wrap: the difference is right modulo 2^32, and it fits. A pair fetches 8 * cols bytes from
+ * `ahead`.
  */
 template <int kTokens, int kHalves>
-void tile_times_few(const uint8_t* tile, size_t cols, const Panel& p) {
+void tile_times_few(const uint8_t* tile, size_t cols, const uint8_t* ahead, const Panel& p) {
   const __m256i f0 = _mm256_set1_epi8(0x03), f1 = _mm256_set1_epi8(0x0c),
                 f2 = _mm256_set1_epi8(0x30);
   const int8_t* q = p.q;
@@ -38,6 +39,8 @@ void tile_times_few(const uint8_t* tile, size_t cols, const Panel& p) {
     for (int f = 0; f < 4; f++)
       sum[j][f] = zero();
   for (size_t k = 0; k < cols; k += 4) {
+    if (kTokens > 1)
+      fetch(ahead + 8 * k);
     __m256i a[kTokens];
 #pragma GCC unroll 2
     for (int i = 0; i < kTokens; i++)
@@ -69,19 +72,20 @@ void tile_times_few(const uint8_t* tile, size_t cols, const Panel& p) {
 
 /** One, two or three tokens: a pair, then a single one. */
 void tile_times_pair(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
-  for (size_t k = 0; k < p.cols; k += kChunk) {
-    const size_t cols = p.cols - k < kChunk ? p.cols - k : kChunk;
-    const uint8_t* bytes = tile + mad2_tile_bytes(k);
+  const size_t piece = p.n == 1 ? kChunk : kPiece;
+  for (size_t k = 0; k < p.cols; k += piece) {
+    const size_t cols = p.cols - k < piece ? p.cols - k : piece;
+    const uint8_t *bytes = tile + mad2_tile_bytes(k), *ahead = bytes + mad2_tile_bytes(cols);
     Panel panel = {p.q + k, p.q_stride, out, p.out_stride};
     if (p.n >= 2) {
-      tile_times_few<2, 1>(bytes, cols, panel);
+      tile_times_few<2, 1>(bytes, cols, ahead, panel);
       panel.out += 8;
-      tile_times_few<2, 1>(bytes + 32, cols, panel);
+      tile_times_few<2, 1>(bytes + 32, cols, ahead + 8 * cols, panel);
     }
     if (p.n % 2 != 0) {
       panel.q += (p.n - 1) * p.q_stride;
       panel.out = out + (p.n - 1) * p.out_stride;
-      tile_times_few<1, 2>(bytes, cols, panel);
+      tile_times_few<1, 2>(bytes, cols, ahead, panel);
     }
   }
 }
@@ -92,8 +96,10 @@ void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out)
     const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
     const uint8_t* bytes = tile + mad2_tile_bytes(k);
     for_panels(p, k, out, [&](size_t tokens, Panel panel) {
-      for (int f = 0; f < 4; f++, panel.out += kMad2Lanes)
-        rows16_times_panel({bytes, cols, static_cast<uint8_t>(3 << 2 * f), 2 * f}, tokens, panel);
+      const uint8_t* ahead = bytes + mad2_tile_bytes(cols);
+      for (int f = 0; f < 4; f++, panel.out += kMad2Lanes, ahead += 4 * cols)
+        rows16_times_panel({bytes, cols, static_cast<uint8_t>(3 << 2 * f), 2 * f, ahead}, tokens,
+                           panel);
     });
   }
 }

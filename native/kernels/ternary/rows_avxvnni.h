@@ -87,12 +87,21 @@ inline void start_rows(const TernaryProduct& p, size_t rows, int32_t* out) {
             _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_set1_epi32(p.q_sum[i])));
 }
 
+/**
+ * Asks for weights that the next piece of a tile needs, into L2. Of several passes over a piece
+ * only the first reads memory: it would wait for it, and memory for the others.
+ */
+inline void fetch(const uint8_t* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
+}
+
 /** Weights of 16 rows, [cols / 4][row][4] bytes: each byte & mask is 2^shift times a code. */
 struct Rows16 {
   const uint8_t* bytes;
   size_t cols;
   uint8_t mask;
   int shift;
+  const uint8_t* ahead; // 4 * cols bytes are fetched from here
 };
 
 /**
@@ -101,7 +110,7 @@ struct Rows16 {
  */
 template <int kTokens> void rows16_times_tokens(const Rows16& rows, const Panel& p) {
   const __m256i mask = _mm256_set1_epi8(static_cast<char>(rows.mask));
-  const uint8_t* bytes = rows.bytes;
+  const uint8_t *bytes = rows.bytes, *ahead = rows.ahead;
   const int8_t* q = p.q;
   const size_t cols = rows.cols, q_stride = p.q_stride;
   Lanes sum[kTokens][2];
@@ -109,6 +118,7 @@ template <int kTokens> void rows16_times_tokens(const Rows16& rows, const Panel&
   for (int i = 0; i < kTokens; i++)
     sum[i][0] = sum[i][1] = zero();
   for (size_t k = 0; k < cols; k += 4) {
+    fetch(ahead + 4 * k);
     const __m256i w0 = _mm256_and_si256(load(bytes + 16 * k), mask);
     const __m256i w1 = _mm256_and_si256(load(bytes + 16 * k + 32), mask);
 #pragma GCC unroll 8
