@@ -1,15 +1,31 @@
-// The benchmarks, one for each family of kernels.
+// The benchmarks, one for each family of kernels. Each exits with 1 when a kernel is not bit-equal
+// to the scalar one.
 #pragma once
-#include <stddef.h>
+#include <memory>
+#include <vector>
 
+#include "common/thread_pool.h"
 #include "kernels/kernels.h"
+#include "options.h"
+#include "shapes.h"
 
-struct Shape {
-  size_t rows, cols;
+/** A number of threads and what the machine does with it. */
+struct Crew {
+  std::unique_ptr<bitnet::ThreadPool> pool;
+  double gmacs; // int8 multiply-adds in registers, 10^9 per second
 };
 
-/** One ternary kernel on one shape: verified on the first tiles, then timed at every batch size. */
-void bench_ternary(const bitnet::TernaryKernel& kernel, const Shape& shape, double peak);
+struct Machine {
+  std::vector<Crew> crews;
+  double memory_gbps; // the best of all crews
+};
+
+/** One ternary kernel on one shape: verified on a tile, then timed at every batch size. */
+void bench_ternary(const bitnet::TernaryKernel& kernel, const Shape& shape, const Options& options,
+                   const Machine& machine);
+
+/** The screen of an output head, 2B-4T's width. */
+void bench_screen(const bitnet::ScreenKernel& kernel, const Machine& machine);
 
 /** Matrix-vector products of every stored type, in and out of cache, and a batch. */
 void bench_dense(const bitnet::DenseKernel& kernel);

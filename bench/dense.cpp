@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "bench.h"
 #include "measure.h"
+#include "report.h"
 
 using namespace bitnet;
 
@@ -40,25 +43,31 @@ void bench_dense(const DenseKernel& kernel) {
     p.out = expected.data();
     scalar.product[type](p, 0, 16);
     if (memcmp(out.data(), expected.data(), 16 * sizeof(float)) != 0) {
-      printf("dense-%s is wrong for %s\n", kernel.isa, types[type].name);
+      fprintf(stderr, "dense-%s differs from scalar for %s.\n", kernel.isa, types[type].name);
       exit(1);
     }
     p.out = out.data();
     const bool slow = &kernel == &scalar;
-    const size_t memory = slow ? cached : rows;
+    const size_t memory = slow ? cached : std::min(rows, (size_t{8} << 20) / row_bytes);
     const Timing near = measure([&] { kernel.product[type](p, 0, cached); });
-    const Timing far = measure([&] { kernel.product[type](p, 0, memory); });
+    size_t first = 0; // short runs, as a neighbour leaves few long ones alone
+    const Timing far = measure([&] {
+      kernel.product[type](p, first, first + memory);
+      first = first + 2 * memory > rows ? 0 : first + memory;
+    });
     p.n = slow ? 2 : 128;
     p.out_stride = 0 + cached;
     Aligned<float> batch(p.n * cached);
     p.out = batch.data();
     const Timing many = measure([&] { kernel.product[type](p, 0, cached); });
-    printf("dense-%-12s %-5s cache %6.1f GB/s   memory %6.1f GB/s (median %5.1f)   n %zu %6.1f "
-           "GFMA/s\n",
-           kernel.isa, types[type].name, static_cast<double>(cached * row_bytes) / 1e9 / near.best,
-           static_cast<double>(memory * row_bytes) / 1e9 / far.best,
-           static_cast<double>(memory * row_bytes) / 1e9 / far.median, p.n,
-           static_cast<double>(cached * cols * p.n) / 1e9 / many.best);
-    fflush(stdout);
+    Row()
+        .text("kernel", std::string("dense-") + kernel.isa, 18)
+        .text("type", types[type].name, 5)
+        .number("cache_gb_per_s", static_cast<double>(cached * row_bytes) / 1e9 / near.best, 1)
+        .number("memory_gb_per_s", static_cast<double>(memory * row_bytes) / 1e9 / far.best, 1)
+        .number("median", static_cast<double>(memory * row_bytes) / 1e9 / far.median, 1)
+        .number("batch", static_cast<double>(p.n))
+        .number("gfma_per_s", static_cast<double>(cached * cols * p.n) / 1e9 / many.best, 1)
+        .print();
   }
 }

@@ -28,11 +28,14 @@ struct Timing {
   double best, median; // seconds
 };
 
-/** At least five runs and 0.15 s. */
+/** What measure() takes at least; --seconds sets it. */
+inline double measure_seconds = 0.1;
+
+/** At least five runs. */
 inline Timing measure(const std::function<void()>& run) {
   std::vector<double> times;
   run();
-  for (double total = 0; total < 0.15 || times.size() < 5; total += times.back()) {
+  for (double total = 0; total < measure_seconds || times.size() < 5; total += times.back()) {
     const double start = now();
     run();
     times.push_back(now() - start);
@@ -48,7 +51,7 @@ public:
     const size_t kHuge = 2 << 20, bytes = count * sizeof(T);
     base_ = calloc(bytes + kHuge, 1);
     if (base_ == nullptr) {
-      printf("Expected %zu bytes of free memory, found less.\n", bytes);
+      fprintf(stderr, "Expected %zu bytes of free memory, found less.\n", bytes);
       exit(1);
     }
     data_ = reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(base_) + kHuge - 1) &
