@@ -31,20 +31,17 @@ class EvaluationJob : public Job {
 public:
   EvaluationJob(AddonState& state, std::unique_ptr<Settlement> settlement, SessionData& session,
                 const EvaluateRequest& request, const Abort& abort)
-      : state_(state), settlement_(std::move(settlement)),
-        evaluation_(session.loaded->model, session.cache, request, abort) {}
-
-  bool step(ThreadPool& pool) override { return evaluation_.step(pool); }
+      : Job(Evaluation(session.loaded->model, session.cache, request, abort)), state_(state),
+        settlement_(std::move(settlement)) {}
 
   void finished() override {
-    settlement_->status = evaluation_.status();
+    settlement_->status = evaluation.status();
     state_.settle(std::move(settlement_));
   }
 
 private:
   AddonState& state_;
   std::unique_ptr<Settlement> settlement_;
-  Evaluation evaluation_;
 };
 
 } // namespace

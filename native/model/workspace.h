@@ -37,6 +37,7 @@ struct Workspace {
   AlignedBuffer attn;   // float [n, head_stride]
   AlignedBuffer ffn;    // float [n, ffn_stride]
   AlignedBuffer rope;   // float [n, rope_dim / 2] cosines, then as many sines
+  AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
 
   std::vector<double> rope_frequency; // [rope_dim / 2] radians per position
   std::vector<ThreadScratch> scratch; // one per thread
