@@ -296,11 +296,12 @@ void bench_dense(const DenseKernel& kernel) {
 
 /** Nanoseconds of each vector operation at the sizes of a 2B-4T layer. */
 void bench_vector(const VectorKernel& kernel) {
-  const size_t dim = 2560, ffn = 6912, head_dim = 128;
+  const size_t dim = 2560, ffn = 6912, head_dim = 128, q8_bytes = head_dim + head_dim / 16;
   Aligned<float> x(ffn), y(ffn), w(ffn), o(4 * head_dim), m(4), l(4);
   Aligned<int8_t> q(ffn);
   Aligned<int32_t> acc(ffn);
   Aligned<uint16_t> k(64 * head_dim), v(64 * head_dim), half(ffn);
+  Aligned<uint8_t> q8(ffn + ffn / 16), k8(64 * q8_bytes), v8(64 * q8_bytes);
   for (size_t i = 0; i < ffn; i++) {
     x[i] = static_cast<float>(random_bits() % 2001) / 1000 - 1;
     w[i] = 1;
@@ -310,8 +311,16 @@ void bench_vector(const VectorKernel& kernel) {
   kernel.to_f16(x.data(), head_dim * 54, v.data());
   int32_t sum;
   float step;
-  const AttentionBlock block = {x.data(), 4,      head_dim, k.data(), v.data(),
+  for (size_t j = 0; j < 64; j++)
+    for (Aligned<uint8_t>* rows : {&k8, &v8})
+      kernel.to_q8_0(x.data() + j % 54 * head_dim, head_dim, rows->data() + j * q8_bytes);
+  const auto bytes = [](Aligned<uint16_t>& a) { return reinterpret_cast<uint8_t*>(a.data()); };
+  const AttentionBlock block = {x.data(), 4,      head_dim, bytes(k), bytes(v), 2 * head_dim,
                                 64,       0.088f, m.data(), l.data(), o.data()};
+  AttentionBlock block8 = block;
+  block8.k = k8.data();
+  block8.v = v8.data();
+  block8.row_bytes = q8_bytes;
   const auto ns = [](const std::function<void()>& run) {
     return measure([&] {
              for (int i = 0; i < 100; i++)
@@ -321,14 +330,17 @@ void bench_vector(const VectorKernel& kernel) {
   };
   printf("vector-%-11s rms_norm %5.0f ns   quantise %5.0f ns   scale_all %5.0f ns (2560)   "
          "relu2_mul %5.0f ns   silu_mul %6.0f ns "
-         "  to_f16 %5.0f ns (6912)   attention_block %6.0f ns (4 rows, 64 x 128)\n",
+         "  to_f16 %5.0f ns   to_q8_0 %5.0f ns (6912)   attention_block %6.0f ns, q8_0 %6.0f ns "
+         "(4 rows, 64 x 128)\n",
          kernel.isa, ns([&] { kernel.rms_norm(x.data(), w.data(), dim, 1e-5f, y.data()); }),
          ns([&] { kernel.quantise(x.data(), dim, q.data(), dim, &sum, &step); }),
          ns([&] { kernel.scale_all(acc.data(), 0.01f, dim, y.data()); }),
          ns([&] { kernel.relu2_mul(x.data(), w.data(), ffn, y.data()); }),
          ns([&] { kernel.silu_mul(x.data(), w.data(), ffn, y.data()); }),
          ns([&] { kernel.to_f16(x.data(), ffn, half.data()); }),
-         ns([&] { kernel.attention_block(block); }));
+         ns([&] { kernel.to_q8_0(x.data(), ffn, q8.data()); }),
+         ns([&] { kernel.attention_block[kKvF16](block); }),
+         ns([&] { kernel.attention_block[kKvQ8_0](block8); }));
   fflush(stdout);
 }
 

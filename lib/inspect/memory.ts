@@ -1,5 +1,5 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import type { TernaryTile } from '../native.js';
+import type { KvType, TernaryTile } from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -10,8 +10,8 @@ export interface MemoryEstimate {
   /** Embedding and output head; of large ones in floats an int8 shadow, the rows stay in the file. */
   readonly head: number;
   readonly norms: number;
-  /** Keys and values of 1,000 positions of one session. */
-  readonly kvPer1000Positions: number;
+  /** Keys and values of 1,000 positions of one session, by `kvType`. */
+  readonly kvPer1000Positions: { readonly [type in KvType]: number };
 }
 
 /** Dense rows and cached heads are padded to this many values. */
@@ -36,8 +36,13 @@ export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstima
   for (const tensor of spec.tensors) {
     sum[part(tensor)] += tensorBytes(tensor, tile, tensor.role === head);
   }
-  const perPosition = spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
-  return { ...sum, kvPer1000Positions: 1000 * perPosition };
+  const rows = 1000 * spec.nLayer * 2 * spec.nKvHead;
+  const q8Blocks = Math.ceil(spec.headDim / 32);
+  const kvPer1000Positions = {
+    f16: rows * padded(spec.headDim, floatPad) * 2,
+    q8_0: rows * q8Blocks * (32 + 2),
+  };
+  return { ...sum, kvPer1000Positions };
 }
 
 function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head' | 'norms' {

@@ -59,8 +59,10 @@ SessionObject::SessionObject(const Napi::CallbackInfo& info)
   auto data = std::make_shared<SessionData>();
   data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
   const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
-  Status status = data->loaded ? data->cache.allocate(data->loaded->model.weights->spec, context)
-                               : Status::error(Code::kClosed, "The model is closed.");
+  const auto type = static_cast<KvType>(info[2].As<Napi::Number>().Uint32Value());
+  Status status = data->loaded
+                      ? data->cache.allocate(data->loaded->model.weights->spec, context, type)
+                      : Status::error(Code::kClosed, "The model is closed.");
   if (!status.ok()) {
     to_error(info.Env(), status).ThrowAsJavaScriptException();
     return;

@@ -17,7 +17,8 @@ namespace {
 
 // Logits of all `tokens`, evaluated `chunk` tokens at a time.
 std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, size_t threads,
-                             const std::vector<int32_t>& tokens, size_t chunk) {
+                             const std::vector<int32_t>& tokens, size_t chunk,
+                             KvType type = kKvF16) {
   std::shared_ptr<const Weights> weights;
   const Status status = load(spec, kernel, threads, &weights);
   CHECK(status.ok(), status.message);
@@ -27,7 +28,7 @@ std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, s
   Model model(weights, threads);
   ThreadPool pool(threads);
   KvCache cache;
-  CHECK(cache.allocate(spec, tokens.size()).ok(), "cache");
+  CHECK(cache.allocate(spec, tokens.size(), type).ok(), "cache");
   Flags flags;
   for (size_t at = 0; at < tokens.size(); at += chunk) {
     EvaluateRequest request = {};
@@ -50,9 +51,14 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST("logits are bit-equal for every kernel, thread count and batching") {
   const std::vector<int32_t> tokens = some_tokens(150); // crosses two borders of attention blocks
-  for (bool ternary : {true, false}) {
+  const struct {
+    bool ternary;
+    KvType type;
+  } cases[] = {{true, kKvF16}, {false, kKvF16}, {true, kKvQ8_0}};
+  for (const auto& [ternary, type] : cases) {
     ModelFile file(ternary);
-    const std::vector<float> expected = logits_of(file.spec(), "scalar", 1, tokens, tokens.size());
+    const std::vector<float> expected =
+        logits_of(file.spec(), "scalar", 1, tokens, tokens.size(), type);
     CHECK(isfinite(expected[0]) && expected[0] != expected[1], "logits are numbers");
     for (const KernelInfo& kernel : list_kernels(detect_cpu_features())) {
       if (!kernel.usable)
@@ -61,7 +67,8 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
         for (size_t chunk : {1, 7, 64, 65, 150}) {
           if (chunk == 1 && threads > 2)
             continue; // slow under sanitizers, and shares nothing a chunk of 7 does not
-          CHECK(same_bits(logits_of(file.spec(), kernel.name, threads, tokens, chunk), expected),
+          CHECK(same_bits(logits_of(file.spec(), kernel.name, threads, tokens, chunk, type),
+                          expected),
                 kernel.name + ", " + std::to_string(threads) + " threads, chunks of " +
                     std::to_string(chunk));
         }
