@@ -9,6 +9,12 @@ export function integer(least: number, most: number, note = ''): (text: string) 
   };
 }
 
+/** A parser of options that take integers separated by commas, each from `least` to `most`. */
+export function integers(least: number, most: number): (text: string) => number[] {
+  const parse = integer(least, most, ', or several separated by commas');
+  return (text) => text.split(',').map(parse);
+}
+
 /** A parser of decimal options that takes nothing but a number from `least` to `most`. */
 export function decimal(least: number, most: number): (text: string) => number {
   return (text) => {

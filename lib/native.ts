@@ -31,6 +31,8 @@ export interface TernaryTile {
   readonly rows: number;
   readonly cols: number;
   readonly bytes: number;
+  /** Whether the two matrices of squared-ReLU networks that zeros can spare are kept unit by unit. */
+  readonly units: boolean;
 }
 
 /** Bytes of a loaded model, by what they hold. */
@@ -77,6 +79,8 @@ interface Addon {
   cpuInfo(): CpuInfo;
   selectKernels(forced: string): KernelNames;
   ternaryTile(forced: string): TernaryTile;
+  readBandwidth(threads: number): Promise<number>;
+  compiler(): string;
   loadModel(
     spec: object,
     options: { threads: number; kernel: string; control: Int32Array },
@@ -130,6 +134,19 @@ export function ternaryTile(forced: string): TernaryTile {
 }
 
 /**
+ * Bytes that `threads` threads together can read from memory, in 10⁹ per second: the best of several passes over 512 MiB.
+ * @throws ERR_BITNET_MEMORY
+ */
+export function readBandwidth(threads: number): Promise<number> {
+  return translatedAsync(translated(() => addon().readBandwidth(threads)));
+}
+
+/** Name and version of the compiler that built the addon. */
+export function compiler(): string {
+  return addon().compiler();
+}
+
+/**
  * Reads and packs the weights on native threads.
  * @param threads 0 for all cores this process may use
  * @param control `[abort, progress]`: progress counts from 0 to 1000
@@ -156,7 +173,7 @@ export function loadNativeModel(
 export function createNativeSession(
   model: NativeModel,
   contextLength: number,
-  kvType: KvType,
+  kvType: KvType = 'f16',
 ): NativeSession {
   const { NativeSession } = addon();
   return translated(() => new NativeSession(model, contextLength, kvTypes.indexOf(kvType)));

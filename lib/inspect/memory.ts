@@ -14,6 +14,12 @@ export interface MemoryEstimate {
   readonly kvPer1000Positions: { readonly [type in KvType]: number };
 }
 
+/**
+ * Squared-ReLU networks are kept unit by unit, so that zeros can be skipped, where the kernel codes
+ * five weights in a byte: the residual width in blocks (native/kernels/ternary/units_layout.h).
+ */
+const unitBlock = { trits: 320, bytes: 64 };
+
 /** Dense rows and cached heads are padded to this many values. */
 const floatPad = 16;
 
@@ -26,23 +32,37 @@ const shadowRowBytes = 12;
 
 /**
  * Estimates the memory of a model from its header, packed in tiles of the kernel in use:
- * `Model.memory` to about a per cent. Rows or
- * blocks that turn out to share one scale take less; blocks whose scales differ a little more.
+ * `Model.memory` to about a per cent. Rows or blocks that turn out to share one scale take less;
+ * blocks whose scales differ a little more.
  */
 export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
   const untied = spec.tensors.some(({ role }) => role === 'output');
   const head = untied ? 'output' : 'token_embd';
   for (const tensor of spec.tensors) {
-    sum[part(tensor)] += tensorBytes(tensor, tile, tensor.role === head);
+    sum[part(tensor)] += tensorBytes(tensor, tile, spec.activation, tensor.role === head);
   }
-  const rows = 1000 * spec.nLayer * 2 * spec.nKvHead;
-  const q8Blocks = Math.ceil(spec.headDim / 32);
   const kvPer1000Positions = {
-    f16: rows * padded(spec.headDim, floatPad) * 2,
-    q8_0: rows * q8Blocks * (32 + 2),
+    f16: 1000 * kvBytesPerPosition(spec),
+    q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
   };
   return { ...sum, kvPer1000Positions };
+}
+
+/** Keys and values of one position of one session. */
+export function kvBytesPerPosition(spec: ModelSpec, type: KvType = 'f16'): number {
+  const bytes = {
+    f16: padded(spec.headDim, floatPad) * 2,
+    q8_0: Math.ceil(spec.headDim / 32) * (32 + 2),
+  };
+  return spec.nLayer * 2 * spec.nKvHead * bytes[type];
+}
+
+/** What is held in memory of an embedding, or of an output head with its shadow. */
+export function bytesHeld({ type, rows, cols, bytes }: TensorBinding, isHead: boolean): number {
+  const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
+  if (!inFile) return bytes;
+  return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
 }
 
 function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head' | 'norms' {
@@ -52,23 +72,33 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
   return isTernary(type) ? 'ternary' : 'dense';
 }
 
-function tensorBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): number {
+function tensorBytes(
+  tensor: TensorBinding,
+  tile: TernaryTile,
+  activation: ModelSpec['activation'],
+  isHead: boolean,
+): number {
   const { type, rows, cols, bytes } = tensor;
   switch (part(tensor)) {
     case 'norms':
       return cols * 4; // held as f32
     case 'ternary': {
       const scales = type.startsWith('IQ') ? rows * 4 : 0;
+      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_up')
+        return rows * unitBytes(cols) + scales;
+      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_down')
+        return cols * unitBytes(rows) + scales;
       return Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scales;
     }
-    case 'head': {
-      const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
-      if (!inFile) return bytes;
-      return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
-    }
+    case 'head':
+      return bytesHeld(tensor, isHead);
     default:
       return bytes; // kept as stored
   }
+}
+
+function unitBytes(width: number): number {
+  return Math.ceil(width / unitBlock.trits) * unitBlock.bytes;
 }
 
 function isTernary(type: string): boolean {

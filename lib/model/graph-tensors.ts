@@ -4,10 +4,12 @@ import type { ModelSpec, TensorRole } from './spec.js';
 /** What a tensor is used for, which decides the types it may have. */
 export type TensorKind = 'projection' | 'embedding' | 'vector';
 
+const dense = ['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const;
+
 /** The types the engine can read for each use. */
 export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {
-  projection: ['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'],
-  embedding: ['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'],
+  projection: ['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', ...dense],
+  embedding: dense,
   vector: ['F32', 'F16', 'BF16'],
 };
 

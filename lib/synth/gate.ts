@@ -1,5 +1,5 @@
 import { WeightRandom } from './random.js';
-import { halfBits, i2sTail, normalQuantile } from './weights.js';
+import { halfBits, i2sTail, normalQuantile, type SynthFormat } from './weights.js';
 
 /**
  * Share of an embedding's energy that lies along the direction all embeddings have in common. A gate row tilted against that
@@ -7,27 +7,38 @@ import { halfBits, i2sTail, normalQuantile } from './weights.js';
  */
 export const commonShare = 0.5;
 
+/**
+ * Residual branches are this small beside the embedding, so that what all embeddings have in common is still there in the last
+ * layer.
+ */
+export const branchGain = 0.1;
+
 /** Rows of weights made at a time: 128 of them are whole I2_S blocks whatever the number of columns. */
 const pieceRows = 128;
 
 /**
- * How far the probability of a trit must be moved from 1/4 for a fraction `sparsity` of the gate's outputs to be at most 0.
+ * How far the probability of a trit must be moved from 1/4 so that the share of gate outputs that are at most 0 goes `from` → `to`.
  *
  * An output is Σ t x over `cols` columns with E x² = 1 and, along the common direction, |E x| = √share. Moving the probability of
  * "against" by +δ and of "along" by −δ gives a mean of −2 δ cols √share beside a deviation of √(cols / 2).
  */
-export function tiltFor(sparsity: number, cols: number): number {
-  const tilt = normalQuantile(sparsity) / (2 * Math.sqrt(2 * cols * commonShare));
-  return Math.max(-0.25, Math.min(0.25, tilt));
+export function tiltBetween(from: number, to: number, cols: number, layer: number): number {
+  const share = shareAtGate(layer);
+  return (normalQuantile(to) - normalQuantile(from)) / (2 * Math.sqrt(2 * cols * share));
 }
 
-/** Data of a gate `[rows, cols]`, cols a multiple of 128, whose trits lean against `direction` by `tilt`. */
+/** What is left of `commonShare` after the branches before a layer's gate, each of energy branchGain². */
+function shareAtGate(layer: number): number {
+  return commonShare / (1 + (2 * layer + 1) * branchGain ** 2);
+}
+
+/** Data of a gate `[rows, cols]`, of whole I2_S blocks, whose trits lean against `direction` `[cols]` by `tilt`, at most ±1/4. */
 export function* gateTensor(
   rows: number,
   direction: Float64Array,
   tilt: number,
   scale: number,
-  format: 'i2_s' | 'f16',
+  format: SynthFormat,
   seed: number,
   name: string,
 ): Generator<Uint8Array> {

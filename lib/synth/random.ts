@@ -23,7 +23,7 @@ export class WeightRandom {
     let [a, b, c, d] = this.#state as unknown as [number, number, number, number];
     for (let i = 0; i < words.length; i++) {
       const sum = (a + d) | 0;
-      words[i] = ((sum << 7) | (sum >>> 25)) + a;
+      words[i] = (((sum << 7) | (sum >>> 25)) + a) | 0;
       const shifted = b << 9;
       c ^= a;
       d ^= b;

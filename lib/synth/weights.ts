@@ -1,7 +1,10 @@
 import { WeightRandom } from './random.js';
 
-/** Weights are made and written in pieces of about this many bytes. */
-const pieceBytes = 1 << 22;
+/** How the linear layers of a synthetic model are stored. */
+export type SynthFormat = 'i2_s' | 'f16';
+
+/** Weights are made and written in pieces made from this many random bytes. */
+const pieceBytes = 1 << 21;
 
 /** Two random bits become a code: 00 → 0, 01 and 10 → 1, 11 → 2, so that trits are −1, 0, +1 with 1/4, 1/2, 1/4. */
 const codeOfBits = [0, 1, 1, 2] as const;
@@ -11,13 +14,11 @@ const i2sByte = Uint8Array.from({ length: 256 }, (_, bits) =>
   [6, 4, 2, 0].reduce((byte, shift) => byte | (codeOfBits[(bits >> shift) & 3]! << shift), 0),
 );
 
-/** For 16 random bits an f16 drawn from a normal distribution with mean 0 and the given deviation. */
-export function normalTable(deviation: number): Uint16Array {
-  const table = new Uint16Array(65_536);
-  for (let i = 0; i < table.length; i++) {
-    table[i] = halfBits(deviation * normalQuantile((i + 0.5) / table.length));
-  }
-  return table;
+/** For 16 random bits an f16 drawn from a normal distribution. */
+function normalTable(mean: number, deviation: number): Uint16Array {
+  return Uint16Array.from({ length: 65_536 }, (_, i) =>
+    halfBits(mean + deviation * normalQuantile((i + 0.5) / 65_536)),
+  );
 }
 
 /** I2_S data of `count` random trits (a multiple of 128) with one scale. */
@@ -27,27 +28,44 @@ export function* i2sTensor(
   seed: number,
   name: string,
 ): Generator<Uint8Array> {
-  yield* randomPieces(count / 4, seed, name, (bytes) => {
-    for (let i = 0; i < bytes.length; i++) bytes[i] = i2sByte[bytes[i]!]!;
-  });
+  yield* randomI2sPieces(count, seed, name);
   yield i2sTail(scale);
 }
 
-/** F16 data of `count` random trits, each ± scale or 0. */
+/** The same trits as F16 data, each ± scale or 0. */
 export function* f16TritTensor(
   count: number,
   scale: number,
   seed: number,
   name: string,
 ): Generator<Uint8Array> {
-  const values = codeOfBits.map((code) => halfBits(scale * (code - 1)));
-  yield* randomPieces(count * 2, seed, name, (bytes) => {
-    const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-    for (let i = 0; i < words.length; i++) words[i] = values[words[i]! & 3]!;
-  });
+  const values = [-scale, 0, scale].map(halfBits);
+  for (const bytes of randomI2sPieces(count, seed, name)) {
+    const words = new Uint16Array(4 * bytes.length);
+    // Element 128 b + 32 q + m is in byte 32 b + m, at the bits 6 − 2 q.
+    for (let i = 0; i < bytes.length; i++) {
+      const first = 4 * (i & ~31) + (i & 31);
+      const byte = bytes[i]!;
+      words[first] = values[byte >> 6]!;
+      words[first + 32] = values[(byte >> 4) & 3]!;
+      words[first + 64] = values[(byte >> 2) & 3]!;
+      words[first + 96] = values[byte & 3]!;
+    }
+    yield new Uint8Array(words.buffer);
+  }
 }
 
-/** F16 data of rows drawn from `table` plus `direction`, whose length is the number of columns. */
+function* randomI2sPieces(count: number, seed: number, name: string): Generator<Uint8Array> {
+  for (const bytes of randomPieces(count / 4, seed, name)) {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = i2sByte[bytes[i]!]!;
+    yield bytes;
+  }
+}
+
+/**
+ * F16 data `[rows, cols]` of normal noise around `direction` `[cols]`, whose components all have the same size. A row depends on
+ * its number only, not on how many rows follow.
+ */
 export function* f16Embedding(
   rows: number,
   direction: Float64Array,
@@ -56,38 +74,28 @@ export function* f16Embedding(
   name: string,
 ): Generator<Uint8Array> {
   const cols = direction.length;
-  // A component is the direction's, the same for every row and one of two values, plus noise: two tables cover it.
-  const [plus, minus] = [1, -1].map((sign) => {
-    const shift = Math.abs(direction[0]!) * sign;
-    return Uint16Array.from({ length: 65_536 }, (_, i) =>
-      halfBits(shift + deviation * normalQuantile((i + 0.5) / 65_536)),
-    );
-  }) as [Uint16Array, Uint16Array];
+  const size = Math.abs(direction[0]!);
+  const [plus, minus] = [normalTable(size, deviation), normalTable(-size, deviation)];
+  const tables = Array.from(direction, (component) => (component < 0 ? minus : plus));
   let col = 0;
-  yield* randomPieces(rows * cols * 2, seed, name, (bytes) => {
+  for (const bytes of randomPieces(rows * cols * 2, seed, name)) {
     const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
     for (let i = 0; i < words.length; i++) {
-      words[i] = (direction[col]! >= 0 ? plus : minus)[words[i]!]!;
+      words[i] = tables[col]![words[i]!]!;
       if (++col === cols) col = 0;
     }
-  });
+    yield bytes;
+  }
 }
 
-/** Random bytes in pieces, each turned into weights in place. */
-function* randomPieces(
-  total: number,
-  seed: number,
-  name: string,
-  turn: (bytes: Uint8Array) => void,
-): Generator<Uint8Array> {
+/** Random bytes in pieces, to be turned into weights in place. */
+function* randomPieces(total: number, seed: number, name: string): Generator<Uint8Array> {
   const random = new WeightRandom(seed, name);
   for (let done = 0; done < total; ) {
     const count = Math.min(pieceBytes, total - done);
     const words = new Uint32Array(Math.ceil(count / 4));
     random.fill(words);
-    const bytes = new Uint8Array(words.buffer, 0, count);
-    turn(bytes);
-    yield bytes;
+    yield new Uint8Array(words.buffer, 0, count);
     done += count;
   }
 }

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon_state.h"
+#include "bench_info.h"
 #include "cpu_info.h"
 #include "model_object.h"
 #include "session_object.h"
@@ -13,6 +14,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuInfo", Napi::Function::New(env, bitnet::cpu_info, "cpuInfo"));
   exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
   exports.Set("ternaryTile", Napi::Function::New(env, bitnet::ternary_tile, "ternaryTile"));
+  exports.Set("readBandwidth", Napi::Function::New(env, bitnet::read_bandwidth, "readBandwidth"));
+  exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
   exports.Set("NativeModel", bitnet::ModelObject::define(env));
   exports.Set("NativeSession", bitnet::SessionObject::define(env));

@@ -1,5 +1,8 @@
-// Reads arguments that lib/native.ts has checked: a wrong one is a bug there and becomes a
-// JavaScript exception here.
+// Reads arguments that lib/native.ts has checked.
+//
+// In a worker that is being terminated every read fails from some moment on: it gives an empty
+// value, and to ask that for anything would end the process. So readers give zero or null then, and
+// what is read last tells whether all that was read before is true.
 #pragma once
 #include <napi.h>
 
@@ -18,8 +21,10 @@ template <class T> T* elements_of(const Napi::Object& object, const char* key) {
   if (!value.IsTypedArray())
     return nullptr;
   const Napi::TypedArray array = value.As<Napi::TypedArray>();
-  return reinterpret_cast<T*>(static_cast<uint8_t*>(array.ArrayBuffer().Data()) +
-                              array.ByteOffset());
+  Napi::ArrayBuffer buffer = array.ArrayBuffer();
+  if (buffer.IsEmpty())
+    return nullptr;
+  return reinterpret_cast<T*>(static_cast<uint8_t*>(buffer.Data()) + array.ByteOffset());
 }
 
 size_t length_of(const Napi::Object& object, const char* key);

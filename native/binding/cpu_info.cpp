@@ -70,6 +70,7 @@ Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
   tile.Set("rows", static_cast<double>(kernel.tile_rows));
   tile.Set("cols", static_cast<double>(kernel.tile_cols));
   tile.Set("bytes", static_cast<double>(kernel.tile_bytes(kernel.tile_cols)));
+  tile.Set("units", kernels.units != nullptr);
   return tile;
 }
 

@@ -12,7 +12,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info);
 /** selectKernels(forced) → { ternary, dense, vector }; throws ERR_BITNET_KERNEL. */
 Napi::Value selected_kernels(const Napi::CallbackInfo& info);
 
-/** ternaryTile(forced) → { rows, cols, bytes }: how the chosen kernel packs; throws
+/** ternaryTile(forced) → { rows, cols, bytes, units }: how the chosen kernel packs; throws
  * ERR_BITNET_KERNEL. */
 Napi::Value ternary_tile(const Napi::CallbackInfo& info);
 

@@ -31,16 +31,18 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   const double asked = number_of(options, "threads");
+  ModelSpec spec = model_spec_of(info[0].As<Napi::Object>());
   const size_t threads = asked >= 1 ? static_cast<size_t>(asked) : usable_cpu_count();
   auto* control = elements_of<std::atomic<int32_t>>(options, "control"); // [abort, progress]
+  if (!control) // read last: the worker is being terminated
+    return env.Undefined();
 
   AddonState& state = AddonState::of(env);
   auto settlement = std::make_unique<Settlement>(env);
   settlement->keep.push_back(Napi::Persistent(options));
   Napi::Promise promise = settlement->deferred.Promise();
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  state.start_thread(env, [&state, kernels, threads, load_control,
-                           spec = model_spec_of(info[0].As<Napi::Object>()),
+  state.start_thread(env, [&state, kernels, threads, load_control, spec = std::move(spec),
                            raw = settlement.release()]() mutable {
     std::unique_ptr<Settlement> settlement(raw);
     std::shared_ptr<const Weights> weights;

@@ -76,6 +76,7 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Napi::Object object = info[0].As<Napi::Object>();
   AddonState& state = AddonState::of(env);
+  const EvaluateRequest request = request_of(object);
   auto settlement = std::make_unique<Settlement>(env);
   Napi::Promise promise = settlement->deferred.Promise();
   settlement->keep.push_back(Napi::Persistent(object));
@@ -83,10 +84,12 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   // meanwhile, and lets go of them on this thread: the engine must not end on its own.
   settlement->result = [data = data_](Napi::Env env) { return env.Undefined(); };
   const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
+  if (!abort.requested) // read last: the worker is being terminated
+    return env.Undefined();
   SessionData& session = *data_;
   state.begin(env);
-  session.loaded->engine->submit(std::make_unique<EvaluationJob>(
-      state, std::move(settlement), session, request_of(object), abort));
+  session.loaded->engine->submit(
+      std::make_unique<EvaluationJob>(state, std::move(settlement), session, request, abort));
   return promise;
 }
 

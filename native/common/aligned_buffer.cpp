@@ -28,7 +28,7 @@ AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept {
 AlignedBuffer& AlignedBuffer::operator=(AlignedBuffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
-  std::swap(mapped_, other.mapped_);
+  std::swap(owner_, other.owner_);
   return *this;
 }
 
@@ -59,7 +59,7 @@ bool AlignedBuffer::allocate(size_t bytes, Pages pages) {
       munmap(begin + head + rounded, span - head - rounded);
     data_ = begin + head;
     size_ = bytes;
-    mapped_ = true;
+    owner_ = Owner::kMapping;
 #if defined(MADV_HUGEPAGE)
     if (pages == Pages::kHuge)
       madvise(data_, rounded, MADV_HUGEPAGE); // advice only: failing costs speed, not correctness
@@ -72,6 +72,7 @@ bool AlignedBuffer::allocate(size_t bytes, Pages pages) {
   data_ = static_cast<uint8_t*>(::operator new[](bytes, std::align_val_t{kAlign}, std::nothrow));
   if (!data_)
     return false;
+  owner_ = Owner::kAllocator;
   size_ = bytes;
   memset(data_, 0, bytes);
   return true;
@@ -81,18 +82,23 @@ bool AlignedBuffer::ensure(size_t bytes) {
   return bytes <= size_ || allocate(bytes);
 }
 
+AlignedBuffer AlignedBuffer::view(uint8_t* data, size_t size) {
+  AlignedBuffer buffer;
+  buffer.data_ = data;
+  buffer.size_ = size;
+  return buffer;
+}
+
 void AlignedBuffer::release() {
-  if (!data_)
-    return;
 #if defined(__unix__) || defined(__APPLE__)
-  if (mapped_)
+  if (owner_ == Owner::kMapping)
     munmap(data_, (size_ + 4095) & ~size_t{4095});
 #endif
-  if (!mapped_)
+  if (owner_ == Owner::kAllocator)
     ::operator delete[](data_, std::align_val_t{kAlign});
   data_ = nullptr;
   size_ = 0;
-  mapped_ = false;
+  owner_ = Owner::kNobody;
 }
 
 } // namespace bitnet

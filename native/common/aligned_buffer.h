@@ -27,6 +27,9 @@ public:
    * unspecified. */
   bool ensure(size_t bytes);
 
+  /** A part of memory that somebody else owns and keeps for as long as this buffer lives. */
+  static AlignedBuffer view(uint8_t* data, size_t size);
+
   void release();
 
   size_t size() const { return size_; }
@@ -38,7 +41,7 @@ public:
 private:
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
-  bool mapped_ = false;
+  enum class Owner { kNobody, kMapping, kAllocator } owner_ = Owner::kNobody;
 };
 
 } // namespace bitnet

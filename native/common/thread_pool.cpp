@@ -29,7 +29,8 @@ void pause() {
 
 } // namespace
 
-ThreadPool::ThreadPool(size_t threads) {
+ThreadPool::ThreadPool(size_t threads) : shares_(new Share[threads]) {
+  std::lock_guard<std::mutex> lock(mutex_); // workers begin when it is known how many they are
   workers_.reserve(threads);
   for (size_t i = 1; i < threads; ++i) {
     try {
@@ -55,7 +56,14 @@ void ThreadPool::run(Call call, void* context, size_t chunks) {
   context_ = context;
   chunks_ = chunks;
   done_.store(0, std::memory_order_relaxed);
-  ticket_.store(uint64_t{++job_} << 32 | chunks); // seq_cst: ordered before the look at asleep_
+  ++job_;
+  size_t begin = 0;
+  for (size_t thread = 0; thread < threads(); ++thread) {
+    const size_t end = share_end(thread);
+    // seq_cst: ordered before the look at asleep_
+    shares_[thread].ticket.store(uint64_t{job_} << 32 | (end - begin));
+    begin = end;
+  }
   if (asleep_.load() > 0) {
     { std::lock_guard<std::mutex> lock(mutex_); }
     wake_.notify_all();
@@ -71,32 +79,48 @@ void ThreadPool::run(Call call, void* context, size_t chunks) {
 }
 
 bool ThreadPool::take_chunk(size_t thread) {
-  uint64_t ticket = ticket_.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < threads(); ++i)
+    if (take_from((thread + i) % threads(), thread))
+      return true;
+  return false;
+}
+
+bool ThreadPool::take_from(size_t share, size_t thread) {
+  std::atomic<uint64_t>& shared = shares_[share].ticket;
+  uint64_t ticket = shared.load(std::memory_order_relaxed);
   do {
-    if (idle(ticket))
+    if (static_cast<uint32_t>(ticket) == 0)
       return false;
-  } while (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
-                                          std::memory_order_relaxed));
-  call_(context_, chunks_ - static_cast<uint32_t>(ticket), thread);
+  } while (!shared.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed));
+  call_(context_, share_end(share) - static_cast<uint32_t>(ticket), thread);
   done_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+bool ThreadPool::idle() const {
+  for (size_t i = 0; i < threads(); ++i)
+    if (static_cast<uint32_t>(shares_[i].ticket.load()) != 0)
+      return false;
   return true;
 }
 
 void ThreadPool::worker(size_t thread) {
   using Clock = std::chrono::steady_clock;
+  { std::lock_guard<std::mutex> lock(mutex_); }
   for (;;) {
     while (take_chunk(thread)) {
     }
-    for (int spin = 0; spin < kSpins && idle(ticket_.load(std::memory_order_relaxed)); ++spin)
+    for (int spin = 0; spin < kSpins && idle(); ++spin)
       pause();
     const Clock::time_point until = Clock::now() + kLinger;
-    while (idle(ticket_.load(std::memory_order_relaxed)) && !stop_.load() && Clock::now() < until)
+    while (idle() && !stop_.load() && Clock::now() < until)
       std::this_thread::yield();
-    if (!idle(ticket_.load(std::memory_order_relaxed)))
+    if (!idle())
       continue;
     std::unique_lock<std::mutex> lock(mutex_);
     asleep_.fetch_add(1);
-    wake_.wait(lock, [this] { return stop_.load() || !idle(ticket_.load()); });
+    wake_.wait(lock, [this] { return stop_.load() || !idle(); });
     asleep_.fetch_sub(1);
     if (stop_.load())
       return;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -49,12 +50,21 @@ private:
   void run(Call call, void* context, size_t chunks);
   void worker(size_t thread);
   bool take_chunk(size_t thread);
-  bool idle(uint64_t ticket) const { return static_cast<uint32_t>(ticket) == 0; }
+  bool take_from(size_t share, size_t thread);
+  bool idle() const;
 
-  // High half: number of the job; low half: chunks nobody has taken. Taking a chunk is one
+  // A thread's share of a job: neighbouring chunks, so that it reads memory in one stream, which
+  // the prefetchers of CPUs follow (two threads taking turns at 80 rows of weights got 28 GB/s
+  // where streams of their own get 40). Who is done takes chunks of others. High half: number of
+  // the job; low half: chunks of the share nobody has taken. Taking a chunk is one
   // compare-and-swap, so whoever succeeds knows that the job's fields below are still this job's:
   // run() cannot return, and so cannot be called again, before that chunk is done.
-  alignas(64) std::atomic<uint64_t> ticket_{0};
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+  };
+  size_t share_end(size_t thread) const { return (thread + 1) * chunks_ / threads(); }
+
+  std::unique_ptr<Share[]> shares_; // one per thread
   alignas(64) std::atomic<size_t> done_{0};
   alignas(64) Call call_ = nullptr;
   void* context_ = nullptr;

@@ -1,6 +1,8 @@
 // The priority lists, the forced choice and its refusals; adding an ISA adds one row here.
 #include "kernels.h"
 
+#include <string.h>
+
 #include "cpu_features.h"
 
 namespace bitnet {
@@ -10,18 +12,21 @@ extern const TernaryKernel kMad2Scalar;
 extern const DenseKernel kDenseScalar;
 extern const VectorKernel kVectorScalar;
 extern const ScreenKernel kScreenScalar;
-extern const TernaryKernel kBase3Scalar;
+extern const TernaryKernel kBase3Scalar, kLutScalar;
+extern const UnitKernel kUnitsScalar;
 #if defined(__x86_64__) || defined(_M_X64)
-extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni;
+extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx2;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
+extern const UnitKernel kUnitsAvx512Vnni;
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
 extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
-extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm;
+extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
+extern const ScreenKernel kScreenNeon, kScreenNeonDot;
 #endif
 
 namespace {
@@ -29,12 +34,12 @@ namespace {
 // Fastest first: the first one whose features the CPU has is used.
 const TernaryKernel* const kTernaryKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,
+    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,    &kLutAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon,
+    &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon, &kLutNeon,
 #endif
-    &kMad2Scalar,      &kBase3Scalar,
+    &kMad2Scalar,      &kBase3Scalar,    &kLutScalar,
 };
 const DenseKernel* const kDenseKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -58,10 +63,19 @@ const VectorKernel* const kVectorKernels[] = {
 };
 const ScreenKernel* const kScreenKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kScreenAvx512Vnni,
-    &kScreenAvx2,
+    &kScreenAvx512Vnni, &kScreenAvx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kScreenNeonDot,    &kScreenNeon,
 #endif
     &kScreenScalar,
+};
+
+const UnitKernel* const kUnitKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kUnitsAvx512Vnni,
+#endif
+    &kUnitsScalar,
 };
 
 template <class Kernel> bool usable(const Kernel* kernel, uint32_t features) {
@@ -79,6 +93,14 @@ std::vector<const Kernel*> usable_kernels(const Kernel* const (&list)[kCount], u
 
 std::string name_of(const TernaryKernel* kernel) {
   return std::string(kernel->family) + "-" + kernel->isa;
+}
+
+// The unit kernel of the same family and instruction set, or null: slower code is not worth a skip.
+const UnitKernel* units_of(const TernaryKernel* kernel) {
+  for (const UnitKernel* units : kUnitKernels)
+    if (strcmp(units->family, kernel->family) == 0 && strcmp(units->isa, kernel->isa) == 0)
+      return units;
+  return nullptr;
 }
 
 bool matches(const TernaryKernel* kernel, const std::string& forced) {
@@ -112,7 +134,8 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
     *out = {kernel, usable_kernels(kDenseKernels, level)[0],
-            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0]};
+            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0],
+            units_of(kernel)};
     return Status{};
   }
   return Status::error(
@@ -134,6 +157,9 @@ std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features) {
 }
 std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features) {
   return usable_kernels(kScreenKernels, features);
+}
+std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features) {
+  return usable_kernels(kUnitKernels, features);
 }
 
 } // namespace bitnet

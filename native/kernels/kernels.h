@@ -21,6 +21,7 @@ struct KernelSet {
   const DenseKernel* dense;
   const VectorKernel* vector;
   const ScreenKernel* screen;
+  const UnitKernel* units; // null where the ternary kernel has no counterpart
 };
 
 /** A row of the list a user can print: ternary kernels in priority order, fastest first. */
@@ -44,5 +45,6 @@ std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features);
 std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
 std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features);
+std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features);
 
 } // namespace bitnet

@@ -17,6 +17,15 @@ TileRange tiles(const Linear& w, size_t row_begin, size_t row_end) {
   return {row_begin, pad_to(row_end, w.ternary->tile_rows)};
 }
 
+// Scales the integers of all tokens.
+void scale_batch(const Linear& w, const VectorKernel& vector, const Activations& a,
+                 const int32_t* acc, size_t acc_stride, size_t row_begin, size_t row_end,
+                 float* out, size_t out_stride) {
+  for (size_t i = 0; i < a.n; ++i)
+    scale_sums(w, vector, acc + i * acc_stride, a.q_step[i], row_begin, row_end - row_begin,
+               out + i * out_stride);
+}
+
 bool ternary_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                   size_t row_begin, size_t row_end, float* out, size_t out_stride,
                   ThreadScratch& scratch) {
@@ -29,14 +38,25 @@ bool ternary_rows(const Linear& w, const VectorKernel& vector, const Activations
   w.ternary->product({w.data.data(), w.padded_cols, a.q, a.q_stride, a.q_sum, a.n, acc, acc_stride,
                       scratch.kernel.data()},
                      range.begin, range.end);
-  for (size_t i = 0; i < a.n; ++i) {
-    if (w.row_scale.empty())
-      vector.scale_all(acc + i * acc_stride, w.scale * a.q_step[i], row_end - row_begin,
-                       out + i * out_stride);
-    else
-      vector.scale_rows(acc + i * acc_stride, w.row_scale.data() + row_begin, a.q_step[i],
-                        row_end - row_begin, out + i * out_stride);
-  }
+  scale_batch(w, vector, a, acc, acc_stride, row_begin, row_end, out, out_stride);
+  return true;
+}
+
+bool unit_rows(const Linear& w, const VectorKernel& vector, const Activations& a, size_t row_begin,
+               size_t row_end, float* out, size_t out_stride, ThreadScratch& scratch) {
+  const bool by_row = w.kind == Linear::Kind::kRowUnits;
+  const size_t width = by_row ? w.cols : w.rows;
+  const size_t end = by_row ? row_end : pad_to(row_end, kUnitPad);
+  const size_t acc_stride = pad_to(end - row_begin, kFloatPad);
+  if (!scratch.acc.ensure(a.n * acc_stride * sizeof(int32_t)) ||
+      !scratch.kernel.ensure(w.units->scratch_bytes(width)))
+    return false;
+  int32_t* acc = scratch.acc.as<int32_t>();
+  const auto product = by_row ? w.units->rows : w.units->columns;
+  product({w.data.data(), w.unit_bytes, width, by_row ? w.rows : w.cols, a.q, a.q_stride, a.q_sum,
+           a.n, acc, acc_stride, scratch.kernel.data()},
+          row_begin, end);
+  scale_batch(w, vector, a, acc, acc_stride, row_begin, row_end, out, out_stride);
   return true;
 }
 
@@ -77,12 +97,51 @@ bool ternary_block_rows(const Linear& w, const Activations& a, size_t row_begin,
 
 } // namespace
 
+size_t Linear::tile_rows() const {
+  switch (kind) {
+  case Kind::kDense:
+    return 1;
+  case Kind::kRowUnits:
+    return kFloatPad; // any row would do; whole vectors of results are stored faster
+  case Kind::kColumnUnits:
+    return kUnitPad;
+  default:
+    return ternary->tile_rows;
+  }
+}
+
+void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,
+                size_t row, size_t count, float* out) {
+  if (w.row_scale.empty())
+    vector.scale_all(acc, w.scale * q_step, count, out);
+  else
+    vector.scale_rows(acc, w.row_scale.data() + row, q_step, count, out);
+}
+
+bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
+                      const int32_t* ids, size_t count, float* out, ThreadScratch& scratch) {
+  if (!scratch.acc.ensure(count * sizeof(int32_t)))
+    return false;
+  int32_t* acc = scratch.acc.as<int32_t>();
+  w.units->dot(w.data.data(), w.cols, ids, count, a.q, a.q_sum[0], acc);
+  if (w.row_scale.empty())
+    vector.scale_all(acc, w.scale * a.q_step[0], count, out);
+  else
+    for (size_t i = 0; i < count; ++i)
+      out[i] =
+          static_cast<float>(acc[i]) * (w.row_scale[static_cast<size_t>(ids[i])] * a.q_step[0]);
+  return true;
+}
+
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
                  ThreadScratch& scratch) {
   switch (w.kind) {
   case Linear::Kind::kTernary:
     return ternary_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
+  case Linear::Kind::kRowUnits:
+  case Linear::Kind::kColumnUnits:
+    return unit_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
   case Linear::Kind::kTernaryBlocks:
     return ternary_block_rows(w, a, row_begin, row_end, out, out_stride, scratch);
   case Linear::Kind::kDense:

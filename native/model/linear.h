@@ -15,8 +15,8 @@ namespace bitnet {
 constexpr size_t pad_to(size_t count, size_t unit) {
   return (count + unit - 1) / unit * unit;
 }
-constexpr size_t kFloatPad = 16; // the 16 virtual lanes
-constexpr size_t kInt8Pad = 64;  // one cache line
+constexpr size_t kFloatPad = 16;      // the 16 virtual lanes
+constexpr size_t kInt8Pad = kUnitPad; // whole cache lines, and what row units are padded to
 
 /** A batch of vectors entering a linear layer, as floats and, for ternary weights, as int8. */
 struct Activations {
@@ -32,7 +32,7 @@ struct Activations {
 
 /** Weights [rows, cols], immutable after load. */
 struct Linear {
-  enum class Kind { kTernary, kTernaryBlocks, kDense };
+  enum class Kind { kTernary, kTernaryBlocks, kRowUnits, kColumnUnits, kDense };
 
   Kind kind = Kind::kDense;
   size_t rows = 0;
@@ -50,6 +50,11 @@ struct Linear {
   float scale = 0;              // used when row_scale is empty
   std::vector<float> row_scale; // [rows] or [blocks, rows]
 
+  // kRowUnits, kColumnUnits: rows or columns one after the other, `unit_bytes` apart; scales as for
+  // kTernary. The width of a unit is the number of columns or of rows.
+  const UnitKernel* units = nullptr;
+  size_t unit_bytes = 0;
+
   // kDense: rows of `type`, zero padded to kFloatPad columns.
   const DenseKernel* dense = nullptr;
   DenseType type = kDenseF32;
@@ -57,14 +62,15 @@ struct Linear {
 
   bool is_ternary() const { return kind != Kind::kDense; }
   /** Row ranges given to linear_rows begin at multiples of this. */
-  size_t tile_rows() const { return is_ternary() ? ternary->tile_rows : 1; }
+  size_t tile_rows() const;
 };
 
 /** Working memory of one thread. */
 struct ThreadScratch {
-  AlignedBuffer acc;    // int32 [n, rows of a chunk]
-  AlignedBuffer kernel; // whatever the kernel asks for
-  AlignedBuffer values; // float: whatever the caller keeps between two products
+  AlignedBuffer acc;     // int32 [n, rows of a chunk]
+  AlignedBuffer kernel;  // whatever the kernel asks for
+  AlignedBuffer values;  // float: whatever the caller keeps between two products
+  bool has_sums = false; // acc holds this thread's share of a sum over live units
 };
 
 /**
@@ -76,5 +82,16 @@ struct ThreadScratch {
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
                  ThreadScratch& scratch);
+
+/**
+ * out[i] = W[ids[i]] · x for a batch of one token and weights in row units, the same as
+ * linear_rows. False when scratch memory runs out.
+ */
+bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
+                      const int32_t* ids, size_t count, float* out, ThreadScratch& scratch);
+
+/** out[r] = the product's value for exact integers acc[r] of one token, rows [row, row + count). */
+void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,
+                size_t row, size_t count, float* out);
 
 } // namespace bitnet

@@ -30,10 +30,102 @@ RowRange chunk_range(const Pass& pass, const Linear& w, size_t chunk) {
   return {chunk * rows, std::min(w.rows, (chunk + 1) * rows)};
 }
 
+// Live units one thread takes at a time: enough that the start, whose memory is not fetched ahead,
+// is a small part; few enough to balance.
+size_t live_chunk(size_t live, size_t threads) {
+  return std::min<size_t>(512, pad_to(live / (2 * threads) + 1, 64));
+}
+
+// Rows summed up over the threads at a time.
+constexpr size_t kSumRows = 4096;
+
 void rows_of(Pass& pass, const Linear& w, const Activations& a, RowRange range, float* out,
              size_t out_stride, ThreadScratch& scratch) {
   if (!linear_rows(w, pass.vector(), a, range.begin, range.end, out, out_stride, scratch))
     pass.no_memory.store(true);
+}
+
+// x += W a for one token and weights in column units, reading only the units whose activation is
+// not zero. Each thread adds up some of them; integers, so that the sum does not depend on who took
+// which.
+void add_live_units(Pass& pass, const Activations& a, const Linear& w, float* x) {
+  Workspace& ws = pass.ws;
+  int32_t* ids = ws.live.as<int32_t>();
+  const size_t live = w.units->find_live(a.q, w.cols, ids);
+  const size_t chunk_units = live_chunk(live, pass.pool.threads());
+  for (ThreadScratch& scratch : ws.scratch)
+    scratch.has_sums = false;
+  pass.pool.parallel((live + chunk_units - 1) / chunk_units, [&](size_t chunk, size_t thread) {
+    ThreadScratch& scratch = ws.scratch[thread];
+    const size_t padded = pad_to(w.rows, kUnitPad);
+    if (!scratch.acc.ensure(padded * sizeof(int32_t)))
+      return pass.no_memory.store(true);
+    if (!scratch.has_sums)
+      std::fill_n(scratch.acc.as<int32_t>(), padded, 0);
+    scratch.has_sums = true;
+    const size_t first = chunk * chunk_units;
+    w.units->accumulate(w.data.data(), w.rows, ids + first, std::min(chunk_units, live - first),
+                        a.q, scratch.acc.as<int32_t>());
+  });
+  pass.pool.parallel((w.rows + kSumRows - 1) / kSumRows, [&](size_t chunk, size_t) {
+    int32_t sums[kSumRows];
+    float y[kSumRows];
+    const size_t row = chunk * kSumRows, count = std::min(kSumRows, w.rows - row);
+    std::fill_n(sums, count, -a.q_sum[0]);
+    for (const ThreadScratch& scratch : ws.scratch)
+      for (size_t r = 0; scratch.has_sums && r < count; ++r)
+        sums[r] += scratch.acc.as<int32_t>()[row + r];
+    scale_sums(w, pass.vector(), sums, a.q_step[0], row, count, y);
+    for (size_t r = 0; r < count; ++r)
+      x[row + r] += y[r];
+  });
+}
+
+// out = relu²(gate a) * (up a) for one token and an `up` in row units: rows behind closed gates are
+// zero whatever `up` says, and not read. First all gates, then the open rows: each is a stream of
+// its own through memory.
+void project_open(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
+                  float* out, FfnCounts* counts) {
+  int32_t* ids = pass.ws.live.as<int32_t>();
+  std::vector<size_t> open_in(
+      chunk_count(pass, gate)); // open rows of each chunk, at its place in ids
+  pass.pool.parallel(open_in.size(), [&](size_t chunk, size_t thread) {
+    const RowRange range = chunk_range(pass, gate, chunk);
+    rows_of(pass, gate, a, range, out + range.begin, 0, pass.ws.scratch[thread]);
+    size_t count = 0;
+    for (size_t r = range.begin; r < range.end; ++r) {
+      ids[range.begin + count] = static_cast<int32_t>(r);
+      const bool closed = out[r] <= 0.0f; // a NaN is passed on
+      out[r] = closed ? 0.0f : out[r];
+      count += !closed;
+    }
+    open_in[chunk] = count;
+  });
+  size_t open = 0;
+  for (size_t chunk = 0; chunk < open_in.size(); ++chunk) {
+    const int32_t* from = ids + chunk_range(pass, gate, chunk).begin;
+    std::copy(from, from + open_in[chunk], ids + open);
+    open += open_in[chunk];
+  }
+  if (counts)
+    counts->closed_gates += up.rows - open;
+  const size_t chunk_units = live_chunk(open, pass.pool.threads());
+  pass.pool.parallel((open + chunk_units - 1) / chunk_units, [&](size_t chunk, size_t thread) {
+    ThreadScratch& scratch = pass.ws.scratch[thread];
+    const int32_t* some = ids + chunk * chunk_units;
+    const size_t count = std::min(chunk_units, open - chunk * chunk_units);
+    if (!scratch.values.ensure(2 * pad_to(count, kFloatPad) * sizeof(float)))
+      return pass.no_memory.store(true);
+    float* g = scratch.values.as<float>();
+    float* u = g + pad_to(count, kFloatPad);
+    if (!linear_some_rows(up, pass.vector(), a, some, count, u, scratch))
+      return pass.no_memory.store(true);
+    for (size_t i = 0; i < count; ++i)
+      g[i] = out[some[i]];
+    pass.vector().relu2_mul(g, u, count, g);
+    for (size_t i = 0; i < count; ++i)
+      out[some[i]] = g[i];
+  });
 }
 
 } // namespace
@@ -82,6 +174,8 @@ void project(Pass& pass, const Activations& a, std::initializer_list<Projection>
 }
 
 void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, size_t stride) {
+  if (w.kind == Linear::Kind::kColumnUnits && a.n == 1)
+    return add_live_units(pass, a, w, x);
   pass.pool.parallel(chunk_count(pass, w), [&](size_t chunk, size_t thread) {
     const RowRange range = chunk_range(pass, w, chunk);
     const size_t rows = range.end - range.begin;
@@ -100,6 +194,8 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
                    float* out, size_t stride, FfnCounts* counts) {
   const bool relu2 = pass.weights.spec.activation == Activation::kRelu2;
   const auto multiply = relu2 ? pass.vector().relu2_mul : pass.vector().silu_mul;
+  if (up.kind == Linear::Kind::kRowUnits && a.n == 1)
+    return project_open(pass, a, gate, up, out, counts);
   // Chunks of the coarser tile, so that both layers accept the same range.
   const Linear& coarse = gate.tile_rows() >= up.tile_rows() ? gate : up;
   pass.pool.parallel(chunk_count(pass, coarse), [&](size_t chunk, size_t thread) {
@@ -111,10 +207,10 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
     float* g = scratch.values.as<float>(); // [n, rows]
     float* u = g + a.n * rows;             // [n, rows]
     rows_of(pass, gate, a, range, g, rows, scratch);
-    rows_of(pass, up, a, range, u, rows, scratch);
     if (counts)
       counts->closed_gates += static_cast<uint64_t>(
           std::count_if(g, g + a.n * rows, [](float gate) { return gate <= 0.0f; }));
+    rows_of(pass, up, a, range, u, rows, scratch);
     for (size_t i = 0; i < a.n; ++i)
       multiply(g + i * rows, u + i * rows, rows, out + i * stride + range.begin);
   });

@@ -26,8 +26,9 @@ struct DenseTypeInfo {
 };
 
 constexpr DenseTypeInfo kDenseTypeInfo[] = {
-    {"F32", kDenseF32, 1, 4},     {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
-    {"Q8_0", kDenseQ8_0, 32, 34}, {"Q6_K", kDenseQ6_K, 256, 210},
+    {"F32", kDenseF32, 1, 4},       {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
+    {"Q8_0", kDenseQ8_0, 32, 34},   {"Q6_K", kDenseQ6_K, 256, 210}, {"Q4_0", kDenseQ4_0, 32, 18},
+    {"Q4_K", kDenseQ4_K, 256, 144},
 };
 
 Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
@@ -98,11 +99,11 @@ size_t dense_row_bytes(DenseType type, size_t cols) {
   return cols / info.block * info.block_bytes;
 }
 
-Status TensorLoader::load_linear(const TensorSpec& tensor, Linear* out) {
+Status TensorLoader::load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out) {
   out->rows = static_cast<size_t>(tensor.rows);
   out->cols = static_cast<size_t>(tensor.cols);
   if (const TernaryFormat* format = find_ternary_format(tensor.type))
-    return load_ternary(tensor, *format, out);
+    return load_ternary(tensor, *format, layout, out);
   DenseType type;
   if (find_dense_type(tensor.type, &type))
     return load_dense(tensor, type, out);
@@ -112,12 +113,11 @@ Status TensorLoader::load_linear(const TensorSpec& tensor, Linear* out) {
 }
 
 Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat& format,
-                                  Linear* out) {
+                                  Linear::Kind layout, Linear* out) {
   const TensorShape shape{out->rows, out->cols};
   if (shape.cols % format.block_cols != 0 || tensor.bytes < format.tensor_bytes(shape))
     return bad_tensor(tensor,
                       "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
-  out->ternary = kernels_.ternary;
 
   // [rows, blocks], or the tensor's one scale.
   const bool one_scale = format.tensor_scale_offset != nullptr;
@@ -129,36 +129,31 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   if (one_scale)
     status = file_.read(tensor.offset + format.tensor_scale_offset(shape), sizeof(float),
                         reinterpret_cast<uint8_t*>(scales.data()));
+  const bool units = layout != Linear::Kind::kTernary;
   if (status.ok())
-    status = pack_columns(tensor, format, shape.cols, out, scales.data());
+    status = units ? pack_units(tensor, format, layout, out, scales.data())
+                   : pack_tiles(tensor, format, shape.cols, out, scales.data());
   if (!status.ok())
     return status;
   if (!all_finite(scales.data(), scales.size()))
     return bad_tensor(tensor, "has a scale that is not a finite number");
   collapse_scales(scales, rows, blocks, out);
   // Only where scales inside a row really differ is the tensor read again, as one matrix per block.
-  if (out->kind == Linear::Kind::kTernaryBlocks)
-    return pack_columns(tensor, format, scale_cols, out, scales.data());
+  if (out->kind == Linear::Kind::kTernaryBlocks) {
+    arena_.give_back(out->data);
+    return pack_tiles(tensor, format, scale_cols, out, scales.data());
+  }
+  if (units)
+    out->kind = layout;
   return {};
 }
 
-Status TensorLoader::pack_columns(const TensorSpec& tensor, const TernaryFormat& format,
-                                  size_t block_cols, Linear* out, float* scales) {
-  const TensorShape shape{out->rows, out->cols};
-  const TernaryKernel& kernel = *out->ternary;
-  const size_t tile_rows = kernel.tile_rows;
-  const size_t blocks = shape.cols / block_cols;
-  out->block_cols = block_cols;
-  out->padded_cols = pad_to(block_cols, kernel.tile_cols);
-  const size_t tile_bytes = kernel.tile_bytes(out->padded_cols);
-  out->block_bytes = (shape.rows + tile_rows - 1) / tile_rows * tile_bytes;
-  if (!out->data.allocate(blocks * out->block_bytes, AlignedBuffer::Pages::kHuge))
-    return no_memory(tensor, blocks * out->block_bytes);
-
+Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& format,
+                                 size_t tile_rows, float* scales, const UseRows& use) {
+  const TensorShape shape{static_cast<size_t>(tensor.rows), static_cast<size_t>(tensor.cols)};
   struct Chunk {
     AlignedBuffer bytes; // as stored
     AlignedBuffer codes; // [chunk_rows, cols]
-    AlignedBuffer tile;  // [tile_rows, padded_cols]
   };
   std::vector<Chunk> buffers(pool_.threads());
   FirstFailure failure;
@@ -170,30 +165,89 @@ Status TensorLoader::pack_columns(const TensorSpec& tensor, const TernaryFormat&
     Chunk& buffer = buffers[thread];
     const size_t row = chunk * chunk_rows;
     const size_t count = std::min(chunk_rows, shape.rows - row);
+    const size_t padded = pad_to(count, tile_rows) * shape.cols;
     const ByteRange range = format.row_range(shape, row, count);
     const size_t stored = static_cast<size_t>(range.end - range.begin);
-    if (!buffer.bytes.ensure(stored) || !buffer.codes.ensure(count * shape.cols) ||
-        !buffer.tile.ensure(tile_rows * out->padded_cols))
-      return failure.report(no_memory(tensor, stored + count * shape.cols));
+    if (!buffer.bytes.ensure(stored) || !buffer.codes.ensure(padded))
+      return failure.report(no_memory(tensor, stored + padded));
     Status status = file_.read(tensor.offset + range.begin, stored, buffer.bytes.data());
     if (!status.ok())
       return failure.report(std::move(status));
-    if (!format.decode(buffer.bytes.data(), shape, row, count, buffer.codes.data(),
-                       scales + row * row_scales))
+    uint8_t* codes = buffer.codes.data();
+    if (!format.decode(buffer.bytes.data(), shape, row, count, codes, scales + row * row_scales))
       return failure.report(bad_tensor(tensor, "holds the code 3, which is not a ternary weight"));
-    for (size_t b = 0; b < blocks; ++b)
-      for (size_t r = 0; r < count; r += tile_rows) {
-        uint8_t* tile = buffer.tile.data();
-        memset(tile, 1, tile_rows * out->padded_cols); // padding is the zero weight
-        for (size_t i = 0; i < std::min(tile_rows, count - r); ++i)
-          memcpy(tile + i * out->padded_cols,
-                 buffer.codes.data() + (r + i) * shape.cols + b * block_cols, block_cols);
-        kernel.pack_tile(tile, out->padded_cols,
-                         out->data.data() + b * out->block_bytes +
-                             (row + r) / tile_rows * tile_bytes);
-      }
+    memset(codes + count * shape.cols, 1, padded - count * shape.cols);
+    use(row, count, codes, thread);
   });
   return failure.take();
+}
+
+Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
+                                size_t block_cols, Linear* out, float* scales) {
+  const TernaryKernel& kernel = *kernels_.ternary;
+  const size_t tile_rows = kernel.tile_rows;
+  const size_t blocks = out->cols / block_cols;
+  out->ternary = &kernel;
+  out->block_cols = block_cols;
+  out->padded_cols = pad_to(block_cols, kernel.tile_cols);
+  const size_t tile_bytes = kernel.tile_bytes(out->padded_cols);
+  out->block_bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
+  out->data = arena_.take(blocks * out->block_bytes);
+  if (!out->data.data())
+    return no_memory(tensor, blocks * out->block_bytes);
+
+  std::vector<std::vector<uint8_t>> tiles(pool_.threads()); // [tile_rows, padded_cols]
+  for (std::vector<uint8_t>& tile : tiles)
+    tile.assign(tile_rows * out->padded_cols, 1);
+  const auto pack = [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
+    uint8_t* tile = tiles[thread].data();
+    for (size_t b = 0; b < blocks; ++b)
+      for (size_t r = 0; r < count; r += tile_rows) {
+        uint8_t* to = out->data.data() + b * out->block_bytes + (row + r) / tile_rows * tile_bytes;
+        const uint8_t* from = codes + r * out->cols;
+        if (blocks == 1 && out->padded_cols == out->cols) {
+          kernel.pack_tile(from, out->cols, to);
+          continue;
+        }
+        for (size_t i = 0; i < tile_rows; ++i)
+          memcpy(tile + i * out->padded_cols, from + i * out->cols + b * block_cols, block_cols);
+        kernel.pack_tile(tile, out->padded_cols, to);
+      }
+  };
+  return decode_rows(tensor, format, tile_rows, scales, pack);
+}
+
+Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& format,
+                                Linear::Kind layout, Linear* out, float* scales) {
+  const UnitKernel& kernel = *kernels_.units;
+  const bool by_row = layout == Linear::Kind::kRowUnits;
+  const size_t width = by_row ? out->cols : out->rows;
+  const size_t units = by_row ? out->rows : out->cols;
+  out->units = &kernel;
+  out->unit_bytes = kernel.unit_bytes(width);
+  out->data = arena_.take(units * out->unit_bytes);
+  if (!out->data.data())
+    return no_memory(tensor, units * out->unit_bytes);
+  uint8_t* packed = out->data.data();
+  if (by_row) {
+    std::vector<std::vector<uint8_t>> padded(pool_.threads()); // one row
+    for (std::vector<uint8_t>& row : padded)
+      row.assign(pad_to(width, kUnitPad), 1);
+    return decode_rows(tensor, format, 1, scales,
+                       [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
+                         for (size_t r = 0; r < count; ++r) {
+                           memcpy(padded[thread].data(), codes + r * width, width);
+                           kernel.pack_row(padded[thread].data(), width,
+                                           packed + (row + r) * out->unit_bytes);
+                         }
+                       });
+  }
+  return decode_rows(tensor, format, kUnitPad, scales,
+                     [&](size_t row, size_t count, const uint8_t* codes, size_t) {
+                       for (size_t r = 0; r < count; r += kUnitPad)
+                         kernel.pack_columns(codes + r * units, units, row + r, packed,
+                                             out->unit_bytes);
+                     });
 }
 
 Status TensorLoader::load_table(const TensorSpec& tensor,
@@ -202,7 +256,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor,
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
                                           "; an embedding or output head is expected as F16, F32, "
-                                          "BF16, Q8_0 or Q6_K: convert the model.");
+                                          "BF16, Q8_0, Q6_K, Q4_0 or Q4_K: convert the model.");
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);
@@ -237,7 +291,8 @@ Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear
   if (!described.ok())
     return described;
   const size_t stored = dense_row_bytes(type, out->cols);
-  if (!out->data.allocate(out->row_bytes * out->rows, AlignedBuffer::Pages::kHuge))
+  out->data = arena_.take(out->row_bytes * out->rows);
+  if (!out->data.data())
     return no_memory(tensor, uint64_t{out->row_bytes} * out->rows);
 
   FirstFailure failure;

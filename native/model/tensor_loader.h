@@ -3,6 +3,9 @@
 #include <string>
 #include <vector>
 
+#include <functional>
+
+#include "../common/arena.h"
 #include "../common/file_reader.h"
 #include "../common/thread_pool.h"
 #include "../formats/formats.h"
@@ -14,11 +17,15 @@ namespace bitnet {
 
 class TensorLoader {
 public:
-  TensorLoader(const FileReader& file, const KernelSet& kernels, ThreadPool& pool)
-      : file_(file), kernels_(kernels), pool_(pool) {}
+  /** Matrices live in `arena`. */
+  TensorLoader(const FileReader& file, const KernelSet& kernels, ThreadPool& pool, Arena& arena)
+      : file_(file), kernels_(kernels), pool_(pool), arena_(arena) {}
 
-  /** A matrix: ternary types are decoded and packed, dense types kept as stored. */
-  Status load_linear(const TensorSpec& tensor, Linear* out);
+  /**
+   * A matrix: ternary types are decoded and packed, dense types kept as stored. `layout` asks for
+   * units where the weights are ternary with one scale per row or tensor; else it is ignored.
+   */
+  Status load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out);
 
   /**
    * The rows of an embedding or head. Large tables of floats stay in the file: the screened head
@@ -31,17 +38,33 @@ public:
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);
 
 private:
-  Status load_ternary(const TensorSpec& tensor, const TernaryFormat& format, Linear* out);
-  /** Packs all rows as matrices of `block_cols` columns; writes the rows' scales where the format
-   * has any. */
-  Status pack_columns(const TensorSpec& tensor, const TernaryFormat& format, size_t block_cols,
-                      Linear* out, float* scales);
+  Status load_ternary(const TensorSpec& tensor, const TernaryFormat& format, Linear::Kind layout,
+                      Linear* out);
+
+  /** What receives decoded rows: codes [count, cols], on any thread. */
+  using UseRows =
+      std::function<void(size_t row, size_t count, const uint8_t* codes, size_t thread)>;
+
+  /**
+   * Reads and decodes all rows, `tile_rows` or a multiple at a time. Codes have room for whole
+   * tiles and hold 1, the zero weight, in rows behind the last. Writes `scales` where rows have
+   * any.
+   */
+  Status decode_rows(const TensorSpec& tensor, const TernaryFormat& format, size_t tile_rows,
+                     float* scales, const UseRows& use);
+
+  /** Packs the matrix as one packed matrix per `block_cols` columns. */
+  Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format, size_t block_cols,
+                    Linear* out, float* scales);
+  Status pack_units(const TensorSpec& tensor, const TernaryFormat& format, Linear::Kind layout,
+                    Linear* out, float* scales);
   Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
 
   const FileReader& file_;
   const KernelSet& kernels_;
   ThreadPool& pool_;
+  Arena& arena_;
 };
 
 /** The dense type called `type`; false when there is none. */

@@ -111,6 +111,17 @@ bool complete(const Weights& w) {
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
 }
 
+// Squared ReLU makes zeros: where a kernel can skip them, `up` and `down` are kept in units.
+Linear::Kind layout_of(const Weights& w, Role role) {
+  if (w.kernels.units && w.spec.activation == Activation::kRelu2 && w.spec.dim <= kMaxUnitWidth) {
+    if (role == Role::kFfnUp)
+      return Linear::Kind::kRowUnits;
+    if (role == Role::kFfnDown)
+      return Linear::Kind::kColumnUnits;
+  }
+  return Linear::Kind::kTernary;
+}
+
 uint64_t memory_of(const Linear& w) {
   return w.data.size() + w.row_scale.size() * sizeof(float);
 }
@@ -123,12 +134,13 @@ Status load_tensor(Weights& w, TensorLoader& loader, const std::shared_ptr<const
     return Status::error(Code::kModel,
                          "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
   if (slot.vector) {
+    Status status = loader.load_vector(tensor, slot.vector);
     w.bytes.norms += slot.vector->size() * sizeof(float);
-    return loader.load_vector(tensor, slot.vector);
+    return status;
   }
   if (slot.table)
     return loader.load_table(tensor, file, slot.table);
-  Status status = loader.load_linear(tensor, slot.linear);
+  Status status = loader.load_linear(tensor, layout_of(w, tensor.role), slot.linear);
   (slot.linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*slot.linear);
   return status;
 }
@@ -147,7 +159,7 @@ Status finish_head(Weights& w, ThreadPool& pool) {
 
 Status load_all(Weights& w, const std::shared_ptr<const FileReader>& file, ThreadPool& pool,
                 const LoadControl& control) {
-  TensorLoader loader(*file, w.kernels, pool);
+  TensorLoader loader(*file, w.kernels, pool, w.arena);
   uint64_t total = 1;
   uint64_t done = 0;
   for (const TensorSpec& tensor : w.spec.tensors)

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../common/abort.h"
+#include "../common/arena.h"
 #include "../common/file_reader.h"
 #include "../common/thread_pool.h"
 #include "linear.h"
@@ -34,6 +35,7 @@ struct WeightBytes {
 struct Weights {
   ModelSpec spec;
   KernelSet kernels = {};
+  Arena arena; // holds the matrices
   std::vector<LayerWeights> layers;
   RowTable embedding; // [vocab, dim]
   RowTable output;    // [vocab, dim]; empty when the head is the embedding

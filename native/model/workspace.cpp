@@ -33,6 +33,7 @@ Status Workspace::ensure(size_t n) {
       q_step.ensure(n * sizeof(float)) && q.ensure(n * head_stride * sizeof(float)) &&
       k.ensure(n * kv_stride * sizeof(float)) && v.ensure(n * kv_stride * sizeof(float)) &&
       attn.ensure(n * head_stride * sizeof(float)) && ffn.ensure(n * ffn_stride * sizeof(float)) &&
+      live.ensure((wide_stride + kLiveSlack) * sizeof(int32_t)) &&
       rope.ensure(n * rope_frequency.size() * 2 * sizeof(float));
   return ok ? Status{}
             : Status::error(Code::kMemory, "Not enough memory for the working values of " +

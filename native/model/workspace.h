@@ -36,6 +36,8 @@ struct Workspace {
   AlignedBuffer v;      // float [n, kv_stride]
   AlignedBuffer attn;   // float [n, head_stride]
   AlignedBuffer ffn;    // float [n, ffn_stride]
+  AlignedBuffer
+      live; // int32 [widest layer + kLiveSlack]: inputs of a linear layer that are not zero
   AlignedBuffer rope;   // float [n, rope_dim / 2] cosines, then as many sines
   AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
 

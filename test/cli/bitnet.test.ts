@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { benchCommand } from '../../bin/commands/bench.mjs';
 import { inspectCommand } from '../../bin/commands/inspect.mjs';
 import { runCommand } from '../../bin/commands/run.mjs';
+import { synthCommand } from '../../bin/commands/synth.mjs';
 import { bitnet } from './bitnet.js';
 
 const { version } = JSON.parse(readFileSync(resolve(__dirname, '../../package.json'), 'utf8'));
@@ -44,16 +46,21 @@ describe('bitnet', () => {
 
 describe('docs/cli.md', () => {
   const page = readFileSync(resolve(__dirname, '../../docs/cli.md'), 'utf8');
-  const options = [...runCommand().options, ...inspectCommand().options];
+  const options = [runCommand(), inspectCommand(), synthCommand(), benchCommand()].flatMap(
+    (command) => command.options.map((option) => [command.name(), option.flags, option] as const),
+  );
 
-  test.each(options.map((option) => [option.flags, option] as const))('has %s', (_, option) => {
-    for (const flag of [option.short, option.long]) if (flag) expect(page).toContain(`\`${flag}`);
+  test.each(options)('has bitnet %s %s', (command, _, option) => {
+    const section = page.split(/^## bitnet /m).find((part) => part.startsWith(`${command}\n`))!;
+    for (const flag of [option.short, option.long])
+      if (flag) expect(section).toContain(`\`${flag}`);
     if (option.envVar) expect(page).toContain(option.envVar);
-    if (typeof option.defaultValue !== 'number') return;
-    const row = page
+    const fallback = [option.defaultValue].flat();
+    if (!fallback.every((value) => typeof value === 'number')) return;
+    const row = section
       .split('\n')
       .find((line) => line.startsWith('|') && line.includes(option.long!));
-    expect(row).toContain(` | ${option.defaultValue} | `);
+    expect(row).toContain(` | ${fallback.join()} | `);
   });
 });
 

@@ -218,25 +218,35 @@ describe('numbers that are none', () => {
 
   const numeric = { name: 'BitnetError', code: 'ERR_BITNET_NUMERIC' };
 
+  /** Where the blocks of a type have their (first) half. */
+  const scalePlaces: Partial<Record<DenseType, { first: number; every: number }>> = {
+    Q8_0: { first: 0, every: 34 },
+    Q6_K: { first: 208, every: 210 },
+    Q4_0: { first: 0, every: 18 },
+    Q4_K: { first: 0, every: 144 },
+  };
+
   it.each<[DenseType, number[]]>([
     ['F16', halfInfinity],
     ['F16', halfNan],
     ['F32', nan],
     ['BF16', [0x80, 0x7f]],
-    ['Q8_0', halfNan],
+    ['Q8_0', []],
     ['Q6_K', []],
+    ['Q4_0', []],
+    ['Q4_K', []],
   ])('in an %s embedding show when it writes', async (headType, bytes) => {
     const error = await errorOf({ headType }, (model) => {
       const all = model.tensors.get('token_embd.weight')!.bytes;
-      if (headType === 'Q6_K') for (let at = 208; at < all.length; at += 210) all.set(halfNan, at);
-      else if (headType === 'Q8_0') for (let at = 0; at < all.length; at += 34) all.set(bytes, at);
-      else for (let at = 0; at < all.length; at += bytes.length) all.set(bytes, at);
+      const at = scalePlaces[headType];
+      if (at) for (let i = at.first; i < all.length; i += at.every) all.set(halfNan, i);
+      else for (let i = 0; i < all.length; i += bytes.length) all.set(bytes, i);
     });
     expect(error).toMatchObject(numeric);
     expect(error!.message).toMatch(/finite|NaN/);
   });
 
-  it.each(['F16', 'F32', 'BF16', 'Q8_0', 'Q6_K'] as const)(
+  it.each(['F16', 'F32', 'BF16', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const)(
     'in dense %s weights show when it writes',
     async (weightType) => {
       const error = await errorOf({ weightType }, (model) => {

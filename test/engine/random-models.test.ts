@@ -85,6 +85,11 @@ const dense: Case[] = [
   ['bitnet-b1.58, Q8_0', { weightType: 'Q8_0', headType: 'Q8_0', dim: 288, nHead: 3, ffnDim: 800 }],
   ['llama, Q6_K', { arch: 'llama', weightType: 'Q6_K', headType: 'Q6_K', nHead: 4, ffnDim: 512 }],
   [
+    'bitnet, Q4_0',
+    { arch: 'bitnet', weightType: 'Q4_0', headType: 'Q4_0', dim: 288, nHead: 3, ffnDim: 800 },
+  ],
+  ['bitnet-b1.58, Q4_K', { weightType: 'Q4_K', headType: 'Q4_K', ffnDim: 512 }],
+  [
     'bitnet, F16, across blocks of 64 positions',
     { arch: 'bitnet', weightType: 'F16', nHead: 2, headDim: 100, nLayer: 1 },
     200,
@@ -112,13 +117,13 @@ describe('the engine agrees with the reference', () => {
 
   it('to 1e-3 of the largest logit: projections of every type side by side', async () => {
     const options = { ffnDim: 512, nHead: 4, nKvHead: 2, unevenScales: true };
-    const types = [...ternaryTypes, 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'] as const;
+    const types = [...ternaryTypes, 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const;
     const model = tinyModel(options);
     const variants = types.map((weightType) => tinyModel({ ...options, weightType }));
     const projections = [...model.tensors.keys()].filter((name) => !/norm|embd/.test(name));
-    // Steps of 3 in 10 types over 7 projections: other neighbours in every layer.
+    // Steps of 5 in 12 types over 7 projections: other neighbours in every layer.
     projections.forEach((name, i) => {
-      model.tensors.set(name, variants[(3 * i) % types.length]!.tensors.get(name)!);
+      model.tensors.set(name, variants[(5 * i) % types.length]!.tensors.get(name)!);
     });
     const { error, ties } = await compare(model, 8, 1e-6);
     expect(error).toBeLessThan(1e-3);

@@ -47,30 +47,44 @@ describe('tensors', () => {
     );
   });
 
-  it.each(['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'])(
-    'of projections may be %s',
-    (weightType) => {
-      const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
-      expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
+  it.each([
+    'I2_S',
+    'TQ1_0',
+    'TQ2_0',
+    'IQ1_BN',
+    'IQ2_BN',
+    'F16',
+    'BF16',
+    'F32',
+    'Q8_0',
+    'Q6_K',
+    'Q4_0',
+    'Q4_K',
+  ])('of projections may be %s', (weightType) => {
+    const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
+    expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
+  });
+
+  it.each(['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'])(
+    'of embedding and head may be %s',
+    (headType) => {
+      const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
+      expect(
+        tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
+      ).toHaveLength(2);
     },
   );
-
-  it.each(['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K'])('of embedding and head may be %s', (headType) => {
-    const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
-    expect(
-      tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
-    ).toHaveLength(2);
-  });
 
   it.each(['F16', 'BF16', 'F32'])('of norms may be %s', (type) => {
     const model = new PaperModel().change('blk.0.attn_norm.weight', { type });
     expect(modelSpec(model.file).tensors.find(({ role }) => role === 'attn_norm')?.type).toBe(type);
   });
 
-  const projections = 'I2_S, TQ1_0, TQ2_0, IQ1_BN, IQ2_BN, F16, BF16, F32, Q8_0 or Q6_K';
+  const projections =
+    'I2_S, TQ1_0, TQ2_0, IQ1_BN, IQ2_BN, F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K';
   const convert = 'convert the model with weights of one of these types, I2_S if ternary';
   it.each([
-    ['blk.0.ffn_up.weight', 'Q4_K', projections, convert],
+    ['blk.0.ffn_up.weight', 'Q5_K', projections, convert],
     ['blk.0.ffn_up.weight', 'type 77', projections, convert],
     [
       'blk.0.ffn_up.weight',
@@ -91,8 +105,8 @@ describe('tensors', () => {
       projections,
       'convert the model again with a current ik_llama.cpp',
     ],
-    ['token_embd.weight', 'I2_S', 'F16, BF16, F32, Q8_0 or Q6_K', convert],
-    ['token_embd.weight', 'Q4_K', 'F16, BF16, F32, Q8_0 or Q6_K', convert],
+    ['token_embd.weight', 'I2_S', 'F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K', convert],
+    ['token_embd.weight', 'Q5_K', 'F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K', convert],
     ['output_norm.weight', 'Q8_0', 'F32, F16 or BF16', convert],
   ])('%s is refused as %s', (name, type, expected, advice) => {
     const error = refusal(new PaperModel().change(name, { type }));

@@ -14,6 +14,12 @@ struct Test {
 
 std::vector<Test>& tests();
 
+/**
+ * True when the environment has BITNET_TEST_QUICK, as under an emulator: tests of many combinations
+ * then run some of them, of every kind.
+ */
+bool quick();
+
 /** Notes a failure of the running test; the first few per test are printed. */
 void fail(const char* file, int line, const std::string& what);
 

@@ -20,8 +20,9 @@ struct Type {
   const char* name;
   size_t block, bytes; // columns of a block and its bytes
 };
-const Type kTypes[kDenseTypes] = {
-    {"F32", 1, 4}, {"F16", 1, 2}, {"BF16", 1, 2}, {"Q8_0", 32, 34}, {"Q6_K", 256, 210}};
+const Type kTypes[kDenseTypes] = {{"F32", 1, 4},     {"F16", 1, 2},      {"BF16", 1, 2},
+                                  {"Q8_0", 32, 34},  {"Q6_K", 256, 210}, {"Q4_0", 32, 18},
+                                  {"Q4_K", 256, 144}};
 
 std::vector<const DenseKernel*> kernels() {
   return usable_dense_kernels(detect_cpu_features());
@@ -56,6 +57,14 @@ void fill_weights(uint32_t type, Random& random, uint8_t* p, size_t bytes) {
   if (type == kDenseQ6_K)
     for (size_t i = 209; i < bytes; i += 210)
       limit_half(p + i);
+  if (type == kDenseQ4_0)
+    for (size_t i = 1; i < bytes; i += 18)
+      limit_half(p + i);
+  if (type == kDenseQ4_K)
+    for (size_t i = 0; i < bytes; i += 144) {
+      limit_half(p + i + 1);
+      limit_half(p + i + 3);
+    }
 }
 
 /** Equal bits, or both NaN: which NaN an operation on NaNs returns depends on operand order. */
@@ -108,7 +117,8 @@ TEST("dense kernels equal scalar to the bit for every type, shape and batch") {
   for (const DenseKernel* kernel : kernels())
     for (uint32_t type = 0; type < kDenseTypes; type++) {
       const size_t block = kTypes[type].block < 16 ? 16 : kTypes[type].block;
-      for (size_t cols : {block, 2 * block, 3 * block, 5 * block, size_t{768}, size_t{2560}})
+      for (size_t cols :
+           {block, 2 * block, 3 * block, 5 * block, 9 * block, size_t{768}, size_t{2560}})
         for (size_t n : {1, 2, 3, 4, 5, 6, 7, 12, 13, 23, 24, 25, 31, 50}) {
           if (n > 7 && cols > 768)
             continue;
@@ -147,6 +157,29 @@ TEST("dense kernels decode any number of columns without leaving the row") {
         CHECK(memcmp(out.data(), expected.data(), cols * sizeof(float)) == 0,
               std::string(kernel->isa) + " " + kTypes[type].name + " cols " + std::to_string(cols));
       }
+}
+
+TEST("dense kernels decode every bit pattern, of damaged scales too, as scalar does") {
+  const size_t cols = 256 * 64;
+  for (const DenseKernel* kernel : kernels())
+    for (uint32_t type = 0; type < kDenseTypes; type++) {
+      Random random(type);
+      Guarded<uint8_t> row(row_bytes(type, cols));
+      for (uint8_t& byte : row)
+        byte = static_cast<uint8_t>(random.bits());
+      // Infinite and NaN scales, which random bits seldom are.
+      for (size_t i = 0; i + 4 <= row.size(); i += 7 * kTypes[type].bytes) {
+        const uint8_t bits[4] = {0, 0x7c, 1, static_cast<uint8_t>(i % 2 ? 0x7c : 0xfc)};
+        memcpy(row.data() + i, bits, 4);
+      }
+      Guarded<float> out(cols), expected(cols);
+      scalar().decode[type](row.data(), cols, expected.data());
+      kernel->decode[type](row.data(), cols, out.data());
+      for (size_t k = 0; k < cols; k++)
+        if (!same(out[k], expected[k]))
+          CHECK_EQ(out[k], expected[k],
+                   std::string(kernel->isa) + " " + kTypes[type].name + " " + std::to_string(k));
+    }
 }
 
 TEST("every half decodes to its exact value, with its NaN payload") {
@@ -197,6 +230,29 @@ TEST("blocks decode as the formats define them") {
   CHECK_EQ(out[96], 50.0f - 32, "");
   CHECK_EQ(out[159], 26.0f - 32, "");
   CHECK_EQ(out[255], -32.0f, "");
+
+  uint8_t q4[18] = {0x00, 0xb8, 0xf0}; // d = -0.5; elements 0 and 16: 0 and 15
+  q4[17] = 0x9a;                       // elements 15 and 31: 10 and 9
+  scalar().decode[kDenseQ4_0](q4, 32, out);
+  CHECK_EQ(out[0], 4.0f, "");
+  CHECK_EQ(out[16], -3.5f, "");
+  CHECK_EQ(out[15], -1.0f, "");
+  CHECK_EQ(out[31], -0.5f, "");
+  CHECK_EQ(out[1], 4.0f, "");
+
+  uint8_t k4[144] = {0x00, 0x38, 0x00, 0x40}; // d = 0.5, dmin = 2
+  k4[4 + 1] = 0xc0 | 33;                      // scale 1: 33; scale 5: top bits 3
+  k4[4 + 5] = 0x80 | 62;                      // min 1: 62; min 5: top bits 2
+  k4[4 + 9] = 0x7d;                           // sub-block 5: low bits of scale 13, of min 7
+  k4[16 + 31] = 0xc5;                         // element 31: 5, element 63: 12
+  k4[16 + 64] = 0xf6;                         // element 128: 6, element 160: 15
+  scalar().decode[kDenseQ4_K](k4, 256, out);
+  CHECK_EQ(out[31], 0.0f, "");
+  CHECK_EQ(out[63], 0.5f * 33 * 12 - 2.0f * 62, "");
+  CHECK_EQ(out[32], -2.0f * 62, "");
+  CHECK_EQ(out[128], 0.0f, "");
+  CHECK_EQ(out[160], 0.5f * (48 + 13) * 15 - 2.0f * (32 + 7), "");
+  CHECK_EQ(out[255], 0.0f, "");
 }
 
 TEST("the scalar dense product is as close to the exact sum as its rounding allows") {

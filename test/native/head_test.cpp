@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "check.h"
-#include "guarded.h"
 #include "kernels/cpu_features.h"
 #include "model/head.h"
 
@@ -102,62 +101,6 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n, 
 
 } // namespace
 
-TEST("every screen kernel equals the scalar one, within the arrays it is given") {
-  check::Random random(5);
-  const auto kernels = usable_screen_kernels(detect_cpu_features());
-  const ScreenKernel& scalar = *kernels.back();
-  for (const ScreenKernel* kernel : kernels)
-    for (size_t n : {1, 2, 3, 4, 7, 8})
-      for (size_t cols : {16, 32, 144, 2560}) {
-        if (n > 4 && cols > 144)
-          continue; // slow, and no other path
-        const size_t rows = 2 * kernel->tile_rows;
-        check::Guarded<int8_t> high(n * cols), low(n * cols);
-        check::Guarded<int32_t> high_sum(n), low_sum(n);
-        std::vector<int8_t> q(rows * cols);
-        for (int pattern = 0; pattern < 3; ++pattern) {
-          for (int8_t& value : q)
-            value =
-                static_cast<int8_t>(pattern == 0   ? 127
-                                    : pattern == 1 ? -127
-                                                   : static_cast<int>(random.bits() % 255) - 127);
-          ScreenProduct p = {};
-          std::fill(high_sum.begin(), high_sum.end(), 0);
-          std::fill(low_sum.begin(), low_sum.end(), 0);
-          for (size_t k = 0; k < n * cols; ++k) {
-            high[k] = static_cast<int8_t>(pattern == 2 ? static_cast<int>(random.bits() % 255) - 127
-                                                       : 127);
-            low[k] = static_cast<int8_t>(pattern == 2 ? static_cast<int>(random.bits() % 128) - 64
-                                                      : -64);
-            high_sum[k / cols] += high[k];
-            low_sum[k / cols] += low[k];
-          }
-          const auto run = [&](const ScreenKernel& one) {
-            check::Guarded<uint8_t> packed(2 * one.tile_bytes(cols));
-            for (size_t tile = 0; tile < 2; ++tile)
-              one.pack_tile(q.data() + tile * one.tile_rows * cols, cols,
-                            packed.data() + tile * one.tile_bytes(cols));
-            check::Guarded<float> out(n * rows);
-            p.packed = packed.data();
-            p.cols = cols;
-            p.high = high.data();
-            p.low = low.data();
-            p.high_sum = high_sum.data();
-            p.low_sum = low_sum.data();
-            p.n = n;
-            p.out_stride = rows;
-            p.out = out.data();
-            one.product(p, 0, rows);
-            return std::vector<float>(out.begin(), out.end());
-          };
-          const std::vector<float> actual = run(*kernel), expected = run(scalar);
-          CHECK(memcmp(actual.data(), expected.data(), n * rows * sizeof(float)) == 0,
-                std::string(kernel->isa) + ", " + std::to_string(n) + " vectors, " +
-                    std::to_string(cols) + " columns, pattern " + std::to_string(pattern));
-        }
-      }
-}
-
 TEST("the screened head finds the best rows of random heads") {
   std::mt19937 generator(11);
   std::normal_distribution<float> normal;
@@ -171,6 +114,8 @@ TEST("the screened head finds the best rows of random heads") {
     CHECK(ws.ensure(37).ok(), "workspace");
     ThreadPool pool(2);
     for (size_t n : {1, 2, 3, 16, 37}) { // more than the screen takes at a time
+      if (check::quick() && n % 2 == 1 && n > 1)
+        continue;
       for (size_t row = 0; row < n; ++row)
         for (size_t k = 0; k < 130; ++k)
           ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);

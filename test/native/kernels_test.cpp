@@ -30,8 +30,8 @@ TEST("a CPU without features runs the scalar kernels") {
 
 TEST("an unknown kernel is refused with the names that can be used") {
   CHECK_EQ(choose(0, "mmx"),
-           "Expected a kernel this CPU can run (mad2-scalar, base3-scalar, or only the part after "
-           "the dash), got "
+           "Expected a kernel this CPU can run (mad2-scalar, base3-scalar, lut-scalar, or only the "
+           "part after the dash), got "
            "'mmx', which is not "
            "the name of a kernel in this build.",
            "");
@@ -57,14 +57,14 @@ TEST("the fastest usable kernel is chosen, and a forced one bounds the others") 
   CHECK_EQ(choose(vnni, "mad2-avx512vnni"), "mad2-avx512vnni avx512 avx512", "");
   CHECK_EQ(choose(vnni, "avx2"), "mad2-avx2 avx2 avx2", "");
   CHECK_EQ(choose(vnni, "mad2-avx2"), "mad2-avx2 avx2 avx2", "");
+  CHECK_EQ(choose(vnni, "lut-avx2"), "lut-avx2 avx2 avx2", "");
   CHECK_EQ(choose(vnni, "mad2-scalar"), "mad2-scalar scalar scalar", "");
 }
 
 TEST("a kernel the CPU cannot run is refused, never replaced") {
   CHECK_EQ(choose(kCpuAvx2, "avx512vnni"),
-           "Expected a kernel this CPU can run (mad2-avx2, mad2-scalar, base3-scalar, or only the "
-           "part after the "
-           "dash), got "
+           "Expected a kernel this CPU can run (mad2-avx2, lut-avx2, mad2-scalar, base3-scalar, "
+           "lut-scalar, or only the part after the dash), got "
            "'avx512vnni', which needs instructions that this CPU or its operating system does not "
            "offer.",
            "");
@@ -93,6 +93,7 @@ TEST("the fastest usable NEON kernel is chosen, with the NEON dense and vector k
   CHECK_EQ(choose(neon, ""), "mad2-neon neon neon", "");
   CHECK_EQ(choose(i8mm, "neondot"), "mad2-neondot neon neon", "");
   CHECK_EQ(choose(i8mm, "base3-neoni8mm"), "base3-neoni8mm neon neon", "");
+  CHECK_EQ(choose(i8mm, "lut-neon"), "lut-neon neon neon", "");
   CHECK_EQ(choose(i8mm, "scalar"), "mad2-scalar scalar scalar", "");
   KernelSet set = {};
   CHECK(select_kernels(neon, "neondot", &set).code == Code::kKernel, "code");

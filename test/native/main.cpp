@@ -1,5 +1,6 @@
 // Runs the native tests; an optional argument keeps only the titles that contain it.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -11,6 +12,11 @@ static int failures = 0; // of the running test
 std::vector<Test>& tests() {
   static std::vector<Test> list;
   return list;
+}
+
+bool quick() {
+  static const bool set = getenv("BITNET_TEST_QUICK") != nullptr;
+  return set;
 }
 
 void fail(const char* file, int line, const std::string& what) {

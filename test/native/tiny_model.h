@@ -19,7 +19,7 @@ namespace bitnet {
 class ModelFile {
 public:
   explicit ModelFile(bool ternary, uint32_t head_dim = 24)
-      : path_("bitnet_model_test_" + std::to_string(reinterpret_cast<uintptr_t>(this)) + ".bin") {
+      : path_("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin") {
     spec_.n_layer = 2;
     spec_.n_head = 4;
     spec_.n_kv_head = 2;

@@ -1,17 +1,28 @@
-// Contract of the dense products: stored rows (F32, F16, BF16, Q8_0, Q6_K) times f32 activations.
+// Contract of the dense products: stored rows (F32, F16, BF16, Q8_0, Q6_K, Q4_0,
+// Q4_K) times f32 activations.
 //
 // Float results are defined, so that every ISA, batch and thread split gives the same bits:
-//   w[k]    = the stored weight as f32 (a block type's d * q products rounded to f32, left to right
-//   as formats.md writes them) lane[j] = fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting
-//   from +0, for the 16 lanes j result  = tree(lane): pairs at distance 8, then 4, then 2, then 1:
-//   l[j] = l[j] + l[j + 8]; …; l[0] + l[1]
+//   w[k]    = the stored weight as f32 (a block type's products and differences rounded to f32 one
+//   by one, as dense_scalar.cpp writes them; all but the difference of Q4_K are exact) lane[j] =
+//   fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting from +0, for the 16 lanes j result
+//   = tree(lane): pairs at distance 8, then 4, then 2, then 1: l[j] = l[j] + l[j + 8]; …; l[0] +
+//   l[1]
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 namespace bitnet {
 
-enum DenseType : uint32_t { kDenseF32, kDenseF16, kDenseBf16, kDenseQ8_0, kDenseQ6_K, kDenseTypes };
+enum DenseType : uint32_t {
+  kDenseF32,
+  kDenseF16,
+  kDenseBf16,
+  kDenseQ8_0,
+  kDenseQ6_K,
+  kDenseQ4_0,
+  kDenseQ4_K,
+  kDenseTypes
+};
 
 /** Rows of one type times `n` vectors. `cols` is a multiple of 16 (of the block size for block
  * types). */

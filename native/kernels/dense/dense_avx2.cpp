@@ -34,21 +34,23 @@ inline void rows_times_few(const uint8_t* const rows[2], const DenseProduct& p,
     Type unit[2];
 #pragma GCC unroll 2
     for (int r = 0; r < 2; r++) {
-      unit[r] = Type::at(rows[r], k);
+      unit[r].load(rows[r], k, p.cols - k);
       if (kCount > 1) // one vector alone runs at memory speed; more compute hides the loads from
                       // the prefetchers
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
-#pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
+    for (int g = 0; g < Type::groups(p.cols - k); g += Type::kTogether) {
 #pragma GCC unroll 2
       for (int r = 0; r < 2; r++) {
-        const Lanes w = unit[r].group(g);
 #pragma GCC unroll 4
-        for (int i = 0; i < kCount; i++) {
-          const float* x = p.x + i * p.x_stride + k + 16 * g;
-          low[r][i] = _mm256_fmadd_ps(w.low, _mm256_loadu_ps(x), low[r][i]);
-          high[r][i] = _mm256_fmadd_ps(w.high, _mm256_loadu_ps(x + 8), high[r][i]);
+        for (int j = 0; j < Type::kTogether; j++) {
+          const Lanes w = unit[r].group(g, j);
+#pragma GCC unroll 4
+          for (int i = 0; i < kCount; i++) {
+            const float* x = p.x + i * p.x_stride + k + 16 * (g + j);
+            low[r][i] = _mm256_fmadd_ps(w.low, _mm256_loadu_ps(x), low[r][i]);
+            high[r][i] = _mm256_fmadd_ps(w.high, _mm256_loadu_ps(x + 8), high[r][i]);
+          }
         }
       }
     }
@@ -76,23 +78,27 @@ void few_tokens(const DenseProduct& p, size_t row_begin, size_t row_end) {
   }
 }
 
-/** Columns [begin, begin + cols) of a row, whole units, as float. */
+/** Columns [begin, begin + cols) of a row, whole blocks from a unit's begin on, as float. */
 template <class Type> void decode_units(const uint8_t* row, size_t begin, size_t cols, float* out) {
   for (size_t k = 0; k < cols; k += 16 * Type::kGroups) {
-    const Type w = Type::at(row, begin + k);
-#pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
-      const Lanes lanes = w.group(g);
-      _mm256_storeu_ps(out + k + 16 * g, lanes.low);
-      _mm256_storeu_ps(out + k + 16 * g + 8, lanes.high);
+    Type w;
+    w.load(row, begin + k, cols - k);
+    for (int g = 0; g < Type::groups(cols - k); g += Type::kTogether) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Type::kTogether; j++) {
+        const Lanes lanes = w.group(g, j);
+        _mm256_storeu_ps(out + k + 16 * (g + j), lanes.low);
+        _mm256_storeu_ps(out + k + 16 * (g + j) + 8, lanes.high);
+      }
     }
   }
 }
 
 template <class Type> void decode(const uint8_t* row, size_t cols, float* out) {
-  const size_t unit = 16 * Type::kGroups, whole = cols / unit * unit;
+  constexpr bool kTail = Type::kGroups == 1; // a block divides cols, other types may have a tail
+  const size_t whole = kTail ? cols / 16 * 16 : cols;
   decode_units<Type>(row, 0, whole, out);
-  if constexpr (Type::kGroups == 1) { // a block divides cols, other types may have a tail
+  if constexpr (kTail) {
     constexpr size_t kSize = Type::kBytes / 16;
     uint8_t padded[Type::kBytes] = {};
     float values[16];
@@ -215,8 +221,10 @@ extern const DenseKernel kDenseAvx2;
 const DenseKernel kDenseAvx2 = {
     "avx2",
     kCpuAvx2,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>},
+    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
+     product<Q4_K>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
+     decode<Q4_K>},
 };
 
 } // namespace bitnet

@@ -34,20 +34,22 @@ inline void rows_times_few(const uint8_t* const rows[kStreams], const DenseProdu
     Type unit[kStreams];
 #pragma GCC unroll 8
     for (int r = 0; r < kStreams; r++) {
-      unit[r] = Type::at(rows[r], k);
+      unit[r].load(rows[r], k, p.cols - k);
       if (kCount > 1) // one vector alone runs at memory speed; more compute hides the loads from
                       // the prefetchers
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
-#pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
+    for (int g = 0; g < Type::groups(p.cols - k); g += Type::kTogether) {
 #pragma GCC unroll 8
       for (int r = 0; r < kStreams; r++) {
-        const __m512 w = unit[r].group(g);
+#pragma GCC unroll 4
+        for (int j = 0; j < Type::kTogether; j++) {
+          const __m512 w = unit[r].group(g, j);
+          const float* x = p.x + k + 16 * (g + j);
 #pragma GCC unroll 8
-        for (int i = 0; i < kCount; i++)
-          acc[r][i] =
-              _mm512_fmadd_ps(w, _mm512_loadu_ps(p.x + i * p.x_stride + k + 16 * g), acc[r][i]);
+          for (int i = 0; i < kCount; i++)
+            acc[r][i] = _mm512_fmadd_ps(w, _mm512_loadu_ps(x + i * p.x_stride), acc[r][i]);
+        }
       }
     }
   }
@@ -77,20 +79,24 @@ void few_tokens(const DenseProduct& p, size_t row_begin, size_t row_end) {
   }
 }
 
-/** Columns [begin, begin + cols) of a row, whole units, as float. */
+/** Columns [begin, begin + cols) of a row, whole blocks from a unit's begin on, as float. */
 template <class Type> void decode_units(const uint8_t* row, size_t begin, size_t cols, float* out) {
   for (size_t k = 0; k < cols; k += 16 * Type::kGroups) {
-    const Type w = Type::at(row, begin + k);
-#pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++)
-      _mm512_storeu_ps(out + k + 16 * g, w.group(g));
+    Type w;
+    w.load(row, begin + k, cols - k);
+    for (int g = 0; g < Type::groups(cols - k); g += Type::kTogether) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Type::kTogether; j++)
+        _mm512_storeu_ps(out + k + 16 * (g + j), w.group(g, j));
+    }
   }
 }
 
 template <class Type> void decode(const uint8_t* row, size_t cols, float* out) {
-  const size_t unit = 16 * Type::kGroups, whole = cols / unit * unit;
+  constexpr bool kTail = Type::kGroups == 1; // a block divides cols, other types may have a tail
+  const size_t whole = kTail ? cols / 16 * 16 : cols;
   decode_units<Type>(row, 0, whole, out);
-  if constexpr (Type::kGroups == 1) { // a block divides cols, other types may have a tail
+  if constexpr (kTail) {
     constexpr size_t kSize = Type::kBytes / 16;
     uint8_t padded[Type::kBytes] = {};
     float values[16];
@@ -195,7 +201,7 @@ template <class Type> void many_tokens(const DenseProduct& p, size_t row_begin, 
 template <class Type> void product(const DenseProduct& p, size_t row_begin, size_t row_end) {
   switch (p.n) {
   case 1:
-    return few_tokens<Type, 2, 1>(p, row_begin, row_end);
+    return few_tokens<Type, Type::kStreams, 1>(p, row_begin, row_end);
   case 2:
     return few_tokens<Type, 4, 2>(p, row_begin, row_end);
   case 3:
@@ -217,8 +223,10 @@ extern const DenseKernel kDenseAvx512;
 const DenseKernel kDenseAvx512 = {
     "avx512",
     kCpuAvx2 | kCpuAvx512,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>},
+    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
+     product<Q4_K>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
+     decode<Q4_K>},
 };
 
 } // namespace bitnet

@@ -24,10 +24,13 @@ void rows_times_vector(const uint8_t* row, size_t row_bytes, size_t cols, const 
     for (int r = 0; r < kRows; r++) {
       const Type w = Type::at(row + r * row_bytes, k);
 #pragma GCC unroll 2
-      for (int g = 0; g < Type::kGroups; g++) {
-        const Lanes lanes = w.group(g);
-        for (int i = 0; i < 4; i++)
-          acc[r][i] = vfmaq_f32(acc[r][i], lanes.v[i], vld1q_f32(x + k + 16 * g + 4 * i));
+      for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
+#pragma GCC unroll 4
+        for (int j = 0; j < Type::kTogether; j++) {
+          const Lanes lanes = w.group(g, j);
+          for (int i = 0; i < 4; i++)
+            acc[r][i] = vfmaq_f32(acc[r][i], lanes.v[i], vld1q_f32(x + k + 16 * (g + j) + 4 * i));
+        }
       }
     }
   }
@@ -40,10 +43,13 @@ template <class Type> void decode_units(const uint8_t* row, size_t begin, size_t
   for (size_t k = 0; k < cols; k += 16 * Type::kGroups) {
     const Type w = Type::at(row, begin + k);
 #pragma GCC unroll 2
-    for (int g = 0; g < Type::kGroups; g++) {
-      const Lanes lanes = w.group(g);
-      for (int i = 0; i < 4; i++)
-        vst1q_f32(out + k + 16 * g + 4 * i, lanes.v[i]);
+    for (int g = 0; g < Type::kGroups; g += Type::kTogether) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Type::kTogether; j++) {
+        const Lanes lanes = w.group(g, j);
+        for (int i = 0; i < 4; i++)
+          vst1q_f32(out + k + 16 * (g + j) + 4 * i, lanes.v[i]);
+      }
     }
   }
 }
@@ -163,8 +169,10 @@ extern const DenseKernel kDenseNeon;
 const DenseKernel kDenseNeon = {
     "neon",
     kCpuNeon,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>},
+    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
+     product<Q4_K>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
+     decode<Q4_K>},
 };
 
 } // namespace bitnet

@@ -70,6 +70,45 @@ void decode_q6_k(const uint8_t* row, size_t cols, float* out) {
   }
 }
 
+/**
+ * Blocks of 32: f16 d, q[16]; value d * (q - 8). Byte j holds element j in its low nibble and
+ * element j + 16 in its high one.
+ */
+void decode_q4_0(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 32, row += 18) {
+    const float d = float_of_half(load_u16(row));
+    for (size_t j = 0; j < 32; j++) {
+      const int q = row[2 + j % 16] >> (j < 16 ? 0 : 4) & 15;
+      out[k + j] = d * static_cast<float>(q - 8);
+    }
+  }
+}
+
+/**
+ * Blocks of 256: f16 d, f16 dmin, scales[12], q[128]; the value is (d * scale) * q - dmin * min.
+ * Pairs of sub-blocks share 32 bytes of q, the even one in the low nibbles. Sub-block s has 6 bits
+ * of scale and of min:
+ *   scales[0..3]   low six: scale s, s = 0..3       high two: scale s + 4, bits 4 and 5
+ *   scales[4..7]   low six: min s                   high two: min s + 4, bits 4 and 5
+ *   scales[8..11]  low four: scale s + 4, bits 0..3   high four: min s + 4, bits 0..3
+ */
+void decode_q4_k(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 256, row += 144) {
+    const float d = float_of_half(load_u16(row)), dmin = float_of_half(load_u16(row + 2));
+    const uint8_t* scales = row + 4;
+    for (size_t s = 0; s < 8; s++) {
+      const size_t i = s % 4;
+      const int scale = s < 4 ? scales[i] & 63 : (scales[8 + i] & 15) | scales[i] >> 6 << 4;
+      const int min = s < 4 ? scales[4 + i] & 63 : scales[8 + i] >> 4 | scales[4 + i] >> 6 << 4;
+      const float step = d * static_cast<float>(scale), least = dmin * static_cast<float>(min);
+      for (size_t j = 0; j < 32; j++) {
+        const int q = row[16 + s / 2 * 32 + j] >> (s % 2 ? 4 : 0) & 15;
+        out[k + 32 * s + j] = step * static_cast<float>(q) - least;
+      }
+    }
+  }
+}
+
 /** Pairs at distance 8, 4, 2, 1. */
 float tree(float* lane) {
   for (size_t distance = 8; distance > 0; distance /= 2)
@@ -107,8 +146,9 @@ const DenseKernel kDenseScalar = {
     "scalar",
     0,
     {product<decode_f32, 1024>, product<decode_f16, 512>, product<decode_bf16, 512>,
-     product<decode_q8_0, 272>, product<decode_q6_k, 210>},
-    {decode_f32, decode_f16, decode_bf16, decode_q8_0, decode_q6_k},
+     product<decode_q8_0, 272>, product<decode_q6_k, 210>, product<decode_q4_0, 144>,
+     product<decode_q4_k, 144>},
+    {decode_f32, decode_f16, decode_bf16, decode_q8_0, decode_q6_k, decode_q4_0, decode_q4_k},
 };
 
 } // namespace bitnet

@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <immintrin.h>
 
@@ -20,33 +21,40 @@ struct Lanes { // 0..7, 8..15
   __m256 low, high;
 };
 
-// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; at()
-// does a unit's shared work, group(g) is 16 of its weights as float.
+// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; load()
+// does a unit's shared work, group(g, j) is the 16 weights of group g + j as float, where g is a
+// multiple of kTogether and j < kTogether a constant: groups that share loads are asked together.
+// `left` columns of the row are left; only where groups(left) says so may a row end inside a unit.
 
 struct F32 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kBytes = 64;
   const uint8_t* p;
-  static F32 at(const uint8_t* row, size_t k) { return {row + 4 * k}; }
-  Lanes group(int) const {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 4 * k; }
+  Lanes group(int, int) const {
     return {_mm256_castsi256_ps(load256(p)), _mm256_castsi256_ps(load256(p + 32))};
   }
 };
 
 struct F16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kBytes = 32;
   const uint8_t* p;
-  static F16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  Lanes group(int) const { return {_mm256_cvtph_ps(load128(p)), _mm256_cvtph_ps(load128(p + 16))}; }
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
+  Lanes group(int, int) const {
+    return {_mm256_cvtph_ps(load128(p)), _mm256_cvtph_ps(load128(p + 16))};
+  }
 };
 
 struct Bf16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kBytes = 32;
   const uint8_t* p;
-  static Bf16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  Lanes group(int) const { return {widen(load128(p)), widen(load128(p + 16))}; }
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
+  Lanes group(int, int) const { return {widen(load128(p)), widen(load128(p + 16))}; }
   static __m256 widen(__m128i top) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(top), 16));
   }
@@ -66,42 +74,43 @@ inline Lanes scaled(const uint8_t* bytes, __m256 scale) {
 }
 
 struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
-  static constexpr int kGroups = 2;
+  static constexpr int kGroups = 2, kTogether = 2;
   static constexpr size_t kBytes = 34;
   __m256 d;
   const uint8_t* q;
-  static Q8_0 at(const uint8_t* row, size_t k) {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 32 * 34;
-    return {broadcast_half(block), block + 2};
+    d = broadcast_half(block);
+    q = block + 2;
   }
-  Lanes group(int g) const { return scaled(q + 16 * g, d); }
+  Lanes group(int, int j) const { return scaled(q + 16 * j, d); }
 };
 
 struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
-  static constexpr int kGroups = 16;
+  static constexpr int kGroups = 16, kTogether = 2;
   static constexpr size_t kBytes = 210;
   // In memory, and read in loops that are not unrolled whole: loads widen bytes and broadcast
   // floats for free, where registers would need shuffles (half the speed).
   alignas(32) uint8_t q[256]; // each minus 32
   alignas(32) float scales[16];
 
-  static Q6_K at(const uint8_t* row, size_t k) {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * 210;
-    Q6_K w;
     for (int half = 0; half < 2; half++) {
       const __m256i low0 = load256(block + 64 * half), low1 = load256(block + 64 * half + 32);
       const __m256i high = load256(block + 128 + 32 * half);
-      uint8_t* q = w.q + 128 * half;
+      uint8_t* to = q + 128 * half;
       // Quarter t has bits 2t, 2t + 1 of the same 32 bytes; they belong into bits 4 and 5.
-      store_value(q, low0, _mm256_slli_epi16(high, 4));
-      store_value(q + 32, low1, _mm256_slli_epi16(high, 2));
-      store_value(q + 64, _mm256_srli_epi16(low0, 4), high);
-      store_value(q + 96, _mm256_srli_epi16(low1, 4), _mm256_srli_epi16(high, 2));
+      store_value(to, low0, _mm256_slli_epi16(high, 4));
+      store_value(to + 32, low1, _mm256_slli_epi16(high, 2));
+      store_value(to + 64, _mm256_srli_epi16(low0, 4), high);
+      store_value(to + 96, _mm256_srli_epi16(low1, 4), _mm256_srli_epi16(high, 2));
     }
-    const Lanes scales = scaled(block + 192, broadcast_half(block + 208));
-    _mm256_store_ps(w.scales, scales.low);
-    _mm256_store_ps(w.scales + 8, scales.high);
-    return w;
+    const Lanes all = scaled(block + 192, broadcast_half(block + 208));
+    _mm256_store_ps(scales, all.low);
+    _mm256_store_ps(scales + 8, all.high);
   }
   static void store_value(uint8_t* q, __m256i nibbles, __m256i pairs) {
     const __m256i low = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
@@ -109,7 +118,79 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
     const __m256i value = _mm256_sub_epi8(_mm256_or_si256(low, high), _mm256_set1_epi8(32));
     _mm256_store_si256(reinterpret_cast<__m256i*>(q), value);
   }
-  Lanes group(int g) const { return scaled(q + 16 * g, _mm256_set1_ps(scales[g])); }
+  Lanes group(int g, int j) const {
+    return scaled(q + 16 * (g + j), _mm256_set1_ps(scales[g + j]));
+  }
+};
+
+/** The low nibbles of eight bytes, or the high ones. */
+inline __m256i nibbles(const uint8_t* p, bool high) {
+  const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return high ? _mm256_srli_epi32(bytes, 4) : _mm256_and_si256(bytes, _mm256_set1_epi32(15));
+}
+
+struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
+  static constexpr int kGroups = 16, kTogether = 2;
+  static constexpr size_t kBytes = 144;
+  alignas(32) float d[8]; // in memory, because loads broadcast for free
+  const uint8_t* blocks;
+  static int groups(size_t left) { return left < 256 ? static_cast<int>(left / 16) : kGroups; }
+  void load(const uint8_t* row, size_t k, size_t left) {
+    const uint8_t* p = row + k / 32 * 18;
+    blocks = p;
+    const auto half = [p](size_t b) {
+      return static_cast<int16_t>(p[18 * b] | p[18 * b + 1] << 8);
+    };
+    if (left >= 256)
+      _mm256_store_ps(d, _mm256_cvtph_ps(_mm_setr_epi16(half(0), half(1), half(2), half(3), half(4),
+                                                        half(5), half(6), half(7))));
+    else
+      for (size_t b = 0; b < left / 32; b++)
+        _mm_store_ss(d + b, _mm_cvtph_ps(_mm_cvtsi32_si128(half(b))));
+  }
+  Lanes group(int g, int j) const {
+    const uint8_t* q = blocks + 9 * g + 2;
+    const __m256 scale = _mm256_set1_ps(d[g / 2]);
+    return {value(scale, nibbles(q, j)), value(scale, nibbles(q + 8, j))};
+  }
+  static __m256 value(__m256 scale, __m256i code) {
+    return _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_sub_epi32(code, _mm256_set1_epi32(8))));
+  }
+};
+
+struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+  static constexpr int kGroups = 16, kTogether = 4;
+  static constexpr size_t kBytes = 144;
+  alignas(32) float scale[8]; // d * scale and dmin * min of the sub-blocks, each 32 columns
+  alignas(32) float least[8];
+  const uint8_t* q;
+
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * 144;
+    // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
+    uint32_t a, b, c;
+    memcpy(&a, block + 4, 4);
+    memcpy(&b, block + 8, 4);
+    memcpy(&c, block + 12, 4);
+    store(scale, broadcast_half(block), a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
+    store(least, broadcast_half(block + 2), b & 0x3f3f3f3f,
+          (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030));
+    q = block + 16;
+  }
+  static void store(float* to, __m256 d, uint32_t first, uint32_t last) {
+    const __m128i bytes = _mm_cvtsi64_si128(static_cast<int64_t>(last) << 32 | first);
+    _mm256_store_ps(to, _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))));
+  }
+  Lanes group(int g, int j) const {
+    const int s = g / 2 + j / 2;
+    const uint8_t* p = q + 8 * g + 16 * (j % 2);
+    return {value(s, nibbles(p, j / 2)), value(s, nibbles(p + 8, j / 2))};
+  }
+  __m256 value(int s, __m256i code) const { // the product is exact: fused is the same
+    return _mm256_fmsub_ps(_mm256_set1_ps(scale[s]), _mm256_cvtepi32_ps(code),
+                           _mm256_set1_ps(least[s]));
+  }
 };
 
 /** Pairs at distance 8, 4, 2, 1. */

@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <immintrin.h>
 
@@ -16,31 +17,38 @@ inline __m256i load256(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
 
-// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; at()
-// does a unit's shared work, group(g) is 16 of its weights as float.
+// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; load()
+// does a unit's shared work, group(g, j) is the 16 weights of group g + j as float, where g is a
+// multiple of kTogether and j < kTogether a constant: groups that share loads are asked together.
+// `left` columns of the row are left; only where groups(left) says so may a row end inside a unit.
+// kStreams: rows to read at once for one vector. Two are enough where memory is slower than the
+// sums, which take four cycles a step; decoding needs four to fill the gaps.
 
 struct F32 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
   static constexpr size_t kBytes = 64;
   const uint8_t* p;
-  static F32 at(const uint8_t* row, size_t k) { return {row + 4 * k}; }
-  __m512 group(int) const { return _mm512_loadu_ps(p); }
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 4 * k; }
+  __m512 group(int, int) const { return _mm512_loadu_ps(p); }
 };
 
 struct F16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
   static constexpr size_t kBytes = 32;
   const uint8_t* p;
-  static F16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  __m512 group(int) const { return _mm512_cvtph_ps(load256(p)); }
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
+  __m512 group(int, int) const { return _mm512_cvtph_ps(load256(p)); }
 };
 
 struct Bf16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
   static constexpr size_t kBytes = 32;
   const uint8_t* p;
-  static Bf16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  __m512 group(int) const {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
+  __m512 group(int, int) const {
     const __m256i top = load256(p);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(top), 16));
   }
@@ -57,28 +65,30 @@ inline __m512 float_of_bytes(__m128i bytes) {
 }
 
 struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
-  static constexpr int kGroups = 2;
+  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
   static constexpr size_t kBytes = 34;
   __m512 d;
   const uint8_t* q;
-  static Q8_0 at(const uint8_t* row, size_t k) {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 32 * 34;
-    return {broadcast_half(block), block + 2};
+    d = broadcast_half(block);
+    q = block + 2;
   }
-  __m512 group(int g) const { return _mm512_mul_ps(d, float_of_bytes(load128(q + 16 * g))); }
+  __m512 group(int, int j) const { return _mm512_mul_ps(d, float_of_bytes(load128(q + 16 * j))); }
 };
 
 struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
-  static constexpr int kGroups = 16;
+  static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
   static constexpr size_t kBytes = 210;
   // In memory, and read in loops that are not unrolled whole: loads widen bytes and broadcast
   // floats for free, where registers would need shuffles (half the speed).
   alignas(64) uint8_t q[256]; // each minus 32
   alignas(64) float scales[16];
 
-  static Q6_K at(const uint8_t* row, size_t k) {
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * 210;
-    Q6_K w;
     for (int half = 0; half < 2; half++) {
       const __m512i low = _mm512_loadu_si512(block + 64 * half);
       const __m512i high = _mm512_broadcast_i64x4(load256(block + 128 + 32 * half));
@@ -87,20 +97,94 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
           high, _mm512_inserti64x4(_mm512_set1_epi16(4), _mm256_set1_epi16(2), 1));
       const __m512i right = _mm512_srlv_epi16(
           high, _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(2), 1));
-      _mm512_store_si512(w.q + 128 * half, value(low, left));
-      _mm512_store_si512(w.q + 128 * half + 64, value(_mm512_srli_epi16(low, 4), right));
+      _mm512_store_si512(q + 128 * half, value(low, left));
+      _mm512_store_si512(q + 128 * half + 64, value(_mm512_srli_epi16(low, 4), right));
     }
     _mm512_store_ps(
-        w.scales, _mm512_mul_ps(broadcast_half(block + 208), float_of_bytes(load128(block + 192))));
-    return w;
+        scales, _mm512_mul_ps(broadcast_half(block + 208), float_of_bytes(load128(block + 192))));
   }
   static __m512i value(__m512i nibbles, __m512i pairs) {
     const __m512i low = _mm512_and_si512(nibbles, _mm512_set1_epi8(15));
     const __m512i high = _mm512_and_si512(pairs, _mm512_set1_epi8(48));
     return _mm512_sub_epi8(_mm512_or_si512(low, high), _mm512_set1_epi8(32));
   }
-  __m512 group(int g) const {
-    return _mm512_mul_ps(_mm512_set1_ps(scales[g]), float_of_bytes(load128(q + 16 * g)));
+  __m512 group(int g, int j) const {
+    return _mm512_mul_ps(_mm512_set1_ps(scales[g + j]), float_of_bytes(load128(q + 16 * (g + j))));
+  }
+};
+
+// Four-bit codes are looked up in a register that holds the values of the block's 16 codes; VPERMPS
+// sees the low four bits of an index only. Scales wait in memory, read in loops that are not
+// unrolled whole: there an instruction broadcasts a float for free, from a register that takes the
+// ports that look up.
+
+/** first, first + 1, … */
+inline __m512 codes_from(float first) {
+  return _mm512_add_ps(_mm512_set1_ps(first),
+                       _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+/** Values of the low nibbles of 16 bytes, or of the high ones. */
+inline __m512 look_up(__m512 values, const uint8_t* p, bool high) {
+  const __m512i bytes = _mm512_cvtepu8_epi32(load128(p));
+  return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, values);
+}
+
+struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
+  static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
+  static constexpr size_t kBytes = 144;
+  alignas(32) float d[8];
+  const uint8_t* blocks;
+  static int groups(size_t left) { return left < 256 ? static_cast<int>(left / 16) : kGroups; }
+  void load(const uint8_t* row, size_t k, size_t left) {
+    const uint8_t* p = row + k / 32 * 18;
+    blocks = p;
+    const auto half = [p](size_t b) {
+      return static_cast<int16_t>(p[18 * b] | p[18 * b + 1] << 8);
+    };
+    if (left >= 256)
+      _mm256_store_ps(d, _mm256_cvtph_ps(_mm_setr_epi16(half(0), half(1), half(2), half(3), half(4),
+                                                        half(5), half(6), half(7))));
+    else
+      for (size_t b = 0; b < left / 32; b++)
+        _mm_store_ss(d + b, _mm_cvtph_ps(_mm_cvtsi32_si128(half(b))));
+  }
+  __m512 group(int g, int j) const {
+    const __m512 values = _mm512_mul_ps(_mm512_set1_ps(d[g / 2]), codes_from(-8));
+    return look_up(values, blocks + 9 * g + 2, j);
+  }
+};
+
+struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+  static constexpr int kGroups = 16, kTogether = 4, kStreams = 4;
+  static constexpr size_t kBytes = 144;
+  alignas(64) float scales[16]; // d * scale and dmin * min of sub-blocks 0..3, then of 4..7
+  const uint8_t* q;
+  static int groups(size_t) { return kGroups; }
+
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * 144;
+    // dense_scalar.cpp draws the twelve bytes; `first` and `last` are four scales and four mins.
+    uint64_t eight;
+    uint32_t four;
+    memcpy(&eight, block + 4, 8);
+    memcpy(&four, block + 12, 4);
+    const uint64_t first = eight & 0x3f3f3f3f3f3f3f3f;
+    const uint64_t last = (eight >> 2 & 0x3030303030303030) | (four & 0x0f0f0f0f) |
+                          static_cast<uint64_t>(four >> 4 & 0x0f0f0f0f) << 32;
+    const __m128i bytes = _mm_set_epi64x(static_cast<int64_t>(last), static_cast<int64_t>(first));
+    const __m128 halves = _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block)));
+    const __m512i pick = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
+    const __m512 d = _mm512_permutexvar_ps(pick, _mm512_castps128_ps512(halves));
+    _mm512_store_ps(scales, _mm512_mul_ps(d, float_of_bytes(bytes)));
+    q = block + 16;
+  }
+  __m512 group(int g, int j) const {
+    const int s = g / 2 + j / 2;
+    const float* scale = scales + s / 4 * 8 + s % 4;
+    const __m512 products = _mm512_mul_ps(_mm512_set1_ps(scale[0]), codes_from(0));
+    const __m512 values = _mm512_sub_ps(products, _mm512_set1_ps(scale[4]));
+    return look_up(values, q + 8 * g + 16 * (j % 2), j / 2);
   }
 };
 

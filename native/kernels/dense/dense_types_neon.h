@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <arm_neon.h>
 
@@ -14,15 +15,16 @@ struct Lanes { // 0..3, 4..7, 8..11, 12..15
 };
 
 // A stored type as a struct: its columns come in units of kGroups x 16, at() does a unit's shared
-// work, and group(g) is 16 weights as float, exactly as dense_scalar.cpp defines them. kSize: bytes
-// per column, 0 for block types.
+// work, and group(g, j) is the 16 weights of group g + j as float, exactly as dense_scalar.cpp
+// defines them, where g is a multiple of kTogether and j < kTogether a constant: groups that share
+// loads are asked together. kSize: bytes per column, 0 for block types.
 
 struct F32 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kSize = 4;
   const uint8_t* p;
   static F32 at(const uint8_t* row, size_t k) { return {row + 4 * k}; }
-  Lanes group(int) const {
+  Lanes group(int, int) const {
     Lanes w;
     for (int i = 0; i < 4; i++)
       w.v[i] = vreinterpretq_f32_u8(vld1q_u8(p + 16 * i));
@@ -38,11 +40,11 @@ inline void float_of_halves(uint8x16_t halves, float32x4_t* v /* [2] */) {
 }
 
 struct F16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kSize = 2;
   const uint8_t* p;
   static F16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  Lanes group(int) const {
+  Lanes group(int, int) const {
     Lanes w;
     float_of_halves(vld1q_u8(p), w.v);
     float_of_halves(vld1q_u8(p + 16), w.v + 2);
@@ -51,11 +53,11 @@ struct F16 {
 };
 
 struct Bf16 {
-  static constexpr int kGroups = 1;
+  static constexpr int kGroups = 1, kTogether = 1;
   static constexpr size_t kSize = 2;
   const uint8_t* p;
   static Bf16 at(const uint8_t* row, size_t k) { return {row + 2 * k}; }
-  Lanes group(int) const {
+  Lanes group(int, int) const {
     Lanes w;
     widen(vld1q_u8(p), w.v);
     widen(vld1q_u8(p + 16), w.v + 2);
@@ -86,7 +88,7 @@ inline Lanes scaled(int8x16_t bytes, float scale) {
 }
 
 struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
-  static constexpr int kGroups = 2;
+  static constexpr int kGroups = 2, kTogether = 2;
   static constexpr size_t kSize = 0;
   float d;
   const uint8_t* q;
@@ -94,11 +96,11 @@ struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
     const uint8_t* block = row + k / 32 * 34;
     return {float_of_half(block), block + 2};
   }
-  Lanes group(int g) const { return scaled(vreinterpretq_s8_u8(vld1q_u8(q + 16 * g)), d); }
+  Lanes group(int, int j) const { return scaled(vreinterpretq_s8_u8(vld1q_u8(q + 16 * j)), d); }
 };
 
 struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
-  static constexpr int kGroups = 16;
+  static constexpr int kGroups = 16, kTogether = 1;
   static constexpr size_t kSize = 0;
   int8_t q[256];    // each minus 32
   float scales[16]; // d * scale of the 16 groups
@@ -128,7 +130,64 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
                      high = vandq_u8(pairs, vdupq_n_u8(48));
     return vreinterpretq_s8_u8(vsubq_u8(vorrq_u8(low, high), vdupq_n_u8(32)));
   }
-  Lanes group(int g) const { return scaled(vld1q_s8(q + 16 * g), scales[g]); }
+  Lanes group(int g, int) const { return scaled(vld1q_s8(q + 16 * g), scales[g]); }
+};
+
+/** The low nibbles of 16 bytes, or the high ones. */
+inline uint8x16_t nibbles(const uint8_t* p, bool high) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  return high ? vshrq_n_u8(bytes, 4) : vandq_u8(bytes, vdupq_n_u8(15));
+}
+
+struct Q4_0 { // blocks of 32: f16 d, q[16] of two nibbles
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kSize = 0;
+  float d;
+  const uint8_t* q;
+  static Q4_0 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 18;
+    return {float_of_half(block), block + 2};
+  }
+  Lanes group(int, int j) const {
+    return scaled(vreinterpretq_s8_u8(vsubq_u8(nibbles(q, j), vdupq_n_u8(8))), d);
+  }
+};
+
+struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+  static constexpr int kGroups = 16, kTogether = 4;
+  static constexpr size_t kSize = 0;
+  float scale[8]; // d * scale of the sub-blocks, each 32 columns
+  float least[8]; // dmin * min
+  const uint8_t* q;
+
+  static Q4_K at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 256 * 144;
+    // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
+    uint32_t a, b, c;
+    memcpy(&a, block + 4, 4);
+    memcpy(&b, block + 8, 4);
+    memcpy(&c, block + 12, 4);
+    Q4_K w;
+    store(w.scale, float_of_half(block), a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
+    store(w.least, float_of_half(block + 2), b & 0x3f3f3f3f,
+          (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030));
+    w.q = block + 16;
+    return w;
+  }
+  static void store(float* to, float d, uint32_t first, uint32_t last) {
+    const uint8x8_t bytes = vcreate_u8(static_cast<uint64_t>(last) << 32 | first);
+    const Lanes w = scaled(vreinterpretq_s8_u8(vcombine_u8(bytes, bytes)), d);
+    vst1q_f32(to, w.v[0]);
+    vst1q_f32(to + 4, w.v[1]);
+  }
+  Lanes group(int g, int j) const {
+    const int s = g / 2 + j / 2;
+    // The product is exact: multiplying and subtracting is the fused result.
+    Lanes w = scaled(vreinterpretq_s8_u8(nibbles(q + 8 * g + 16 * (j % 2), j / 2)), scale[s]);
+    for (int i = 0; i < 4; i++)
+      w.v[i] = vsubq_f32(w.v[i], vdupq_n_f32(least[s]));
+    return w;
+  }
 };
 
 /** Pairs at distance 8, 4, 2, 1. */

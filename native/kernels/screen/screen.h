@@ -11,7 +11,8 @@
 
 namespace bitnet {
 
-/** One product of shadow rows with `n` vectors. `packed` is 64-byte aligned. */
+/** One product of shadow rows with `n` vectors. Packed rows are 64-byte aligned, planes need no
+ * alignment. */
 struct ScreenProduct {
   const uint8_t* packed;   // whole shadow, laid out by the kernel's own pack_tile()
   size_t cols;             // padded with zeros to a multiple of tile_cols

@@ -28,11 +28,11 @@ constexpr size_t kBase3Cols = 64;     // padding unit: the loops need no tail
 constexpr size_t kBase3Group = 64;    // bytes of four columns
 constexpr size_t kBase3Chunk = 32768; // columns whose sums fit, see above
 
-size_t base3_tile_bytes(size_t cols) {
+inline size_t base3_tile_bytes(size_t cols) {
   return cols / 4 * kBase3Group;
 }
 
-void base3_pack_tile(const uint8_t* codes /* [80, cols] */, size_t cols, uint8_t* tile) {
+inline void base3_pack_tile(const uint8_t* codes /* [80, cols] */, size_t cols, uint8_t* tile) {
   for (size_t lane = 0; lane < kBase3Lanes; lane++)
     for (size_t k = 0; k < cols; k++) {
       unsigned v = 0;
@@ -42,7 +42,7 @@ void base3_pack_tile(const uint8_t* codes /* [80, cols] */, size_t cols, uint8_t
     }
 }
 
-void base3_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [80, cols] */) {
+inline void base3_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [80, cols] */) {
   for (size_t lane = 0; lane < kBase3Lanes; lane++)
     for (size_t k = 0; k < cols; k++) {
       unsigned q = tile[k / 4 * kBase3Group + lane * 4 + k % 4];

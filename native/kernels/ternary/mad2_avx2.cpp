@@ -1,38 +1,14 @@
 // Ternary product with VPMADDUBSW on 256-bit registers, for CPUs without VPDPBUSD; overflow-proof
 // in int16.
 //
-// VPMADDUBSW adds two products u8 x s8 into an int16, which saturates. With |q| <= 127 and codes up
-// to 2 one result is at most 508, so 64 of them fit (32,512); a code left in its field as 4c
-// allows 16. Each loop widens to int32 in time.
-#include "ternary.h"
-
-#include <immintrin.h>
-#include <string.h>
-
+// Limits are those of codes_avx2.h; a code left in its field as 4c allows 16 sums. Each loop widens
+// to int32 in time.
 #include "../cpu_features.h"
+#include "codes_avx2.h"
 #include "mad2_layout.h"
 
 namespace bitnet {
 namespace {
-
-/** Four activations of one token in every int32 lane. */
-inline __m256i broadcast4(const int8_t* q) {
-  int32_t group;
-  memcpy(&group, q, sizeof group);
-  return _mm256_set1_epi32(group);
-}
-
-inline __m256i load(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
-inline void store(void* p, __m256i v) {
-  _mm256_storeu_si256(static_cast<__m256i*>(p), v);
-}
-
-/** int16 pairs to int32 lanes. */
-inline __m256i widen(__m256i pairs) {
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
 
 /**
  * All lanes of a tile times one token <1, 2>, or 8 of its 16 lanes times two tokens <2, 1>: eight
@@ -77,8 +53,6 @@ void tile_times_few(const uint8_t* tile, size_t cols, const int8_t* q, size_t q_
     }
 }
 
-constexpr size_t kBlock = 256; // columns unpacked at a time: 64 groups, as plain codes allow
-
 /** Codes of the 16 rows of `field`, `cols` columns, as bytes: [cols / 4][64]. */
 void unpack_field(const uint8_t* tile, size_t cols, int field, uint8_t* codes) {
   const __m256i mask = _mm256_set1_epi8(3);
@@ -87,71 +61,17 @@ void unpack_field(const uint8_t* tile, size_t cols, int field, uint8_t* codes) {
     store(codes + i, _mm256_and_si256(_mm256_srl_epi16(load(tile + i), shift), mask));
 }
 
-/**
- * 16 rows of unpacked codes times kTokens tokens, added to out. Six tokens are 12 accumulators, two
- * vectors of codes, a broadcast and a product: all 16 registers.
- */
-template <int kTokens>
-void field_times_tokens(const uint8_t* codes, size_t cols, const int8_t* q, size_t q_stride,
-                        int32_t* out, size_t out_stride) {
-  __m256i acc[kTokens][2];
-#pragma GCC unroll 8
-  for (int i = 0; i < kTokens; i++)
-    acc[i][0] = acc[i][1] = _mm256_setzero_si256();
-  for (size_t k = 0; k < cols; k += 4) {
-    const __m256i w0 = load(codes + 16 * k), w1 = load(codes + 16 * k + 32);
-#pragma GCC unroll 8
-    for (int i = 0; i < kTokens; i++) {
-      const __m256i a = broadcast4(q + i * q_stride + k);
-      acc[i][0] = _mm256_add_epi16(acc[i][0], _mm256_maddubs_epi16(w0, a));
-      acc[i][1] = _mm256_add_epi16(acc[i][1], _mm256_maddubs_epi16(w1, a));
-    }
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < kTokens; i++) {
-    int32_t* o = out + i * out_stride;
-    store(o, _mm256_add_epi32(load(o), widen(acc[i][0])));
-    store(o + 8, _mm256_add_epi32(load(o + 8), widen(acc[i][1])));
-  }
-}
-
-void field_times_panel(const uint8_t* codes, size_t cols, size_t tokens, const int8_t* q,
-                       size_t q_stride, int32_t* out, size_t out_stride) {
-  switch (tokens) {
-  case 1:
-    return field_times_tokens<1>(codes, cols, q, q_stride, out, out_stride);
-  case 2:
-    return field_times_tokens<2>(codes, cols, q, q_stride, out, out_stride);
-  case 3:
-    return field_times_tokens<3>(codes, cols, q, q_stride, out, out_stride);
-  case 4:
-    return field_times_tokens<4>(codes, cols, q, q_stride, out, out_stride);
-  case 5:
-    return field_times_tokens<5>(codes, cols, q, q_stride, out, out_stride);
-  default:
-    return field_times_tokens<6>(codes, cols, q, q_stride, out, out_stride);
-  }
-}
-
 /** One tile times all tokens: 16 rows x 256 columns of codes (4 kB) are unpacked once and stay in
  * L1. */
 void tile_times_tokens(const uint8_t* tile, const TernaryProduct& p,
                        int32_t* out /* [n, out_stride] */) {
-  for (size_t i = 0; i < p.n; i++)
-    for (size_t r = 0; r < kMad2Rows; r += 8)
-      store(out + i * p.out_stride + r,
-            _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_set1_epi32(p.q_sum[i])));
-  alignas(32) uint8_t codes[16 * kBlock];
-  for (size_t k = 0; k < p.cols; k += kBlock) {
-    const size_t cols = p.cols - k < kBlock ? p.cols - k : kBlock;
+  start_rows(p, kMad2Rows, out);
+  alignas(32) uint8_t codes[16 * kCodesCols];
+  for (size_t k = 0; k < p.cols; k += kCodesCols) {
+    const size_t cols = p.cols - k < kCodesCols ? p.cols - k : kCodesCols;
     for (int field = 0; field < 4; field++) {
       unpack_field(tile + mad2_tile_bytes(k), cols, field, codes);
-      for (size_t i = 0; i < p.n;) {
-        const size_t left = p.n - i, tokens = left <= 6 ? left : left < 12 ? (left + 1) / 2 : 6;
-        field_times_panel(codes, cols, tokens, p.q + i * p.q_stride + k, p.q_stride,
-                          out + i * p.out_stride + 16 * field, p.out_stride);
-        i += tokens;
-      }
+      codes_times_all(codes, k, cols, p, out + 16 * field);
     }
   }
 }

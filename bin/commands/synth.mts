@@ -1,0 +1,81 @@
+import { basename } from 'node:path';
+import { Command, Option } from 'commander';
+import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
+import type { Synthesis } from '../../lib/synth/synth.js';
+import { decimal, integer } from '../arguments.mjs';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface SynthCommandOptions {
+  shape: ShapeName;
+  format: 'i2_s' | 'f16';
+  output: string;
+  gateSparsity?: number;
+  layers?: number;
+  seed: number;
+  force?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const examples = `
+Examples:
+  bitnet synth --shape 2b4t -o 2b4t.gguf
+  bitnet synth --shape 7b --layers 2 --format f16 -o 7b-2.gguf`;
+
+/** `bitnet synth`: a model file with random weights, to measure with. */
+export function synthCommand(): Command {
+  return new Command('synth')
+    .description('Write a model of a public shape with random weights, to measure with.')
+    .addHelpText('after', examples)
+    .addOption(
+      new Option('--shape <name>', 'hyper-parameters')
+        .choices(Object.keys(shapes))
+        .makeOptionMandatory(),
+    )
+    .requiredOption('-o, --output <file>', 'GGUF file to write')
+    .addOption(
+      new Option('--format <name>', 'of linear layers').choices(['i2_s', 'f16']).default('i2_s'),
+    )
+    .option('--gate-sparsity <part>', 'gate outputs that are at most 0', decimal(0.05, 0.95))
+    .option('--layers <count>', 'default: as many as the shape has', integer(1, 1024))
+    .option('-s, --seed <number>', 'same seed, same file', integer(0, 2 ** 32 - 1), 0)
+    .option('--force', 'replace a file that is there')
+    .option('--json', 'one JSON object')
+    .option('--quiet', 'only errors on stderr')
+    .option('--no-color', 'no colours')
+    .action(synth);
+}
+
+async function synth(options: SynthCommandOptions): Promise<void> {
+  const { synthesise } = await import('../../lib/synth/synth.js');
+  const { shape, format, gateSparsity, layers, seed, force: overwrite } = options;
+  const terminal = new Terminal(options);
+  const label = { trial: 'Tuning gates:', model: `Writing ${basename(options.output)}:` };
+  const spinner = terminal.spinner(label[gateSparsity === undefined ? 'model' : 'trial']);
+  let result: Synthesis;
+  try {
+    result = await synthesise(options.output, {
+      ...{ shape, format, gateSparsity, layers, seed, overwrite },
+      signal: interruptSignal(),
+      onProgress: (step, done) => spinner.update(`${label[step]} ${Math.floor(100 * done)} %`),
+    });
+  } finally {
+    spinner.stop();
+  }
+  if (options.json) return new Output().json(result);
+  for (const line of summary(result, options)) terminal.note(line);
+}
+
+function summary(result: Synthesis, { shape: name }: SynthCommandOptions): string[] {
+  const { path, bytes, shape, format, closedGates } = result;
+  const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return [
+    `${path}: ${name}, ${shape.nLayer} ${shape.nLayer === 1 ? 'layer' : 'layers'}, ${format}, ${size}`,
+    ...(closedGates ?? []).map(
+      (part, layer) => `layer ${layer}: ${(100 * part).toFixed(1)} % of the gates closed`,
+    ),
+  ];
+}

@@ -1,0 +1,37 @@
+// A stack of slabs; blocks are cut from the last one.
+#include "arena.h"
+
+#include <algorithm>
+
+namespace bitnet {
+namespace {
+
+#if defined(__unix__) || defined(__APPLE__)
+constexpr size_t kSlab = size_t{64} << 20; // untouched pages of the last one cost nothing
+#else
+constexpr size_t kSlab = 0; // the allocator touches all: every block on its own
+#endif
+constexpr size_t kLine = 64;
+
+} // namespace
+
+AlignedBuffer Arena::take(size_t bytes) {
+  const size_t rounded = (bytes + kLine - 1) & ~(kLine - 1);
+  if (slabs_.empty() || slabs_.back().size() - used_ < rounded) {
+    AlignedBuffer slab;
+    if (!slab.allocate(std::max(rounded, kSlab), AlignedBuffer::Pages::kHuge) &&
+        !slab.allocate(rounded, AlignedBuffer::Pages::kHuge))
+      return {};
+    slabs_.push_back(std::move(slab));
+    used_ = 0;
+  }
+  uint8_t* data = slabs_.back().data() + used_;
+  used_ += rounded;
+  return AlignedBuffer::view(data, bytes);
+}
+
+void Arena::give_back(const AlignedBuffer& last) {
+  used_ -= (last.size() + kLine - 1) & ~(kLine - 1);
+}
+
+} // namespace bitnet

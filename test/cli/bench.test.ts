@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { benchLines, noisyTests } from '../../bin/commands/bench-view.mjs';
+import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
+import { bitnet, finished, start, storiesPath } from './bitnet.js';
+
+// Every run also reads gigabytes to measure the memory's bandwidth.
+vi.setConfig({ testTimeout: 60_000 });
+
+const quick = ['-p', '16', '-n', '4', '-r', '2', '-t', '1'];
+
+describe('bitnet bench', () => {
+  test('prints a table of the embedded model', async () => {
+    const { code, stdout } = await bitnet(['bench', ...quick]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
+    expect(stdout).toMatch(
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS\npp16 +1 .*\ntg4 +1 .*\n$/,
+    );
+  });
+
+  test('prints one JSON object with -o json or --json', async () => {
+    for (const json of [['-o', 'json'], ['--json']]) {
+      const args = ['bench', storiesPath, ...quick, '--kernel', 'scalar', ...json];
+      const { code, stdout } = await bitnet(args);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        command: `bitnet ${args.join(' ')}`,
+        machine: { readBandwidth: [{ threads: 1 }] },
+        results: [
+          { test: 'pp16', threads: 1, model: storiesPath },
+          { test: 'tg4', threads: 1, kernel: { ternary: expect.stringMatching(/scalar$/) } },
+        ],
+      });
+    }
+  });
+
+  test('takes lists, 0 for no test, and the environment', async () => {
+    const args = ['bench', '-p', '0', '-n', '2,3', '-r', '1', '--json'];
+    const env = { BITNET_THREADS: '1,2', BITNET_KERNEL: 'scalar', BITNET_MODEL: storiesPath };
+    const { results } = JSON.parse((await bitnet(args, { env })).stdout) as BenchReport;
+    expect(results.map(({ test, threads }) => `${test} ${threads}`)).toEqual([
+      ...['tg2 1', 'tg3 1', 'tg2 2', 'tg3 2'],
+    ]);
+  });
+
+  test.runIf(process.platform === 'linux')('after Ctrl-C exits with 130', async () => {
+    const child = start(['bench', '-p', '0', '-n', '4096', '-r', '1000', '-t', '1']);
+    const children = `/proc/${child.pid}/task/${child.pid}/children`;
+    await vi.waitUntil(() => readFileSync(children, 'utf8') !== '', { timeout: 20_000 });
+    child.kill('SIGINT');
+    const { code, stdout } = await finished(child);
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+  });
+
+  test('a missing file is one sentence, with --json in JSON', async () => {
+    const text = await bitnet(['bench', 'nothere.gguf']);
+    const message = 'Expected a model file at "nothere.gguf", but there is none; check the path.';
+    expect(text).toEqual({ code: 1, stdout: '', stderr: `error: ${message}\n` });
+    const json = await bitnet(['bench', 'nothere.gguf', '--json']);
+    expect(JSON.parse(json.stdout)).toEqual({ error: { code: 'ERR_BITNET_FILE', message } });
+  });
+
+  test.each([
+    [['-p', '1,x'], 'Expected an integer from 0 to 16777216, or several separated by commas.'],
+    [['-t', '0'], 'Expected an integer from 1 to 1024, or several separated by commas.'],
+    [['-o', 'xml'], 'Allowed choices are table, json.'],
+    [['-p', '0', '-n', '0'], 'Expected at least one test'],
+  ])('%j is wrong usage', async (args, message) => {
+    const { code, stdout, stderr } = await bitnet(['bench', ...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+});
+
+describe('the table', () => {
+  const result = (changes: Partial<BenchResult>): BenchResult => ({
+    model: '/models/big\x1b.gguf',
+    shape: {
+      name: '2b4t',
+      nLayer: 30,
+      dim: 2560,
+      ffnDim: 6912,
+      nHead: 20,
+      nKvHead: 5,
+      headDim: 128,
+      vocab: 128_256,
+    },
+    format: 'i2_s',
+    test: 'tg128',
+    threads: 2,
+    kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
+    tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
+    samples: [41.26],
+    millisecondsPerToken: 24.24,
+    loadMilliseconds: 1234,
+    bytesPerToken: 755e6,
+    gbPerSecond: 31.15,
+    fractionOfReadBandwidth: 0.914,
+    peakRssBytes: 1.2 * 2 ** 30,
+    memory: {
+      ternary: 2 ** 29,
+      dense: 0,
+      head: 2 ** 28,
+      norms: 2 ** 14,
+      kv: 2 ** 20,
+      anonymousRss: null,
+    },
+    joulesPerToken: null,
+    energySource: null,
+    energyReason: 'none',
+    ...changes,
+  });
+  const prompt = result({
+    ...{ test: 'pp512', gbPerSecond: null, fractionOfReadBandwidth: null, peakRssBytes: null },
+    tokensPerSecond: { median: 612.3, mean: 600, sd: 50 },
+    millisecondsPerToken: 1.633,
+  });
+  const report: BenchReport = {
+    date: '2026-01-01T00:00:00.000Z',
+    machine: {
+      cpu: 'A CPU',
+      cores: 8,
+      usableCores: 2,
+      memoryBytes: 2 ** 34,
+      platform: 'linux',
+      osRelease: '6',
+      arch: 'x64',
+      isa: [],
+      readBandwidth: [{ threads: 2, gbPerSecond: 34.08 }],
+    },
+    build: { version: '1.2.3', compiler: 'GCC 12.2.0', node: '20.0.0' },
+    command: null,
+    results: [prompt, result({})],
+  };
+
+  test('has a column for each number, three digits each, and no control characters', () => {
+    expect(benchLines(report)).toEqual([
+      'A CPU, 2 of 8 cores, 16.00 GiB',
+      'reads 34.1 GB/s on 2 threads',
+      'bitnet 1.2.3, GCC 12.2.0, Node 20.0.0',
+      '',
+      'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s',
+      'ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB',
+      '',
+      'test   threads  kernel               tokens/s  ms/token  GB/s  of read  peak RSS',
+      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63     –        –         –',
+      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2  31.1     91 %  1.20 GiB',
+    ]);
+  });
+
+  test('names the tests whose samples vary too much', () => {
+    expect(noisyTests(report)).toEqual(['pp512']);
+    expect(noisyTests({ ...report, results: [result({})] })).toEqual([]);
+  });
+});

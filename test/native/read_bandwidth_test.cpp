@@ -1,0 +1,19 @@
+// Reading a block takes time, so the rate is a positive number that memory of today can have.
+#include <cmath>
+
+#include "check.h"
+#include "common/read_bandwidth.h"
+
+using bitnet::measure_read_bandwidth;
+using bitnet::ThreadPool;
+
+TEST("the read bandwidth is a rate that a machine can have, with one thread and with several") {
+  for (size_t threads : {1, 2}) {
+    ThreadPool pool(threads);
+    double gbps = 0;
+    CHECK(measure_read_bandwidth(pool, size_t{8} << 20, &gbps).ok(),
+          std::to_string(threads) + " threads");
+    // From an emulator's to ten times the fastest server's.
+    CHECK(std::isfinite(gbps) && gbps > 0.001 && gbps < 10'000, std::to_string(gbps) + " GB/s");
+  }
+}
