@@ -20,6 +20,10 @@ extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
 extern const UnitKernel kUnitsAvx512Vnni;
+#if defined(BITNET_AVXVNNI) // the compiler knows it
+extern const TernaryKernel kMad2AvxVnni, kBase3AvxVnni;
+extern const ScreenKernel kScreenAvxVnni;
+#endif
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
 extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
@@ -34,7 +38,11 @@ namespace {
 // Fastest first: the first one whose features the CPU has is used.
 const TernaryKernel* const kTernaryKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kBase3Avx512Vnni, &kMad2Avx512Vnni, &kMad2Avx2,    &kLutAvx2,
+    &kBase3Avx512Vnni, &kMad2Avx512Vnni,
+#if defined(BITNET_AVXVNNI)
+    &kBase3AvxVnni,    &kMad2AvxVnni,
+#endif
+    &kMad2Avx2,        &kLutAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
     &kMad2NeonI8mm,    &kBase3NeonI8mm,  &kMad2NeonDot, &kBase3NeonDot, &kMad2Neon, &kLutNeon,
@@ -63,7 +71,11 @@ const VectorKernel* const kVectorKernels[] = {
 };
 const ScreenKernel* const kScreenKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kScreenAvx512Vnni, &kScreenAvx2,
+    &kScreenAvx512Vnni,
+#if defined(BITNET_AVXVNNI)
+    &kScreenAvxVnni,
+#endif
+    &kScreenAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
     &kScreenNeonDot,    &kScreenNeon,

@@ -61,6 +61,24 @@ TEST("the fastest usable kernel is chosen, and a forced one bounds the others") 
   CHECK_EQ(choose(vnni, "mad2-scalar"), "mad2-scalar scalar scalar", "");
 }
 
+TEST("AVX-VNNI comes after AVX-512 VNNI and before AVX2, with the AVX2 dense and vector kernels") {
+  const uint32_t avxvnni = kCpuAvx2 | kCpuAvxVnni;
+  const uint32_t both = avxvnni | kCpuAvx512 | kCpuAvx512Vnni;
+  KernelSet set = {};
+  CHECK(select_kernels(avxvnni, "", &set).ok(), "chosen");
+  bool built = false; // an old compiler leaves it out
+  for (const KernelInfo& info : list_kernels(avxvnni))
+    built |= info.isa == "avxvnni" && info.usable;
+  CHECK_EQ(choose(avxvnni, ""), built ? "base3-avxvnni avx2 avx2" : "mad2-avx2 avx2 avx2", "");
+  CHECK_EQ(set.screen->isa, std::string(built ? "avxvnni" : "avx2"), "screen");
+  CHECK_EQ(choose(both, ""), "base3-avx512vnni avx512 avx512", "");
+  if (built) {
+    CHECK_EQ(choose(both, "avxvnni"), "base3-avxvnni avx2 avx2", "");
+    CHECK_EQ(choose(both, "mad2-avxvnni"), "mad2-avxvnni avx2 avx2", "");
+    CHECK(select_kernels(kCpuAvx2, "avxvnni", &set).code == Code::kKernel, "code");
+  }
+}
+
 TEST("a kernel the CPU cannot run is refused, never replaced") {
   CHECK_EQ(choose(kCpuAvx2, "avx512vnni"),
            "Expected a kernel this CPU can run (mad2-avx2, lut-avx2, mad2-scalar, base3-scalar, "

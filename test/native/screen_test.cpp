@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check.h"
+#include "evex/evex.h"
 #include "guarded.h"
 #include "kernels/cpu_features.h"
 #include "kernels/kernels.h"
@@ -20,7 +21,11 @@ namespace {
 constexpr size_t kMaxCols = 1 << 17;
 
 std::vector<const ScreenKernel*> kernels() {
-  return usable_screen_kernels(detect_cpu_features());
+  const uint32_t features = detect_cpu_features();
+  std::vector<const ScreenKernel*> list = usable_screen_kernels(features);
+  for (const ScreenKernel* kernel : evex_screen_kernels(features))
+    list.push_back(kernel);
+  return list;
 }
 
 enum Pattern { kRandom, kAllMax, kAllMin, kAlternating, kZeros, kPatterns };

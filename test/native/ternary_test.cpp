@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "evex/evex.h"
 #include "guarded.h"
 #include "kernels/cpu_features.h"
 #include "kernels/kernels.h"
@@ -17,7 +18,11 @@ using check::Random;
 namespace {
 
 std::vector<const TernaryKernel*> kernels() {
-  return usable_ternary_kernels(detect_cpu_features());
+  const uint32_t features = detect_cpu_features();
+  std::vector<const TernaryKernel*> list = usable_ternary_kernels(features);
+  for (const TernaryKernel* kernel : evex_ternary_kernels(features))
+    list.push_back(kernel);
+  return list;
 }
 
 enum Pattern { kRandom, kAllMax, kAllMin, kAlternating, kZeros, kPatterns };

@@ -19,6 +19,9 @@ constexpr size_t kUnpackFrom = 17;
 // tokens pass.
 constexpr size_t kPiece = 256;
 
+// Bytes fetched ahead into L2 for one token.
+constexpr size_t kTileAhead = 16384;
+
 constexpr size_t kBase3Scratch = kPiece * kBase3Rows;
 
 /** Four activations of one token in every int32 lane. */
@@ -65,6 +68,9 @@ template <int kTokens> void telescope(const uint8_t* tile, size_t cols, const Pa
       sum[i][f] = _mm512_setzero_si512();
   for (size_t k = 0; k < cols; k += 4) {
     __m512i q = _mm512_loadu_si512(tile + base3_tile_bytes(k));
+    if (kTokens == 1)
+      _mm_prefetch(reinterpret_cast<const char*>(tile + base3_tile_bytes(k) + kTileAhead),
+                   _MM_HINT_T1);
     __m512i a[kTokens];
 #pragma GCC unroll 4
     for (int i = 0; i < kTokens; i++)

@@ -5,6 +5,12 @@
 #include "base3_panel_avx512.h"
 #include "units_layout.h"
 
+#if defined(_MSC_VER)
+#define BITNET_NOINLINE __declspec(noinline)
+#else
+#define BITNET_NOINLINE __attribute__((noinline))
+#endif
+
 namespace bitnet {
 namespace {
 
@@ -152,35 +158,51 @@ void rows_times_few(const UnitProduct& p, size_t begin, size_t end) {
 constexpr size_t kRowTile = 16;
 
 /**
+ * out[i][0..3] of every token. A function of its own, through memory: inlined, GCC 12 stores every
+ * sum in every round of the loop before it.
+ */
+BITNET_NOINLINE void store_rows(const __m512i sum[][4], int tokens, const Panel& p,
+                                const int32_t* q_sum, __mmask8 wanted) {
+  for (int i = 0; i < tokens; i++)
+    _mm_mask_storeu_epi32(p.out + static_cast<size_t>(i) * p.out_stride, wanted,
+                          _mm_sub_epi32(lane_sums(sum[i][0], sum[i][1], sum[i][2], sum[i][3]),
+                                        _mm_set1_epi32(q_sum[i])));
+}
+
+/**
  * Four unpacked units times kTokens tokens: six tokens are 24 accumulators, four vectors of codes
  * and one of activations.
  */
 template <int kTokens>
 void multiply_rows(const uint8_t* codes /* [4, width] */, size_t width, const Panel& p,
                    const int32_t* q_sum, __mmask8 wanted) {
-  __m512i sum[kTokens][4];
+  // One array per unit: GCC keeps an array of arrays on the stack here.
+  __m512i sum0[kTokens], sum1[kTokens], sum2[kTokens], sum3[kTokens];
 #pragma GCC unroll 6
   for (int i = 0; i < kTokens; i++)
-    for (int u = 0; u < 4; u++)
-      sum[i][u] = _mm512_setzero_si512();
+    sum0[i] = sum1[i] = sum2[i] = sum3[i] = _mm512_setzero_si512();
   for (size_t k = 0; k < width; k += 64) {
-    __m512i w[4];
-#pragma GCC unroll 4
-    for (int u = 0; u < 4; u++)
-      w[u] = _mm512_load_si512(codes + u * width + k);
+    const __m512i w0 = _mm512_load_si512(codes + k), w1 = _mm512_load_si512(codes + width + k);
+    const __m512i w2 = _mm512_load_si512(codes + 2 * width + k);
+    const __m512i w3 = _mm512_load_si512(codes + 3 * width + k);
 #pragma GCC unroll 6
     for (int i = 0; i < kTokens; i++) {
       const __m512i a = _mm512_loadu_si512(p.q + i * p.q_stride + k);
-#pragma GCC unroll 4
-      for (int u = 0; u < 4; u++)
-        sum[i][u] = _mm512_dpbusd_epi32(sum[i][u], w[u], a);
+      sum0[i] = _mm512_dpbusd_epi32(sum0[i], w0, a);
+      sum1[i] = _mm512_dpbusd_epi32(sum1[i], w1, a);
+      sum2[i] = _mm512_dpbusd_epi32(sum2[i], w2, a);
+      sum3[i] = _mm512_dpbusd_epi32(sum3[i], w3, a);
     }
   }
+  __m512i sum[kTokens][4];
 #pragma GCC unroll 6
-  for (int i = 0; i < kTokens; i++)
-    _mm_mask_storeu_epi32(p.out + i * p.out_stride, wanted,
-                          _mm_sub_epi32(lane_sums(sum[i][0], sum[i][1], sum[i][2], sum[i][3]),
-                                        _mm_set1_epi32(q_sum[i])));
+  for (int i = 0; i < kTokens; i++) {
+    sum[i][0] = sum0[i];
+    sum[i][1] = sum1[i];
+    sum[i][2] = sum2[i];
+    sum[i][3] = sum3[i];
+  }
+  store_rows(sum, kTokens, p, q_sum, wanted);
 }
 
 void multiply_rows_panel(const uint8_t* codes, size_t width, size_t tokens, const Panel& p,
