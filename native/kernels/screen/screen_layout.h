@@ -8,6 +8,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 namespace bitnet {
 namespace {
@@ -22,8 +23,12 @@ size_t screen_tile_bytes(size_t cols) {
 
 void screen_pack_tile(const int8_t* q /* [64, cols] */, size_t cols, uint8_t* tile) {
   for (size_t row = 0; row < kScreenRows; row++)
-    for (size_t k = 0; k < cols; k++)
-      tile[k / 4 * kScreenGroup + row * 4 + k % 4] = static_cast<uint8_t>(q[row * cols + k] + 128);
+    for (size_t k = 0; k < cols; k += 4) {
+      uint32_t four;
+      memcpy(&four, q + row * cols + k, 4);
+      four ^= 0x80808080u; // adds 128 to every byte
+      memcpy(tile + k / 4 * kScreenGroup + row * 4, &four, 4);
+    }
 }
 
 } // namespace

@@ -17,6 +17,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 namespace bitnet {
 namespace {
@@ -32,13 +33,28 @@ inline size_t base3_tile_bytes(size_t cols) {
   return cols / 4 * kBase3Group;
 }
 
+/**
+ * bytes[i] holds the codes c[0][i] to c[4][i], the first in the highest digit. ceil(256 v / 243) is
+ * v + ceil(13 v / 243), which 16 bits hold, so that compilers use vectors.
+ */
+inline void base3_bytes(const uint8_t* const c[kBase3Fields], size_t count, uint8_t* bytes) {
+  for (size_t i = 0; i < count; i++) {
+    const uint16_t v =
+        static_cast<uint16_t>(81 * c[0][i] + 27 * c[1][i] + 9 * c[2][i] + 3 * c[3][i] + c[4][i]);
+    bytes[i] = static_cast<uint8_t>(v + static_cast<uint16_t>(13 * v + 242) / 243);
+  }
+}
+
 inline void base3_pack_tile(const uint8_t* codes /* [80, cols] */, size_t cols, uint8_t* tile) {
+  uint8_t bytes[kBase3Cols];
   for (size_t lane = 0; lane < kBase3Lanes; lane++)
-    for (size_t k = 0; k < cols; k++) {
-      unsigned v = 0;
+    for (size_t k = 0; k < cols; k += kBase3Cols) {
+      const uint8_t* c[kBase3Fields];
       for (size_t f = 0; f < kBase3Fields; f++)
-        v = 3 * v + codes[(f * kBase3Lanes + lane) * cols + k];
-      tile[k / 4 * kBase3Group + lane * 4 + k % 4] = static_cast<uint8_t>((256 * v + 242) / 243);
+        c[f] = codes + (f * kBase3Lanes + lane) * cols + k;
+      base3_bytes(c, kBase3Cols, bytes);
+      for (size_t j = 0; j < kBase3Cols; j += 4)
+        memcpy(tile + (k + j) / 4 * kBase3Group + lane * 4, bytes + j, 4);
     }
 }
 

@@ -33,18 +33,6 @@ inline size_t column_position(size_t j, size_t f) {
   return 80 * (j / 4 % 4) + 16 * f + 4 * (j / 16) + j % 4;
 }
 
-/**
- * bytes[i] holds the codes c[0][i] to c[4][i], the first in the highest digit. ceil(256 v / 243) is
- * v + ceil(13 v / 243), which 16 bits hold, so that compilers use vectors.
- */
-inline void base3_bytes(const uint8_t* const c[kBase3Fields], size_t count, uint8_t* bytes) {
-  for (size_t i = 0; i < count; i++) {
-    const uint16_t v =
-        static_cast<uint16_t>(81 * c[0][i] + 27 * c[1][i] + 9 * c[2][i] + 3 * c[3][i] + c[4][i]);
-    bytes[i] = static_cast<uint8_t>(v + static_cast<uint16_t>(13 * v + 242) / 243);
-  }
-}
-
 inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
   for (size_t block = 0; block < unit_bytes(width); block += kUnitBlock, codes += kUnitPad) {
     const uint8_t* c[kBase3Fields];
