@@ -25,11 +25,12 @@ void bench_screen(const ScreenKernel& kernel, const Machine& machine) {
   for (int8_t& value : q)
     value = static_cast<int8_t>(static_cast<int>(random_bits() % 255) - 127);
   ScreenProduct p = {};
+  int32_t high_sum = 0, low_sum = 0;
   for (size_t k = 0; k < cols; k++) {
     high[k] = static_cast<int8_t>(static_cast<int>(random_bits() % 255) - 127);
     low[k] = static_cast<int8_t>(static_cast<int>(random_bits() % 128) - 64);
-    p.high_sum += high[k];
-    p.low_sum += low[k];
+    high_sum += high[k];
+    low_sum += low[k];
   }
   for (size_t i = 0; i < tiles; i++)
     kernel.pack_tile(&q[i * kernel.tile_rows % rows * cols], cols, packed.data() + i * tile);
@@ -39,6 +40,9 @@ void bench_screen(const ScreenKernel& kernel, const Machine& machine) {
   p.cols = cols;
   p.high = high.data();
   p.low = low.data();
+  p.high_sum = &high_sum;
+  p.low_sum = &low_sum;
+  p.n = 1;
 
   Aligned<float> out(tiles * kernel.tile_rows), expected(rows);
   p.packed = plain.data();

@@ -16,6 +16,7 @@ using namespace bitnet;
 namespace {
 
 constexpr size_t kDim = 2560, kFfn = 6912, kHeadDim = 128, kHeads = 4, kPositions = 64;
+constexpr size_t kF16Row = 2 * kHeadDim, kQ8Row = kHeadDim + kHeadDim / 16; // bytes in a KV cache
 
 struct Operation {
   const char* name;
@@ -32,18 +33,29 @@ void bench_vector(const VectorKernel& kernel) {
   Aligned<float> x(kFfn), w(kFfn), y(kFfn), o(kHeads * kHeadDim), m(kHeads), l(kHeads);
   Aligned<int8_t> q(kFfn);
   Aligned<int32_t> acc(kFfn);
-  Aligned<uint16_t> k(kPositions * kHeadDim), v(kPositions * kHeadDim), half(kFfn);
+  Aligned<uint8_t> k(kPositions * kF16Row), v(kPositions * kF16Row), half(kFfn * 2);
+  Aligned<uint8_t> k8(kPositions * kQ8Row), v8(kPositions * kQ8Row), q8(kFfn + kFfn / 16);
   for (size_t i = 0; i < kFfn; i++) {
     x[i] = static_cast<float>(random_bits() % 2001) / 1000 - 1;
     w[i] = static_cast<float>(random_bits() % 2001) / 1000 - 1;
     acc[i] = static_cast<int32_t>(random_bits() % 20000);
   }
-  scalar.to_f16(x.data(), kHeadDim * 54, k.data());
-  scalar.to_f16(w.data(), kHeadDim * 54, v.data());
+  const auto halves = [](uint8_t* bytes) { return reinterpret_cast<uint16_t*>(bytes); };
+  for (size_t j = 0; j < kPositions; j++) {
+    const float *key = x.data() + j % 54 * kHeadDim, *value = w.data() + j % 54 * kHeadDim;
+    scalar.to_f16(key, kHeadDim, halves(k.data() + j * kF16Row));
+    scalar.to_f16(value, kHeadDim, halves(v.data() + j * kF16Row));
+    scalar.to_q8_0(key, kHeadDim, k8.data() + j * kQ8Row);
+    scalar.to_q8_0(value, kHeadDim, v8.data() + j * kQ8Row);
+  }
   int32_t sum;
   float step;
-  const AttentionBlock block = {x.data(),   kHeads, kHeadDim, k.data(), v.data(),
+  const AttentionBlock block = {x.data(),   kHeads, kHeadDim, k.data(), v.data(), kF16Row,
                                 kPositions, 0.088f, m.data(), l.data(), o.data()};
+  AttentionBlock block8 = block;
+  block8.k = k8.data();
+  block8.v = v8.data();
+  block8.row_bytes = kQ8Row;
   const Operation operations[] = {
       {"rms_norm", kDim, y.data(), kDim * 4,
        [&](const VectorKernel& by) { by.rms_norm(x.data(), w.data(), kDim, 1e-5f, y.data()); }},
@@ -56,9 +68,13 @@ void bench_vector(const VectorKernel& kernel) {
       {"silu_mul", kFfn, y.data(), kFfn * 4,
        [&](const VectorKernel& by) { by.silu_mul(x.data(), w.data(), kFfn, y.data()); }},
       {"to_f16", kFfn, half.data(), kFfn * 2,
-       [&](const VectorKernel& by) { by.to_f16(x.data(), kFfn, half.data()); }},
+       [&](const VectorKernel& by) { by.to_f16(x.data(), kFfn, halves(half.data())); }},
+      {"to_q8_0", kFfn, q8.data(), kFfn + kFfn / 16,
+       [&](const VectorKernel& by) { by.to_q8_0(x.data(), kFfn, q8.data()); }},
       {"attention_block", kPositions * kHeadDim, o.data(), kHeads * kHeadDim * 4,
-       [&](const VectorKernel& by) { by.attention_block(block); }},
+       [&](const VectorKernel& by) { by.attention_block[kKvF16](block); }},
+      {"attention_q8_0", kPositions * kHeadDim, o.data(), kHeads * kHeadDim * 4,
+       [&](const VectorKernel& by) { by.attention_block[kKvQ8_0](block8); }},
   };
   for (const Operation& operation : operations) {
     operation.run(scalar);

@@ -85,7 +85,7 @@ interface Addon {
     spec: object,
     options: { threads: number; kernel: string; control: Int32Array },
   ): Promise<NativeModel>;
-  NativeSession: new (model: NativeModel, contextLength: number) => NativeSession;
+  NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
 /** Positions are the values of `enum Role` in native/model/spec.h. */
@@ -109,6 +109,10 @@ const roles: readonly TensorRole[] = [
 
 /** Positions are the values of `enum Activation`. */
 const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu'];
+
+/** How a session can hold its keys and values; positions are the values of `enum KvType`. */
+export const kvTypes = ['f16', 'q8_0'] as const;
+export type KvType = (typeof kvTypes)[number];
 
 let loaded: Addon | undefined;
 
@@ -166,9 +170,13 @@ export function loadNativeModel(
   return translatedAsync(translated(() => addon().loadModel(native, options)));
 }
 
-export function createNativeSession(model: NativeModel, contextLength: number): NativeSession {
+export function createNativeSession(
+  model: NativeModel,
+  contextLength: number,
+  kvType: KvType = 'f16',
+): NativeSession {
   const { NativeSession } = addon();
-  return translated(() => new NativeSession(model, contextLength));
+  return translated(() => new NativeSession(model, contextLength, kvTypes.indexOf(kvType)));
 }
 
 export function nativeEvaluate(session: NativeSession, request: NativeRequest): Promise<void> {

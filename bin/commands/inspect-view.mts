@@ -72,7 +72,8 @@ function memory({ memory: parts }: Inspection): Row[] {
     ['Embedding, head', bytes(head)],
     ['Norms', bytes(norms)],
     ['Weights in all', bytes(ternary + dense + head + norms)],
-    ['KV cache', `${bytes(kvPer1000Positions)} per 1,000 positions and session`],
+    ['KV cache', `${bytes(kvPer1000Positions.f16)} per 1,000 positions and session`],
+    ['as q8_0', bytes(kvPer1000Positions.q8_0)],
   ];
 }
 

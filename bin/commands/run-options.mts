@@ -11,6 +11,7 @@ export interface RunOptions {
   raw?: boolean;
   maxTokens: number;
   context?: number;
+  kvType: 'f16' | 'q8_0';
   seed?: number;
   temp: number;
   topK: number;
@@ -110,7 +111,12 @@ function engine(command: Command): void {
       new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
     )
     .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
-    .option('--pre-tokenizer <name>', 'overrule the file');
+    .option('--pre-tokenizer <name>', 'overrule the file')
+    .addOption(
+      new Option('--kv-type <type>', 'q8_0: half the memory per token')
+        .choices(['f16', 'q8_0'])
+        .default('f16'),
+    );
 }
 
 function output(command: Command): void {

@@ -123,7 +123,9 @@ async function write(
   view: { options: RunOptions; terminal: Terminal; output: Output; signal: AbortSignal },
 ): Promise<void> {
   const { options, terminal, output, signal } = view;
-  const generation = model.createSession().generate(prompt, generateOptions(options, signal));
+  const generation = model
+    .createSession({ kvType: options.kvType })
+    .generate(prompt, generateOptions(options, signal));
   let text = '';
   const ids: number[] = [];
   try {

@@ -1,5 +1,5 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import type { TernaryTile } from '../native.js';
+import type { KvType, TernaryTile } from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -10,8 +10,8 @@ export interface MemoryEstimate {
   /** Embedding and output head; of large ones in floats an int8 shadow, the rows stay in the file. */
   readonly head: number;
   readonly norms: number;
-  /** Keys and values of 1,000 positions of one session. */
-  readonly kvPer1000Positions: number;
+  /** Keys and values of 1,000 positions of one session, by `kvType`. */
+  readonly kvPer1000Positions: { readonly [type in KvType]: number };
 }
 
 /**
@@ -42,12 +42,20 @@ export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstima
   for (const tensor of spec.tensors) {
     sum[part(tensor)] += tensorBytes(tensor, tile, spec.activation, tensor.role === head);
   }
-  return { ...sum, kvPer1000Positions: 1000 * kvBytesPerPosition(spec) };
+  const kvPer1000Positions = {
+    f16: 1000 * kvBytesPerPosition(spec),
+    q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
+  };
+  return { ...sum, kvPer1000Positions };
 }
 
 /** Keys and values of one position of one session. */
-export function kvBytesPerPosition(spec: ModelSpec): number {
-  return spec.nLayer * 2 * spec.nKvHead * padded(spec.headDim, floatPad) * 2;
+export function kvBytesPerPosition(spec: ModelSpec, type: KvType = 'f16'): number {
+  const bytes = {
+    f16: padded(spec.headDim, floatPad) * 2,
+    q8_0: Math.ceil(spec.headDim / 32) * (32 + 2),
+  };
+  return spec.nLayer * 2 * spec.nKvHead * bytes[type];
 }
 
 /** What is held in memory of an embedding, or of an output head with its shadow. */

@@ -7,6 +7,7 @@ import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { type GenerateOptions, signalOption } from '../generate/options.js';
 import {
   createNativeSession,
+  type KvType,
   type NativeModel,
   type NativeRequest,
   type NativeSession,
@@ -49,6 +50,7 @@ export interface SessionOwner {
   readonly tokenizer: Tokenizer;
   readonly vocab: number;
   readonly contextLength: number;
+  readonly kvType: KvType;
   /** Called once, when the session closes. */
   readonly onClose: () => void;
 }
@@ -74,7 +76,7 @@ export class Session {
     this.#tokenizer = owner.tokenizer;
     this.#vocab = owner.vocab;
     this.#onClose = owner.onClose;
-    this.#native = createNativeSession(owner.native, owner.contextLength);
+    this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
     this.#evaluator = this.#createEvaluator();
   }
 

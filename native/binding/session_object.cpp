@@ -31,20 +31,17 @@ class EvaluationJob : public Job {
 public:
   EvaluationJob(AddonState& state, std::unique_ptr<Settlement> settlement, SessionData& session,
                 const EvaluateRequest& request, const Abort& abort)
-      : state_(state), settlement_(std::move(settlement)),
-        evaluation_(session.loaded->model, session.cache, request, abort) {}
-
-  bool step(ThreadPool& pool) override { return evaluation_.step(pool); }
+      : Job(Evaluation(session.loaded->model, session.cache, request, abort)), state_(state),
+        settlement_(std::move(settlement)) {}
 
   void finished() override {
-    settlement_->status = evaluation_.status();
+    settlement_->status = evaluation.status();
     state_.settle(std::move(settlement_));
   }
 
 private:
   AddonState& state_;
   std::unique_ptr<Settlement> settlement_;
-  Evaluation evaluation_;
 };
 
 } // namespace
@@ -62,8 +59,10 @@ SessionObject::SessionObject(const Napi::CallbackInfo& info)
   auto data = std::make_shared<SessionData>();
   data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
   const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
-  Status status = data->loaded ? data->cache.allocate(data->loaded->model.weights->spec, context)
-                               : Status::error(Code::kClosed, "The model is closed.");
+  const auto type = static_cast<KvType>(info[2].As<Napi::Number>().Uint32Value());
+  Status status = data->loaded
+                      ? data->cache.allocate(data->loaded->model.weights->spec, context, type)
+                      : Status::error(Code::kClosed, "The model is closed.");
   if (!status.ok()) {
     to_error(info.Env(), status).ThrowAsJavaScriptException();
     return;

@@ -16,7 +16,7 @@ struct SessionData {
 class SessionObject : public Napi::ObjectWrap<SessionObject> {
 public:
   static Napi::Function define(Napi::Env env);
-  /** new NativeSession(model, contextLength) */
+  /** new NativeSession(model, contextLength, kvType): a value of KvType */
   explicit SessionObject(const Napi::CallbackInfo& info);
 
 private:

@@ -57,6 +57,13 @@ void rotate(float* x, size_t pairs, bool neox, const float* cosine, const float*
   }
 }
 
+void store(const VectorKernel& vector, KvType type, const float* x, size_t count, uint8_t* row) {
+  if (type == kKvQ8_0)
+    vector.to_q8_0(x, count, row);
+  else
+    vector.to_f16(x, count, reinterpret_cast<uint16_t*>(row));
+}
+
 // A task of attention: consecutive tokens of one item.
 struct Tile {
   const BatchItem* item;
@@ -111,10 +118,10 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
   const float scale = 1.0f / sqrtf(static_cast<float>(spec.head_dim));
   const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
-    vector.attention_block({q + row * width, count, width,
-                            cache.keys(layer, kv_head) + begin * width,
-                            cache.values(layer, kv_head) + begin * width, positions, scale, block_m,
-                            block_l, block_o});
+    vector.attention_block[cache.type()](
+        {q + row * width, count, width, cache.keys(layer, kv_head) + begin * cache.row_bytes(),
+         cache.values(layer, kv_head) + begin * cache.row_bytes(), cache.row_bytes(), positions,
+         scale, block_m, block_l, block_o});
     for (size_t r = 0; r < count; ++r)
       vector.attention_combine(m + row + r, l + row + r, o + (row + r) * width, block_m[r],
                                block_l[r], block_o + r * width, width);
@@ -159,10 +166,12 @@ void rotate_and_store(Pass& pass, size_t layer) {
     for (size_t head = 0; head < spec.n_head; ++head)
       rotate(q + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
     for (size_t head = 0; head < spec.n_kv_head; ++head) {
-      const size_t at = place.position * cache.head_dim();
+      const size_t at = place.position * cache.row_bytes();
       rotate(k + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
-      vector.to_f16(k + head * spec.head_dim, spec.head_dim, cache.keys(layer, head) + at);
-      vector.to_f16(v + head * spec.head_dim, spec.head_dim, cache.values(layer, head) + at);
+      store(vector, cache.type(), k + head * spec.head_dim, spec.head_dim,
+            cache.keys(layer, head) + at);
+      store(vector, cache.type(), v + head * spec.head_dim, spec.head_dim,
+            cache.values(layer, head) + at);
     }
   });
 }

@@ -1,10 +1,20 @@
 // The job queue of an engine, and the process's table of engines.
 #include "engine.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <system_error>
 
+#include "shared_pass.h"
+
 namespace bitnet {
+namespace {
+
+// This part of the last pass's time is worth waiting for the next session to come back.
+constexpr int kGatherShare = 16;
+
+} // namespace
 
 Engine::Engine(size_t threads) : pool_(threads), runner_([this] { run(); }) {}
 
@@ -21,27 +31,71 @@ void Engine::submit(std::unique_ptr<Job> job) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     jobs_.push_back(std::move(job));
+    ++arrived_;
   }
   wake_.notify_one();
 }
 
+// Whoever just got a token asks for the next one in a moment, but one after the other, because
+// JavaScript has one thread. Without a short wait the first would get a pass of its own and miss
+// the one of all others. Waits as long as they keep coming.
+void Engine::gather(std::unique_lock<std::mutex>& lock) {
+  while (!stop_ && arrived_ < ended_jobs_) {
+    const size_t arrived = arrived_;
+    const Clock::time_point until = std::min(Clock::now() + took_ / kGatherShare, ended_ + took_);
+    if (!wake_.wait_until(lock, until, [&] { return stop_ || arrived_ != arrived; }))
+      return;
+  }
+}
+
+// The job in front, and those that can share its pass.
+Engine::Jobs Engine::take() {
+  Jobs batch;
+  batch.splice(batch.end(), jobs_, jobs_.begin());
+  const Evaluation& first = batch.front()->evaluation;
+  for (auto it = jobs_.begin(); it != jobs_.end() && batch.size() < kMaxBatch;) {
+    const auto job = it++;
+    const Evaluation& other = (*job)->evaluation;
+    if (!first.runs_alone() && !other.runs_alone() && &other.model() == &first.model())
+      batch.splice(batch.end(), jobs_, job);
+  }
+  return batch;
+}
+
 void Engine::run() {
+  std::array<Evaluation*, kMaxBatch> evaluations;
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
     if (jobs_.empty())
       return; // stopped, and every job has ended
-    std::unique_ptr<Job> job = std::move(jobs_.front());
-    jobs_.pop_front();
+    gather(lock);
+    Jobs batch = take();
     lock.unlock();
-    const bool over = job->step(pool_);
-    if (over) {
+
+    size_t count = 0;
+    for (const std::unique_ptr<Job>& job : batch)
+      evaluations[count++] = &job->evaluation;
+    const Clock::time_point begin = Clock::now();
+    run_pass(pool_, evaluations.data(), count);
+
+    lock.lock();
+    ended_ = Clock::now();
+    took_ = ended_ - begin;
+    arrived_ = ended_jobs_ = 0;
+    for (auto it = batch.begin(); it != batch.end();) {
+      const auto job = it++;
+      if (!(*job)->evaluation.over())
+        jobs_.splice(jobs_.end(), batch, job);
+      else
+        ended_jobs_ += (*job)->evaluation.status().ok();
+    }
+    lock.unlock();
+    for (std::unique_ptr<Job>& job : batch) {
       job->finished();
       job.reset();
     }
     lock.lock();
-    if (!over)
-      jobs_.push_back(std::move(job));
   }
 }
 

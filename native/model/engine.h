@@ -1,43 +1,59 @@
 // The native thread on which models compute, so that JavaScript's threads never do.
 #pragma once
+#include <chrono>
 #include <condition_variable>
-#include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
 
 #include "../common/thread_pool.h"
+#include "evaluate.h"
 
 namespace bitnet {
 
-/** Work in steps: jobs of several sessions take turns, one step each. */
+/** An evaluation and whoever waits for it. */
 class Job {
 public:
+  explicit Job(const Evaluation& e) : evaluation(e) {}
   virtual ~Job() = default;
-  /** One bounded piece of work on the engine's threads; true when the job is over. */
-  virtual bool step(ThreadPool& pool) = 0;
-  /** Called once, on the engine's thread, after the last step. */
+  /** Called once, on the engine's thread, when the evaluation is over. */
   virtual void finished() = 0;
+
+  Evaluation evaluation;
 };
 
-/** A runner thread and its pool. Jobs run one step at a time, in turn. */
+/**
+ * A runner thread and its pool. Evaluations of the same model that wait together run together, a
+ * pass at a time; models take turns.
+ */
 class Engine {
 public:
   explicit Engine(size_t threads);
   ~Engine();
 
+  /** At most one job of a KV cache at a time. */
   void submit(std::unique_ptr<Job> job);
   size_t threads() const { return pool_.threads(); }
 
 private:
+  using Jobs = std::list<std::unique_ptr<Job>>; // moved between lists without allocation
+  using Clock = std::chrono::steady_clock;
+
   void run();
+  void gather(std::unique_lock<std::mutex>& lock);
+  Jobs take();
 
   ThreadPool pool_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> jobs_;
+  Jobs jobs_;
   bool stop_ = false;
-  std::thread runner_; // last: it uses everything above
+  size_t arrived_ = 0;        // jobs submitted since the last pass ended
+  size_t ended_jobs_ = 0;     // that the last pass ended well
+  Clock::time_point ended_;   // when
+  Clock::duration took_ = {}; // how long it ran
+  std::thread runner_;        // last: it uses everything above
 };
 
 /**

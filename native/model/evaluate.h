@@ -1,6 +1,7 @@
-// Appending tokens to a sequence and getting out exactly what was asked for, chunk by chunk.
+// Appending tokens to a sequence and getting out exactly what was asked for.
 #pragma once
 #include <memory>
+#include <vector>
 
 #include "forward.h"
 #include "head.h"
@@ -41,26 +42,40 @@ struct EvaluateRequest {
       nullptr; // kScore: [n - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before)
 };
 
-/** One evaluation in progress. */
+/** What evaluations of one pass want of the output head. */
+struct HeadWork {
+  std::vector<LogitsRow> logits;
+  std::vector<BestRow> best;
+  std::vector<ScoreRow> scores;
+};
+
+/** One evaluation in progress: which tokens come next, what is wanted of them, how it ended. */
 class Evaluation {
 public:
   Evaluation(Model& model, KvCache& cache, const EvaluateRequest& request, const Abort& abort)
-      : model_(model), cache_(cache), request_(request), abort_(abort) {}
+      : model_(&model), cache_(&cache), request_(request), abort_(abort) {}
 
-  /** Runs the next chunk of at most kMaxBatch tokens; true when done, failed or aborted. */
-  bool step(ThreadPool& pool);
-
+  Model& model() const { return *model_; }
+  size_t remaining() const { return request_.n - done_; } // tokens
+  bool over() const { return !status_.ok() || remaining() == 0; }
   const Status& status() const { return status_; }
+  bool abort_raised() const { return abort_.raised(); }
+  /** Its activations are counted: they must not mix with those of others. */
+  bool runs_alone() const { return request_.ffn_counts != nullptr; }
+
+  /** The next `n` tokens as part of a pass. */
+  BatchItem item(size_t n) const { return {cache_, request_.tokens + done_, n, &abort_}; }
+  /** Adds what is wanted of the next `n` tokens, which begin at `row` of the pass. */
+  void ask(size_t row, size_t n, HeadWork& work) const;
+  /** The next `n` tokens are done: only now does the position move. */
+  void advance(size_t n);
+  /** `counts`: [n_layer], of a pass that is done; when runs_alone(). */
+  void add_counts(const std::vector<FfnCounts>& counts);
+  void fail(Status status) { status_ = std::move(status); }
 
 private:
-  Status run_chunk(ThreadPool& pool, size_t n);
-  Status last_logits(ThreadPool& pool, size_t n, float* logits);
-  Status all_logits(ThreadPool& pool, size_t n);
-  Status top(ThreadPool& pool, size_t n);
-  Status score(ThreadPool& pool, size_t n);
-
-  Model& model_;
-  KvCache& cache_;
+  Model* model_;
+  KvCache* cache_;
   EvaluateRequest request_;
   Abort abort_;
   size_t done_ = 0; // tokens evaluated

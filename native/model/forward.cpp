@@ -71,7 +71,7 @@ Status no_scratch() {
 } // namespace
 
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, const Abort& abort, FfnCounts* counts) {
+               const BatchItem* items, size_t count, FfnCounts* counts) {
   Pass pass{weights, workspace, pool, items, count, 0, counts, {}};
   for (size_t i = 0; i < count; ++i)
     pass.n += items[i].n;
@@ -82,14 +82,12 @@ Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
   if (!status.ok())
     return status;
   for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
-    if (abort.raised())
+    if (std::all_of(items, items + count, [](const BatchItem& i) { return i.abort->raised(); }))
       return Status::error(Code::kAborted, "The evaluation was aborted.");
     layer_forward(pass, layer);
   }
   if (pass.no_memory.load())
     return no_scratch();
-  for (size_t i = 0; i < count; ++i)
-    items[i].cache->position += items[i].n;
   return {};
 }
 

@@ -19,6 +19,7 @@ struct BatchItem {
   KvCache* cache;
   const int32_t* tokens; // [n], each in [0, vocab)
   size_t n;              // position + n <= context
+  const Abort* abort;
 };
 
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */
@@ -33,11 +34,11 @@ constexpr size_t kMaxBatch = 512;
 
 /**
  * Runs all items through all layers: leaves their residual streams in workspace.x, one row per
- * token in item order, and advances the caches. On an error or abort no position moves. `counts`,
- * when given, is [n_layer] and is added to.
+ * token in item order, and their keys and values behind the caches' positions, which the caller
+ * advances once it has all it wants. Ends early when every item's abort is raised; one that is
+ * raised among others changes nothing here. `counts`, when given, is [n_layer] and is added to.
  */
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, const Abort& abort,
-               FfnCounts* counts = nullptr);
+               const BatchItem* items, size_t count, FfnCounts* counts = nullptr);
 
 } // namespace bitnet

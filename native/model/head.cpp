@@ -1,22 +1,49 @@
-// Full products of the head, and the screened search for its best rows.
+// Full products of the head.
 #include "head.h"
 
 #include <math.h>
 
 #include <algorithm>
 
+#include "head_product.h"
+
 namespace bitnet {
 namespace {
 
 // Rows of the head one thread takes at a time.
 constexpr size_t kFullRows = 128;
-constexpr size_t kScreenRows = 512;
 
-// Above this fraction of the rows the bounds rule out too little: reading all rows in order is
-// faster.
-constexpr size_t kMostCandidates = 16; // 1/16
+} // namespace
 
-// The first failure among threads.
+void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
+  float* h = ws.h.as<float>() + i * ws.wide_stride;
+  weights.kernels.vector->rms_norm(ws.x.as<float>() + row * ws.dim_stride,
+                                   weights.output_norm.data(), weights.spec.dim,
+                                   weights.spec.norm_eps, h);
+  std::fill(h + weights.spec.dim, h + ws.dim_stride, 0.0f);
+}
+
+Status head_rows(const Weights& weights, const Workspace& ws, size_t begin, size_t end,
+                 size_t vector, size_t n, ThreadScratch& scratch, float* out, size_t out_stride) {
+  const RowTable& head = weights.head();
+  const uint8_t* rows = nullptr;
+  Status status = head.fetch(begin, end - begin, scratch.kernel, &rows);
+  if (status.ok())
+    head.linear.dense->product[head.linear.type](
+        {rows, head.linear.row_bytes, pad_to(head.cols(), kFloatPad),
+         ws.h.as<float>() + vector * ws.wide_stride, ws.wide_stride, n, out, out_stride},
+        0, end - begin);
+  return status;
+}
+
+double log_sum_exp(const float* logits, size_t count) {
+  const float max = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (size_t i = 0; i < count; ++i)
+    sum += exp(static_cast<double>(logits[i]) - max);
+  return max + log(sum);
+}
+
 Status first_failure(std::vector<Status>& statuses) {
   for (Status& status : statuses)
     if (!status.ok())
@@ -24,187 +51,56 @@ Status first_failure(std::vector<Status>& statuses) {
   return {};
 }
 
-// RMSNorm of rows of the residual stream into ws.h.
-void normalise_rows(const Weights& weights, Workspace& ws, const size_t* rows, size_t n) {
-  for (size_t i = 0; i < n; ++i) {
-    float* h = ws.h.as<float>() + i * ws.wide_stride;
-    weights.kernels.vector->rms_norm(ws.x.as<float>() + rows[i] * ws.dim_stride,
-                                     weights.output_norm.data(), weights.spec.dim,
-                                     weights.spec.norm_eps, h);
-    std::fill(h + weights.spec.dim, h + ws.dim_stride, 0.0f);
-  }
-}
-
-// Rows [begin, end) of the head times the `n` vectors in ws.h; out: [n, out_stride] from row
-// `begin` on.
-Status multiply(const RowTable& head, const Workspace& ws, size_t begin, size_t end, size_t n,
-                ThreadScratch& scratch, float* out, size_t out_stride) {
-  const uint8_t* rows = nullptr;
-  Status status = head.fetch(begin, end - begin, scratch.kernel, &rows);
-  if (status.ok())
-    head.linear.dense->product[head.linear.type]({rows, head.linear.row_bytes,
-                                                  pad_to(head.cols(), kFloatPad), ws.h.as<float>(),
-                                                  ws.wide_stride, n, out, out_stride},
-                                                 0, end - begin);
-  return status;
-}
-
-// All logits of the vectors in ws.h.
-Status full_product(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
-                    float* logits) {
-  const RowTable& head = weights.head();
-  const size_t vocab = head.rows();
+Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const LogitsRow* rows,
+                     size_t n) {
+  if (n == 0)
+    return {};
+  const size_t vocab = weights.head().rows();
+  for (size_t i = 0; i < n; ++i)
+    normalise_row(weights, ws, rows[i].row, i);
   std::vector<Status> statuses(pool.threads());
   pool.parallel((vocab + kFullRows - 1) / kFullRows, [&](size_t chunk, size_t thread) {
     const size_t begin = chunk * kFullRows;
-    const size_t end = std::min(vocab, begin + kFullRows);
-    Status status = multiply(head, ws, begin, end, n, ws.scratch[thread], logits + begin, vocab);
-    if (!status.ok())
-      statuses[thread] = std::move(status);
-  });
-  return first_failure(statuses);
-}
-
-// Keeps the `k` best of what it is shown; the worst of them is in front.
-class Best {
-public:
-  explicit Best(size_t k) : k_(k) { heap_.reserve(k + 1); }
-
-  void show(Candidate candidate) {
-    if (heap_.size() == k_ && !(candidate < heap_.front()))
+    const size_t count = std::min(vocab - begin, kFullRows);
+    ThreadScratch& scratch = ws.scratch[thread];
+    if (!scratch.values.ensure(n * kFullRows * sizeof(float))) {
+      statuses[thread].code = Code::kMemory;
       return;
-    heap_.push_back(candidate);
-    std::push_heap(heap_.begin(), heap_.end());
-    if (heap_.size() > k_) {
-      std::pop_heap(heap_.begin(), heap_.end());
-      heap_.pop_back();
     }
-  }
-  void show(const Best& other) {
-    for (const Candidate& candidate : other.heap_)
-      show(candidate);
-  }
-  bool full() const { return heap_.size() == k_; }
-  const Candidate& worst() const { return heap_.front(); }
-  std::vector<Candidate> sorted() && {
-    std::sort_heap(heap_.begin(), heap_.end());
-    return std::move(heap_);
-  }
-
-private:
-  size_t k_;
-  std::vector<Candidate> heap_;
-};
-
-Best merged(const std::vector<Best>& parts, size_t k) {
-  Best all(k);
-  for (const Best& part : parts)
-    all.show(part);
-  return all;
-}
-
-// Upper bounds of all logits into `upper`, and the k-th best lower bound: no row whose upper bound
-// is below it can be among the k best. -infinity when there is no such threshold.
-float screen(const Shadow& shadow, const ScreenVector& v, size_t vocab, size_t k, ThreadPool& pool,
-             float* upper) {
-  std::vector<Best> lower(pool.threads(), Best(k));
-  pool.parallel(
-      (shadow.scale.size() + kScreenRows - 1) / kScreenRows, [&](size_t chunk, size_t thread) {
-        const size_t begin = chunk * kScreenRows;
-        const size_t end = std::min(shadow.scale.size(), begin + kScreenRows);
-        shadow.kernel->product({shadow.packed.data(), shadow.padded_cols, v.high.data(),
-                                v.low.data(), v.high_sum, v.low_sum, upper + begin},
-                               begin, end);
-        float low[kScreenRows];
-        const size_t count = std::min(end, vocab) - begin;
-        for (size_t i = 0; i < count; ++i) {
-          const size_t row = begin + i;
-          const float middle = upper[row] * (shadow.scale[row] * v.step);
-          const float bound = shadow.error[row] * v.error_factor + shadow.norm[row] * v.norm_factor;
-          upper[row] = middle + bound;
-          low[i] = middle - bound;
-        }
-        Best& best = lower[thread];
-        for (size_t i = 0; i < count; ++i)
-          if (!best.full() || low[i] > best.worst().logit)
-            best.show({low[i], static_cast<int32_t>(begin + i)});
-      });
-  const Best all = merged(lower, k);
-  return all.full() ? all.worst().logit : -INFINITY;
-}
-
-// Ids whose upper bound reaches `threshold`. Written so that a NaN bound keeps its row.
-std::vector<int32_t> candidates(const float* upper, size_t vocab, float threshold) {
-  std::vector<int32_t> ids;
-  for (size_t row = 0; row < vocab; ++row)
-    if (!(upper[row] < threshold))
-      ids.push_back(static_cast<int32_t>(row));
-  return ids;
-}
-
-// Exact logits of single rows for the vector in ws.h.
-Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const int32_t* ids,
-                    size_t count, float* logits) {
-  std::vector<Status> statuses(pool.threads());
-  pool.parallel(count, [&](size_t i, size_t thread) {
-    const size_t row = static_cast<size_t>(ids[i]);
-    Status status =
-        multiply(weights.head(), ws, row, row + 1, 1, ws.scratch[thread], logits + i, 1);
-    if (!status.ok())
+    float* out = scratch.values.as<float>(); // [n, kFullRows]
+    Status status = head_rows(weights, ws, begin, begin + count, 0, n, scratch, out, kFullRows);
+    if (!status.ok()) {
       statuses[thread] = std::move(status);
-  });
-  return first_failure(statuses);
-}
-
-} // namespace
-
-bool Candidate::operator<(const Candidate& other) const {
-  const bool nan = std::isnan(logit);
-  if (nan != std::isnan(other.logit))
-    return nan;
-  return !nan && logit != other.logit ? logit > other.logit : id < other.id;
-}
-
-Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const size_t* rows,
-                     size_t n, float* logits) {
-  normalise_rows(weights, ws, rows, n);
-  return full_product(weights, ws, pool, n, logits);
-}
-
-Status best_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t row, size_t k,
-                   const int32_t* also, size_t also_count, std::vector<Candidate>* best,
-                   float* also_logits) {
-  const size_t vocab = weights.spec.vocab;
-  const Shadow& shadow = weights.shadow;
-  normalise_rows(weights, ws, &row, 1);
-  std::vector<float> logits(
-      pad_to(vocab, kScreenRows)); // bounds first, exact logits where they are needed
-
-  ScreenVector v;
-  if (!shadow.empty() &&
-      screen_vector(ws.h.as<float>(), weights.spec.dim, shadow.padded_cols, &v)) {
-    const float threshold = screen(shadow, v, vocab, k, pool, logits.data());
-    const std::vector<int32_t> ids = candidates(logits.data(), vocab, threshold);
-    if (ids.size() <= vocab / kMostCandidates) {
-      std::vector<float> exact(ids.size());
-      Status status = exact_logits(weights, ws, pool, ids.data(), ids.size(), exact.data());
-      if (status.ok())
-        status = exact_logits(weights, ws, pool, also, also_count, also_logits);
-      Best found(k);
-      for (size_t i = 0; i < ids.size(); ++i)
-        found.show({exact[i], ids[i]});
-      *best = std::move(found).sorted();
-      return status;
+      return;
     }
-  }
-  Status status = full_product(weights, ws, pool, 1, logits.data());
-  Best found(k);
-  for (size_t i = 0; i < vocab; ++i)
-    found.show({logits[i], static_cast<int32_t>(i)});
-  *best = std::move(found).sorted();
-  for (size_t i = 0; i < also_count; ++i)
-    also_logits[i] = logits[static_cast<size_t>(also[i])];
+    for (size_t i = 0; i < n; ++i)
+      std::copy(out + i * kFullRows, out + i * kFullRows + count, rows[i].logits + begin);
+  });
+  Status status = first_failure(statuses);
+  if (!status.ok() && status.message.empty())
+    status.message = "Not enough memory for the logits of " + std::to_string(n) + " tokens.";
   return status;
+}
+
+Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const ScoreRow* rows,
+                  size_t n) {
+  const size_t vocab = weights.spec.vocab;
+  std::vector<float> logits(std::min(n, kHeadVectors) * vocab);
+  std::vector<LogitsRow> group(std::min(n, kHeadVectors));
+  for (size_t first = 0; first < n; first += kHeadVectors) {
+    const size_t count = std::min(kHeadVectors, n - first);
+    for (size_t i = 0; i < count; ++i)
+      group[i] = {rows[first + i].row, logits.data() + i * vocab};
+    Status status = output_logits(weights, ws, pool, group.data(), count);
+    if (!status.ok())
+      return status;
+    pool.parallel(count, [&](size_t i, size_t) {
+      const ScoreRow& row = rows[first + i];
+      const float* of_row = group[i].logits;
+      *row.score = of_row[static_cast<size_t>(row.next)] - log_sum_exp(of_row, vocab);
+    });
+  }
+  return {};
 }
 
 } // namespace bitnet

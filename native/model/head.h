@@ -1,9 +1,7 @@
-// The output head: all logits of some tokens, or exactly the best few of one.
+// The output head: all logits of some tokens, exactly the best few of them, or log-probabilities.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
-
-#include <vector>
 
 #include "../common/thread_pool.h"
 #include "weights.h"
@@ -11,30 +9,45 @@
 
 namespace bitnet {
 
-/** A logit and its id. */
-struct Candidate {
-  float logit;
-  int32_t id;
-
-  /** Best first: the higher logit, then the lower id. NaN comes before every number, so that
-   * damaged weights are seen and not sampled around. */
-  bool operator<(const Candidate& other) const;
+/** logits = head · RMSNorm(workspace.x[row]) of one row of the residual stream. */
+struct LogitsRow {
+  size_t row;
+  float* logits; // [vocab] out
 };
 
-/**
- * logits[i] = head · RMSNorm(workspace.x[rows[i]]) for `n` rows of the residual stream; logits: [n,
- * vocab].
- */
+/** The best logits of one row, and those of `also`. */
+struct BestRow {
+  size_t row;
+  size_t k;            // 1..vocab
+  int32_t* ids;        // [k] out: highest logit first, ties to the lower id; NaN comes before every
+                       // number, so that damaged weights are seen and not sampled around
+  float* logits;       // [k] out
+  const int32_t* also; // [also_count]
+  size_t also_count;
+  float* also_logits;  // [also_count] out
+  double* log_sum_exp; // [1] out, or null: log Σ exp(logit)
+};
+
+/** What the model says of the token that came next. */
+struct ScoreRow {
+  size_t row;
+  int32_t next;
+  double* score; // [1] out: natural log p(next)
+};
+
+// Rows of one call share each read of the head; there are at most as many as the pass had tokens.
+
 Status output_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                     const size_t* rows, size_t n, float* logits);
+                     const LogitsRow* rows, size_t n);
 
 /**
- * The `k` best logits of one row of the residual stream, best first, and those of `also`; bit-equal
- * to what output_logits gives. Where the head has a shadow, only rows that the bounds cannot rule
- * out are read.
+ * Bit-equal to what output_logits gives. Where the head has a shadow, only rows of the head that
+ * the bounds cannot rule out are read, unless all logits are needed for log_sum_exp.
  */
-Status best_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool, size_t row,
-                   size_t k, const int32_t* also, size_t also_count, std::vector<Candidate>* best,
-                   float* also_logits);
+Status best_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
+                   const BestRow* rows, size_t n);
+
+Status score_rows(const Weights& weights, Workspace& workspace, ThreadPool& pool,
+                  const ScoreRow* rows, size_t n);
 
 } // namespace bitnet

@@ -4,14 +4,22 @@
 #include "linear.h"
 
 namespace bitnet {
+namespace {
 
-Status KvCache::allocate(const ModelSpec& spec, size_t context) {
+constexpr size_t kQ8Block = 32; // values that share a scale
+
+} // namespace
+
+Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
   context_ = context;
   n_kv_head_ = spec.n_kv_head;
-  head_dim_ = pad_to(spec.head_dim, kFloatPad);
+  type_ = type;
+  head_dim_ = pad_to(spec.head_dim, type == kKvF16 ? kFloatPad : kQ8Block);
+  row_bytes_ = type == kKvF16 ? head_dim_ * sizeof(uint16_t)
+                              : head_dim_ + head_dim_ / kQ8Block * sizeof(uint16_t);
   // The factors are bounded by the spec's limits; their product need not fit the machine.
-  const double bytes = 2.0 * sizeof(uint16_t) * spec.n_layer * n_kv_head_ *
-                       static_cast<double>(context) * static_cast<double>(head_dim_);
+  const double bytes = 2.0 * spec.n_layer * n_kv_head_ * static_cast<double>(context) *
+                       static_cast<double>(row_bytes_);
   if (bytes > static_cast<double>(SIZE_MAX / 2) || !data_.allocate(static_cast<size_t>(bytes)))
     return Status::error(Code::kMemory, "Could not get " + std::to_string(bytes / 1e9) +
                                             " GB of memory for a context of " +

@@ -158,7 +158,8 @@ Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPoo
   return {};
 }
 
-bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector* out) {
+bool screen_vector(const float* x, size_t cols, size_t padded_cols, int8_t* high_plane,
+                   int8_t* low_plane, ScreenVector* out) {
   float top = 0;
   bool finite = true;
   for (size_t k = 0; k < cols; ++k) {
@@ -169,8 +170,8 @@ bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector
     return false;
   const double step = std::max(static_cast<double>(top), 1e-30) / kHighest;
   out->step = static_cast<float>(step);
-  out->high.assign(padded_cols, 0);
-  out->low.assign(padded_cols, 0);
+  std::fill(high_plane, high_plane + padded_cols, int8_t{0});
+  std::fill(low_plane, low_plane + padded_cols, int8_t{0});
   out->high_sum = out->low_sum = 0;
   double x2 = 0, rest2 = 0, high2 = 0, low2 = 0;
   for (size_t k = 0; k < cols; ++k) {
@@ -180,8 +181,8 @@ bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector
     const int32_t high =
         (code + 64 + 128 * 128) / 128 - 128; // floor((code + 64) / 128), so low is in [-64, 63]
     const int32_t low = code - 128 * high;
-    out->high[k] = static_cast<int8_t>(high);
-    out->low[k] = static_cast<int8_t>(low);
+    high_plane[k] = static_cast<int8_t>(high);
+    low_plane[k] = static_cast<int8_t>(low);
     out->high_sum += high;
     out->low_sum += low;
     const double rest = x[k] - static_cast<double>(out->step) * code;

@@ -33,14 +33,14 @@ Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPoo
  *   |computed f32 dot(w, x) - approximation| <= error * error_factor + norm * norm_factor
  */
 struct ScreenVector {
-  std::vector<int8_t> high, low; // [padded_cols]
   int32_t high_sum, low_sum;
   float step;
   float error_factor;
   float norm_factor;
 };
 
-/** False when x is not finite. */
-bool screen_vector(const float* x, size_t cols, size_t padded_cols, ScreenVector* out);
+/** Also writes the planes, [padded_cols] each. False when x is not finite. */
+bool screen_vector(const float* x, size_t cols, size_t padded_cols, int8_t* high_plane,
+                   int8_t* low_plane, ScreenVector* out);
 
 } // namespace bitnet

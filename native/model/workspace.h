@@ -38,7 +38,8 @@ struct Workspace {
   AlignedBuffer ffn;    // float [n, ffn_stride]
   AlignedBuffer
       live; // int32 [widest layer + kLiveSlack]: inputs of a linear layer that are not zero
-  AlignedBuffer rope; // float [n, rope_dim / 2] cosines, then as many sines
+  AlignedBuffer rope;   // float [n, rope_dim / 2] cosines, then as many sines
+  AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
 
   std::vector<double> rope_frequency; // [rope_dim / 2] radians per position
   std::vector<ThreadScratch> scratch; // one per thread

@@ -111,6 +111,7 @@ describe('createSession refuses', () => {
       { context: 512 },
       'Expected only known options, but received the option "context"; did you mean contextLength?',
     ],
+    [{ kvType: 'q8' }, "Expected 'f16' or 'q8_0' for option kvType, but received \"q8\"."],
     [null, 'Expected an object for options, but received null.'],
   ])('%j', async (options, message) => {
     const creating = (async () => model().createSession(options))();

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { loadModel } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { bitnet, bitnetPath, finished, plainEnvironment, start, storiesPath } from './bitnet.js';
 
@@ -90,6 +91,18 @@ describe('bitnet run', () => {
     expect(stdout.length).toBeGreaterThan(10);
     expect(stderr).toContain('text 16 tokens');
     expect(stderr).toContain('; the context is full\n');
+  });
+
+  test('--kv-type keeps keys and values as the library does', async () => {
+    const model = await loadModel();
+    for (const kvType of ['f16', 'q8_0'] as const) {
+      const session = model.createSession({ kvType });
+      const { text } = await session.complete('Once', { maxTokens: 60, seed: 9, temperature: 2 });
+      const options = ['-n', '60', '--temp', '2', '-s', '9', '--kv-type', kvType, '--json'];
+      const { stdout } = await bitnet(['run', '-p', 'Once', ...options]);
+      expect(JSON.parse(stdout)).toMatchObject({ text });
+    }
+    model.close();
   });
 
   test('--quiet leaves stderr empty, --verbose fills it', async () => {

@@ -1,5 +1,11 @@
 import { afterAll } from 'vitest';
-import { type LoadOptions, loadModel, type Model, type Session } from '../../lib/index.js';
+import {
+  type LoadOptions,
+  loadModel,
+  type Model,
+  type Session,
+  type SessionOptions,
+} from '../../lib/index.js';
 
 /** `loadModel`, with models that are closed after the tests of the calling file; call it at top level. */
 export function modelLoader(): (path?: string, options?: LoadOptions) => Promise<Model> {
@@ -19,8 +25,9 @@ export async function allLogits(
   model: Model,
   ids: readonly number[],
   chunk = ids.length,
+  options: SessionOptions = {},
 ): Promise<Float32Array> {
-  const session = model.createSession({ contextLength: ids.length });
+  const session = model.createSession({ contextLength: ids.length, ...options });
   try {
     return await chunkedLogits(session, ids, chunk);
   } finally {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -52,31 +53,50 @@ struct HeadOnly {
   }
 };
 
-// Best of the full product against best_logits(), for one hidden state in ws.x.
-void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t k,
+// Best of the full product of single rows against best_logits() of the first `n` rows of ws.x
+// together.
+void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n, size_t k,
              const std::vector<int32_t>& also, const std::string& what) {
   const size_t vocab = weights.spec.vocab;
   std::vector<float> full(vocab);
-  const size_t row = 0;
-  CHECK(output_logits(weights, ws, pool, &row, 1, full.data()).ok(), what);
-  std::vector<Candidate> expected;
-  for (size_t i = 0; i < vocab; ++i)
-    expected.push_back({full[i], static_cast<int32_t>(i)});
-  std::sort(expected.begin(), expected.end());
-  std::vector<Candidate> best;
-  std::vector<float> also_logits(also.size());
-  CHECK(best_logits(weights, ws, pool, 0, k, also.data(), also.size(), &best, also_logits.data())
-            .ok(),
-        what);
-  CHECK_EQ(best.size(), k, what);
-  for (size_t i = 0; i < std::min(k, best.size()); ++i) {
-    CHECK_EQ(best[i].id, expected[i].id, what + ", place " + std::to_string(i));
-    CHECK(memcmp(&best[i].logit, &expected[i].logit, sizeof(float)) == 0,
-          what + ", bits of place " + std::to_string(i));
+  struct Answer {
+    std::vector<int32_t> ids;
+    std::vector<float> logits, also_logits;
+    double log_sum_exp;
+  };
+  std::vector<Answer> answers(n);
+  std::vector<BestRow> rows;
+  for (size_t row = 0; row < n; ++row) {
+    Answer& answer = answers[row];
+    answer = {std::vector<int32_t>(k), std::vector<float>(k), std::vector<float>(also.size()), 0};
+    // Every fifth takes the way through all logits, beside the screened ones.
+    rows.push_back({row, k, answer.ids.data(), answer.logits.data(), also.data(), also.size(),
+                    answer.also_logits.data(), row % 5 == 4 ? &answer.log_sum_exp : nullptr});
   }
-  for (size_t i = 0; i < also.size(); ++i)
-    CHECK(memcmp(&also_logits[i], &full[static_cast<size_t>(also[i])], sizeof(float)) == 0,
-          what + ", also " + std::to_string(also[i]));
+  CHECK(best_logits(weights, ws, pool, rows.data(), n).ok(), what);
+  for (size_t row = 0; row < n; ++row) {
+    const std::string here = what + ", row " + std::to_string(row);
+    const LogitsRow alone = {row, full.data()};
+    CHECK(output_logits(weights, ws, pool, &alone, 1).ok(), here);
+    std::vector<int32_t> expected(vocab);
+    std::iota(expected.begin(), expected.end(), 0);
+    std::sort(expected.begin(), expected.end(), [&](int32_t a, int32_t b) {
+      const float x = full[static_cast<size_t>(a)], y = full[static_cast<size_t>(b)];
+      if (std::isnan(x) != std::isnan(y))
+        return std::isnan(x);
+      return !std::isnan(x) && x != y ? x > y : a < b;
+    });
+    for (size_t i = 0; i < k; ++i) {
+      CHECK_EQ(answers[row].ids[i], expected[i], here + ", place " + std::to_string(i));
+      CHECK(memcmp(&answers[row].logits[i], &full[static_cast<size_t>(expected[i])],
+                   sizeof(float)) == 0,
+            here + ", bits of place " + std::to_string(i));
+    }
+    for (size_t i = 0; i < also.size(); ++i)
+      CHECK(memcmp(&answers[row].also_logits[i], &full[static_cast<size_t>(also[i])],
+                   sizeof(float)) == 0,
+            here + ", also " + std::to_string(also[i]));
+  }
 }
 
 } // namespace
@@ -91,14 +111,17 @@ TEST("the screened head finds the best rows of random heads") {
         head.row(r)[k] = normal(generator) * (1 + static_cast<float>(r % 7));
     head.build(*kernel);
     Workspace ws(head.weights, 2);
-    CHECK(ws.ensure(1).ok(), "workspace");
+    CHECK(ws.ensure(37).ok(), "workspace");
     ThreadPool pool(2);
-    for (int draw = 0; draw < (check::quick() ? 8 : 60); ++draw) {
-      for (size_t k = 0; k < 130; ++k)
-        ws.x.as<float>()[k] = normal(generator);
+    for (size_t n : {1, 2, 3, 16, 37}) { // more than the screen takes at a time
+      if (check::quick() && n % 2 == 1 && n > 1)
+        continue;
+      for (size_t row = 0; row < n; ++row)
+        for (size_t k = 0; k < 130; ++k)
+          ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);
       for (size_t k : {1, 2, 40, 300})
-        compare(head.weights, ws, pool, k, {0, 4098, 17},
-                std::string(kernel->isa) + ", draw " + std::to_string(draw));
+        compare(head.weights, ws, pool, n, k, {0, 4098, 17},
+                std::string(kernel->isa) + ", " + std::to_string(n) + " vectors");
     }
   }
 }
@@ -117,25 +140,24 @@ TEST("the screened head survives ties, zero rows, outliers, rows that are no num
   head.row(701)[3] = -1e30f;
   head.row(702)[9] = 1e-38f;
   Workspace ws(head.weights, 3);
-  CHECK(ws.ensure(1).ok(), "workspace");
+  CHECK(ws.ensure(6).ok(), "workspace");
   ThreadPool pool(3);
   for (int round = 0; round < 2; ++round) {
     if (round == 1)
       head.row(900)[5] = INFINITY;
     head.build(*usable_screen_kernels(detect_cpu_features())[0]);
-    for (int vector = 0; vector < 6; ++vector) {
+    for (int vector = 0; vector < 6; ++vector)
       for (size_t k = 0; k < 64; ++k)
-        ws.x.as<float>()[k] = vector == 0   ? 0.0f
-                              : vector == 1 ? 1.0f
-                              : vector == 2 ? (k == 3 ? 1e20f : 1e-20f)
-                              : vector == 3 ? static_cast<float>(k % 3) - 1
-                              : vector == 4 ? (k == 7 ? NAN : 1.0f)
-                                            : normal(generator);
-      for (size_t k : {1, 5, 100, 2000})
-        compare(head.weights, ws, pool, k, {900, 0},
-                "round " + std::to_string(round) + ", vector " + std::to_string(vector) + ", k " +
-                    std::to_string(k));
-    }
+        ws.x.as<float>()[static_cast<size_t>(vector) * ws.dim_stride + k] =
+            vector == 0   ? 0.0f
+            : vector == 1 ? 1.0f
+            : vector == 2 ? (k == 3 ? 1e20f : 1e-20f)
+            : vector == 3 ? static_cast<float>(k % 3) - 1
+            : vector == 4 ? (k == 7 ? NAN : 1.0f)
+                          : normal(generator);
+    for (size_t k : {1, 5, 100, 2000})
+      compare(head.weights, ws, pool, 6, k, {900, 0},
+              "round " + std::to_string(round) + ", k " + std::to_string(k));
   }
 }
 

@@ -1,137 +1,26 @@
 // A small random model end to end: the same logits for every kernel, thread count and batching, and
 // clean failures.
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <atomic>
-#include <random>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "check.h"
-#include "formats/formats.h"
-#include "kernels/cpu_features.h"
 #include "model/engine.h"
-#include "model/evaluate.h"
+#include "tiny_model.h"
 
 using namespace bitnet;
 
 namespace {
 
-// A temporary file that holds the tensors of a random model, one after the other.
-class ModelFile {
-public:
-  explicit ModelFile(bool ternary, uint32_t head_dim = 24)
-      : path_("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin") {
-    spec_.n_layer = 2;
-    spec_.n_head = 4;
-    spec_.n_kv_head = 2;
-    spec_.head_dim = head_dim;
-    spec_.dim = 128;
-    spec_.ffn_dim = 192;
-    spec_.vocab = 67;
-    spec_.norm_eps = 1e-5f;
-    spec_.rope_neox = true;
-    spec_.rope_dim = head_dim;
-    spec_.rope_base = 10000;
-    spec_.rope_scale = 1;
-    spec_.activation = Activation::kRelu2;
-    spec_.path = path_;
-    const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
-    matrix(Role::kTokenEmbd, -1, spec_.vocab, spec_.dim, false);
-    vector(Role::kOutputNorm, -1, spec_.dim);
-    for (int32_t layer = 0; layer < 2; ++layer) {
-      vector(Role::kAttnNorm, layer, spec_.dim);
-      vector(Role::kAttnSubNorm, layer, q);
-      vector(Role::kFfnNorm, layer, spec_.dim);
-      vector(Role::kFfnSubNorm, layer, spec_.ffn_dim);
-      matrix(Role::kAttnQ, layer, q, spec_.dim, ternary);
-      matrix(Role::kAttnK, layer, kv, spec_.dim, ternary);
-      matrix(Role::kAttnV, layer, kv, spec_.dim, ternary);
-      matrix(Role::kAttnOutput, layer, spec_.dim, q, ternary);
-      matrix(Role::kFfnGate, layer, spec_.ffn_dim, spec_.dim, ternary);
-      matrix(Role::kFfnUp, layer, spec_.ffn_dim, spec_.dim, ternary);
-      matrix(Role::kFfnDown, layer, spec_.dim, spec_.ffn_dim, ternary);
-    }
-    save(bytes_.size());
-  }
-  ~ModelFile() { remove(path_.c_str()); }
-
-  const ModelSpec& spec() const { return spec_; }
-  std::vector<uint8_t>& bytes() { return bytes_; }
-
-  void save(size_t count) {
-    FILE* file = fopen(path_.c_str(), "wb");
-    fwrite(bytes_.data(), 1, count, file);
-    fclose(file);
-  }
-
-private:
-  void add(Role role, int32_t layer, const char* type, uint64_t rows, uint64_t cols,
-           uint64_t bytes) {
-    spec_.tensors.push_back({role, layer, "t" + std::to_string(spec_.tensors.size()), type, rows,
-                             cols, bytes_.size(), bytes});
-    bytes_.resize(bytes_.size() + bytes);
-  }
-  void floats(size_t offset, size_t count, float mean, float deviation) {
-    std::normal_distribution<float> normal(mean, deviation);
-    for (size_t i = 0; i < count; ++i) {
-      const float value = normal(random_);
-      memcpy(&bytes_[offset + 4 * i], &value, 4);
-    }
-  }
-  void vector(Role role, int32_t layer, uint64_t cols) {
-    const size_t offset = bytes_.size();
-    add(role, layer, "F32", 1, cols, cols * 4);
-    floats(offset, cols, 1, 0.2f);
-  }
-  void matrix(Role role, int32_t layer, uint64_t rows, uint64_t cols, bool ternary) {
-    const size_t offset = bytes_.size();
-    if (!ternary) {
-      add(role, layer, "F32", rows, cols, rows * cols * 4);
-      floats(offset, rows * cols, 0, 0.1f);
-      return;
-    }
-    add(role, layer, "I2_S", rows, cols, rows * cols / 4 + 32);
-    const uint8_t codes[] = {0, 1, 1, 2};
-    for (size_t i = 0; i < rows * cols / 4; ++i) {
-      const uint32_t r = static_cast<uint32_t>(random_());
-      bytes_[offset + i] = static_cast<uint8_t>(codes[r & 3] << 6 | codes[r >> 2 & 3] << 4 |
-                                                codes[r >> 4 & 3] << 2 | codes[r >> 6 & 3]);
-    }
-    const float scale = 0.15f;
-    memcpy(&bytes_[offset + rows * cols / 4], &scale, 4);
-  }
-
-  std::string path_;
-  ModelSpec spec_ = {};
-  std::vector<uint8_t> bytes_;
-  std::mt19937 random_{7};
-};
-
-struct Flags {
-  std::atomic<int32_t> abort{0}, progress{0}, closing{0};
-  Abort signal() const { return {&abort, &closing}; }
-};
-
-Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
-            std::shared_ptr<const Weights>* out) {
-  KernelSet kernels;
-  Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
-  if (!status.ok())
-    return status;
-  Flags flags;
-  ThreadPool pool(threads);
-  return load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, out);
-}
-
 // Logits of all `tokens`, evaluated `chunk` tokens at a time.
 std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, size_t threads,
-                             const std::vector<int32_t>& tokens, size_t chunk) {
+                             const std::vector<int32_t>& tokens, size_t chunk,
+                             KvType type = kKvF16) {
   std::shared_ptr<const Weights> weights;
   const Status status = load(spec, kernel, threads, &weights);
   CHECK(status.ok(), status.message);
@@ -141,7 +30,7 @@ std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, s
   Model model(weights, threads);
   ThreadPool pool(threads);
   KvCache cache;
-  CHECK(cache.allocate(spec, tokens.size()).ok(), "cache");
+  CHECK(cache.allocate(spec, tokens.size(), type).ok(), "cache");
   Flags flags;
   for (size_t at = 0; at < tokens.size(); at += chunk) {
     EvaluateRequest request = {};
@@ -150,18 +39,10 @@ std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, s
     request.want = EvaluateRequest::Want::kAll;
     request.logits = logits.data() + at * spec.vocab;
     Evaluation evaluation(model, cache, request, flags.signal());
-    while (!evaluation.step(pool)) {
-    }
+    finish(pool, {&evaluation});
     CHECK(evaluation.status().ok(), evaluation.status().message);
   }
   return logits;
-}
-
-std::vector<int32_t> some_tokens(size_t count) {
-  std::vector<int32_t> tokens(count);
-  for (size_t i = 0; i < count; ++i)
-    tokens[i] = static_cast<int32_t>((i * 31 + 7) % 67);
-  return tokens;
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -172,9 +53,14 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST("logits are bit-equal for every kernel, thread count and batching") {
   const std::vector<int32_t> tokens = some_tokens(150); // crosses two borders of attention blocks
-  for (bool ternary : {true, false}) {
+  const struct {
+    bool ternary;
+    KvType type;
+  } cases[] = {{true, kKvF16}, {false, kKvF16}, {true, kKvQ8_0}};
+  for (const auto& [ternary, type] : cases) {
     ModelFile file(ternary);
-    const std::vector<float> expected = logits_of(file.spec(), "scalar", 1, tokens, tokens.size());
+    const std::vector<float> expected =
+        logits_of(file.spec(), "scalar", 1, tokens, tokens.size(), type);
     CHECK(isfinite(expected[0]) && expected[0] != expected[1], "logits are numbers");
     std::set<std::pair<const DenseKernel*, const VectorKernel*>> seen;
     for (const KernelInfo& kernel : list_kernels(detect_cpu_features())) {
@@ -190,7 +76,8 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
             continue; // slow under sanitizers, and shares nothing a chunk of 7 does not
           if (check::quick() && (threads + chunk) % 3 != 0)
             continue; // leaves 6 of 18, with every number of threads and every chunk
-          CHECK(same_bits(logits_of(file.spec(), kernel.name, threads, tokens, chunk), expected),
+          CHECK(same_bits(logits_of(file.spec(), kernel.name, threads, tokens, chunk, type),
+                          expected),
                 kernel.name + ", " + std::to_string(threads) + " threads, chunks of " +
                     std::to_string(chunk));
         }
@@ -213,11 +100,15 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
   std::vector<float> logits(spec.vocab);
   for (size_t step = 0; step < 30; ++step) {
     // The first sequence takes two tokens a pass, the second one: a prefill beside a decode.
-    const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2},
-                               {&second, tokens.data() + step, 1}};
-    CHECK(forward(*weights, model.workspace, pool, items, 2, flags.signal()).ok(), "forward");
+    const Abort abort = flags.signal();
+    const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort},
+                               {&second, tokens.data() + step, 1, &abort}};
+    CHECK(forward(*weights, model.workspace, pool, items, 2).ok(), "forward");
+    first.position += 2;
+    second.position += 1;
     for (size_t row : {1, 2}) {
-      CHECK(output_logits(*weights, model.workspace, pool, &row, 1, logits.data()).ok(), "logits");
+      const LogitsRow wanted = {row, logits.data()};
+      CHECK(output_logits(*weights, model.workspace, pool, &wanted, 1).ok(), "logits");
       const size_t position = row == 1 ? 2 * step + 1 : step;
       CHECK(memcmp(logits.data(), expected.data() + position * spec.vocab,
                    spec.vocab * sizeof(float)) == 0,
@@ -226,19 +117,15 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
   }
 }
 
-TEST("jobs of several sessions take turns on one engine") {
+TEST("jobs of several sessions share an engine, which ends them before itself") {
   ModelFile file(true);
   std::shared_ptr<const Weights> weights;
   CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
   Model model(weights, 2);
   const std::vector<int32_t> tokens = some_tokens(600);
   struct Work : Job {
-    Work(Model& model, KvCache& cache, const EvaluateRequest& request, const Abort& abort,
-         std::atomic<int>& ended)
-        : evaluation(model, cache, request, abort), ended_(ended) {}
-    bool step(ThreadPool& pool) override { return evaluation.step(pool); }
+    Work(const Evaluation& e, std::atomic<int>& ended) : Job(e), ended_(ended) {}
     void finished() override { ended_.fetch_add(evaluation.status().ok() ? 1 : 100); }
-    Evaluation evaluation;
     std::atomic<int>& ended_;
   };
   Flags flags;
@@ -255,7 +142,8 @@ TEST("jobs of several sessions take turns on one engine") {
       request.n = tokens.size();
       request.want = EvaluateRequest::Want::kScore;
       request.scores = scores.data() + i * 600;
-      engine->submit(std::make_unique<Work>(model, caches[i], request, flags.signal(), ended));
+      engine->submit(
+          std::make_unique<Work>(Evaluation(model, caches[i], request, flags.signal()), ended));
     }
   } // the last owner lets go: the engine ends its jobs, then itself
   CHECK_EQ(ended.load(), static_cast<int>(caches.size()), "jobs that ended well");
@@ -278,7 +166,7 @@ TEST("a raised abort flag stops an evaluation and leaves the position") {
   request.tokens = tokens.data();
   request.n = tokens.size();
   Evaluation evaluation(model, cache, request, flags.signal());
-  CHECK(evaluation.step(pool), "over");
+  finish(pool, {&evaluation});
   CHECK(evaluation.status().code == Code::kAborted, evaluation.status().message);
   CHECK_EQ(cache.position, size_t{0}, "");
 }

@@ -49,6 +49,7 @@ int8_t value(Pattern pattern, size_t k, int least, int most, Random& random) {
 
 struct Shape {
   size_t rows, cols, row_begin, row_end;
+  size_t n = 1; // vectors
 };
 
 struct Patterns {
@@ -66,31 +67,39 @@ void compare(const ScreenKernel& kernel, const Shape& s, const Patterns& pattern
     kernel.pack_tile(&q[r * s.cols], s.cols,
                      packed.data() + r / kernel.tile_rows * kernel.tile_bytes(s.cols));
 
-  Guarded<int8_t> high(s.cols), low(s.cols);
-  int32_t high_sum = 0, low_sum = 0;
-  for (size_t k = 0; k < s.cols; k++) {
-    high_sum += high[k] = value(patterns.high, k, -127, 127, random);
-    low_sum += low[k] = value(patterns.low, k, -64, 63, random);
+  const size_t count = s.row_end - s.row_begin;
+  Guarded<int8_t> high(s.n * s.cols), low(s.n * s.cols);
+  Guarded<int32_t> high_sum(s.n), low_sum(s.n);
+  for (size_t i = 0; i < s.n; i++) {
+    high_sum[i] = low_sum[i] = 0;
+    for (size_t k = i * s.cols; k < (i + 1) * s.cols; k++) {
+      high_sum[i] += high[k] = value(patterns.high, k, -127, 127, random);
+      low_sum[i] += low[k] = value(patterns.low, k, -64, 63, random);
+    }
   }
-  Guarded<float> out(s.row_end - s.row_begin);
-  kernel.product({packed.data(), s.cols, high.data(), low.data(), high_sum, low_sum, out.data()},
+  Guarded<float> out(s.n * count);
+  kernel.product({packed.data(), s.cols, high.data(), low.data(), high_sum.data(), low_sum.data(),
+                  s.n, out.data(), count},
                  s.row_begin, s.row_end);
 
-  for (size_t r = s.row_begin; r < s.row_end; r++) {
-    int64_t high_product = 0, low_product = 0;
-    for (size_t k = 0; k < s.cols; k++) {
-      high_product += q[r * s.cols + k] * high[k];
-      low_product += q[r * s.cols + k] * low[k];
+  for (size_t i = 0; i < s.n; i++)
+    for (size_t r = s.row_begin; r < s.row_end; r++) {
+      int64_t high_product = 0, low_product = 0;
+      for (size_t k = 0; k < s.cols; k++) {
+        high_product += q[r * s.cols + k] * high[i * s.cols + k];
+        low_product += q[r * s.cols + k] * low[i * s.cols + k];
+      }
+      const float expected =
+          fmaf(128.0f, static_cast<float>(high_product), static_cast<float>(low_product));
+      const float got = out[i * count + (r - s.row_begin)];
+      if (memcmp(&got, &expected, sizeof expected) != 0)
+        CHECK_EQ(got, expected,
+                 std::string(kernel.isa) + " rows " + std::to_string(s.rows) + " from " +
+                     std::to_string(s.row_begin) + " cols " + std::to_string(s.cols) + " vector " +
+                     std::to_string(i) + " of " + std::to_string(s.n) + " row " +
+                     std::to_string(r) + " patterns " + std::to_string(patterns.q) + "," +
+                     std::to_string(patterns.high) + "," + std::to_string(patterns.low));
     }
-    const float expected =
-        fmaf(128.0f, static_cast<float>(high_product), static_cast<float>(low_product));
-    if (memcmp(&out[r - s.row_begin], &expected, sizeof expected) != 0)
-      CHECK_EQ(out[r - s.row_begin], expected,
-               std::string(kernel.isa) + " rows " + std::to_string(s.rows) + " from " +
-                   std::to_string(s.row_begin) + " cols " + std::to_string(s.cols) + " row " +
-                   std::to_string(r) + " patterns " + std::to_string(patterns.q) + "," +
-                   std::to_string(patterns.high) + "," + std::to_string(patterns.low));
-  }
 }
 
 size_t rounded_up(size_t count, size_t multiple) {
@@ -105,6 +114,15 @@ TEST("screen kernels are exact for every small shape, within the arrays they are
       for (size_t blocks = 1; blocks <= 21; blocks++) {
         const size_t rows = tiles * kernel->tile_rows, cols = blocks * kernel->tile_cols;
         compare(*kernel, {rows, cols, 0, rows}, {kRandom, kRandom, kRandom});
+      }
+}
+
+TEST("screen kernels are exact for any number of vectors") {
+  for (const ScreenKernel* kernel : kernels())
+    for (size_t n = 1; n <= 8; n++)
+      for (size_t blocks : {1, 9}) {
+        const size_t tile = kernel->tile_rows, cols = blocks * kernel->tile_cols;
+        compare(*kernel, {3 * tile, cols, tile, 3 * tile, n}, {kRandom, kRandom, kRandom});
       }
 }
 

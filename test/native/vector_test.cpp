@@ -291,24 +291,87 @@ TEST("to_f16 rounds to nearest even, and every kernel gives the same bits") {
   }
 }
 
+TEST("to_q8_0 equals scalar and is half a step off at most") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t count : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 80, 100, 128, 130})
+      for (float size :
+           {1.0f, 0.0f, 1e-3f, 6e-6f, 7.5e-6f, 9e-6f, 3e-5f, 1e4f, 8.3e6f, 9e6f, 1e30f})
+        for (bool special : {false, true}) {
+          const size_t padded = (count + 31) / 32 * 32, bytes = padded + padded / 16;
+          Guarded<float> x(count);
+          fill(x, count, special);
+          for (float& value : x)
+            value *= size;
+          Guarded<uint8_t> row(bytes), expected(bytes);
+          memset(row.data(), 99, bytes);
+          memset(expected.data(), 77, bytes);
+          scalar().to_q8_0(x.data(), count, expected.data());
+          kernel->to_q8_0(x.data(), count, row.data());
+          const std::string context = at(*kernel, count) + " size " + std::to_string(size);
+          CHECK(memcmp(row.data(), expected.data(), bytes) == 0, context);
+          if (special)
+            continue;
+          for (size_t i = 0; i < count; i++) {
+            float top = 0;
+            for (size_t j = i / 32 * 32; j < count && j < i / 32 * 32 + 32; j++)
+              top = fmaxf(top, fabsf(x[j]));
+            uint16_t half;
+            memcpy(&half, row.data() + padded + i / 32 * 2, sizeof half);
+            if (half < 0x400 || half >= 0x7c00)
+              continue; // d has lost bits as a subnormal, or is no number
+            const double step = ldexp(1024 + (half & 0x3ff), (half >> 10) - 25);
+            CHECK(fabs(step * 127 / top - 1) < 0.0005, context);
+            CHECK(fabs(step * static_cast<int8_t>(row[i]) - x[i]) <= step * 0.50001, context);
+          }
+        }
+}
+
+TEST("to_q8_0 rounds half to even, and shows what is no number") {
+  for (const VectorKernel* kernel : kernels()) {
+    float x[64] = {127, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 126.5f};
+    x[32] = 1;
+    x[40] = INFINITY;
+    uint8_t row[68];
+    kernel->to_q8_0(x, 64, row);
+    const int8_t expected[] = {127, 0, 2, 2, 0, -2, -2, 126};
+    CHECK(memcmp(row, expected, sizeof expected) == 0, kernel->isa);
+    const uint16_t scales[] = {0x3c00, 0x7e00}; // 1 and NaN
+    CHECK(memcmp(row + 64, scales, sizeof scales) == 0, kernel->isa);
+    for (size_t i = 32; i < 64; i++)
+      CHECK_EQ(int{row[i]}, 0, kernel->isa);
+  }
+}
+
 namespace {
 
 /** One attention problem with guarded inputs and outputs. */
 struct Attention {
   Guarded<float> q, m, l, o;
-  Guarded<uint16_t> k, v;
+  Guarded<uint8_t> k, v;
   AttentionBlock block;
-  Attention(size_t rows, size_t head_dim, size_t positions, bool special)
-      : q(rows * head_dim), m(rows), l(rows), o(rows * head_dim), k(positions * head_dim),
-        v(positions * head_dim) {
+  Attention(KvType type, size_t rows, size_t head_dim, size_t positions, bool special)
+      : q(rows * head_dim), m(rows), l(rows), o(rows * head_dim),
+        k(positions * row_bytes(type, head_dim)), v(positions * row_bytes(type, head_dim)) {
     fill(q, rows + positions, special);
-    Guarded<float> wide(positions * head_dim);
-    fill(wide, head_dim, special);
-    scalar().to_f16(wide.data(), wide.size(), k.data());
-    fill(wide, head_dim + 1, special);
-    scalar().to_f16(wide.data(), wide.size(), v.data());
-    block = {q.data(),  rows,   head_dim, k.data(), v.data(),
+    store(type, head_dim, positions, head_dim, special, k.data());
+    store(type, head_dim, positions, head_dim + 1, special, v.data());
+    block = {q.data(),  rows,   head_dim, k.data(), v.data(), row_bytes(type, head_dim),
              positions, 0.125f, m.data(), l.data(), o.data()};
+  }
+  static size_t row_bytes(KvType type, size_t head_dim) {
+    return type == kKvF16 ? 2 * head_dim : head_dim + head_dim / 16;
+  }
+  static void store(KvType type, size_t head_dim, size_t positions, uint64_t seed, bool special,
+                    uint8_t* rows) {
+    Guarded<float> wide(positions * head_dim);
+    fill(wide, seed, special);
+    for (size_t j = 0; j < positions; j++) {
+      uint8_t* row = rows + j * row_bytes(type, head_dim);
+      if (type == kKvF16)
+        scalar().to_f16(wide.data() + j * head_dim, head_dim, reinterpret_cast<uint16_t*>(row));
+      else
+        scalar().to_q8_0(wide.data() + j * head_dim, head_dim, row);
+    }
   }
 };
 
@@ -316,58 +379,70 @@ struct Attention {
 
 TEST("attention blocks equal scalar to the bit for every number of rows and positions") {
   for (const VectorKernel* kernel : kernels())
-    for (size_t head_dim : {16, 32, 64, 80, 96, 112, 128})
-      for (size_t rows : {1, 2, 3, 4, 5, 8, 9})
-        for (size_t positions = 1; positions <= 64; positions += positions < 20 ? 1 : 11)
-          for (bool special : {false, true}) {
-            Attention got(rows, head_dim, positions, special),
-                expected(rows, head_dim, positions, special);
-            scalar().attention_block(expected.block);
-            kernel->attention_block(got.block);
-            const std::string context = std::string(kernel->isa) + " rows " + std::to_string(rows) +
-                                        " head_dim " + std::to_string(head_dim) + " positions " +
-                                        std::to_string(positions);
-            expect_same(got.l, expected.l, context + " l");
-            expect_same(got.o, expected.o, context + " o");
-            for (size_t r = 0; r < rows; r++) // m is only defined for a row without NaN
-              CHECK(isnan(expected.l[r]) || got.m[r] == expected.m[r], context + " m");
-          }
+    for (KvType type : {kKvF16, kKvQ8_0})
+      for (size_t head_dim : {16, 32, 64, 80, 96, 112, 128})
+        for (size_t rows : {1, 2, 3, 4, 5, 8, 9})
+          for (size_t positions = 1; positions <= 64; positions += positions < 20 ? 1 : 11)
+            for (bool special : {false, true}) {
+              if (type == kKvQ8_0 && head_dim % 32 != 0)
+                continue;
+              Attention got(type, rows, head_dim, positions, special),
+                  expected(type, rows, head_dim, positions, special);
+              scalar().attention_block[type](expected.block);
+              kernel->attention_block[type](got.block);
+              const std::string context = std::string(kernel->isa) + " type " +
+                                          std::to_string(type) + " rows " + std::to_string(rows) +
+                                          " head_dim " + std::to_string(head_dim) + " positions " +
+                                          std::to_string(positions);
+              expect_same(got.l, expected.l, context + " l");
+              expect_same(got.o, expected.o, context + " o");
+              for (size_t r = 0; r < rows; r++) // m is only defined for a row without NaN
+                CHECK(isnan(expected.l[r]) || got.m[r] == expected.m[r], context + " m");
+            }
 }
 
 TEST("attention over several blocks gives softmax in double") {
-  for (const VectorKernel* kernel : kernels()) {
-    const size_t head_dim = 64, total = 150;
-    Attention all(1, head_dim, total, false);
-    float m = -INFINITY, l = 0, o[64] = {};
-    for (size_t begin = 0; begin < total; begin += 64) {
-      AttentionBlock block = all.block;
-      block.k += begin * head_dim;
-      block.v += begin * head_dim;
-      block.positions = total - begin < 64 ? total - begin : 64;
-      kernel->attention_block(block);
-      kernel->attention_combine(&m, &l, o, all.m[0], all.l[0], all.o.data(), head_dim);
-    }
-    const auto decode = [](uint16_t h) {
-      const double magnitude =
-          (h & 0x7c00) ? ldexp(1024 + (h & 0x3ff), (h >> 10 & 31) - 25) : ldexp(h & 0x3ff, -24);
-      return h & 0x8000 ? -magnitude : magnitude;
-    };
-    std::vector<double> p(total), exact(head_dim);
-    double top = -1e300, sum = 0;
-    for (size_t j = 0; j < total; j++) {
-      for (size_t d = 0; d < head_dim; d++)
-        p[j] += all.q[d] * decode(all.k[j * head_dim + d]) * 0.125;
-      top = fmax(top, p[j]);
-    }
-    for (size_t j = 0; j < total; j++)
-      sum += p[j] = exp(p[j] - top);
-    for (size_t d = 0; d < head_dim; d++) {
+  for (const VectorKernel* kernel : kernels())
+    for (KvType type : {kKvF16, kKvQ8_0}) {
+      const size_t head_dim = 64, total = 150;
+      Attention all(type, 1, head_dim, total, false);
+      float m = -INFINITY, l = 0, o[64] = {};
+      for (size_t begin = 0; begin < total; begin += 64) {
+        AttentionBlock block = all.block;
+        block.k += begin * block.row_bytes;
+        block.v += begin * block.row_bytes;
+        block.positions = total - begin < 64 ? total - begin : 64;
+        kernel->attention_block[type](block);
+        kernel->attention_combine(&m, &l, o, all.m[0], all.l[0], all.o.data(), head_dim);
+      }
+      const auto half = [](const uint8_t* at) {
+        uint16_t h;
+        memcpy(&h, at, sizeof h);
+        const double magnitude =
+            (h & 0x7c00) ? ldexp(1024 + (h & 0x3ff), (h >> 10 & 31) - 25) : ldexp(h & 0x3ff, -24);
+        return h & 0x8000 ? -magnitude : magnitude;
+      };
+      const auto decode = [&](const uint8_t* rows, size_t j, size_t d) {
+        const uint8_t* row = rows + j * all.block.row_bytes;
+        return type == kKvF16 ? half(row + 2 * d)
+                              : half(row + head_dim + d / 32 * 2) * static_cast<int8_t>(row[d]);
+      };
+      std::vector<double> p(total), exact(head_dim);
+      double top = -1e300, sum = 0;
+      for (size_t j = 0; j < total; j++) {
+        for (size_t d = 0; d < head_dim; d++)
+          p[j] += all.q[d] * decode(all.k.data(), j, d) * 0.125;
+        top = fmax(top, p[j]);
+      }
       for (size_t j = 0; j < total; j++)
-        exact[d] += p[j] / sum * decode(all.v[j * head_dim + d]);
-      CHECK(fabs(o[d] / l - exact[d]) < 2e-5,
-            std::string(kernel->isa) + " " + std::to_string(o[d] / l - exact[d]));
+        sum += p[j] = exp(p[j] - top);
+      for (size_t d = 0; d < head_dim; d++) {
+        for (size_t j = 0; j < total; j++)
+          exact[d] += p[j] / sum * decode(all.v.data(), j, d);
+        CHECK(fabs(o[d] / l - exact[d]) < 2e-5,
+              std::string(kernel->isa) + " " + std::to_string(o[d] / l - exact[d]));
+      }
     }
-  }
 }
 
 TEST("attention_combine equals scalar to the bit, from an empty state too") {

@@ -7,6 +7,11 @@ export interface Rounding {
   readonly int8Activations?: boolean;
   /** Keys, after rotation, and values become f16, from f32. */
   readonly halfKeysAndValues?: boolean;
+  /**
+   * Keys, after rotation, and values become int8: for each 32 values of a head, d is the f16 of
+   * max|x| / 127 and codes are x / d, at most 127 steps of it.
+   */
+  readonly int8KeysAndValues?: boolean;
   /** Rounds a count of steps (of int8, or between two halves) to an integer. @default half to even */
   readonly round?: (steps: number) => number;
 }
@@ -115,6 +120,9 @@ export class ReferenceSequence {
   }
 
   #stored(x: Float64Array): Float64Array {
+    if (this.#rounding.int8KeysAndValues) {
+      return roundToBlocks(x, this.#model.headDim, this.#round);
+    }
     return this.#rounding.halfKeysAndValues ? roundToHalf(x, this.#round) : x;
   }
 
@@ -169,6 +177,27 @@ function roundToHalf(x: Float64Array, round: (steps: number) => number): Float64
     const step = 2 ** (exponent - 10);
     return round(single / step) * step;
   });
+}
+
+/** The numbers that int8 codes stand for with a scale for each 32 values of a head. */
+function roundToBlocks(
+  x: Float64Array,
+  headDim: number,
+  round: (steps: number) => number,
+): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let head = 0; head < x.length; head += headDim) {
+    for (let begin = head; begin < head + headDim; begin += 32) {
+      const block = x.slice(begin, Math.min(begin + 32, head + headDim));
+      const largest = block.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+      const step = roundToHalf(Float64Array.of(largest / 127), round)[0]!;
+      block.forEach((v, i) => {
+        const code = step === 0 ? 0 : round(v / step);
+        out[begin + i] = Math.max(-127, Math.min(127, code)) * step;
+      });
+    }
+  }
+  return out;
 }
 
 function softmax(scores: readonly number[]): number[] {

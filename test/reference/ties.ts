@@ -1,6 +1,6 @@
 import { roundHalfEven } from '../fixtures/half.js';
 import { difference } from './difference.js';
-import { engineRounding, ReferenceSequence } from './forward.js';
+import { engineRounding, ReferenceSequence, type Rounding } from './forward.js';
 import type { ReferenceModel } from './weights.js';
 
 /** How far an engine is from the reference that decides ties as the engine did. */
@@ -29,12 +29,14 @@ const ceiling = 0.1;
  *
  * @param logits [ids.length × vocab]
  * @param floor error, as a fraction of the largest logit, that needs no explanation
+ * @param rounding the engine's rounding points
  */
 export function compareWithTies(
   model: ReferenceModel,
   ids: readonly number[],
   logits: Float32Array,
   floor: number,
+  rounding: Rounding = engineRounding,
 ): Comparison {
   let calls = 0;
   let flipped = new Set<number>();
@@ -46,7 +48,7 @@ export function compareWithTies(
     if (distance < tieDistance) middles.push({ call, distance });
     return flipped.has(call) ? rounded + Math.sign(steps - rounded) : rounded;
   };
-  const sequence = new ReferenceSequence(model, { ...engineRounding, round });
+  const sequence = new ReferenceSequence(model, { ...rounding, round });
   const vocab = logits.length / ids.length;
 
   const errorAt = (position: number, flips: Set<number>) => {

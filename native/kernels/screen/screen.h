@@ -11,16 +11,19 @@
 
 namespace bitnet {
 
-/** One product of shadow rows with one vector. Packed rows are 64-byte aligned, planes need no
+/** One product of shadow rows with `n` vectors. Packed rows are 64-byte aligned, planes need no
  * alignment. */
 struct ScreenProduct {
-  const uint8_t* packed; // whole shadow, laid out by the kernel's own pack_tile()
-  size_t cols;           // padded with zeros to a multiple of tile_cols
-  const int8_t* high;    // [cols]
-  const int8_t* low;     // [cols]
-  int32_t high_sum;      // Σ high
-  int32_t low_sum;       // Σ low
-  float* out;            // [row_end - row_begin]: fma(128, float(Σ q * high), float(Σ q * low))
+  const uint8_t* packed;   // whole shadow, laid out by the kernel's own pack_tile()
+  size_t cols;             // padded with zeros to a multiple of tile_cols
+  const int8_t* high;      // [n, cols]
+  const int8_t* low;       // [n, cols]
+  const int32_t* high_sum; // [n]: Σ high
+  const int32_t* low_sum;  // [n]: Σ low
+  size_t n;                // >= 1
+  float* out;              // [n, out_stride]; out[i * out_stride + (row - row_begin)] is
+                           // fma(128, float(Σ q * high), float(Σ q * low)) of vector i
+  size_t out_stride;       // >= row_end - row_begin
 };
 
 /** Kernel, packer and tile sizes together; the only external symbol of a kernel file. Columns are
@@ -34,7 +37,8 @@ struct ScreenKernel {
   size_t (*tile_bytes)(size_t cols);
   /** q: [tile_rows, cols], zero in padding. */
   void (*pack_tile)(const int8_t* q, size_t cols, uint8_t* tile);
-  /** Rows [row_begin, row_end), multiples of tile_rows. */
+  /** Rows [row_begin, row_end), multiples of tile_rows: each tile is read from memory once for all
+   * vectors. */
   void (*product)(const ScreenProduct& p, size_t row_begin, size_t row_end);
 };
 

@@ -26,15 +26,17 @@ inline __m256i add_products(__m256i acc, __m256i magnitude, __m256i q, __m256i a
   return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-/** 32 rows: half of a tile at a time, so that eight accumulators and their operands fit the
- * registers. */
-inline void rows32(const ScreenProduct& p, const uint8_t* half, float* out) {
+/** 32 rows times vector `v`: half of a tile at a time, so that eight accumulators and their
+ * operands fit the registers. */
+inline void rows32(const ScreenProduct& p, size_t v, const uint8_t* half, float* out) {
+  const int8_t* high_plane = p.high + v * p.cols;
+  const int8_t* low_plane = p.low + v * p.cols;
   const __m256i offset = _mm256_set1_epi8(static_cast<char>(128));
   __m256i high[4], low[4];
   for (int i = 0; i < 4; i++)
     high[i] = low[i] = _mm256_setzero_si256();
   for (size_t k = 0; k < p.cols; k += 4) {
-    const __m256i h = broadcast4(p.high + k), l = broadcast4(p.low + k);
+    const __m256i h = broadcast4(high_plane + k), l = broadcast4(low_plane + k);
     for (int i = 0; i < 4; i++) {
       const uint8_t* at = half + k / 4 * kScreenGroup + i * 32;
       const __m256i stored = _mm256_load_si256(reinterpret_cast<const __m256i*>(at));
@@ -53,8 +55,9 @@ inline void rows32(const ScreenProduct& p, const uint8_t* half, float* out) {
 void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kScreenRows) {
     const uint8_t* tile = p.packed + row / kScreenRows * screen_tile_bytes(p.cols);
-    for (size_t half = 0; half < 2; half++)
-      rows32(p, tile + half * 128, p.out + (row - row_begin) + half * 32);
+    for (size_t i = 0; i < p.n; i++) // the tile stays in the L2 cache
+      for (size_t half = 0; half < 2; half++)
+        rows32(p, i, tile + half * 128, p.out + i * p.out_stride + (row - row_begin) + half * 32);
   }
 }
 

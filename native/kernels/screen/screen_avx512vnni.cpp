@@ -1,4 +1,5 @@
-// The screen with VPDPBUSD on 512-bit registers: 16 rows x 4 columns per load, two products of it.
+// The screen with VPDPBUSD on 512-bit registers: 16 rows x 4 columns per load, two
+// products of it for each vector.
 #include "screen.h"
 
 #include <immintrin.h>
@@ -17,31 +18,61 @@ inline __m512i broadcast4(const int8_t* plane) {
   return _mm512_set1_epi32(group);
 }
 
+/**
+ * One tile times kVectors vectors from `v` on. Three vectors are 24 accumulators, four weight
+ * vectors and the broadcasts:
+ *
+ *           w[0] w[1] w[2] w[3]     16 rows each, loaded once
+ *   high 0    +    +    +    +      4 columns of one plane in every lane
+ *   low  0    +    +    +    +
+ *   high 1    …
+ */
+template <int kVectors>
+inline void tile_times(const ScreenProduct& p, const uint8_t* tile, size_t v, float* out) {
+  constexpr int kPlanes = 2 * kVectors; // high and low of each vector
+  const int8_t* plane[kPlanes];
+  __m512i sum[kPlanes][4];
+#pragma GCC unroll 6
+  for (int i = 0; i < kPlanes; i++) {
+    const size_t vector = v + static_cast<size_t>(i / 2);
+    plane[i] = (i % 2 ? p.low : p.high) + vector * p.cols;
+    // Σ (q + 128) a - 128 Σ a, modulo 2^32: the true sum fits.
+    const int32_t total = (i % 2 ? p.low_sum : p.high_sum)[vector];
+    for (__m512i& s : sum[i])
+      s = _mm512_set1_epi32(static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(total)));
+  }
+  for (size_t k = 0; k < p.cols; k += 4) {
+    __m512i w[4];
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; r++)
+      w[r] = _mm512_load_si512(tile + k / 4 * kScreenGroup + r * 64);
+#pragma GCC unroll 6
+    for (int i = 0; i < kPlanes; i++) {
+      const __m512i a = broadcast4(plane[i] + k);
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; r++)
+        sum[i][r] = _mm512_dpbusd_epi32(sum[i][r], w[r], a);
+    }
+  }
+#pragma GCC unroll 3
+  for (int i = 0; i < kVectors; i++)
+    for (int r = 0; r < 4; r++)
+      _mm512_storeu_ps(out + i * p.out_stride + r * 16,
+                       _mm512_fmadd_ps(_mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(sum[2 * i][r]),
+                                       _mm512_cvtepi32_ps(sum[2 * i + 1][r])));
+}
+
 void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
-  // Σ (q + 128) a - 128 Σ a, modulo 2^32: the true sum fits.
-  const __m512i high_bias =
-      _mm512_set1_epi32(static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(p.high_sum)));
-  const __m512i low_bias =
-      _mm512_set1_epi32(static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(p.low_sum)));
   for (size_t row = row_begin; row < row_end; row += kScreenRows) {
     const uint8_t* tile = p.packed + row / kScreenRows * screen_tile_bytes(p.cols);
-    __m512i high[4], low[4];
-    for (int i = 0; i < 4; i++) {
-      high[i] = high_bias;
-      low[i] = low_bias;
-    }
-    for (size_t k = 0; k < p.cols; k += 4) {
-      const __m512i h = broadcast4(p.high + k), l = broadcast4(p.low + k);
-      for (int i = 0; i < 4; i++) {
-        const __m512i w = _mm512_load_si512(tile + k / 4 * kScreenGroup + i * 64);
-        high[i] = _mm512_dpbusd_epi32(high[i], w, h);
-        low[i] = _mm512_dpbusd_epi32(low[i], w, l);
-      }
-    }
-    for (int i = 0; i < 4; i++)
-      _mm512_storeu_ps(p.out + (row - row_begin) + i * 16,
-                       _mm512_fmadd_ps(_mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(high[i]),
-                                       _mm512_cvtepi32_ps(low[i])));
+    float* out = p.out + (row - row_begin);
+    size_t v = 0;
+    for (; v + 3 <= p.n; v += 3) // the tile stays in the L2 cache
+      tile_times<3>(p, tile, v, out + v * p.out_stride);
+    if (p.n - v == 2)
+      tile_times<2>(p, tile, v, out + v * p.out_stride);
+    else if (p.n - v == 1)
+      tile_times<1>(p, tile, v, out + v * p.out_stride);
   }
 }
 

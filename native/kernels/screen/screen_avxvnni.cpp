@@ -79,26 +79,31 @@ void start_rows(int32_t sum, int32_t sums[kScreenRows]) {
     sums[r] = static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(sum));
 }
 
+/** One tile times vector `v`. */
+void tile_times(const ScreenProduct& p, const uint8_t* tile, size_t v, float* out) {
+  alignas(32) int32_t high[kScreenRows], low[kScreenRows];
+  start_rows(p.high_sum[v], high);
+  start_rows(p.low_sum[v], low);
+  for (size_t k = 0; k < p.cols; k += kPiece) {
+    const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
+    const uint8_t* piece = tile + screen_tile_bytes(k);
+    add_plane(piece, cols, p.high + v * p.cols + k, high);
+    add_plane(piece, cols, p.low + v * p.cols + k, low);
+  }
+  for (size_t r = 0; r < kScreenRows; r += 8) {
+    const __m256i* h = reinterpret_cast<const __m256i*>(high + r);
+    const __m256i* l = reinterpret_cast<const __m256i*>(low + r);
+    _mm256_storeu_ps(out + r, _mm256_fmadd_ps(_mm256_set1_ps(128.0f),
+                                              _mm256_cvtepi32_ps(_mm256_load_si256(h)),
+                                              _mm256_cvtepi32_ps(_mm256_load_si256(l))));
+  }
+}
+
 void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kScreenRows) {
     const uint8_t* tile = p.packed + row / kScreenRows * screen_tile_bytes(p.cols);
-    alignas(32) int32_t high[kScreenRows], low[kScreenRows];
-    start_rows(p.high_sum, high);
-    start_rows(p.low_sum, low);
-    for (size_t k = 0; k < p.cols; k += kPiece) {
-      const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
-      const uint8_t* piece = tile + screen_tile_bytes(k);
-      add_plane(piece, cols, p.high + k, high);
-      add_plane(piece, cols, p.low + k, low);
-    }
-    for (size_t r = 0; r < kScreenRows; r += 8) {
-      const __m256i* h = reinterpret_cast<const __m256i*>(high + r);
-      const __m256i* l = reinterpret_cast<const __m256i*>(low + r);
-      _mm256_storeu_ps(p.out + (row - row_begin) + r,
-                       _mm256_fmadd_ps(_mm256_set1_ps(128.0f),
-                                       _mm256_cvtepi32_ps(_mm256_load_si256(h)),
-                                       _mm256_cvtepi32_ps(_mm256_load_si256(l))));
-    }
+    for (size_t v = 0; v < p.n; v++) // the tile stays in the L2 cache
+      tile_times(p, tile, v, p.out + v * p.out_stride + (row - row_begin));
   }
 }
 

@@ -63,34 +63,41 @@ inline float32x4_t rows4(const Pair& sum) {
   return vcvtq_f32_s32(vpaddq_s32(sum.first, sum.second));
 }
 
+/** One tile times vector `v`. */
+inline void tile_times(const ScreenProduct& p, const int8_t* tile, size_t v, float* out) {
+  const int8_t* high_plane = p.high + v * p.cols;
+  const int8_t* low_plane = p.low + v * p.cols;
+  Pair high[kRegisters], low[kRegisters];
+  for (int r = 0; r < kRegisters; r++)
+    high[r] = low[r] = {vdupq_n_s32(0), vdupq_n_s32(0)};
+  for (size_t k = 0; k < p.cols; k += 16, tile += 16 * kRows) {
+    int8x16_t h[4], l[4];
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++) {
+      h[g] = broadcast4(high_plane + k + 4 * g);
+      l[g] = broadcast4(low_plane + k + 4 * g);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < kRegisters; r++) {
+      int8x16_t w[4];
+#pragma GCC unroll 4
+      for (int g = 0; g < 4; g++)
+        w[g] = vld1q_s8(tile + 4 * kRows * g + 16 * r);
+      add_high(high[r], w, h);
+      add_high(high[r], w + 2, h + 2);
+      add_low(low[r], w, l);
+    }
+  }
+  for (int r = 0; r < kRegisters; r++)
+    vst1q_f32(out + 4 * r, vfmaq_n_f32(rows4(low[r]), rows4(high[r]), 128.0f));
+}
+
 void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kRows) {
     const int8_t* tile =
         reinterpret_cast<const int8_t*>(p.packed + row / kRows * signed_tile_bytes<kRows>(p.cols));
-    Pair high[kRegisters], low[kRegisters];
-    for (int r = 0; r < kRegisters; r++)
-      high[r] = low[r] = {vdupq_n_s32(0), vdupq_n_s32(0)};
-    for (size_t k = 0; k < p.cols; k += 16, tile += 16 * kRows) {
-      int8x16_t h[4], l[4];
-#pragma GCC unroll 4
-      for (int g = 0; g < 4; g++) {
-        h[g] = broadcast4(p.high + k + 4 * g);
-        l[g] = broadcast4(p.low + k + 4 * g);
-      }
-#pragma GCC unroll 4
-      for (int r = 0; r < kRegisters; r++) {
-        int8x16_t w[4];
-#pragma GCC unroll 4
-        for (int g = 0; g < 4; g++)
-          w[g] = vld1q_s8(tile + 4 * kRows * g + 16 * r);
-        add_high(high[r], w, h);
-        add_high(high[r], w + 2, h + 2);
-        add_low(low[r], w, l);
-      }
-    }
-    float* out = p.out + (row - row_begin);
-    for (int r = 0; r < kRegisters; r++)
-      vst1q_f32(out + 4 * r, vfmaq_n_f32(rows4(low[r]), rows4(high[r]), 128.0f));
+    for (size_t v = 0; v < p.n; v++) // the tile stays in the cache
+      tile_times(p, tile, v, p.out + v * p.out_stride + (row - row_begin));
   }
 }
 

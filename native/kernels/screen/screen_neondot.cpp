@@ -25,23 +25,30 @@ inline void add_group(const int8_t* tile, int8x16_t h, int8x16_t l, int32x4_t* h
   }
 }
 
+/** One tile times vector `v`. */
+inline void tile_times(const ScreenProduct& p, const int8_t* tile, size_t v, float* out) {
+  const int8_t* high_plane = p.high + v * p.cols;
+  const int8_t* low_plane = p.low + v * p.cols;
+  int32x4_t high[kRegisters], low[kRegisters];
+  for (int r = 0; r < kRegisters; r++)
+    high[r] = low[r] = vdupq_n_s32(0);
+  for (size_t k = 0; k < p.cols; k += 16, tile += 16 * kRows) {
+    const int8x16_t h = vld1q_s8(high_plane + k), l = vld1q_s8(low_plane + k);
+    add_group<0>(tile, h, l, high, low);
+    add_group<1>(tile, h, l, high, low);
+    add_group<2>(tile, h, l, high, low);
+    add_group<3>(tile, h, l, high, low);
+  }
+  for (int r = 0; r < kRegisters; r++)
+    vst1q_f32(out + 4 * r, vfmaq_n_f32(vcvtq_f32_s32(low[r]), vcvtq_f32_s32(high[r]), 128.0f));
+}
+
 void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kRows) {
     const int8_t* tile =
         reinterpret_cast<const int8_t*>(p.packed + row / kRows * signed_tile_bytes<kRows>(p.cols));
-    int32x4_t high[kRegisters], low[kRegisters];
-    for (int r = 0; r < kRegisters; r++)
-      high[r] = low[r] = vdupq_n_s32(0);
-    for (size_t k = 0; k < p.cols; k += 16, tile += 16 * kRows) {
-      const int8x16_t h = vld1q_s8(p.high + k), l = vld1q_s8(p.low + k);
-      add_group<0>(tile, h, l, high, low);
-      add_group<1>(tile, h, l, high, low);
-      add_group<2>(tile, h, l, high, low);
-      add_group<3>(tile, h, l, high, low);
-    }
-    float* out = p.out + (row - row_begin);
-    for (int r = 0; r < kRegisters; r++)
-      vst1q_f32(out + 4 * r, vfmaq_n_f32(vcvtq_f32_s32(low[r]), vcvtq_f32_s32(high[r]), 128.0f));
+    for (size_t v = 0; v < p.n; v++) // the tile stays in the cache
+      tile_times(p, tile, v, p.out + v * p.out_stride + (row - row_begin));
   }
 }
 

@@ -12,13 +12,16 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row++) {
     const uint8_t* tile =
         p.packed + row / kScreenRows * screen_tile_bytes(p.cols) + row % kScreenRows * 4;
-    int32_t high = 0, low = 0;
-    for (size_t k = 0; k < p.cols; k++) {
-      const int32_t q = tile[k / 4 * kScreenGroup + k % 4] - 128;
-      high += q * p.high[k];
-      low += q * p.low[k];
+    for (size_t i = 0; i < p.n; i++) {
+      int32_t high = 0, low = 0;
+      for (size_t k = 0; k < p.cols; k++) {
+        const int32_t q = tile[k / 4 * kScreenGroup + k % 4] - 128;
+        high += q * p.high[i * p.cols + k];
+        low += q * p.low[i * p.cols + k];
+      }
+      p.out[i * p.out_stride + (row - row_begin)] =
+          fmaf(128.0f, static_cast<float>(high), static_cast<float>(low));
     }
-    p.out[row - row_begin] = fmaf(128.0f, static_cast<float>(high), static_cast<float>(low));
   }
 }
 

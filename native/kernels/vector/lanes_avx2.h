@@ -2,8 +2,11 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <immintrin.h>
+
+#include "vector.h"
 
 namespace bitnet {
 namespace {
@@ -50,8 +53,19 @@ inline __m256 choose(All, __m256 v, __m256) {
 inline __m256 choose(Some s, __m256 v, __m256 other) {
   return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(s.mask));
 }
-inline __m256 load_half(const uint16_t* p) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+inline float float_of_half(uint16_t half) {
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+
+/** Values d .. d + 8 of a row of the KV cache. */
+template <KvType kType> inline __m256 load_cached(const uint8_t* row, size_t head_dim, size_t d) {
+  if constexpr (kType == kKvF16)
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 2 * d)));
+  uint16_t half;
+  memcpy(&half, row + head_dim + d / 32 * 2, sizeof half);
+  const __m256i q =
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(row + d)));
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(q), _mm256_set1_ps(float_of_half(half)));
 }
 
 inline float float_of_bits(uint32_t bits) {

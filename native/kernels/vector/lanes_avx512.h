@@ -2,8 +2,11 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <immintrin.h>
+
+#include "vector.h"
 
 namespace bitnet {
 namespace {
@@ -53,8 +56,19 @@ inline __m512 choose(All, __m512 v, __m512) {
 inline __m512 choose(Some s, __m512 v, __m512 other) {
   return _mm512_mask_mov_ps(other, s.mask, v);
 }
-inline __m512 load_half(const uint16_t* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+inline float float_of_half(uint16_t half) {
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+
+/** Values d .. d + 16 of a row of the KV cache. */
+template <KvType kType> inline __m512 load_cached(const uint8_t* row, size_t head_dim, size_t d) {
+  if constexpr (kType == kKvF16)
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 2 * d)));
+  uint16_t half;
+  memcpy(&half, row + head_dim + d / 32 * 2, sizeof half);
+  const __m512i q =
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + d)));
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(q), _mm512_set1_ps(float_of_half(half)));
 }
 
 /** Pairs at distance 8, 4, 2, 1. */

@@ -7,6 +7,8 @@
 
 #include <arm_neon.h>
 
+#include "vector.h"
+
 namespace bitnet {
 namespace {
 
@@ -60,9 +62,25 @@ template <class F> inline Lanes map(const Lanes& a, const Lanes& b, F f) {
   return {{f(a.v[0], b.v[0]), f(a.v[1], b.v[1]), f(a.v[2], b.v[2]), f(a.v[3], b.v[3])}};
 }
 
-inline Lanes load_halves(const uint16_t* p) {
-  const float16x8_t low = vreinterpretq_f16_u16(vld1q_u16(p)),
-                    high = vreinterpretq_f16_u16(vld1q_u16(p + 8));
+inline float float_of_half(uint16_t half) {
+  return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(half))), 0);
+}
+
+/** Values d .. d + 16 of a row of the KV cache. */
+template <KvType kType> inline Lanes load_cached(const uint8_t* row, size_t head_dim, size_t d) {
+  if constexpr (kType == kKvQ8_0) {
+    uint16_t half;
+    memcpy(&half, row + head_dim + d / 32 * 2, sizeof half);
+    const float scale = float_of_half(half);
+    const int8x16_t q = vreinterpretq_s8_u8(vld1q_u8(row + d));
+    const int16x8_t first = vmovl_s8(vget_low_s8(q)), second = vmovl_high_s8(q);
+    return {{vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(first))), scale),
+             vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(first)), scale),
+             vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(second))), scale),
+             vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(second)), scale)}};
+  }
+  const float16x8_t low = vreinterpretq_f16_u8(vld1q_u8(row + 2 * d)),
+                    high = vreinterpretq_f16_u8(vld1q_u8(row + 2 * d + 16));
   return {{vcvt_f32_f16(vget_low_f16(low)), vcvt_high_f32_f16(low),
            vcvt_f32_f16(vget_low_f16(high)), vcvt_high_f32_f16(high)}};
 }

@@ -6,6 +6,13 @@
 
 namespace bitnet {
 
+/** How a KV cache holds the keys or values of one head at one position: a row. */
+enum KvType : uint32_t {
+  kKvF16,  // f16 [head_dim]
+  kKvQ8_0, // int8 [head_dim], then f16 [head_dim / 32]: values are d * q, exact in f32
+  kKvTypes
+};
+
 /**
  * One block of at most 64 positions of causal attention for query rows that share a KV head:
  *   s[j] = (q · k[j]) * scale                     dot in 16 lanes, then the tree
@@ -18,14 +25,15 @@ struct AttentionBlock {
   const float* q;  // [rows, head_dim], 64-byte aligned
   size_t rows;     // query rows: heads of one KV group, of one or several tokens that all see these
                    // positions
-  size_t head_dim; // padded to a multiple of 16 with zeros
-  const uint16_t* k; // [positions, head_dim] f16, zero padded
-  const uint16_t* v; // [positions, head_dim] f16, zero padded
-  size_t positions;  // 1..64
-  float scale;       // 1/sqrt(true head_dim)
-  float* m;          // [rows] out
-  float* l;          // [rows] out
-  float* o;          // [rows, head_dim] out
+  size_t head_dim; // padded with zeros to a multiple of 16, for kKvQ8_0 of 32
+  const uint8_t* k; // [positions, row_bytes] rows of the cache's type, zero padded, 2-byte aligned
+  const uint8_t* v; // [positions, row_bytes]
+  size_t row_bytes; // even
+  size_t positions; // 1..64
+  float scale;      // 1/sqrt(true head_dim)
+  float* m;         // [rows] out
+  float* l;         // [rows] out
+  float* o;         // [rows, head_dim] out
 };
 
 /** Every count is a true count: no function reads or writes past it unless it says so. */
@@ -64,7 +72,16 @@ struct VectorKernel {
   /** f32 → f16, round to nearest even, overflow to infinity. */
   void (*to_f16)(const float* x, size_t count, uint16_t* y);
 
-  void (*attention_block)(const AttentionBlock& b);
+  /**
+   * f32 → a row of kKvQ8_0. For each 32 values: a = max|x|, d = f16(a / 127), q[i] = round half to
+   * even (x[i] * (1 / d)), within ±127; all q are 0 where d is 0. An infinity or a NaN among x, or
+   * a d beyond f16, gives d = NaN and q = 0, so that every use shows it. Writes [count padded to
+   * 32] codes, zeros in the padding, and their scales.
+   */
+  void (*to_q8_0)(const float* x, size_t count, uint8_t* row);
+
+  /** Indexed by KvType. */
+  void (*attention_block[kKvTypes])(const AttentionBlock& b);
   /**
    * Folds block (m2, l2, o2) into the running (m, l, o) of one query row: t = max(*m, m2), a =
    * exp(*m - t), b = exp(m2 - t), *l = fma(*l, a, l2 * b), o[d] = fma(o[d], a, o2[d] * b), *m = t.

@@ -123,14 +123,45 @@ void to_f16(const float* x, size_t count, uint16_t* y) {
   });
 }
 
+void to_q8_0(const float* x, size_t count, uint8_t* row) {
+  const size_t padded = (count + 31) / 32 * 32;
+  for (size_t begin = 0; begin < padded; begin += 32) {
+    const size_t exist = count - begin < 32 ? count - begin : 32;
+    __m256 v[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
+                   _mm256_setzero_ps()};
+    __m256i top = _mm256_setzero_si256();
+    for_groups(exist, [&](size_t i, auto mask) {
+      v[i / 8] = load(mask, x + begin + i);
+      top = _mm256_max_epu32(
+          top, _mm256_and_si256(_mm256_castps_si256(v[i / 8]), _mm256_set1_epi32(0x7fffffff)));
+    });
+    const float a = float_of_bits(static_cast<uint32_t>(_mm_cvtsi128_si32(fold(top, max32))));
+    uint16_t half = static_cast<uint16_t>(
+        _mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(a / 127.0f), _MM_FROUND_TO_NEAREST_INT)));
+    if (half >= 0x7c00)
+      half = 0x7e00;
+    const bool empty = half == 0 || half == 0x7e00;
+    const __m256 s = _mm256_set1_ps(empty ? 0.0f : 1.0f / float_of_half(half));
+    for (size_t i = 0; i < 4; i++) {
+      // Out of range, NaN or infinity only where the block is empty or d is subnormal.
+      const __m256i q = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], s));
+      const __m256i code =
+          _mm256_max_epi32(_mm256_min_epi32(q, _mm256_set1_epi32(127)), _mm256_set1_epi32(-127));
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(row + begin + 8 * i),
+                       empty ? _mm_setzero_si128() : narrow(code));
+    }
+    memcpy(row + padded + begin / 16, &half, sizeof half);
+  }
+}
+
 /** s[r][j .. j + 8 / kRows) for kRows query rows: 8 dots, reduced together. Missing positions
  * repeat the last. */
-template <int kRows>
+template <KvType kType, int kRows>
 inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]) {
   constexpr int kPositions = 8 / kRows;
-  const uint16_t* k[kPositions];
+  const uint8_t* k[kPositions];
   for (int i = 0; i < kPositions; i++)
-    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.head_dim;
+    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.row_bytes;
   __m256 sum[8];
   for (size_t half = 0; half < 16;
        half += 8) { // lanes 0..7, then 8..15: eight accumulators at a time
@@ -142,7 +173,7 @@ inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]
     for (size_t d = 0; d < b.head_dim; d += 16) {
 #pragma GCC unroll 8
       for (int i = 0; i < kPositions; i++) {
-        const __m256 key = load_half(k[i] + half + d);
+        const __m256 key = load_cached<kType>(k[i], b.head_dim, half + d);
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; r++)
           acc[r * kPositions + i] = _mm256_fmadd_ps(_mm256_loadu_ps(q + r * b.head_dim + d), key,
@@ -182,7 +213,7 @@ inline void softmax(float* s, size_t positions, float* m, float* l) {
 }
 
 /** o[r][d .. d + 8 kVectors) = sum over positions of p[r][j] * v[j][d ..]. */
-template <int kRows, int kVectors>
+template <KvType kType, int kRows, int kVectors>
 inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const float (*p)[64]) {
   __m256 acc[kRows][kVectors];
 #pragma GCC unroll 4
@@ -192,7 +223,7 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
   for (size_t j = 0; j < b.positions; j++) {
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; i++) {
-      const __m256 v = load_half(b.v + j * b.head_dim + d + 8 * i);
+      const __m256 v = load_cached<kType>(b.v + j * b.row_bytes, b.head_dim, d + 8 * i);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; r++)
         acc[r][i] = _mm256_fmadd_ps(_mm256_set1_ps(p[r][j]), v, acc[r][i]);
@@ -204,26 +235,26 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
       _mm256_storeu_ps(b.o + (row + r) * b.head_dim + d + 8 * i, acc[r][i]);
 }
 
-template <int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
+template <KvType kType, int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
   constexpr int kVectors = kRows == 4 ? 2 : 8; // eight accumulators
   float p[kRows][64];
   for (size_t j = 0; j < b.positions; j += 8 / kRows)
-    scores<kRows>(b, row, j, p);
+    scores<kType, kRows>(b, row, j, p);
   for (int r = 0; r < kRows; r++)
     softmax(p[r], b.positions, b.m + row + r, b.l + row + r);
   size_t d = 0;
   for (; d + 8 * kVectors <= b.head_dim; d += 8 * kVectors)
-    weighted_values<kRows, kVectors>(b, row, d, p);
+    weighted_values<kType, kRows, kVectors>(b, row, d, p);
   for (; d < b.head_dim; d += 16)
-    weighted_values<kRows, 2>(b, row, d, p);
+    weighted_values<kType, kRows, 2>(b, row, d, p);
 }
 
-void attention_block(const AttentionBlock& b) {
+template <KvType kType> void attention_block(const AttentionBlock& b) {
   size_t row = 0;
   for (; row + 4 <= b.rows; row += 4)
-    attend_rows<4>(b, row);
+    attend_rows<kType, 4>(b, row);
   for (; row < b.rows; row++)
-    attend_rows<1>(b, row);
+    attend_rows<kType, 1>(b, row);
 }
 
 void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2,
@@ -242,8 +273,18 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorAvx2;
 const VectorKernel kVectorAvx2 = {
-    "avx2",    kCpuAvx2, rms_norm, quantise,        scale_rows,        scale_all,
-    relu2_mul, silu_mul, to_f16,   attention_block, attention_combine,
+    "avx2",
+    kCpuAvx2,
+    rms_norm,
+    quantise,
+    scale_rows,
+    scale_all,
+    relu2_mul,
+    silu_mul,
+    to_f16,
+    to_q8_0,
+    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
+    attention_combine,
 };
 
 } // namespace bitnet

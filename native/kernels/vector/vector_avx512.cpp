@@ -92,15 +92,46 @@ void to_f16(const float* x, size_t count, uint16_t* y) {
   });
 }
 
+void to_q8_0(const float* x, size_t count, uint8_t* row) {
+  const size_t padded = (count + 31) / 32 * 32;
+  for (size_t begin = 0; begin < padded; begin += 32) {
+    const size_t exist = count - begin < 32 ? count - begin : 32;
+    const auto mask = static_cast<__mmask32>((uint64_t{1} << exist) - 1);
+    const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), x + begin);
+    const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), x + begin + 16);
+    const __m512i sign = _mm512_set1_epi32(0x7fffffff);
+    const __m512i top = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(low), sign),
+                                         _mm512_and_si512(_mm512_castps_si512(high), sign));
+    const float a = _mm_cvtss_f32(
+        _mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(_mm512_reduce_max_epu32(top)))));
+    uint16_t half = static_cast<uint16_t>(
+        _mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(a / 127.0f), _MM_FROUND_TO_NEAREST_INT)));
+    if (half >= 0x7c00)
+      half = 0x7e00;
+    const bool empty = half == 0 || half == 0x7e00;
+    const __m512 s = _mm512_set1_ps(empty ? 0.0f : 1.0f / float_of_half(half));
+    const auto code = [&](__m512 v) {
+      // Out of range, NaN or infinity only where the block is empty or d is subnormal.
+      const __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(v, s));
+      return _mm512_cvtepi32_epi8(
+          _mm512_max_epi32(_mm512_min_epi32(q, _mm512_set1_epi32(127)), _mm512_set1_epi32(-127)));
+    };
+    const __m128i zero = _mm_setzero_si128();
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(row + begin), empty ? zero : code(low));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(row + begin + 16), empty ? zero : code(high));
+    memcpy(row + padded + begin / 16, &half, sizeof half);
+  }
+}
+
 /** s[r][j .. j + 16 / kRows) for kRows query rows: 16 accumulators, reduced together. Missing
  * positions repeat the last. */
-template <int kRows>
+template <KvType kType, int kRows>
 inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]) {
   constexpr int kPositions = 16 / kRows;
   const float* q = b.q + row * b.head_dim;
-  const uint16_t* k[kPositions];
+  const uint8_t* k[kPositions];
   for (int i = 0; i < kPositions; i++)
-    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.head_dim;
+    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.row_bytes;
   __m512 acc[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++)
@@ -112,7 +143,7 @@ inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]
       w[r] = _mm512_loadu_ps(q + r * b.head_dim + d);
 #pragma GCC unroll 16
     for (int i = 0; i < kPositions; i++) {
-      const __m512 key = load_half(k[i] + d);
+      const __m512 key = load_cached<kType>(k[i], b.head_dim, d);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; r++)
         acc[r * kPositions + i] = _mm512_fmadd_ps(w[r], key, acc[r * kPositions + i]);
@@ -149,7 +180,7 @@ inline void softmax(float* s, size_t positions, float* m, float* l) {
 }
 
 /** o[r][d .. d + 16 kVectors) = sum over positions of p[r][j] * v[j][d ..]. */
-template <int kRows, int kVectors>
+template <KvType kType, int kRows, int kVectors>
 inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const float (*p)[64]) {
   __m512 acc[kRows][kVectors];
 #pragma GCC unroll 4
@@ -160,7 +191,7 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
     __m512 v[kVectors];
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; i++)
-      v[i] = load_half(b.v + j * b.head_dim + d + 16 * i);
+      v[i] = load_cached<kType>(b.v + j * b.row_bytes, b.head_dim, d + 16 * i);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r++)
       for (int i = 0; i < kVectors; i++)
@@ -172,25 +203,25 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
       _mm512_storeu_ps(b.o + (row + r) * b.head_dim + d + 16 * i, acc[r][i]);
 }
 
-template <int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
+template <KvType kType, int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
   float p[kRows][64];
   for (size_t j = 0; j < b.positions; j += 16 / kRows)
-    scores<kRows>(b, row, j, p);
+    scores<kType, kRows>(b, row, j, p);
   for (int r = 0; r < kRows; r++)
     softmax(p[r], b.positions, b.m + row + r, b.l + row + r);
   size_t d = 0;
   for (; d + 64 <= b.head_dim; d += 64)
-    weighted_values<kRows, 4>(b, row, d, p);
+    weighted_values<kType, kRows, 4>(b, row, d, p);
   for (; d < b.head_dim; d += 16)
-    weighted_values<kRows, 1>(b, row, d, p);
+    weighted_values<kType, kRows, 1>(b, row, d, p);
 }
 
-void attention_block(const AttentionBlock& b) {
+template <KvType kType> void attention_block(const AttentionBlock& b) {
   size_t row = 0;
   for (; row + 4 <= b.rows; row += 4)
-    attend_rows<4>(b, row);
+    attend_rows<kType, 4>(b, row);
   for (; row < b.rows; row++)
-    attend_rows<1>(b, row);
+    attend_rows<kType, 1>(b, row);
 }
 
 void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2,
@@ -218,7 +249,8 @@ const VectorKernel kVectorAvx512 = {
     relu2_mul,
     silu_mul,
     to_f16,
-    attention_block,
+    to_q8_0,
+    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
     attention_combine,
 };
 

@@ -124,17 +124,50 @@ void to_f16(const float* x, size_t count, uint16_t* y) {
   });
 }
 
+void to_q8_0(const float* x, size_t count, uint8_t* row) {
+  const size_t padded = (count + 31) / 32 * 32;
+  for (size_t begin = 0; begin < padded; begin += 32) {
+    const size_t exist = count - begin < 32 ? count - begin : 32;
+    const Lanes v[2] = {load(x + begin, exist < 16 ? exist : 16),
+                        load(x + begin + 16, exist < 16 ? 0 : exist - 16)};
+    uint32x4_t top = vdupq_n_u32(0);
+    for (const Lanes& lanes : v)
+      for (float32x4_t f : lanes.v)
+        top = vmaxq_u32(top, vreinterpretq_u32_f32(vabsq_f32(f)));
+    const float a = float_of_bits(vmaxvq_u32(top));
+    uint16_t half = vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(a / 127.0f))), 0);
+    if (half >= 0x7c00)
+      half = 0x7e00;
+    const bool empty = half == 0 || half == 0x7e00;
+    const float s = empty ? 0.0f : 1.0f / float_of_half(half);
+    for (size_t i = 0; i < 2; i++) {
+      int32x4_t code[4];
+      for (int j = 0; j < 4; j++) {
+        // Out of range, NaN or infinity only where the block is empty or d is subnormal.
+        const int32x4_t q = vcvtnq_s32_f32(vmulq_n_f32(v[i].v[j], s));
+        code[j] = vmaxq_s32(vminq_s32(q, vdupq_n_s32(127)), vdupq_n_s32(-127));
+      }
+      const int16x8_t low = vcombine_s16(vmovn_s32(code[0]), vmovn_s32(code[1]));
+      const int16x8_t high = vcombine_s16(vmovn_s32(code[2]), vmovn_s32(code[3]));
+      const int8x16_t bytes = vcombine_s8(vmovn_s16(low), vmovn_s16(high));
+      vst1q_u8(row + begin + 16 * i, vreinterpretq_u8_s8(empty ? vdupq_n_s8(0) : bytes));
+    }
+    memcpy(row + padded + begin / 16, &half, sizeof half);
+  }
+}
+
 // Attention takes four dot products at a time, a unit: of four query rows with one position (kRows
 // 4) or of one row with four positions (kRows 1). Either way row r's score of position j stands at
 // s[kRows * j + r].
 
 /** The unit of scores (q · k) * scale that begins at position j. Missing positions repeat the last
  * one. */
-template <int kRows> inline float32x4_t scores(const AttentionBlock& b, size_t row, size_t j) {
+template <KvType kType, int kRows>
+inline float32x4_t scores(const AttentionBlock& b, size_t row, size_t j) {
   constexpr int kPositions = 4 / kRows;
-  const uint16_t* k[kPositions];
+  const uint8_t* k[kPositions];
   for (int i = 0; i < kPositions; i++)
-    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.head_dim;
+    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.row_bytes;
   Lanes acc[4];
   for (Lanes& a : acc)
     for (float32x4_t& v : a.v)
@@ -142,7 +175,7 @@ template <int kRows> inline float32x4_t scores(const AttentionBlock& b, size_t r
   for (size_t d = 0; d < b.head_dim; d += 16) {
     Lanes key[kPositions];
     for (int i = 0; i < kPositions; i++)
-      key[i] = load_halves(k[i] + d);
+      key[i] = load_cached<kType>(k[i], b.head_dim, d);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; r++) {
       const Lanes q = load(b.q + (row + r) * b.head_dim + d, 16);
@@ -193,7 +226,7 @@ inline void softmax_of_one(float* s, size_t positions, float* m, float* l) {
 }
 
 /** o[r][d .. d + 16 kGroups) = sum over positions of p[r][j] * v[j][d ..]. */
-template <int kRows, int kGroups>
+template <KvType kType, int kRows, int kGroups>
 inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const float* p) {
   Lanes acc[kRows][kGroups];
   for (int r = 0; r < kRows; r++)
@@ -203,7 +236,7 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
   for (size_t j = 0; j < b.positions; j++)
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; g++) {
-      const Lanes value = load_halves(b.v + j * b.head_dim + d + 16 * g);
+      const Lanes value = load_cached<kType>(b.v + j * b.row_bytes, b.head_dim, d + 16 * g);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; r++)
         for (int v = 0; v < 4; v++)
@@ -214,28 +247,28 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
       store(b.o + (row + r) * b.head_dim + d + 16 * g, 16, acc[r][g]);
 }
 
-template <int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
+template <KvType kType, int kRows> void attend_rows(const AttentionBlock& b, size_t row) {
   constexpr int kGroups = 4 / kRows; // 16 accumulators either way
   float s[kRows * 64];
   for (size_t j = 0; j < b.positions; j += 4 / kRows)
-    vst1q_f32(s + kRows * j, scores<kRows>(b, row, j));
+    vst1q_f32(s + kRows * j, scores<kType, kRows>(b, row, j));
   if (kRows == 4)
     softmax_of_four(s, b.positions, b.m + row, b.l + row);
   else
     softmax_of_one(s, b.positions, b.m + row, b.l + row);
   size_t d = 0;
   for (; d + 16 * kGroups <= b.head_dim; d += 16 * kGroups)
-    weighted_values<kRows, kGroups>(b, row, d, s);
+    weighted_values<kType, kRows, kGroups>(b, row, d, s);
   for (; d < b.head_dim; d += 16)
-    weighted_values<kRows, 1>(b, row, d, s);
+    weighted_values<kType, kRows, 1>(b, row, d, s);
 }
 
-void attention_block(const AttentionBlock& b) {
+template <KvType kType> void attention_block(const AttentionBlock& b) {
   size_t row = 0;
   for (; row + 4 <= b.rows; row += 4)
-    attend_rows<4>(b, row);
+    attend_rows<kType, 4>(b, row);
   for (; row < b.rows; row++)
-    attend_rows<1>(b, row);
+    attend_rows<kType, 1>(b, row);
 }
 
 void attention_combine(float* m, float* l, float* o, float m2, float l2, const float* o2,
@@ -252,8 +285,18 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorNeon;
 const VectorKernel kVectorNeon = {
-    "neon",    kCpuNeon, rms_norm, quantise,        scale_rows,        scale_all,
-    relu2_mul, silu_mul, to_f16,   attention_block, attention_combine,
+    "neon",
+    kCpuNeon,
+    rms_norm,
+    quantise,
+    scale_rows,
+    scale_all,
+    relu2_mul,
+    silu_mul,
+    to_f16,
+    to_q8_0,
+    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
+    attention_combine,
 };
 
 } // namespace bitnet

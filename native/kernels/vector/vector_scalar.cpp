@@ -141,7 +141,45 @@ void to_f16(const float* x, size_t count, uint16_t* y) {
     y[i] = static_cast<uint16_t>(half_of_float(x[i]));
 }
 
-void attention_block(const AttentionBlock& b) {
+void to_q8_0(const float* x, size_t count, uint8_t* row) {
+  const size_t padded = (count + 31) / 32 * 32;
+  memset(row, 0, padded);
+  for (size_t begin = 0; begin < padded; begin += 32) {
+    const size_t end = begin + 32 < count ? begin + 32 : count;
+    uint32_t top = 0; // magnitudes order as their bits do, with infinity and NaN above all
+    for (size_t i = begin; i < end; i++) {
+      const uint32_t magnitude = bits_of_float(x[i]) & 0x7fffffff;
+      if (magnitude > top)
+        top = magnitude;
+    }
+    uint16_t half = static_cast<uint16_t>(half_of_float(float_of_bits(top) / 127.0f));
+    if (half >= 0x7c00)
+      half = 0x7e00;
+    else if (half > 0) {
+      const float s = 1.0f / float_of_half(half);
+      for (size_t i = begin; i < end; i++) {
+        const float q = rintf(x[i] * s); // beyond 127 where d lost bits as a subnormal
+        row[i] = static_cast<uint8_t>(static_cast<int8_t>(q > 127.0f    ? 127.0f
+                                                          : q < -127.0f ? -127.0f
+                                                                        : q));
+      }
+    }
+    memcpy(row + padded + begin / 16, &half, sizeof half);
+  }
+}
+
+/** Value d of a cached row. */
+template <KvType kType> float cached(const uint8_t* row, size_t head_dim, size_t d) {
+  uint16_t half;
+  if (kType == kKvF16) {
+    memcpy(&half, row + 2 * d, sizeof half);
+    return float_of_half(half);
+  }
+  memcpy(&half, row + head_dim + d / 32 * 2, sizeof half);
+  return float_of_half(half) * static_cast<float>(static_cast<int8_t>(row[d]));
+}
+
+template <KvType kType> void attention_block(const AttentionBlock& b) {
   for (size_t row = 0; row < b.rows; row++) {
     const float* q = b.q + row * b.head_dim;
     float* o = b.o + row * b.head_dim;
@@ -150,7 +188,8 @@ void attention_block(const AttentionBlock& b) {
     for (size_t j = 0; j < b.positions; j++) {
       float lane[16] = {};
       for (size_t d = 0; d < b.head_dim; d++)
-        lane[d % 16] = fmaf(q[d], float_of_half(b.k[j * b.head_dim + d]), lane[d % 16]);
+        lane[d % 16] =
+            fmaf(q[d], cached<kType>(b.k + j * b.row_bytes, b.head_dim, d), lane[d % 16]);
       p[j] = tree(lane) * b.scale;
       m = m > p[j] ? m : p[j];
     }
@@ -161,7 +200,7 @@ void attention_block(const AttentionBlock& b) {
       p[j] = exp_approx(p[j] - m);
       lane[j % 16] += p[j];
       for (size_t d = 0; d < b.head_dim; d++)
-        o[d] = fmaf(p[j], float_of_half(b.v[j * b.head_dim + d]), o[d]);
+        o[d] = fmaf(p[j], cached<kType>(b.v + j * b.row_bytes, b.head_dim, d), o[d]);
     }
     b.m[row] = m;
     b.l[row] = tree(lane);
@@ -182,8 +221,18 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorScalar;
 const VectorKernel kVectorScalar = {
-    "scalar",  0,        rms_norm, quantise,        scale_rows,        scale_all,
-    relu2_mul, silu_mul, to_f16,   attention_block, attention_combine,
+    "scalar",
+    0,
+    rms_norm,
+    quantise,
+    scale_rows,
+    scale_all,
+    relu2_mul,
+    silu_mul,
+    to_f16,
+    to_q8_0,
+    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
+    attention_combine,
 };
 
 } // namespace bitnet

@@ -1,0 +1,283 @@
+// The screened search for the best rows of the head.
+#include <math.h>
+
+#include <algorithm>
+
+#include "head_product.h"
+
+namespace bitnet {
+namespace {
+
+// Rows of the head one thread takes at a time.
+constexpr size_t kScreenRows = 512;
+constexpr size_t kExactRows = 16;
+
+// Above this fraction of the rows the bounds rule out too little: reading all rows in order is
+// faster.
+constexpr size_t kMostCandidates = 16; // 1/16
+
+// A logit and its id.
+struct Candidate {
+  float logit;
+  int32_t id;
+
+  // Best first, as BestRow says.
+  bool operator<(const Candidate& other) const {
+    const bool nan = std::isnan(logit);
+    if (nan != std::isnan(other.logit))
+      return nan;
+    return !nan && logit != other.logit ? logit > other.logit : id < other.id;
+  }
+};
+
+// Keeps the `k` best of what it is shown, in memory it has from the start; the worst of them is in
+// front.
+class Best {
+public:
+  explicit Best(size_t k) : k_(k) { heap_.reserve(k + 1); }
+
+  void show(Candidate candidate) {
+    if (heap_.size() == k_ && !(candidate < heap_.front()))
+      return;
+    heap_.push_back(candidate);
+    std::push_heap(heap_.begin(), heap_.end());
+    if (heap_.size() > k_) {
+      std::pop_heap(heap_.begin(), heap_.end());
+      heap_.pop_back();
+    }
+  }
+  void show(const Best& other) {
+    for (const Candidate& candidate : other.heap_)
+      show(candidate);
+  }
+  bool full() const { return heap_.size() == k_; }
+  const Candidate& worst() const { return heap_.front(); }
+  void take(const BestRow& row) && {
+    std::sort_heap(heap_.begin(), heap_.end());
+    for (size_t i = 0; i < heap_.size(); ++i) {
+      row.ids[i] = heap_[i].id;
+      row.logits[i] = heap_[i].logit;
+    }
+  }
+
+private:
+  size_t k_;
+  std::vector<Candidate> heap_;
+};
+
+// Vectors on their way through the screen; vector i stands in row vectors[i].h of ws.h.
+struct Screen {
+  struct Vector {
+    const BestRow* row;
+    size_t h;
+    ScreenVector v;
+    float threshold;          // no logit below it can be among the k best
+    std::vector<int32_t> ids; // rows of the head that may be
+    std::vector<float> exact; // their logits
+  };
+  std::vector<Vector> vectors;
+  std::vector<int8_t> high, low;          // [n, padded_cols]
+  std::vector<int32_t> high_sum, low_sum; // [n]
+  float* upper = nullptr;                 // [n, stride] upper bounds of all logits
+  size_t stride = 0;
+};
+
+// Bounds of all logits: upper ones into screen.upper, and from the k-th best lower one the
+// threshold, which is -infinity when there is none.
+void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& screen) {
+  const size_t n = screen.vectors.size();
+  std::vector<Best> lower; // [threads, n]
+  lower.reserve(pool.threads() * n);
+  for (size_t i = 0; i < pool.threads() * n; ++i)
+    lower.emplace_back(screen.vectors[i % n].row->k);
+  pool.parallel((vocab + kScreenRows - 1) / kScreenRows, [&](size_t chunk, size_t thread) {
+    const size_t begin = chunk * kScreenRows;
+    const size_t end = std::min(shadow.scale.size(), begin + kScreenRows);
+    const size_t count = std::min(end, vocab) - begin;
+    shadow.kernel->product({shadow.packed.data(), shadow.padded_cols, screen.high.data(),
+                            screen.low.data(), screen.high_sum.data(), screen.low_sum.data(), n,
+                            screen.upper + begin, screen.stride},
+                           begin, end);
+    for (size_t i = 0; i < n; ++i) {
+      const ScreenVector& v = screen.vectors[i].v;
+      float* upper = screen.upper + i * screen.stride + begin;
+      float low[kScreenRows];
+      for (size_t r = 0; r < count; ++r) {
+        const size_t row = begin + r;
+        const float middle = upper[r] * (shadow.scale[row] * v.step);
+        const float bound = shadow.error[row] * v.error_factor + shadow.norm[row] * v.norm_factor;
+        upper[r] = middle + bound;
+        low[r] = middle - bound;
+      }
+      Best& best = lower[thread * n + i];
+      for (size_t r = 0; r < count; ++r)
+        if (!best.full() || low[r] > best.worst().logit)
+          best.show({low[r], static_cast<int32_t>(begin + r)});
+    }
+  });
+  for (size_t i = 0; i < n; ++i) {
+    Best all(screen.vectors[i].row->k);
+    for (size_t thread = 0; thread < pool.threads(); ++thread)
+      all.show(lower[thread * n + i]);
+    screen.vectors[i].threshold = all.full() ? all.worst().logit : -INFINITY;
+  }
+}
+
+// Ids whose upper bound reaches the threshold, in order; none where they would be too many.
+void find_candidates(size_t vocab, ThreadPool& pool, Screen& screen) {
+  std::vector<size_t> counts(screen.vectors.size());
+  // Written so that a NaN bound keeps its row.
+  const auto ruled_out = [&](size_t i, size_t row) {
+    return screen.upper[i * screen.stride + row] < screen.vectors[i].threshold;
+  };
+  pool.parallel(counts.size(), [&](size_t i, size_t) {
+    size_t count = 0;
+    for (size_t row = 0; row < vocab; ++row)
+      count += !ruled_out(i, row);
+    counts[i] = count;
+  });
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] <= vocab / kMostCandidates) {
+      screen.vectors[i].ids.resize(counts[i]);
+      screen.vectors[i].exact.resize(counts[i]);
+    }
+  pool.parallel(counts.size(), [&](size_t i, size_t) {
+    std::vector<int32_t>& ids = screen.vectors[i].ids;
+    size_t found = 0;
+    for (size_t row = 0; row < vocab && found < ids.size(); ++row)
+      if (!ruled_out(i, row))
+        ids[found++] = static_cast<int32_t>(row);
+  });
+}
+
+// A run of single rows of the head times one vector of ws.h.
+struct ExactRun {
+  size_t h;
+  const int32_t* ids;
+  size_t count;
+  float* logits;
+};
+
+void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t count,
+              float* logits) {
+  for (size_t first = 0; first < count; first += kExactRows)
+    runs.push_back({h, ids + first, std::min(kExactRows, count - first), logits + first});
+}
+
+Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Screen& screen) {
+  std::vector<ExactRun> runs;
+  for (Screen::Vector& vector : screen.vectors) {
+    if (vector.ids.empty())
+      continue;
+    const BestRow& row = *vector.row;
+    add_runs(runs, vector.h, vector.ids.data(), vector.ids.size(), vector.exact.data());
+    add_runs(runs, vector.h, row.also, row.also_count, row.also_logits);
+  }
+  std::vector<Status> statuses(pool.threads());
+  pool.parallel(runs.size(), [&](size_t index, size_t thread) {
+    const ExactRun& run = runs[index];
+    for (size_t i = 0; i < run.count; ++i) {
+      const size_t row = static_cast<size_t>(run.ids[i]);
+      Status status =
+          head_rows(weights, ws, row, row + 1, run.h, 1, ws.scratch[thread], run.logits + i, 1);
+      if (!status.ok())
+        statuses[thread] = std::move(status);
+    }
+  });
+  return first_failure(statuses);
+}
+
+// Answers the rows that the screen can, and adds the others to `rest`.
+Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
+                size_t n, std::vector<const BestRow*>& rest) {
+  const Shadow& shadow = weights.shadow;
+  const size_t vocab = weights.spec.vocab;
+  Screen screen;
+  screen.high.resize(n * shadow.padded_cols);
+  screen.low.resize(n * shadow.padded_cols);
+  for (size_t h = 0; h < n; ++h) {
+    normalise_row(weights, ws, rows[h].row, h);
+    const size_t at = screen.vectors.size() * shadow.padded_cols;
+    Screen::Vector vector = {&rows[h], h, {}, 0.0f, {}, {}};
+    if (rows[h].log_sum_exp ||
+        !screen_vector(ws.h.as<float>() + h * ws.wide_stride, weights.spec.dim, shadow.padded_cols,
+                       screen.high.data() + at, screen.low.data() + at, &vector.v)) {
+      rest.push_back(&rows[h]);
+      continue;
+    }
+    screen.high_sum.push_back(vector.v.high_sum);
+    screen.low_sum.push_back(vector.v.low_sum);
+    screen.vectors.push_back(std::move(vector));
+  }
+  if (screen.vectors.empty())
+    return {};
+  screen.stride = pad_to(vocab, kScreenRows);
+  if (!ws.bounds.ensure(screen.vectors.size() * screen.stride * sizeof(float)))
+    return Status::error(Code::kMemory, "Not enough memory for the bounds of the logits.");
+  screen.upper = ws.bounds.as<float>();
+  bound_logits(shadow, vocab, pool, screen);
+  find_candidates(vocab, pool, screen);
+  Status status = exact_logits(weights, ws, pool, screen);
+  for (const Screen::Vector& vector : screen.vectors) {
+    if (vector.ids.empty()) {
+      rest.push_back(vector.row);
+      continue;
+    }
+    Best found(vector.row->k);
+    for (size_t i = 0; i < vector.ids.size(); ++i)
+      found.show({vector.exact[i], vector.ids[i]});
+    std::move(found).take(*vector.row);
+  }
+  return status;
+}
+
+// Answers rows from all their logits.
+Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool,
+                  const std::vector<const BestRow*>& rows) {
+  const size_t vocab = weights.spec.vocab;
+  std::vector<float> logits(rows.size() * vocab);
+  std::vector<LogitsRow> full;
+  std::vector<Best> best;
+  for (const BestRow* row : rows) {
+    full.push_back({row->row, logits.data() + full.size() * vocab});
+    best.emplace_back(row->k);
+  }
+  Status status = output_logits(weights, ws, pool, full.data(), full.size());
+  if (!status.ok())
+    return status;
+  pool.parallel(rows.size(), [&](size_t i, size_t) {
+    const BestRow& row = *rows[i];
+    const float* of_row = full[i].logits;
+    for (size_t id = 0; id < vocab; ++id)
+      best[i].show({of_row[id], static_cast<int32_t>(id)});
+    std::move(best[i]).take(row);
+    for (size_t j = 0; j < row.also_count; ++j)
+      row.also_logits[j] = of_row[static_cast<size_t>(row.also[j])];
+    if (row.log_sum_exp)
+      *row.log_sum_exp = log_sum_exp(of_row, vocab);
+  });
+  return {};
+}
+
+} // namespace
+
+Status best_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
+                   size_t n) {
+  for (size_t first = 0; first < n; first += kHeadVectors) {
+    const size_t count = std::min(kHeadVectors, n - first);
+    std::vector<const BestRow*> rest;
+    Status status;
+    if (!weights.shadow.empty())
+      status = screened(weights, ws, pool, rows + first, count, rest);
+    else
+      for (size_t i = 0; i < count; ++i)
+        rest.push_back(rows + first + i);
+    if (status.ok())
+      status = unscreened(weights, ws, pool, rest);
+    if (!status.ok())
+      return status;
+  }
+  return {};
+}
+
+} // namespace bitnet

@@ -1,0 +1,110 @@
+// Sharing out a pass, running it, and trying alone what failed together.
+#include "shared_pass.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+namespace bitnet {
+namespace {
+
+// An evaluation's part of a pass.
+struct Part {
+  Evaluation* evaluation;
+  size_t n;   // tokens
+  size_t row; // of the first of them
+};
+
+// Short ones first: whoever needs less than an equal part leaves the rest to the others.
+void share_out(Part* parts, size_t count) {
+  std::sort(parts, parts + count, [](const Part& a, const Part& b) {
+    return a.evaluation->remaining() < b.evaluation->remaining();
+  });
+  size_t room = count == 1 ? kMaxBatch : std::min(kMaxBatch, count + kSharedTokens);
+  size_t row = 0;
+  for (size_t i = 0; i < count; ++i) {
+    parts[i].n = std::min(parts[i].evaluation->remaining(), room / (count - i));
+    parts[i].row = row;
+    room -= parts[i].n;
+    row += parts[i].n;
+  }
+}
+
+Status answer(const Model& model, Workspace& ws, ThreadPool& pool, const HeadWork& work) {
+  Status status = output_logits(*model.weights, ws, pool, work.logits.data(), work.logits.size());
+  if (status.ok())
+    status = best_logits(*model.weights, ws, pool, work.best.data(), work.best.size());
+  if (status.ok())
+    status = score_rows(*model.weights, ws, pool, work.scores.data(), work.scores.size());
+  return status;
+}
+
+Status try_pass(ThreadPool& pool, const Part* parts, size_t count) {
+  Model& model = parts[0].evaluation->model();
+  const bool counted = parts[0].evaluation->runs_alone();
+  std::vector<FfnCounts> counts(counted ? model.weights->layers.size() : 0);
+  std::vector<BatchItem> items;
+  for (size_t i = 0; i < count; ++i)
+    items.push_back(parts[i].evaluation->item(parts[i].n));
+  Status status = forward(*model.weights, model.workspace, pool, items.data(), count,
+                          counted ? counts.data() : nullptr);
+  if (!status.ok())
+    return status;
+  HeadWork work;
+  for (size_t i = 0; i < count; ++i)
+    if (!parts[i].evaluation->abort_raised())
+      parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
+  status = answer(model, model.workspace, pool, work);
+  if (!status.ok())
+    return status;
+  if (counted)
+    parts[0].evaluation->add_counts(counts);
+  return {};
+}
+
+Status aborted() {
+  return Status::error(Code::kAborted, "The evaluation was aborted.");
+}
+
+void run_parts(ThreadPool& pool, Part* parts, size_t count) {
+  Status status;
+  try {
+    status = try_pass(pool, parts, count);
+  } catch (const std::bad_alloc&) {
+    status = Status::error(Code::kMemory, "Not enough memory for the evaluation.");
+  }
+  if (!status.ok() && count > 1) {
+    for (size_t i = 0; i < count; ++i) {
+      parts[i].row = 0;
+      run_parts(pool, parts + i, 1);
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Evaluation& evaluation = *parts[i].evaluation;
+    if (evaluation.abort_raised())
+      evaluation.fail(aborted());
+    else if (!status.ok())
+      evaluation.fail(std::move(status));
+    else
+      evaluation.advance(parts[i].n);
+  }
+}
+
+} // namespace
+
+void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count) {
+  std::array<Part, kMaxBatch> parts;
+  size_t live = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (evaluations[i]->abort_raised())
+      evaluations[i]->fail(aborted());
+    else
+      parts[live++] = {evaluations[i], 0, 0};
+  }
+  share_out(parts.data(), live);
+  if (live > 0)
+    run_parts(pool, parts.data(), live);
+}
+
+} // namespace bitnet

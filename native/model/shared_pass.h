@@ -1,0 +1,25 @@
+// One forward pass for several evaluations: the weights are read once for all of them.
+#pragma once
+#include "../common/thread_pool.h"
+#include "evaluate.h"
+
+namespace bitnet {
+
+/**
+ * Runs one pass with the next tokens of every evaluation that is not aborted. One alone gets up to
+ * kMaxBatch of them. Several get equal parts of kSharedTokens and one token each besides, so that
+ * those with a token to go need not wait long for one with a long prompt.
+ *
+ * Each gets the bits it would get alone. Aborts and errors are each evaluation's own: when a pass
+ * fails, its evaluations run one by one.
+ *
+ * @param count 1..kMaxBatch evaluations of one model and of different caches, none of them over;
+ *     one that runs_alone() is the only one
+ */
+void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count);
+
+/** Enough tokens that the products run about as fast as they can, in a fraction of a full pass's
+ * time. */
+constexpr size_t kSharedTokens = 128;
+
+} // namespace bitnet

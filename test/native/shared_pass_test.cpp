@@ -1,0 +1,180 @@
+// Evaluations that share passes: each gets what it would get alone, whatever becomes of the others.
+#include <string.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "tiny_model.h"
+
+using namespace bitnet;
+
+namespace {
+
+using Want = EvaluateRequest::Want;
+
+// A sequence, what is asked of its tokens, and the memory of the answer.
+struct Sequence {
+  std::vector<int32_t> tokens;
+  Want want;
+  KvCache cache;
+  Flags flags;
+  std::vector<float> logits;
+  std::vector<int32_t> top_ids, also;
+  std::vector<float> top_logits, also_logits;
+  double log_sum_exp = 0;
+  std::vector<double> scores;
+
+  Sequence(const ModelSpec& spec, size_t count, Want w, size_t skip)
+      : tokens(some_tokens(count + skip)), want(w), logits(count * spec.vocab),
+        top_ids(5), also{3, 66}, top_logits(5), also_logits(2), scores(count) {
+    tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(skip));
+    CHECK(cache.allocate(spec, count).ok(), "cache");
+  }
+
+  Evaluation evaluation(Model& model, bool with_sum) {
+    EvaluateRequest request = {};
+    request.tokens = tokens.data();
+    request.n = tokens.size();
+    request.want = want;
+    request.logits = logits.data();
+    request.top = top_ids.size();
+    request.top_ids = top_ids.data();
+    request.top_logits = top_logits.data();
+    request.also = also.data();
+    request.also_count = also.size();
+    request.also_logits = also_logits.data();
+    request.log_sum_exp = with_sum ? &log_sum_exp : nullptr;
+    request.scores = scores.data();
+    return Evaluation(model, cache, request, flags.signal());
+  }
+
+  bool same_answers(const Sequence& other) const {
+    const auto same = [](const auto& a, const auto& b) {
+      return a.size() == b.size() && memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0;
+    };
+    return same(logits, other.logits) && same(top_ids, other.top_ids) &&
+           same(top_logits, other.top_logits) && same(also_logits, other.also_logits) &&
+           memcmp(&log_sum_exp, &other.log_sum_exp, sizeof log_sum_exp) == 0 &&
+           same(scores, other.scores);
+  }
+};
+
+// Prompts that take several passes beside single tokens, and every kind of question.
+std::deque<Sequence> some_sequences(const ModelSpec& spec) {
+  const Want wants[] = {Want::kAll, Want::kTop, Want::kScore, Want::kLast, Want::kNone};
+  const size_t counts[] = {1, 300, 2, 70, 1, 1, 129, 40, 1, 5, 33, 1};
+  std::deque<Sequence> sequences;
+  for (size_t i = 0; i < 12; ++i)
+    sequences.emplace_back(spec, counts[i], wants[i % 5], i);
+  return sequences;
+}
+
+} // namespace
+
+TEST("evaluations that share passes get the bits they get alone, even when others are aborted") {
+  for (bool ternary : {true, false}) {
+    ModelFile file(ternary);
+    std::shared_ptr<const Weights> weights;
+    CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
+    Model model(weights, 2);
+    ThreadPool pool(2);
+    std::deque<Sequence> alone = some_sequences(file.spec());
+    for (size_t i = 0; i < alone.size(); ++i) {
+      Evaluation evaluation = alone[i].evaluation(model, i % 2 == 0);
+      finish(pool, {&evaluation});
+    }
+    for (size_t stopped : {alone.size(), size_t{1}, size_t{6}, size_t{0}}) {
+      std::deque<Sequence> together = some_sequences(file.spec());
+      std::vector<Evaluation> evaluations;
+      std::vector<Evaluation*> pointers;
+      for (size_t i = 0; i < together.size(); ++i)
+        evaluations.push_back(together[i].evaluation(model, i % 2 == 0));
+      for (Evaluation& evaluation : evaluations)
+        pointers.push_back(&evaluation);
+      run_pass(pool, pointers.data(), pointers.size());
+      const size_t at = stopped < alone.size() ? together[stopped].cache.position.load() : 0;
+      CHECK(evaluations[0].over() && evaluations[4].over(), "single tokens end with the pass");
+      CHECK(evaluations[1].remaining() > 0 && evaluations[1].remaining() < 300, "a prompt goes on");
+      if (stopped < alone.size())
+        together[stopped].flags.abort.store(1);
+      pointers.clear();
+      for (Evaluation& evaluation : evaluations)
+        if (!evaluation.over())
+          pointers.push_back(&evaluation);
+      finish(pool, pointers);
+      for (size_t i = 0; i < together.size(); ++i) {
+        const std::string what = "sequence " + std::to_string(i) + ", " + std::to_string(stopped) +
+                                 " stopped, ternary " + std::to_string(ternary);
+        if (i == stopped && at < alone[i].tokens.size()) {
+          CHECK(evaluations[i].status().code == Code::kAborted, what);
+          CHECK_EQ(together[i].cache.position.load(), at, what);
+          continue;
+        }
+        CHECK(evaluations[i].status().ok(), what + ": " + evaluations[i].status().message);
+        CHECK_EQ(together[i].cache.position.load(), together[i].tokens.size(), what);
+        CHECK(together[i].same_answers(alone[i]), what);
+      }
+    }
+  }
+}
+
+TEST("an error belongs to the evaluation that causes it") {
+  ModelFile file(true);
+  std::shared_ptr<const Weights> loaded;
+  CHECK(load(file.spec(), "", 2, &loaded).ok(), "load");
+  // An embedding that is left in a file that ends before token 60.
+  Weights& weights = const_cast<Weights&>(*loaded);
+  RowTable& table = weights.embedding;
+  const size_t row_bytes = table.linear.row_bytes;
+  const std::string path = "bitnet_short_table.bin";
+  FILE* short_file = fopen(path.c_str(), "wb");
+  fwrite(table.linear.data.data(), row_bytes, 60, short_file);
+  fclose(short_file);
+  ModelSpec spec = file.spec();
+  Model model(loaded, 2);
+  ThreadPool pool(2);
+  std::deque<Sequence> alone, together;
+  for (std::deque<Sequence>* list : {&alone, &together}) {
+    for (size_t i = 0; i < 3; ++i)
+      list->emplace_back(spec, 4, Want::kTop, i);
+  }
+  for (Sequence& sequence : alone)
+    for (int32_t& token : sequence.tokens)
+      token %= 60;
+  for (size_t i = 0; i < 3; ++i) {
+    together[i].tokens = alone[i].tokens;
+    Evaluation evaluation = alone[i].evaluation(model, false);
+    finish(pool, {&evaluation});
+  }
+  together[1].tokens[2] = 63;
+  auto reader = std::make_shared<FileReader>();
+  CHECK(reader->open(path).ok(), path);
+  table.file = reader;
+  if (weights.tied) { // the head keeps what is in memory
+    Linear& head = weights.output.linear;
+    head = std::move(table.linear);
+    table.linear = {};
+    table.linear.rows = head.rows;
+    table.linear.cols = head.cols;
+    table.linear.dense = head.dense;
+    table.linear.type = head.type;
+    table.linear.row_bytes = head.row_bytes;
+    weights.tied = false;
+  }
+  table.linear.data.release();
+  std::vector<Evaluation> evaluations;
+  for (Sequence& sequence : together)
+    evaluations.push_back(sequence.evaluation(model, false));
+  std::vector<Evaluation*> pointers = {&evaluations[0], &evaluations[1], &evaluations[2]};
+  run_pass(pool, pointers.data(), pointers.size());
+  CHECK(evaluations[1].status().code == Code::kFile, evaluations[1].status().message);
+  CHECK_EQ(together[1].cache.position.load(), size_t{0}, "");
+  for (size_t i : {0, 2}) {
+    CHECK(evaluations[i].status().ok(), evaluations[i].status().message);
+    CHECK_EQ(together[i].cache.position.load(), size_t{4}, "");
+    CHECK(together[i].same_answers(alone[i]), std::to_string(i));
+  }
+  remove(path.c_str());
+}

@@ -1,0 +1,142 @@
+// A small random model in a temporary file, and what tests need to run it.
+#pragma once
+#include <stdio.h>
+#include <string.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "formats/formats.h"
+#include "kernels/cpu_features.h"
+#include "model/shared_pass.h"
+
+namespace bitnet {
+
+// A temporary file that holds the tensors of a random model, one after the other.
+class ModelFile {
+public:
+  explicit ModelFile(bool ternary, uint32_t head_dim = 24)
+      : path_("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin") {
+    spec_.n_layer = 2;
+    spec_.n_head = 4;
+    spec_.n_kv_head = 2;
+    spec_.head_dim = head_dim;
+    spec_.dim = 128;
+    spec_.ffn_dim = 192;
+    spec_.vocab = 67;
+    spec_.norm_eps = 1e-5f;
+    spec_.rope_neox = true;
+    spec_.rope_dim = head_dim;
+    spec_.rope_base = 10000;
+    spec_.rope_scale = 1;
+    spec_.activation = Activation::kRelu2;
+    spec_.path = path_;
+    const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
+    matrix(Role::kTokenEmbd, -1, spec_.vocab, spec_.dim, false);
+    vector(Role::kOutputNorm, -1, spec_.dim);
+    for (int32_t layer = 0; layer < 2; ++layer) {
+      vector(Role::kAttnNorm, layer, spec_.dim);
+      vector(Role::kAttnSubNorm, layer, q);
+      vector(Role::kFfnNorm, layer, spec_.dim);
+      vector(Role::kFfnSubNorm, layer, spec_.ffn_dim);
+      matrix(Role::kAttnQ, layer, q, spec_.dim, ternary);
+      matrix(Role::kAttnK, layer, kv, spec_.dim, ternary);
+      matrix(Role::kAttnV, layer, kv, spec_.dim, ternary);
+      matrix(Role::kAttnOutput, layer, spec_.dim, q, ternary);
+      matrix(Role::kFfnGate, layer, spec_.ffn_dim, spec_.dim, ternary);
+      matrix(Role::kFfnUp, layer, spec_.ffn_dim, spec_.dim, ternary);
+      matrix(Role::kFfnDown, layer, spec_.dim, spec_.ffn_dim, ternary);
+    }
+    save(bytes_.size());
+  }
+  ~ModelFile() { remove(path_.c_str()); }
+
+  const ModelSpec& spec() const { return spec_; }
+  std::vector<uint8_t>& bytes() { return bytes_; }
+
+  void save(size_t count) {
+    FILE* file = fopen(path_.c_str(), "wb");
+    fwrite(bytes_.data(), 1, count, file);
+    fclose(file);
+  }
+
+private:
+  void add(Role role, int32_t layer, const char* type, uint64_t rows, uint64_t cols,
+           uint64_t bytes) {
+    spec_.tensors.push_back({role, layer, "t" + std::to_string(spec_.tensors.size()), type, rows,
+                             cols, bytes_.size(), bytes});
+    bytes_.resize(bytes_.size() + bytes);
+  }
+  void floats(size_t offset, size_t count, float mean, float deviation) {
+    std::normal_distribution<float> normal(mean, deviation);
+    for (size_t i = 0; i < count; ++i) {
+      const float value = normal(random_);
+      memcpy(&bytes_[offset + 4 * i], &value, 4);
+    }
+  }
+  void vector(Role role, int32_t layer, uint64_t cols) {
+    const size_t offset = bytes_.size();
+    add(role, layer, "F32", 1, cols, cols * 4);
+    floats(offset, cols, 1, 0.2f);
+  }
+  void matrix(Role role, int32_t layer, uint64_t rows, uint64_t cols, bool ternary) {
+    const size_t offset = bytes_.size();
+    if (!ternary) {
+      add(role, layer, "F32", rows, cols, rows * cols * 4);
+      floats(offset, rows * cols, 0, 0.1f);
+      return;
+    }
+    add(role, layer, "I2_S", rows, cols, rows * cols / 4 + 32);
+    const uint8_t codes[] = {0, 1, 1, 2};
+    for (size_t i = 0; i < rows * cols / 4; ++i) {
+      const uint32_t r = static_cast<uint32_t>(random_());
+      bytes_[offset + i] = static_cast<uint8_t>(codes[r & 3] << 6 | codes[r >> 2 & 3] << 4 |
+                                                codes[r >> 4 & 3] << 2 | codes[r >> 6 & 3]);
+    }
+    const float scale = 0.15f;
+    memcpy(&bytes_[offset + rows * cols / 4], &scale, 4);
+  }
+
+  std::string path_;
+  ModelSpec spec_ = {};
+  std::vector<uint8_t> bytes_;
+  std::mt19937 random_{7};
+};
+
+struct Flags {
+  std::atomic<int32_t> abort{0}, progress{0}, closing{0};
+  Abort signal() const { return {&abort, &closing}; }
+};
+
+inline Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
+                   std::shared_ptr<const Weights>* out) {
+  KernelSet kernels;
+  Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
+  if (!status.ok())
+    return status;
+  Flags flags;
+  ThreadPool pool(threads);
+  return load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, out);
+}
+
+// Runs evaluations together until all of them are over.
+inline void finish(ThreadPool& pool, std::vector<Evaluation*> evaluations) {
+  const auto over = [](const Evaluation* evaluation) { return evaluation->over(); };
+  while (!evaluations.empty()) {
+    run_pass(pool, evaluations.data(), evaluations.size());
+    evaluations.erase(std::remove_if(evaluations.begin(), evaluations.end(), over),
+                      evaluations.end());
+  }
+}
+
+inline std::vector<int32_t> some_tokens(size_t count) {
+  std::vector<int32_t> tokens(count);
+  for (size_t i = 0; i < count; ++i)
+    tokens[i] = static_cast<int32_t>((i * 31 + 7) % 67);
+  return tokens;
+}
+
+} // namespace bitnet
