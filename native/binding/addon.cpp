@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon_state.h"
+#include "autotune_info.h"
 #include "bench_info.h"
 #include "cpu_info.h"
 #include "model_object.h"
@@ -15,6 +16,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
   exports.Set("ternaryTile", Napi::Function::New(env, bitnet::ternary_tile, "ternaryTile"));
   exports.Set("readBandwidth", Napi::Function::New(env, bitnet::read_bandwidth, "readBandwidth"));
+  exports.Set("timeKernels", Napi::Function::New(env, bitnet::timed_kernels, "timeKernels"));
   exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
   exports.Set("NativeModel", bitnet::ModelObject::define(env));

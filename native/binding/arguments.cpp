@@ -53,19 +53,8 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.rope_scale = number_of(object, "ropeScale");
   spec.activation = static_cast<Activation>(count("activation"));
   spec.path = string_of(object, "path");
-  const Napi::Value list = object.Get("tensors");
-  if (!list.IsArray())
-    return spec;
-  const Napi::Array tensors = list.As<Napi::Array>();
-  const uint32_t tensor_count = tensors.Length();
-  spec.tensors.reserve(tensor_count);
-  for (uint32_t i = 0; i < tensor_count; ++i) {
-    Napi::HandleScope scope(object.Env());
-    const Napi::Value tensor = tensors.Get(i);
-    if (!tensor.IsObject())
-      break;
-    spec.tensors.push_back(tensor_of(tensor.As<Napi::Object>()));
-  }
+  read_array(object, "tensors",
+             [&](const Napi::Object& tensor) { spec.tensors.push_back(tensor_of(tensor)); });
   return spec;
 }
 

@@ -29,6 +29,22 @@ template <class T> T* elements_of(const Napi::Object& object, const char* key) {
 
 size_t length_of(const Napi::Object& object, const char* key);
 
+/** read(element) for every element that is an object; none when the property is no array. */
+template <class Read> void read_array(const Napi::Object& object, const char* key, Read&& read) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsArray())
+    return;
+  const Napi::Array array = value.As<Napi::Array>();
+  const uint32_t count = array.Length();
+  for (uint32_t i = 0; i < count; ++i) {
+    Napi::HandleScope scope(object.Env());
+    const Napi::Value element = array.Get(i);
+    if (!element.IsObject())
+      return;
+    read(element.As<Napi::Object>());
+  }
+}
+
 /** NativeModelSpec of lib/native.ts. */
 ModelSpec model_spec_of(const Napi::Object& object);
 

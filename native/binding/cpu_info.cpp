@@ -76,7 +76,7 @@ Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
 
 Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels) {
   Napi::Object names = Napi::Object::New(env);
-  names.Set("ternary", std::string(kernels.ternary->family) + "-" + kernels.ternary->isa);
+  names.Set("ternary", name_of(*kernels.ternary));
   names.Set("dense", kernels.dense->isa);
   names.Set("vector", kernels.vector->isa);
   return names;

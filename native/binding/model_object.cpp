@@ -30,6 +30,13 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     to_error(env, status).ThrowAsJavaScriptException();
     return env.Undefined();
   }
+  read_array(options, "byShape", [&kernels](const Napi::Object& choice) {
+    const TernaryKernel* kernel =
+        find_ternary_kernel(detect_cpu_features(), string_of(choice, "kernel"));
+    if (kernel)
+      kernels.by_shape.push_back({static_cast<uint64_t>(number_of(choice, "rows")),
+                                  static_cast<uint64_t>(number_of(choice, "cols")), kernel});
+  });
   const double asked = number_of(options, "threads");
   ModelSpec spec = model_spec_of(info[0].As<Napi::Object>());
   const size_t threads = asked >= 1 ? static_cast<size_t>(asked) : usable_cpu_count();

@@ -103,10 +103,6 @@ std::vector<const Kernel*> usable_kernels(const Kernel* const (&list)[kCount], u
   return found;
 }
 
-std::string name_of(const TernaryKernel* kernel) {
-  return std::string(kernel->family) + "-" + kernel->isa;
-}
-
 // The unit kernel of the same family and instruction set, or null: slower code is not worth a skip.
 const UnitKernel* units_of(const TernaryKernel* kernel) {
   for (const UnitKernel* units : kUnitKernels)
@@ -116,22 +112,40 @@ const UnitKernel* units_of(const TernaryKernel* kernel) {
 }
 
 bool matches(const TernaryKernel* kernel, const std::string& forced) {
-  return forced.empty() || forced == kernel->isa || forced == name_of(kernel);
+  return forced.empty() || forced == kernel->isa || forced == name_of(*kernel);
 }
 
 std::string choices(uint32_t features) {
   std::string text;
   for (const TernaryKernel* kernel : usable_kernels(kTernaryKernels, features))
-    text += (text.empty() ? "" : ", ") + name_of(kernel);
+    text += (text.empty() ? "" : ", ") + name_of(*kernel);
   return text;
 }
 
 } // namespace
 
+const TernaryKernel& KernelSet::ternary_for(uint64_t rows, uint64_t cols) const {
+  for (const ShapeKernel& shape : by_shape)
+    if (shape.rows == rows && shape.cols == cols)
+      return *shape.kernel;
+  return *ternary;
+}
+
+std::string name_of(const TernaryKernel& kernel) {
+  return std::string(kernel.family) + "-" + kernel.isa;
+}
+
+const TernaryKernel* find_ternary_kernel(uint32_t features, const std::string& name) {
+  for (const TernaryKernel* kernel : usable_kernels(kTernaryKernels, features))
+    if (name == name_of(*kernel))
+      return kernel;
+  return nullptr;
+}
+
 std::vector<KernelInfo> list_kernels(uint32_t features) {
   std::vector<KernelInfo> list;
   for (const TernaryKernel* kernel : kTernaryKernels)
-    list.push_back({name_of(kernel), kernel->isa, usable(kernel, features)});
+    list.push_back({name_of(*kernel), kernel->isa, usable(kernel, features)});
   return list;
 }
 
@@ -145,9 +159,12 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
       continue;
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
-    *out = {kernel, usable_kernels(kDenseKernels, level)[0],
-            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0],
-            units_of(kernel)};
+    *out = {kernel,
+            usable_kernels(kDenseKernels, level)[0],
+            usable_kernels(kVectorKernels, level)[0],
+            usable_kernels(kScreenKernels, level)[0],
+            units_of(kernel),
+            {}};
     return Status{};
   }
   return Status::error(

@@ -15,6 +15,13 @@
 
 namespace bitnet {
 
+/** What matrices of one shape use instead of the model's ternary kernel. */
+struct ShapeKernel {
+  uint64_t rows;
+  uint64_t cols;
+  const TernaryKernel* kernel;
+};
+
 /** The kernels one model uses; resolved once at load, never inside a loop. */
 struct KernelSet {
   const TernaryKernel* ternary;
@@ -22,6 +29,9 @@ struct KernelSet {
   const VectorKernel* vector;
   const ScreenKernel* screen;
   const UnitKernel* units; // null where the ternary kernel has no counterpart
+  std::vector<ShapeKernel> by_shape = {};
+
+  const TernaryKernel& ternary_for(uint64_t rows, uint64_t cols) const;
 };
 
 /** A row of the list a user can print: ternary kernels in priority order, fastest first. */
@@ -32,6 +42,12 @@ struct KernelInfo {
 };
 
 std::vector<KernelInfo> list_kernels(uint32_t features);
+
+/** "mad2-avx2". */
+std::string name_of(const TernaryKernel& kernel);
+
+/** The kernel with that name; null when there is none or this CPU cannot run it. */
+const TernaryKernel* find_ternary_kernel(uint32_t features, const std::string& name);
 
 /**
  * Chooses by first match in the priority lists. `forced` is empty, a kernel name ("mad2-avx2") or

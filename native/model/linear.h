@@ -63,6 +63,8 @@ struct Linear {
   bool is_ternary() const { return kind != Kind::kDense; }
   /** Row ranges given to linear_rows begin at multiples of this. */
   size_t tile_rows() const;
+  /** Rows one thread of `threads` takes at a time: a multiple of tile_rows(). */
+  size_t chunk_rows(size_t threads) const;
 };
 
 /** Working memory of one thread. */

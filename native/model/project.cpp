@@ -6,13 +6,8 @@
 namespace bitnet {
 namespace {
 
-// A chunk is what one thread takes at a time: small enough to balance, large enough that taking it
-// costs nothing (128 rows of 2560 ternary weights are 80 kB, some microseconds of reading).
-constexpr size_t kChunkRows = 128;
-
 size_t chunk_rows(const Pass& pass, const Linear& w) {
-  const size_t fair = w.rows / (pass.pool.threads() * 4) + 1;
-  return pad_to(std::min(kChunkRows, fair), w.tile_rows());
+  return w.chunk_rows(pass.pool.threads());
 }
 
 size_t chunk_count(const Pass& pass, const Linear& w) {

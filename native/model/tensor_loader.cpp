@@ -184,7 +184,7 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
 
 Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
                                 size_t block_cols, Linear* out, float* scales) {
-  const TernaryKernel& kernel = *kernels_.ternary;
+  const TernaryKernel& kernel = kernels_.ternary_for(tensor.rows, tensor.cols);
   const size_t tile_rows = kernel.tile_rows;
   const size_t blocks = out->cols / block_cols;
   out->ternary = &kernel;

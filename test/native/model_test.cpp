@@ -18,15 +18,11 @@ using namespace bitnet;
 namespace {
 
 // Logits of all `tokens`, evaluated `chunk` tokens at a time.
-std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, size_t threads,
+std::vector<float> logits_of(const std::shared_ptr<const Weights>& weights, size_t threads,
                              const std::vector<int32_t>& tokens, size_t chunk,
                              KvType type = kKvF16) {
-  std::shared_ptr<const Weights> weights;
-  const Status status = load(spec, kernel, threads, &weights);
-  CHECK(status.ok(), status.message);
+  const ModelSpec& spec = weights->spec;
   std::vector<float> logits(tokens.size() * spec.vocab);
-  if (!status.ok())
-    return logits;
   Model model(weights, threads);
   ThreadPool pool(threads);
   KvCache cache;
@@ -43,6 +39,15 @@ std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, s
     CHECK(evaluation.status().ok(), evaluation.status().message);
   }
   return logits;
+}
+
+std::vector<float> logits_of(const ModelSpec& spec, const std::string& kernel, size_t threads,
+                             const std::vector<int32_t>& tokens, size_t chunk,
+                             KvType type = kKvF16) {
+  std::shared_ptr<const Weights> weights;
+  const Status status = load(spec, kernel, threads, &weights);
+  CHECK(status.ok(), status.message);
+  return status.ok() ? logits_of(weights, threads, tokens, chunk, type) : std::vector<float>(1);
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -83,6 +88,39 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
         }
     }
   }
+}
+
+TEST("logits are bit-equal whatever kernel each shape uses") {
+  const std::vector<int32_t> tokens = some_tokens(20);
+  ModelFile file(true);
+  const ModelSpec& spec = file.spec();
+  const std::vector<float> expected = logits_of(spec, "scalar", 1, tokens, tokens.size());
+  const uint32_t features = detect_cpu_features();
+  const std::vector<const TernaryKernel*> usable = usable_ternary_kernels(features);
+  for (size_t shift = 0; shift < usable.size(); ++shift)
+    for (const char* forced : {"", "scalar"}) { // with and without units, where there are any
+      KernelSet kernels;
+      CHECK(select_kernels(features, forced, &kernels).ok(), "select");
+      size_t next = shift;
+      for (const TensorSpec& tensor : spec.tensors)
+        if (tensor.type == "I2_S" &&
+            &kernels.ternary_for(tensor.rows, tensor.cols) == kernels.ternary)
+          kernels.by_shape.push_back({tensor.rows, tensor.cols, usable[next++ % usable.size()]});
+      Flags flags;
+      ThreadPool pool(2);
+      std::shared_ptr<const Weights> weights;
+      const Status status =
+          load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
+      CHECK(status.ok(), status.message);
+      const LayerWeights& layer = weights->layers[1];
+      for (const Linear* w : {&layer.q, &layer.k, &layer.o, &layer.gate, &layer.down})
+        CHECK(w->kind != Linear::Kind::kTernary ||
+                  w->ternary == &kernels.ternary_for(w->rows, w->cols),
+              "the choice is honoured");
+      for (size_t chunk : {1, 20})
+        CHECK(same_bits(logits_of(weights, 2, tokens, chunk), expected),
+              "shift " + std::to_string(shift) + ", chunks of " + std::to_string(chunk));
+    }
 }
 
 TEST("one pass that mixes sequences gives each what it would get alone") {

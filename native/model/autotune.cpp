@@ -1,0 +1,243 @@
+// Candidates take turns, so that whatever else happens on the machine hits them alike.
+#include "autotune.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <random>
+
+#include "linear.h"
+
+namespace bitnet {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Weights of one candidate and shape: more than a core's L2. By the time its turn comes again, the
+// others have read as much each, so that it comes from where a whole model's weights would.
+constexpr size_t kSliceBytes = size_t{16} << 20;
+
+constexpr size_t kBatch = 64;
+// A batch computes long on few weights: so many are enough.
+constexpr size_t kBatchWeights = size_t{8} << 20;
+
+// Best of at most so many passes. One pass says little on a busy machine: fewer are no measurement.
+constexpr int kPasses = 15, kFewestPasses = 3;
+constexpr int kBatchPasses = 3;
+
+constexpr double kNearTie = 1.03;
+
+// Random activations for the widest shape.
+struct Inputs {
+  AlignedBuffer q;     // int8 [kBatch, stride]
+  AlignedBuffer q_sum; // int32 [kBatch]
+  AlignedBuffer step;  // float [kBatch]
+
+  bool fill(size_t cols, std::mt19937& random) {
+    const size_t stride = pad_to(cols, kInt8Pad);
+    if (!q.ensure(kBatch * stride) || !q_sum.ensure(kBatch * sizeof(int32_t)) ||
+        !step.ensure(kBatch * sizeof(float)))
+      return false;
+    memset(q.data(), 0, kBatch * stride);
+    for (size_t i = 0; i < kBatch; ++i) {
+      int8_t* row = q.as<int8_t>(i * stride);
+      int32_t sum = 0;
+      for (size_t k = 0; k < cols; ++k) {
+        row[k] = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+        sum += row[k];
+      }
+      q_sum.as<int32_t>()[i] = sum;
+      step.as<float>()[i] = 1.0f;
+    }
+    return true;
+  }
+};
+
+// What passes write to, for all candidates.
+struct Outputs {
+  AlignedBuffer values; // float [n, rows]
+  std::vector<ThreadScratch> scratch;
+};
+
+// One candidate with as many matrices of one shape as a slice holds.
+struct Trial {
+  Linear w;
+  size_t rows = 0; // of each matrix; those of `w` are the ones of a pass
+  size_t matrices = 0;
+  size_t matrix_bytes = 0;
+  AlignedBuffer slice;
+  double token = 0, batch = 0; // seconds of the best pass; 0 before the first
+
+  // Copies of one random tile: how long a product takes does not depend on the weights.
+  bool prepare(const TernaryKernel& kernel, const MatrixShape& shape, ThreadPool& pool,
+               std::mt19937& random) {
+    w.kind = Linear::Kind::kTernary;
+    w.ternary = &kernel;
+    w.scale = 1.0f;
+    w.cols = w.block_cols = static_cast<size_t>(shape.cols);
+    w.padded_cols = pad_to(w.cols, kernel.tile_cols);
+    const size_t tile_bytes = kernel.tile_bytes(w.padded_cols);
+    const size_t most_tiles = std::max<size_t>(1, kSliceBytes / tile_bytes);
+    rows = std::min(static_cast<size_t>(shape.rows), most_tiles * kernel.tile_rows);
+    const size_t tiles = pad_to(rows, kernel.tile_rows) / kernel.tile_rows;
+    matrices = std::max<size_t>(1, most_tiles / tiles);
+    matrix_bytes = tiles * tile_bytes;
+    token = batch = 0;
+
+    std::vector<uint8_t> codes(kernel.tile_rows * w.padded_cols, 1);
+    for (size_t r = 0; r < kernel.tile_rows; ++r)
+      for (size_t k = 0; k < w.cols; ++k)
+        codes[r * w.padded_cols + k] = static_cast<uint8_t>(random() % 3);
+    AlignedBuffer tile;
+    const size_t bytes = matrices * matrix_bytes;
+    if (!tile.allocate(tile_bytes) ||
+        (slice.size() < bytes && !slice.allocate(bytes, AlignedBuffer::Pages::kHuge)))
+      return false;
+    kernel.pack_tile(codes.data(), w.padded_cols, tile.data());
+    pool.parallel(matrices * tiles, [&](size_t i, size_t) {
+      memcpy(slice.data() + i * tile_bytes, tile.data(), tile_bytes);
+    });
+    return true;
+  }
+
+  // Seconds of a product of the first `some_rows` rows of `count` matrices with `n` tokens; 0
+  // without memory.
+  double pass(size_t count, size_t some_rows, size_t n, const Inputs& in,
+              const VectorKernel& vector, ThreadPool& pool, Outputs& outputs) {
+    if (!outputs.values.ensure(n * some_rows * sizeof(float)))
+      return 0;
+    const Activations a{n,
+                        w.cols,
+                        nullptr,
+                        0,
+                        in.q.as<int8_t>(),
+                        pad_to(w.cols, kInt8Pad),
+                        in.q_sum.as<int32_t>(),
+                        in.step.as<float>()};
+    std::atomic<bool> failed{false};
+    w.rows = some_rows;
+    const size_t chunk_rows = w.chunk_rows(pool.threads());
+    const auto begin = Clock::now();
+    for (size_t i = 0; i < count; ++i) {
+      w.data = AlignedBuffer::view(slice.data() + i * matrix_bytes, matrix_bytes);
+      pool.parallel((some_rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
+        const size_t row = chunk * chunk_rows;
+        if (!linear_rows(w, vector, a, row, std::min(some_rows, row + chunk_rows),
+                         outputs.values.as<float>() + row, some_rows, outputs.scratch[thread]))
+          failed = true;
+      });
+    }
+    const std::chrono::duration<double> seconds = Clock::now() - begin;
+    return failed ? 0 : seconds.count();
+  }
+};
+
+// Keeps the shorter of two times; false for a failed pass.
+bool keep_best(double seconds, double* best) {
+  if (seconds > 0 && (*best == 0 || seconds < *best))
+    *best = seconds;
+  return seconds > 0;
+}
+
+class Contest {
+public:
+  Contest(const std::vector<const TernaryKernel*>& candidates, const VectorKernel& vector,
+          ThreadPool& pool, const Abort& abort)
+      : candidates_(candidates), trials_(candidates.size()), vector_(vector), pool_(pool),
+        abort_(abort) {
+    outputs_.scratch.resize(pool.threads());
+  }
+
+  // False when it could not be decided until `end`.
+  bool decide(const MatrixShape& shape, Clock::time_point end, ShapeTiming* result) {
+    if (!inputs_.fill(static_cast<size_t>(shape.cols), random_))
+      return false;
+    for (size_t i = 0; i < trials_.size(); ++i)
+      if (over(end) || !trials_[i].prepare(*candidates_[i], shape, pool_, random_))
+        return false;
+    for (int pass = 0; pass < kPasses && !(pass >= kFewestPasses && over(end)); ++pass)
+      for (Trial& trial : trials_)
+        if ((pass < kFewestPasses && over(end)) ||
+            !keep_best(trial.pass(trial.matrices, trial.rows, 1, inputs_, vector_, pool_, outputs_),
+                       &trial.token))
+          return false;
+    std::vector<double> token_rates;
+    for (const Trial& trial : trials_)
+      token_rates.push_back(rate(trial.matrices * trial.rows, shape, trial.token));
+    const double fastest = *std::max_element(token_rates.begin(), token_rates.end());
+    std::vector<size_t> near; // in order of preference
+    for (size_t i = 0; i < trials_.size(); ++i)
+      if (token_rates[i] * kNearTie >= fastest)
+        near.push_back(i);
+
+    size_t batch_rows = std::max<size_t>(1, kBatchWeights / static_cast<size_t>(shape.cols));
+    for (const Trial& trial : trials_)
+      batch_rows = std::min(batch_rows, trial.rows);
+    for (int pass = 0; pass < kBatchPasses && near.size() > 1 && !over(end); ++pass)
+      for (size_t i : near)
+        if (!keep_best(trials_[i].pass(1, batch_rows, kBatch, inputs_, vector_, pool_, outputs_),
+                       &trials_[i].batch))
+          return false;
+
+    result->shape = shape;
+    result->timings.clear();
+    for (size_t i = 0; i < trials_.size(); ++i)
+      result->timings.push_back(
+          {candidates_[i], token_rates[i], rate(batch_rows * kBatch, shape, trials_[i].batch)});
+    size_t best = near[0];
+    for (size_t i : near)
+      if (result->timings[i].batch > result->timings[best].batch)
+        best = i;
+    result->best = candidates_[best];
+    return true;
+  }
+
+  bool over(Clock::time_point end) const { return abort_.raised() || Clock::now() >= end; }
+
+private:
+  // 10^9 products of a weight and a token per second.
+  static double rate(size_t rows, const MatrixShape& shape, double seconds) {
+    const double products = static_cast<double>(rows) * static_cast<double>(shape.cols);
+    return seconds > 0 ? products / seconds / 1e9 : 0;
+  }
+
+  const std::vector<const TernaryKernel*>& candidates_;
+  std::vector<Trial> trials_;
+  const VectorKernel& vector_;
+  ThreadPool& pool_;
+  const Abort& abort_;
+  Inputs inputs_;
+  Outputs outputs_;
+  std::mt19937 random_{1};
+};
+
+} // namespace
+
+std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,
+                                      const std::vector<const TernaryKernel*>& candidates,
+                                      const VectorKernel& vector, ThreadPool& pool,
+                                      Clock::duration budget, const Abort& abort) {
+  std::vector<ShapeTiming> results;
+  if (candidates.empty())
+    return results;
+  const Clock::time_point end = Clock::now() + budget;
+  try {
+    Contest contest(candidates, vector, pool, abort);
+    for (size_t i = 0; i < shapes.size() && !contest.over(end); ++i) {
+      const Clock::time_point now = Clock::now();
+      const auto share = (end - now) / static_cast<int64_t>(shapes.size() - i);
+      ShapeTiming result;
+      if (contest.decide(shapes[i], now + share, &result))
+        results.push_back(std::move(result));
+    }
+  } catch (const std::bad_alloc&) { // as where an AlignedBuffer gets no memory
+  }
+  // Passes may have been cut short, or hindered by what raised it.
+  if (abort.raised())
+    results.clear();
+  return results;
+}
+
+} // namespace bitnet

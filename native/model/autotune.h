@@ -1,0 +1,44 @@
+// Which ternary kernel suits a matrix shape on this machine, found out by timing.
+#pragma once
+#include <stdint.h>
+
+#include <chrono>
+#include <vector>
+
+#include "../common/abort.h"
+#include "../common/thread_pool.h"
+#include "../kernels/kernels.h"
+
+namespace bitnet {
+
+struct MatrixShape {
+  uint64_t rows;
+  uint64_t cols;
+};
+
+/** The best of several passes, in 10^9 weights times tokens per second. */
+struct KernelTiming {
+  const TernaryKernel* kernel;
+  double token; // one token: weights come from memory
+  double batch; // 64 tokens; 0 where it was not needed for the choice
+};
+
+/** A shape's timings, in the order of the candidates, and the one to use. */
+struct ShapeTiming {
+  MatrixShape shape;
+  const TernaryKernel* best;
+  std::vector<KernelTiming> timings;
+};
+
+/**
+ * Times every candidate on random weights of every shape, all threads of `pool` at once. The
+ * fastest with one token is the best; of those less than 3 % behind it, the fastest with a batch.
+ * Shapes there was no time for (or no memory), and all that follow a raised abort, are left out.
+ */
+std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,
+                                      const std::vector<const TernaryKernel*>& candidates,
+                                      const VectorKernel& vector, ThreadPool& pool,
+                                      std::chrono::steady_clock::duration budget,
+                                      const Abort& abort);
+
+} // namespace bitnet
