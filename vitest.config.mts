@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -8,5 +9,7 @@ export default defineConfig({
     // Each test file loads the addon in a process of its own: a crash is pinned to its file.
     pool: 'forks',
     maxWorkers: 2,
+    // What tests measure is not for the user's models.
+    env: { XDG_CACHE_HOME: join(import.meta.dirname, 'build', 'test-cache') },
   },
 });

@@ -12,5 +12,12 @@ export {
   type TopTokens,
 } from './model/session.js';
 export type { ModelSpec } from './model/spec.js';
-export { type CpuInfo, cpuInfo, type KernelNames, type KvType, type MemoryUse } from './native.js';
+export {
+  type CpuInfo,
+  cpuInfo,
+  type KernelNames,
+  type KvType,
+  type MemoryUse,
+  type ShapeTiming,
+} from './native.js';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer/index.js';

@@ -4,9 +4,18 @@ import { checkOptionNames } from './generate/option-checks.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
+import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/load.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
-import { type CpuInfo, cpuInfo, type KernelNames, selectKernels, ternaryTile } from './native.js';
+import {
+  type CpuInfo,
+  cpuInfo,
+  type KernelNames,
+  type MatrixShape,
+  type ShapeTiming,
+  selectKernels,
+  ternaryTile,
+} from './native.js';
 import { createTokenizer } from './tokenizer/index.js';
 import type { Decision, Tokenizer } from './tokenizer/types.js';
 
@@ -48,6 +57,11 @@ export interface Inspection {
   readonly memory?: MemoryEstimate;
   /** Absent when the compiled addon cannot be loaded. */
   readonly cpu?: CpuInfo & { readonly chosen: KernelNames | undefined };
+  /**
+   * Ternary kernels by matrix shape that would be used instead of the chosen one: what loading on
+   * this machine, with all cores, has measured before.
+   */
+  readonly tuning: readonly ShapeTiming[];
 }
 
 export interface MetadataEntry {
@@ -117,6 +131,8 @@ export async function inspectModel(
   const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
+  const tuning = spec && cpu && kernel === '' ? await rememberedKernels(spec, cpu.threads) : [];
+  const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart } = file;
   return {
@@ -132,8 +148,16 @@ export async function inspectModel(
     tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
       ...{ name, type, dims, bytes, offset },
     })),
-    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel)) }),
+    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel), tileOf) }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
+    tuning,
+  };
+}
+
+function tileByShape(tuning: readonly ShapeTiming[]) {
+  return ({ rows, cols }: MatrixShape) => {
+    const found = tuning.find((shape) => shape.rows === rows && shape.cols === cols);
+    return found && ternaryTile(found.kernel);
   };
 }
 

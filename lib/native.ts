@@ -35,6 +35,24 @@ export interface TernaryTile {
   readonly units: boolean;
 }
 
+export interface MatrixShape {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** The ternary kernel for matrices of one shape, and what it was chosen by. */
+export interface ShapeTiming extends MatrixShape {
+  readonly kernel: string;
+  /** Of every kernel that was tried, in 10⁹ weights times tokens per second. */
+  readonly timings: readonly {
+    readonly kernel: string;
+    /** One token at a time. */
+    readonly token: number;
+    /** 64 tokens at a time; 0 where that was not needed for the choice. */
+    readonly batch: number;
+  }[];
+}
+
 /** Bytes of a loaded model, by what they hold. */
 export interface MemoryUse {
   readonly ternary: number;
@@ -75,16 +93,25 @@ export interface NativeSession {
   close(): void;
 }
 
+export interface NativeLoadOptions {
+  /** 0 for all cores this process may use. */
+  readonly threads: number;
+  /** A kernel or instruction set, empty for the best. */
+  readonly kernel: string;
+  /** Ternary kernels of shapes that do not use the one `kernel` says. */
+  readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
+  /** `[abort, progress]`: progress counts from 0 to 1000. */
+  readonly control: Int32Array;
+}
+
 interface Addon {
   cpuInfo(): CpuInfo;
   selectKernels(forced: string): KernelNames;
   ternaryTile(forced: string): TernaryTile;
   readBandwidth(threads: number): Promise<number>;
   compiler(): string;
-  loadModel(
-    spec: object,
-    options: { threads: number; kernel: string; control: Int32Array },
-  ): Promise<NativeModel>;
+  timeKernels(question: object): Promise<readonly ShapeTiming[]>;
+  loadModel(spec: object, options: NativeLoadOptions): Promise<NativeModel>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
@@ -147,14 +174,25 @@ export function compiler(): string {
 }
 
 /**
- * Reads and packs the weights on native threads.
+ * Times ternary kernels on native threads, on random weights of the given shapes. Shapes there was
+ * no time or memory for are left out; all are when it was aborted.
  * @param threads 0 for all cores this process may use
- * @param control `[abort, progress]`: progress counts from 0 to 1000
+ * @param control `[abort]`
  */
+export function timeKernels(
+  shapes: readonly MatrixShape[],
+  candidates: readonly string[],
+  options: { threads: number; milliseconds: number; control: Int32Array },
+): Promise<readonly ShapeTiming[]> {
+  const question = { shapes, candidates: candidates.map((name) => ({ name })), ...options };
+  return translatedAsync(translated(() => addon().timeKernels(question)));
+}
+
+/** Reads and packs the weights on native threads. */
 export function loadNativeModel(
   path: string,
   spec: ModelSpec,
-  options: { threads: number; kernel: string; control: Int32Array },
+  options: NativeLoadOptions,
 ): Promise<NativeModel> {
   const { rope, activation, tensors, ...numbers } = spec;
   const native = {

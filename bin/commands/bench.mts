@@ -12,6 +12,7 @@ interface BenchCommandOptions {
   repetitions: number;
   threads?: number[];
   kernel?: string[];
+  autotune: boolean;
   output: 'table' | 'json';
   json?: boolean;
   quiet?: boolean;
@@ -45,6 +46,7 @@ export function benchCommand(): Command {
         .env('BITNET_KERNEL')
         .argParser((text: string) => text.split(',')),
     )
+    .option('--no-autotune', 'as in run')
     .addOption(
       new Option('-o, --output <format>', 'of the report')
         .choices(['table', 'json'])
@@ -58,7 +60,8 @@ export function benchCommand(): Command {
 
 async function bench(models: readonly string[], options: BenchCommandOptions): Promise<void> {
   const { bench: measure } = await import('../../lib/bench/bench.js');
-  const { nPrompt: prompts, nGen: generations, repetitions, threads, kernel: kernels } = options;
+  const { nPrompt: prompts, nGen: generations, kernel: kernels } = options;
+  const { repetitions, threads, autotune } = options;
   const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
@@ -66,7 +69,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
   try {
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
-      ...{ prompts, generations, repetitions, threads, kernels },
+      ...{ prompts, generations, repetitions, threads, kernels, autotune },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),

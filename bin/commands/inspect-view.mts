@@ -1,5 +1,6 @@
 import type { Inspection } from '../../lib/index.js';
 import { escaped } from '../terminal.mjs';
+import { tuningText } from './tuning-text.mjs';
 
 type Metadata = Inspection['metadata'][number];
 type Row = readonly string[];
@@ -19,6 +20,7 @@ export function inspectionLines(inspection: Inspection): string[] {
     ),
     ...section('Memory', fields(memory(inspection))),
     ...section('Kernels', fields(kernels(inspection))),
+    ...section('Measured kernels', wrapped(inspection.tuning.map(tuningText))),
     ...section('Metadata', metadata.map(metadataLine)),
     ...section('Tensors', tensorLines(inspection)),
     ...(tensors.length === 0 ? ['', 'No tensors: a vocabulary only.'] : []),

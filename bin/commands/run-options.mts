@@ -24,6 +24,7 @@ export interface RunOptions {
   stop?: string[];
   threads?: number;
   kernel?: string;
+  autotune: boolean;
   activation?: 'relu2' | 'silu';
   preTokenizer?: string;
   json?: boolean;
@@ -110,6 +111,7 @@ function engine(command: Command): void {
     .addOption(
       new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
     )
+    .option('--no-autotune', 'do not measure which kernels are the fastest')
     .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
     .option('--pre-tokenizer <name>', 'overrule the file')
     .addOption(

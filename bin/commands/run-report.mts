@@ -1,6 +1,7 @@
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
 import type { RunOptions } from './run-options.mjs';
+import { tuningText } from './tuning-text.mjs';
 
 /** One line about a finished or interrupted generation. */
 export function summaryLine(
@@ -30,6 +31,7 @@ export function describeModel(model: Model, options: RunOptions, terminal: Termi
   const memory = Object.entries(model.memory).map(([part, bytes]) => `${part} ${mebibytes(bytes)}`);
   terminal.detail('memory', memory.join(', '));
   terminal.detail('kernels', [kernel.ternary, kernel.dense, kernel.vector].join(', '));
+  for (const shape of model.tuning) terminal.detail('tuned', tuningText(shape));
   const parts = [spec, model.tokenizer, model.chatTemplate];
   for (const { subject, choice, reason } of parts.flatMap((part) => part?.decisions ?? [])) {
     terminal.detail('decision', `${subject}: ${choice}, because ${reason}`);

@@ -95,6 +95,7 @@ async function load(
     return await loadModel(path, {
       ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
       ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
+      autotune: options.autotune,
       signal,
       onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
     });
@@ -142,8 +143,8 @@ async function write(
   }
   const result = await generation.result;
   if (options.json) {
-    const { path, kernel, threads } = model;
-    await output.json({ text, ids, ...result, model: path, kernel, threads });
+    const { path, kernel, tuning, threads } = model;
+    await output.json({ text, ids, ...result, model: path, kernel, tuning, threads });
   }
   describeSettings(options, result.seed, terminal);
   terminal.note(summaryLine(model, result));

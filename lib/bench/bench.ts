@@ -117,7 +117,7 @@ function resultOf(
   { peakRss, anonymousRss }: ProcessMemory,
   contextLength: number,
 ) {
-  const { path, spec, kernel, threads, memory, loadMilliseconds } = loaded;
+  const { path, spec, kernel, tuning, threads, memory, loadMilliseconds } = loaded;
   const tokensPerSecond = spread(samples);
   const { median } = tokensPerSecond;
   const bytes = test.kind === 'tg' ? bytesPerToken(spec, memory, test.tokens) : null;
@@ -128,6 +128,7 @@ function resultOf(
     test: testLabel(test),
     threads,
     kernel,
+    tuning,
     tokensPerSecond,
     samples,
     millisecondsPerToken: 1000 / median,

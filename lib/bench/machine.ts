@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
-import { join } from 'node:path';
 import { compiler, cpuInfo } from '../native.js';
-import { packageRoot } from '../package-root.js';
+import { packageVersion } from '../package-root.js';
 import type { Build, Machine } from './report.js';
 
 /** This machine, all but its bandwidth. */
@@ -21,7 +19,5 @@ export function describeMachine(): Omit<Machine, 'readBandwidth'> {
 }
 
 export function describeBuild(): Build {
-  const text = readFileSync(join(packageRoot, 'package.json'), 'utf8');
-  const { version } = JSON.parse(text) as { version: string };
-  return { version, compiler: compiler(), node: process.versions.node };
+  return { version: packageVersion(), compiler: compiler(), node: process.versions.node };
 }

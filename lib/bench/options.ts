@@ -35,6 +35,11 @@ export interface BenchOptions {
    * @default the environment variable BITNET_KERNEL, else the best this CPU can run
    */
   readonly kernels?: readonly string[] | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly autotune?: boolean | undefined;
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +49,7 @@ export interface BenchOptions {
 
 const optionNames = [
   ...['models', 'prompts', 'generations', 'repetitions', 'threads', 'kernels'],
-  ...['command', 'signal', 'onProgress'],
+  ...['autotune', 'command', 'signal', 'onProgress'],
 ];
 
 /** What to measure, checked. */
@@ -59,7 +64,7 @@ export interface BenchPlan {
 /** @throws ERR_BITNET_ARGUMENT */
 export function benchPlan(options: BenchOptions): BenchPlan {
   checkOptionNames(options, optionNames);
-  const { prompts = [512], generations = [128], repetitions = 5 } = options;
+  const { prompts = [512], generations = [128], repetitions = 5, autotune = true } = options;
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
   const kernels = options.kernels ?? [process.env.BITNET_KERNEL ?? ''];
@@ -73,7 +78,9 @@ export function benchPlan(options: BenchOptions): BenchPlan {
     throw argumentError('at least one test, number of threads and kernel', 'options', options);
   }
   const settings = models.flatMap((model) =>
-    threads.flatMap((count) => kernels.map((kernel) => ({ model, threads: count, kernel }))),
+    threads.flatMap((count) =>
+      kernels.map((kernel) => ({ model, threads: count, kernel, autotune })),
+    ),
   );
   return { settings, tests, repetitions, threads: [...new Set(threads)] };
 }

@@ -1,4 +1,4 @@
-import type { KernelNames, MemoryUse } from '../native.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */
 export interface BenchReport {
@@ -44,6 +44,8 @@ export interface BenchResult {
   readonly test: string;
   readonly threads: number;
   readonly kernel: KernelNames;
+  /** Ternary kernels by matrix shape, where they were measured. */
+  readonly tuning: readonly ShapeTiming[];
   readonly tokensPerSecond: Spread;
   /** In the order they were measured. */
   readonly samples: readonly number[];

@@ -4,7 +4,7 @@ import { loadModel } from '../model/load.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { ModelSpec } from '../model/spec.js';
-import type { KernelNames, MemoryUse } from '../native.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
 import { type BenchTest, runTest } from './tests.js';
 
@@ -14,6 +14,7 @@ export interface Setting {
   readonly threads: number;
   /** Empty for the best. */
   readonly kernel: string;
+  readonly autotune: boolean;
 }
 
 /** What the parent asks; each question gets one answer. */
@@ -32,6 +33,7 @@ export interface Loaded {
   readonly path: string;
   readonly spec: ModelSpec;
   readonly kernel: KernelNames;
+  readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
@@ -54,13 +56,13 @@ process.on('SIGINT', () => {}); // Ctrl-C reaches all of the terminal's processe
 async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
-      const { threads, kernel } = question.setting;
-      model = await loadModel(question.setting.model, { threads, kernel });
+      const { threads, kernel, autotune } = question.setting;
+      model = await loadModel(question.setting.model, { threads, kernel, autotune });
       session = model.createSession({ contextLength: question.contextLength });
       const { path, spec, loadMilliseconds, memory } = model;
-      const { kernel: names, threads: started } = model;
+      const { kernel: names, tuning, threads: started } = model;
       return {
-        loaded: { path, spec, kernel: names, threads: started, memory, loadMilliseconds },
+        loaded: { path, spec, kernel: names, tuning, threads: started, memory, loadMilliseconds },
       };
     }
     case 'run':

@@ -1,5 +1,5 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import type { KvType, TernaryTile } from '../native.js';
+import type { KvType, MatrixShape, TernaryTile } from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -31,22 +31,42 @@ const shadowTile = 64;
 const shadowRowBytes = 12;
 
 /**
- * Estimates the memory of a model from its header, packed in tiles of the kernel in use:
- * `Model.memory` to about a per cent. Rows or blocks that turn out to share one scale take less;
- * blocks whose scales differ a little more.
+ * Estimates the memory of a model from its header, packed in tiles of the kernel in use, or of what
+ * a shape uses instead: `Model.memory` to about a per cent. Rows or blocks that turn out to share
+ * one scale take less; blocks whose scales differ a little more.
  */
-export function memoryEstimate(spec: ModelSpec, tile: TernaryTile): MemoryEstimate {
+export function memoryEstimate(
+  spec: ModelSpec,
+  tile: TernaryTile,
+  tileOf: (shape: MatrixShape) => TernaryTile | undefined = () => undefined,
+): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
   const untied = spec.tensors.some(({ role }) => role === 'output');
   const head = untied ? 'output' : 'token_embd';
   for (const tensor of spec.tensors) {
-    sum[part(tensor)] += tensorBytes(tensor, tile, spec.activation, tensor.role === head);
+    sum[part(tensor)] += inUnits(tensor, tile, spec.activation)
+      ? unitBytes(tensor)
+      : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head);
   }
   const kvPer1000Positions = {
     f16: 1000 * kvBytesPerPosition(spec),
     q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
   };
   return { ...sum, kvPer1000Positions };
+}
+
+/** The different shapes of ternary matrices that are packed in tiles, and the bytes of all ternary ones. */
+export function packedShapes(
+  spec: ModelSpec,
+  tile: TernaryTile,
+): { shapes: readonly MatrixShape[]; bytes: number } {
+  const shapes = new Map<string, MatrixShape>();
+  for (const tensor of spec.tensors) {
+    const { rows, cols } = tensor;
+    if (part(tensor) !== 'ternary' || inUnits(tensor, tile, spec.activation)) continue;
+    shapes.set(`${rows}x${cols}`, { rows, cols });
+  }
+  return { shapes: [...shapes.values()], bytes: memoryEstimate(spec, tile).ternary };
 }
 
 /** Keys and values of one position of one session. */
@@ -72,24 +92,26 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
   return isTernary(type) ? 'ternary' : 'dense';
 }
 
-function tensorBytes(
+/** Whether a matrix is kept unit by unit, as far as its header tells. */
+function inUnits(
   tensor: TensorBinding,
   tile: TernaryTile,
   activation: ModelSpec['activation'],
-  isHead: boolean,
-): number {
-  const { type, rows, cols, bytes } = tensor;
+): boolean {
+  const { role } = tensor;
+  const spares = role === 'ffn_up' || role === 'ffn_down';
+  return spares && tile.units && activation === 'relu2' && part(tensor) === 'ternary';
+}
+
+function tileBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): number {
+  const { rows, cols, bytes } = tensor;
   switch (part(tensor)) {
     case 'norms':
       return cols * 4; // held as f32
-    case 'ternary': {
-      const scales = type.startsWith('IQ') ? rows * 4 : 0;
-      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_up')
-        return rows * unitBytes(cols) + scales;
-      if (tile.units && activation === 'relu2' && tensor.role === 'ffn_down')
-        return cols * unitBytes(rows) + scales;
-      return Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scales;
-    }
+    case 'ternary':
+      return (
+        Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scaleBytes(tensor)
+      );
     case 'head':
       return bytesHeld(tensor, isHead);
     default:
@@ -97,8 +119,14 @@ function tensorBytes(
   }
 }
 
-function unitBytes(width: number): number {
-  return Math.ceil(width / unitBlock.trits) * unitBlock.bytes;
+function unitBytes(tensor: TensorBinding): number {
+  const { role, rows, cols } = tensor;
+  const [units, width] = role === 'ffn_up' ? [rows, cols] : [cols, rows];
+  return units * Math.ceil(width / unitBlock.trits) * unitBlock.bytes + scaleBytes(tensor);
+}
+
+function scaleBytes({ type, rows }: TensorBinding): number {
+  return type.startsWith('IQ') ? rows * 4 : 0;
 }
 
 function isTernary(type: string): boolean {

@@ -7,6 +7,7 @@ import {
   kvTypes,
   type MemoryUse,
   type NativeModel,
+  type ShapeTiming,
 } from '../native.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { maxContextLength } from './limits.js';
@@ -37,6 +38,7 @@ export interface ModelParts {
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly native: NativeModel;
+  readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
   readonly loadMilliseconds: number;
 }
@@ -51,8 +53,10 @@ export class Model {
   readonly tokenizer: Tokenizer;
   /** How the model's chats are written, when the file (or an override for faulty files) says so. */
   readonly chatTemplate: ChatTemplate | undefined;
-  /** The kernels in use. */
+  /** The kernels in use; the ternary one where `tuning` says no other. */
   readonly kernel: KernelNames;
+  /** Ternary kernels by matrix shape, where they were measured. */
+  readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
   /** Bytes of memory the weights take. */
   readonly memory: MemoryUse;
@@ -69,6 +73,7 @@ export class Model {
     this.spec = spec;
     this.tokenizer = tokenizer;
     this.chatTemplate = chatTemplate;
+    this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
     ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);

@@ -15,9 +15,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Weights of one candidate and shape: more than a core's L2. By the time its turn comes again, the
-// others have read as much each, so that it comes from where a whole model's weights would.
-constexpr size_t kSliceBytes = size_t{16} << 20;
+// Weights of all candidates for one shape, equal slices. By the time a candidate's turn comes again
+// the others have read theirs, so that its own come from where a whole model's weights would:
+// from memory, unless the last-level cache is larger than this. (Four slices of 8 MiB stay in one
+// of 32 MiB, and there another kernel won.)
+constexpr size_t kAllSlices = size_t{64} << 20;
 
 constexpr size_t kBatch = 64;
 // A batch computes long on few weights: so many are enough.
@@ -71,15 +73,15 @@ struct Trial {
   double token = 0, batch = 0; // seconds of the best pass; 0 before the first
 
   // Copies of one random tile: how long a product takes does not depend on the weights.
-  bool prepare(const TernaryKernel& kernel, const MatrixShape& shape, ThreadPool& pool,
-               std::mt19937& random) {
+  bool prepare(const TernaryKernel& kernel, const MatrixShape& shape, size_t slice_bytes,
+               ThreadPool& pool, std::mt19937& random) {
     w.kind = Linear::Kind::kTernary;
     w.ternary = &kernel;
     w.scale = 1.0f;
     w.cols = w.block_cols = static_cast<size_t>(shape.cols);
     w.padded_cols = pad_to(w.cols, kernel.tile_cols);
     const size_t tile_bytes = kernel.tile_bytes(w.padded_cols);
-    const size_t most_tiles = std::max<size_t>(1, kSliceBytes / tile_bytes);
+    const size_t most_tiles = std::max<size_t>(1, slice_bytes / tile_bytes);
     rows = std::min(static_cast<size_t>(shape.rows), most_tiles * kernel.tile_rows);
     const size_t tiles = pad_to(rows, kernel.tile_rows) / kernel.tile_rows;
     matrices = std::max<size_t>(1, most_tiles / tiles);
@@ -155,7 +157,8 @@ public:
     if (!inputs_.fill(static_cast<size_t>(shape.cols), random_))
       return false;
     for (size_t i = 0; i < trials_.size(); ++i)
-      if (over(end) || !trials_[i].prepare(*candidates_[i], shape, pool_, random_))
+      if (over(end) ||
+          !trials_[i].prepare(*candidates_[i], shape, kAllSlices / trials_.size(), pool_, random_))
         return false;
     for (int pass = 0; pass < kPasses && !(pass >= kFewestPasses && over(end)); ++pass)
       for (Trial& trial : trials_)

@@ -47,6 +47,7 @@ describe('loadModel refuses', () => {
       "Expected the option activation to be 'relu2' or 'silu', but received gelu.",
     ],
     [{ kernel: 5 }, 'Expected a name for option kernel, but received 5.'],
+    [{ autotune: 1 }, 'Expected true or false for option autotune, but received 1.'],
     [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
     [{ signal: 'stop' }, signal('"stop"')],
     [{ signal: {} }, signal('an object')],

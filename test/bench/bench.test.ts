@@ -88,7 +88,7 @@ describe('bench', () => {
 });
 
 describe('a trial process', () => {
-  const setting = { model: undefined, threads: 1, kernel: '' };
+  const setting = { model: undefined, threads: 1, kernel: '', autotune: true };
 
   test('that is killed rejects what it was asked, and everything after', async () => {
     const trial = new TrialProcess();

@@ -96,7 +96,9 @@ describe('benchPlan', () => {
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();
     expect(benchPlan({})).toEqual({
-      settings: [{ model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '' }],
+      settings: [
+        { model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', autotune: true },
+      ],
       tests: [
         { kind: 'pp', tokens: 512 },
         { kind: 'tg', tokens: 128 },
@@ -111,7 +113,7 @@ describe('benchPlan', () => {
       ...{ models: ['a', 'b'], threads: [1, 2, 1], kernels: ['x', 'y'], prompts: [0] },
     });
     expect(settings).toHaveLength(12);
-    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y' });
+    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', autotune: true });
     expect(threads).toEqual([1, 2]);
   });
 

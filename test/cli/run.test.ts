@@ -63,6 +63,7 @@ describe('bitnet run', () => {
         dense: expect.any(String),
         vector: expect.any(String),
       },
+      tuning: [],
       threads: 1,
     });
   });

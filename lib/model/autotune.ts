@@ -1,0 +1,95 @@
+// Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
+import { cpus } from 'node:os';
+import { packedShapes } from '../inspect/memory.js';
+import {
+  compiler,
+  cpuInfo,
+  type MatrixShape,
+  type ShapeTiming,
+  ternaryTile,
+  timeKernels,
+} from '../native.js';
+import { packageVersion } from '../package-root.js';
+import { readTimings, writeTimings } from './autotune-cache.js';
+import type { ModelSpec } from './spec.js';
+
+/** Most time measuring may take, for all shapes of a model together. */
+const milliseconds = 300;
+
+/** Models whose packed matrices take fewer bytes than this are fast with any kernel. */
+const smallest = 2 * 2 ** 20;
+
+/** Only the first of the priority list: the others are for CPUs that have less. */
+const mostCandidates = 5;
+
+/** What would be measured for a model, and the key of each shape in the cache. */
+interface Question {
+  readonly shapes: readonly (MatrixShape & { readonly key: string })[];
+  readonly candidates: readonly string[];
+}
+
+/**
+ * The kernel for every shape that is worth it: from the cache, the rest measured on native threads.
+ * Shapes without one, because time or memory ran out or `signal` was raised, are left out.
+ */
+export async function tuneKernels(
+  spec: ModelSpec,
+  { threads, signal }: { threads: number; signal: AbortSignal | undefined },
+): Promise<readonly ShapeTiming[]> {
+  const { shapes, candidates } = question(spec, threads);
+  if (shapes.length === 0) return [];
+  const known = await readTimings(shapes, candidates);
+  const missing = shapes.filter(({ key }) => !known.has(key));
+  if (missing.length > 0) {
+    const control = new Int32Array(1); // [abort]
+    const stop = () => Atomics.store(control, 0, 1);
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      const measured = await timeKernels(missing, candidates, { threads, milliseconds, control });
+      for (const timing of measured) known.set(keyOf(missing, timing), timing);
+      if (measured.length > 0) await writeTimings(known);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+  return inOrder(shapes, known);
+}
+
+/** What an earlier load has measured for the shapes of a model; nothing is measured. */
+export async function rememberedKernels(
+  spec: ModelSpec,
+  threads: number,
+): Promise<readonly ShapeTiming[]> {
+  const { shapes, candidates } = question(spec, threads);
+  return inOrder(shapes, await readTimings(shapes, candidates));
+}
+
+function question(spec: ModelSpec, threads: number): Question {
+  const { isa, kernels, threads: usable } = cpuInfo();
+  const candidates = kernels
+    .filter((kernel) => kernel.usable && kernel.isa !== 'scalar')
+    .map(({ name }) => name)
+    .slice(0, mostCandidates);
+  const { shapes, bytes } = packedShapes(spec, ternaryTile(''));
+  if (candidates.length < 2 || bytes < smallest) return { shapes: [], candidates };
+  const machine = [cpus()[0]?.model.trim(), isa, threads || usable, packageVersion(), compiler()];
+  return {
+    shapes: shapes.map(({ rows, cols }) => ({
+      ...{ rows, cols },
+      key: [...machine, `${rows}x${cols}`, candidates].join('; '),
+    })),
+    candidates,
+  };
+}
+
+function keyOf(shapes: Question['shapes'], { rows, cols }: MatrixShape): string {
+  return shapes.find((shape) => shape.rows === rows && shape.cols === cols)!.key;
+}
+
+function inOrder(
+  shapes: Question['shapes'],
+  known: ReadonlyMap<string, ShapeTiming>,
+): readonly ShapeTiming[] {
+  return shapes.flatMap(({ key }) => known.get(key) ?? []);
+}
