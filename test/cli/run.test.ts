@@ -367,8 +367,9 @@ describe('an interrupted run', () => {
     const { code, stdout, stderr } = await finished(child);
     expect(code).toBe(130);
     expect(stdout).toMatch(/\n$/);
+    // One token has no rate.
     expect(stderr).toMatch(
-      /^warning: .*\nprompt 2 tokens, .*; text \d+ tokens?, .*; interrupted\n$/,
+      /^warning: .*\nprompt 2 tokens, .*; text (1 token|\d+ tokens, [\d.]+ tokens\/s); .*; interrupted\n$/,
     );
   });
 
