@@ -26,10 +26,25 @@ void fail(const char* file, int line, const std::string& what) {
 
 } // namespace check
 
+// Arguments are parts of titles: of those to run (all when there is none), or after a dash of those
+// to leave out.
+static bool chosen(const char* title, int argc, char** argv) {
+  bool any = false, named = false;
+  for (int i = 1; i < argc; ++i) {
+    const bool out = argv[i][0] == '-';
+    const bool match = strstr(title, argv[i] + out) != nullptr;
+    if (out && match)
+      return false;
+    any |= !out;
+    named |= !out && match;
+  }
+  return named || !any;
+}
+
 int main(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (const check::Test& test : check::tests()) {
-    if (argc > 1 && strstr(test.title, argv[1]) == nullptr)
+    if (!chosen(test.title, argc, argv))
       continue;
     check::failures = 0;
     test.run();
