@@ -2,10 +2,7 @@
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
-import { benchCommand } from './commands/bench.mjs';
-import { inspectCommand } from './commands/inspect.mjs';
-import { runCommand } from './commands/run.mjs';
-import { synthCommand } from './commands/synth.mjs';
+import { commands } from './commands/index.mjs';
 import { interruptedExitCode } from './interrupt.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { Terminal } from './terminal.mjs';
@@ -14,11 +11,8 @@ const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: interruptedExitCo
 
 const program = new Command('bitnet')
   .description('Run 1.58-bit (ternary) language models on this CPU.')
-  .option('-V, --version', 'print the version and the instruction set in use')
-  .addCommand(runCommand())
-  .addCommand(inspectCommand())
-  .addCommand(benchCommand())
-  .addCommand(synthCommand());
+  .option('-V, --version', 'print the version and the instruction set in use');
+for (const command of commands()) program.addCommand(command);
 
 /** The command whose arguments are being read: its usage goes with a complaint about them. */
 let active = program;

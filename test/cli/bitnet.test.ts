@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { benchCommand } from '../../bin/commands/bench.mjs';
-import { inspectCommand } from '../../bin/commands/inspect.mjs';
-import { runCommand } from '../../bin/commands/run.mjs';
-import { synthCommand } from '../../bin/commands/synth.mjs';
+import { commands } from '../../bin/commands/index.mjs';
 import { bitnet } from './bitnet.js';
 
 const { version } = JSON.parse(readFileSync(resolve(__dirname, '../../package.json'), 'utf8'));
@@ -44,20 +41,25 @@ describe('bitnet', () => {
   });
 });
 
-describe('docs/cli.md', () => {
-  const page = readFileSync(resolve(__dirname, '../../docs/cli.md'), 'utf8');
-  const options = [runCommand(), inspectCommand(), synthCommand(), benchCommand()].flatMap(
-    (command) => command.options.map((option) => [command.name(), option.flags, option] as const),
+describe('docs/cli', () => {
+  const docs = resolve(__dirname, '../../docs');
+  const page = (name: string) => readFileSync(resolve(docs, `cli/${name}.md`), 'utf8');
+  const options = commands().flatMap((command) =>
+    command.options.map((option) => [command.name(), option.flags, option] as const),
   );
 
+  test.each(commands().map((command) => command.name()))('lists bitnet %s', (command) => {
+    expect(readFileSync(resolve(docs, 'cli.md'), 'utf8')).toContain(`(cli/${command}.md)`);
+    expect(page(command)).toMatch(new RegExp(`^# bitnet ${command}\n`));
+  });
+
   test.each(options)('has bitnet %s %s', (command, _, option) => {
-    const section = page.split(/^## bitnet /m).find((part) => part.startsWith(`${command}\n`))!;
-    for (const flag of [option.short, option.long])
-      if (flag) expect(section).toContain(`\`${flag}`);
-    if (option.envVar) expect(page).toContain(option.envVar);
+    const text = page(command);
+    for (const flag of [option.short, option.long]) if (flag) expect(text).toContain(`\`${flag}`);
+    if (option.envVar) expect(text).toContain(option.envVar);
     const fallback = [option.defaultValue].flat();
     if (!fallback.every((value) => typeof value === 'number')) return;
-    const row = section
+    const row = text
       .split('\n')
       .find((line) => line.startsWith('|') && line.includes(option.long!));
     expect(row).toContain(` | ${fallback.join()} | `);
