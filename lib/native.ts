@@ -109,6 +109,8 @@ interface Addon {
   selectKernels(forced: string): KernelNames;
   ternaryTile(forced: string): TernaryTile;
   readBandwidth(threads: number): Promise<number>;
+  multiplyPeak(threads: number): Promise<number>;
+  multiplyInstruction(): string;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
   loadModel(spec: object, options: NativeLoadOptions): Promise<NativeModel>;
@@ -166,6 +168,16 @@ export function ternaryTile(forced: string): TernaryTile {
  */
 export function readBandwidth(threads: number): Promise<number> {
   return translatedAsync(translated(() => addon().readBandwidth(threads)));
+}
+
+/** int8 multiply-adds that `threads` threads together can do in registers, in 10⁹ per second. */
+export function multiplyPeak(threads: number): Promise<number> {
+  return translatedAsync(translated(() => addon().multiplyPeak(threads)));
+}
+
+/** The instruction that `multiplyPeak` uses, such as 'VPDPBUSD zmm'. */
+export function multiplyInstruction(): string {
+  return addon().multiplyInstruction();
 }
 
 /** Name and version of the compiler that built the addon. */

@@ -9,6 +9,7 @@
 
 #include "../common/status.h"
 #include "dense/dense.h"
+#include "roof/roof.h"
 #include "screen/screen.h"
 #include "ternary/ternary.h"
 #include "vector/vector.h"
@@ -62,5 +63,7 @@ std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
 std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features);
 std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features);
+/** The strongest multiplication first. */
+std::vector<const Roof*> usable_roofs(uint32_t features);
 
 } // namespace bitnet
