@@ -129,7 +129,8 @@ function scaleBytes({ type, rows }: TensorBinding): number {
   return type.startsWith('IQ') ? rows * 4 : 0;
 }
 
-function isTernary(type: string): boolean {
+/** Whether layers of a tensor type are ternary products. */
+export function isTernary(type: string): boolean {
   return /^(I2_S|TL[12]|TQ[12]_0|P?Q2_0|IQ[12]_BN)/.test(type);
 }
 
