@@ -30,7 +30,9 @@ describe('bench', () => {
     expect(report).toMatchObject({ command: 'bitnet bench' });
     expect(Date.parse(report.date)).toBeGreaterThan(0);
     expect(build.compiler).toBe(compiler());
-    const [{ gmacPerSecond: peak }] = machine.multiplyPeak as [{ gmacPerSecond: number }];
+    const [{ gmacPerSecond: peak }] = machine.multiplyPeak as [
+      { threads: number; gmacPerSecond: number },
+    ];
     const [{ threads, gbPerSecond: bandwidth }] = machine.readBandwidth as [
       { threads: number; gbPerSecond: number },
     ];
