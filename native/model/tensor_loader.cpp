@@ -336,11 +336,15 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
 
 Status TensorLoader::load_table(const TensorSpec& tensor,
                                 const std::shared_ptr<const FileReader>& file, RowTable* out) {
+  const TernaryFormat* format = find_ternary_format(tensor.type);
+  if (format && format->scale_cols != 0)
+    return load_as_q4_0(tensor, *format, &out->linear);
   DenseType type;
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
                                           "; an embedding or output head is expected as F16, F32, "
-                                          "BF16, Q8_0, Q6_K, Q4_0 or Q4_K: convert the model.");
+                                          "BF16, Q8_0, Q6_K, Q4_0, Q4_K, TQ or Q2_0: convert the "
+                                          "model.");
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);
