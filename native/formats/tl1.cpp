@@ -43,7 +43,7 @@ RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
 
 // A nibble as two codes; false for 9..15, which no pair has.
 inline bool decode_pair(unsigned nibble, uint8_t* codes) {
-  codes[0] = static_cast<uint8_t>(nibble / 3);
+  codes[0] = static_cast<uint8_t>(nibble / 3 % 3);
   codes[1] = static_cast<uint8_t>(nibble % 3);
   return nibble <= 8;
 }

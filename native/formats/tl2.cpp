@@ -97,7 +97,7 @@ inline bool decode_triple(unsigned size, bool negative, uint8_t* codes) {
 }
 
 inline bool decode_pair(unsigned nibble, uint8_t* codes) {
-  codes[0] = static_cast<uint8_t>(nibble / 3);
+  codes[0] = static_cast<uint8_t>(nibble / 3 % 3);
   codes[1] = static_cast<uint8_t>(nibble % 3);
   return nibble <= 8;
 }
