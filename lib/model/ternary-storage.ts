@@ -113,7 +113,7 @@ export function decideStorage(
   const scaled = tensors.filter(({ scaleOffset }) => scaleOffset !== undefined).length;
   if (scaled > 0) {
     const reason = 'the file has them, and products are multiplied by them';
-    decide('scales', `${scaled} tensors "….scale"`, reason);
+    decide('scales', `${scaled} ${scaled === 1 ? 'tensor' : 'tensors'} "….scale"`, reason);
   }
   return decisions;
 }

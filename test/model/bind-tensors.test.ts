@@ -127,6 +127,38 @@ describe('tensors', () => {
     expect(error.code).toBe('ERR_BITNET_TYPE');
   });
 
+  it('of type I2_S must fit the layout that was asked for', () => {
+    const refused = (model: PaperModel, i2sLayout: 'arm64' | 'rows4') => {
+      expect(() => modelSpec(model.file, { i2sLayout })).toThrowError(
+        expect.objectContaining({ code: 'ERR_BITNET_TYPE' }),
+      );
+      return (name: string, count: string, unit: string, found: string) =>
+        expect(() => modelSpec(model.file, { i2sLayout })).toThrow(
+          `Expected tensor "${name}" of "paper.gguf" to be a multiple of ${count}, because the layout ${i2sLayout} of I2_S stores them by ${unit}, but found ${found}; use another i2sLayout (--i2s-layout).`,
+        );
+    };
+    const sizes = { dim: 96, ffnDim: 97, nHead: 2, nKvHead: 2 };
+    refused(new PaperModel(sizes), 'arm64')(
+      'blk.0.ffn_gate.weight',
+      '64 elements',
+      '64',
+      '97 × 96',
+    );
+    refused(new PaperModel(sizes), 'rows4')('blk.0.ffn_gate.weight', '4 rows', '4', '97 × 96');
+    const { tensors } = modelSpec(new PaperModel().file, { i2sLayout: 'arm64' });
+    expect(tensors.filter(({ type }) => type === 'I2_S arm64')).toHaveLength(14);
+  });
+
+  it('of scales are bound to their matrix', () => {
+    const model = new PaperModel().add('blk.1.ffn_down.scale', [1], 'F32');
+    const { tensors, unused, decisions } = modelSpec(model.file);
+    const { offset } = model.file.tensors.find(({ name }) => name === 'blk.1.ffn_down.scale')!;
+    const scaled = tensors.filter(({ scaleOffset }) => scaleOffset !== undefined);
+    expect(scaled).toMatchObject([{ name: 'blk.1.ffn_down.weight', scaleOffset: offset }]);
+    expect(unused).toEqual([]);
+    expect(decisions.at(-1)?.choice).toBe('1 tensor "….scale"');
+  });
+
   it.each([
     ['blk.0.attn_q.bias', 'a bias', 'bitnet-b1.58'],
     ['output.bias', 'a bias', 'llama'],
