@@ -47,8 +47,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 constexpr TernaryFormat format() {
-  TernaryFormat made = {
-      "I2_S rows4", 0, 1, tensor_bytes, row_bytes, tensor_scale_offset, decode};
+  TernaryFormat made = {"I2_S rows4", 0, 1, tensor_bytes, row_bytes, tensor_scale_offset, decode};
   made.fits = fits;
   return made;
 }

@@ -41,7 +41,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
 }
 
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
-  TernaryFormat made = {name,    kBlock, kBlock, tensor_bytes<kBlock>, row_bytes<kBlock>,
+  TernaryFormat made = {name,    kBlock,        kBlock, tensor_bytes<kBlock>, row_bytes<kBlock>,
                         nullptr, decode<kBlock>};
   made.four_levels = true;
   return made;

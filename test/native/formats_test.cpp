@@ -96,10 +96,9 @@ TEST("some rows of a ternary tensor decode as all of them do, from their own byt
         const Rows some(*format, c.shape, tensor, row, count);
         const bool same_codes = memcmp(some.codes.data(), all.codes.data() + row * c.shape.cols,
                                        count * c.shape.cols) == 0;
-        const bool same_scales =
-            format->tensor_scale_offset ||
-            memcmp(some.scales.data(), all.scales.data() + row * row_scales,
-                   some.scales.size() * sizeof(float)) == 0;
+        const bool same_scales = format->tensor_scale_offset ||
+                                 memcmp(some.scales.data(), all.scales.data() + row * row_scales,
+                                        some.scales.size() * sizeof(float)) == 0;
         CHECK(same_codes && same_scales, title(c) + ", rows from " + std::to_string(row));
       }
   }
