@@ -5,8 +5,10 @@ import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
+import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { embeddedModelPath } from './model/load.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
+import { readTlTable } from './model/tl-tables.js';
 import {
   type CpuInfo,
   cpuInfo,
@@ -23,6 +25,8 @@ import type { Decision, Tokenizer } from './tokenizer/types.js';
 export interface InspectOptions {
   readonly kernel?: string | undefined;
   readonly activation?: ModelSpec['activation'] | undefined;
+  readonly i2sLayout?: I2sLayout | undefined;
+  readonly tlTable?: string | undefined;
   readonly preTokenizer?: string | undefined;
 }
 
@@ -109,7 +113,9 @@ export async function inspectModel(
   path: string = embeddedModelPath,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  checkOptionNames(options, ['kernel', 'activation', 'preTokenizer']);
+  checkOptionNames(options, ['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer']);
+  const i2sLayout = checkedI2sLayout(options.i2sLayout);
+  const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path);
   const problems: { code: string; message: string }[] = [];
   /** The value, or undefined and one more problem. */
@@ -124,7 +130,9 @@ export async function inspectModel(
     }
   };
   const { activation, preTokenizer, kernel = process.env.BITNET_KERNEL ?? '' } = options;
-  const spec = await attempt(() => modelSpec(file, activation ? { activation } : {}));
+  const spec = await attempt(() =>
+    modelSpec(file, { ...(activation && { activation }), i2sLayout, tlTable }),
+  );
   const tokenizer = await attempt(() =>
     createTokenizer(file, preTokenizer ? { preTokenizer } : {}),
   );

@@ -215,7 +215,11 @@ export function loadNativeModel(
     ropeBase: rope.base,
     ropeScale: rope.scale,
     activation: activations.indexOf(activation),
-    tensors: tensors.map((tensor) => ({ ...tensor, role: roles.indexOf(tensor.role) })),
+    tensors: tensors.map(({ tile, ...tensor }) => ({
+      ...tensor,
+      role: roles.indexOf(tensor.role),
+      ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
+    })),
   };
   return translatedAsync(translated(() => addon().loadModel(native, options)));
 }

@@ -6,6 +6,8 @@ interface InspectOptions {
   json?: boolean;
   kernel?: string;
   activation?: 'relu2' | 'silu';
+  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
+  tlTable?: string;
   preTokenizer?: string;
 }
 
@@ -16,6 +18,10 @@ export function inspectCommand(): Command {
     .argument('[model]', 'GGUF file (default: the embedded story model)')
     .addOption(new Option('--kernel <name>', 'as in run').env('BITNET_KERNEL'))
     .addOption(new Option('--activation <name>', 'as in run').choices(['relu2', 'silu']))
+    .addOption(
+      new Option('--i2s-layout <name>', 'as in run').choices(['canonical', 'arm64', 'rows4']),
+    )
+    .option('--tl-table <name>', 'as in run')
     .option('--pre-tokenizer <name>', 'as in run')
     .option('--json', 'one JSON object')
     .action(inspect);
@@ -23,9 +29,15 @@ export function inspectCommand(): Command {
 
 async function inspect(path: string | undefined, options: InspectOptions): Promise<void> {
   const { inspectModel } = await import('../../lib/index.js');
-  const { kernel, activation, preTokenizer } = options;
+  const { kernel, activation, i2sLayout, tlTable, preTokenizer } = options;
   const model = path ?? (process.env.BITNET_MODEL || undefined);
-  const inspection = await inspectModel(model, { kernel, activation, preTokenizer });
+  const inspection = await inspectModel(model, {
+    kernel,
+    activation,
+    i2sLayout,
+    tlTable,
+    preTokenizer,
+  });
   const output = new Output();
   if (options.json) await output.json(inspection);
   else await output.lines(inspectionLines(inspection));

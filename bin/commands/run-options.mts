@@ -26,6 +26,8 @@ export interface RunOptions {
   kernel?: string;
   autotune: boolean;
   activation?: 'relu2' | 'silu';
+  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
+  tlTable?: string;
   preTokenizer?: string;
   json?: boolean;
   verbose?: boolean;
@@ -113,6 +115,14 @@ function engine(command: Command): void {
     )
     .option('--no-autotune', 'do not measure which kernels are the fastest')
     .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
+    .addOption(
+      new Option('--i2s-layout <name>', 'order of I2_S bytes').choices([
+        'canonical',
+        'arm64',
+        'rows4',
+      ]),
+    )
+    .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
     .option('--pre-tokenizer <name>', 'overrule the file')
     .addOption(
       new Option('--kv-type <type>', 'q8_0: half the memory per token')

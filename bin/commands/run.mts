@@ -94,6 +94,7 @@ async function load(
   try {
     return await loadModel(path, {
       ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
+      ...{ i2sLayout: options.i2sLayout, tlTable: options.tlTable },
       ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
       autotune: options.autotune,
       signal,

@@ -20,6 +20,9 @@ export interface MemoryEstimate {
  */
 const unitBlock = { trits: 320, bytes: 64 };
 
+/** Ternary types of a table of floats are kept as Q4_0 (native/model/tensor_loader.cpp). */
+const q4Block = { values: 32, bytes: 18 };
+
 /** Dense rows and cached heads are padded to this many values. */
 const floatPad = 16;
 
@@ -80,6 +83,7 @@ export function kvBytesPerPosition(spec: ModelSpec, type: KvType = 'f16'): numbe
 
 /** What is held in memory of an embedding, or of an output head with its shadow. */
 export function bytesHeld({ type, rows, cols, bytes }: TensorBinding, isHead: boolean): number {
+  if (isTernary(type)) return ((rows * cols) / q4Block.values) * q4Block.bytes;
   const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
   if (!inFile) return bytes;
   return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;

@@ -8,8 +8,10 @@ import { loadNativeModel } from '../native.js';
 import { packageRoot } from '../package-root.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
+import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
+import { readTlTable } from './tl-tables.js';
 
 /** The model in the package: a small ternary model that writes children's stories. */
 export const embeddedModelPath = join(packageRoot, 'models', 'stories-ternary.gguf');
@@ -40,6 +42,18 @@ export interface LoadOptions {
   readonly autotune?: boolean | undefined;
   /** Activation of the feed-forward network, where the file is known to say it wrong. */
   readonly activation?: ModelSpec['activation'] | undefined;
+  /**
+   * The order of the bytes of I2_S tensors, which a file cannot say: 'arm64' for what bitnet.cpp's
+   * llama-quantize has written on ARM since November 2025, 'rows4' for builds without ACT_PARALLEL.
+   * @default 'canonical'
+   */
+  readonly i2sLayout?: I2sLayout | undefined;
+  /**
+   * The tiles of TL1 and TL2 tensors, which are not in the file: the path of the kernel_config.ini of
+   * the build that wrote it, or bitnet.cpp's preset 'large', '3b' or 'llama3-8b'.
+   * @default none: such tensors are refused
+   */
+  readonly tlTable?: string | undefined;
   /** Pre-tokenizer to use instead of the one the file names. */
   readonly preTokenizer?: string | undefined;
   /**
@@ -57,6 +71,8 @@ const optionNames = [
   'kernel',
   'autotune',
   'activation',
+  'i2sLayout',
+  'tlTable',
   'preTokenizer',
   'contextLength',
   'signal',
@@ -81,6 +97,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   const contextLength = checkedContextLength(options.contextLength);
   const kernel = checkedName(options.kernel, 'kernel') ?? process.env.BITNET_KERNEL ?? '';
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
+  const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const { onProgress, autotune = true } = options;
   if (typeof autotune !== 'boolean') {
     throw argumentError('true or false', 'option autotune', autotune);
@@ -91,10 +108,15 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   const signal = signalOption(options.signal);
   throwIfAborted(signal);
 
+  const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path ?? embeddedModelPath);
   throwIfAborted(signal);
   const { activation } = options;
-  const spec = modelSpec(file, activation === undefined ? {} : { activation });
+  const spec = modelSpec(file, {
+    ...(activation !== undefined && { activation }),
+    i2sLayout,
+    tlTable,
+  });
   const tuning = autotune && kernel === '' ? await tuneKernels(spec, { threads, signal }) : [];
   throwIfAborted(signal);
   const control = new Int32Array(2); // [abort, progress]
