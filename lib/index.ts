@@ -20,4 +20,6 @@ export {
   type MemoryUse,
   type ShapeTiming,
 } from './native.js';
+export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
+export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer/index.js';

@@ -1,10 +1,21 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { inspectCommand } from './inspect.mjs';
+import { listCommand } from './list.mjs';
+import { pullCommand } from './pull.mjs';
+import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
 import { synthCommand } from './synth.mjs';
 
 /** Every command, in the order in which --help lists them; docs/cli has a page for each. */
 export function commands(): Command[] {
-  return [runCommand(), inspectCommand(), benchCommand(), synthCommand()];
+  return [
+    runCommand(),
+    inspectCommand(),
+    benchCommand(),
+    pullCommand(),
+    listCommand(),
+    rmCommand(),
+    synthCommand(),
+  ];
 }

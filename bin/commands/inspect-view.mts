@@ -1,4 +1,5 @@
 import type { Inspection } from '../../lib/index.js';
+import { bytes } from '../size.mjs';
 import { escaped } from '../terminal.mjs';
 import { tuningText } from './tuning-text.mjs';
 
@@ -161,15 +162,4 @@ function wrapped(paragraphs: readonly string[]): string[] {
 
 function cut(line: string): string {
   return line.trimEnd().length > width ? `${line.slice(0, width - 1)}…` : line.trimEnd();
-}
-
-function bytes(count: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
