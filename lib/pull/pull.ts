@@ -162,7 +162,7 @@ async function onlyFile(
 function choice(names: readonly string[]): string {
   if (names.length === 0)
     return 'look for another repository, often one whose name ends with -gguf';
-  return `it has ${names.map((name) => JSON.stringify(name)).join(', ')}`;
+  return `choose ${names.length > 1 ? 'one of ' : ''}${names.map((name) => JSON.stringify(name)).join(', ')}`;
 }
 
 /** A file that is there already, unless it is to be pulled again. */

@@ -60,7 +60,8 @@ function parseUrl(text: string, endpoint: string): FileSource | RepoSource {
     : [];
   const [owner = '', repo = '', kind, revision = '', ...rest] = ofHub;
   if (repoPart.test(owner) && repoPart.test(repo)) {
-    const whole = kind === undefined || kind === '' || (kind === 'tree' && revision === 'main');
+    const bare = (kind === undefined || kind === '') && !/\.gguf$/i.test(repo);
+    const whole = bare || (kind === 'tree' && revision === 'main');
     if (whole && rest.every((part) => part === '')) return { repo: `${owner}/${repo}` };
     if ((kind === 'resolve' || kind === 'blob') && rest.length > 0) {
       if (revision === 'main') return hubFile(endpoint, `${owner}/${repo}`, rest.join('/'));
