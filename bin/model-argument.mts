@@ -2,8 +2,6 @@ import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { BitnetError } from '../lib/errors.js';
-import { findModel, listModels, matching, nearestName } from '../lib/pull/store.js';
 
 /**
  * Puts the paths of pulled models in the place of their names: in a command's argument and option
@@ -30,6 +28,9 @@ export async function resolveModels(command: Command): Promise<void> {
 async function modelPath(text: string): Promise<string> {
   if (text === '' || isAbsolute(text) || /^\.{1,2}([/\\]|$)/.test(text)) return text;
   if (await stat(text).catch(() => undefined)) return text;
+  // Loaded when a name has to be looked up: commands start without.
+  const { BitnetError } = await import('../lib/errors.js');
+  const { findModel, listModels, matching, nearestName } = await import('../lib/pull/store.js');
   const models = await listModels();
   if (matching(text, models).length > 0) return (await findModel(text)).path;
   const near = nearestName(text, models);

@@ -39,7 +39,7 @@ Examples:
 export function benchCommand(): Command {
   return new Command('bench')
     .description('Measure the speed and the memory of models on this machine.')
-    .argument('[model...]', 'GGUF files (default: the embedded story model)')
+    .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])

@@ -15,7 +15,7 @@ interface InspectOptions {
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Describe a model file: metadata, graph, tensors, memory, kernels.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addOption(new Option('--kernel <name>', 'as in run').env('BITNET_KERNEL'))
     .addOption(new Option('--activation <name>', 'as in run').choices(['relu2', 'silu']))
     .addOption(

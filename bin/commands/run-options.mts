@@ -54,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
 export function runOptions(): Command {
   const command = new Command('run')
     .description('Generate text with a model.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .argument('[text...]', 'the prompt, if no option gives it')
     .addHelpText('after', examples);
   input(command.optionsGroup('Input:'));

@@ -49,13 +49,14 @@ export class Unfinished {
   ): Promise<Unfinished | undefined> {
     const others = async (own?: string) =>
       (await partialFiles(dirname(target), target)).filter(({ path }) => path !== own);
+    const before = await timeOf(target);
     let waited = false;
     for (;;) {
       if (signal?.aborted) throw abortedError(signal);
       const found = await others();
       let busy = found.find(({ state }) => state === 'busy');
       if (!busy) {
-        if (waited && (await stat(target).catch(() => undefined))) return undefined;
+        if (waited && (await timeOf(target)) !== before) return undefined;
         const free = found.filter(({ state }) => state === 'free');
         const partial = await Unfinished.#take(target, free);
         // Two that begin at once see each other here; both step back, and one is the first to return.
@@ -202,6 +203,12 @@ export class Unfinished {
     clearInterval(this.#alive);
     await this.#handle.close(); // a second time it does nothing
   }
+}
+
+/** When a file was last written to: tells whether another process has finished it meanwhile. */
+async function timeOf(path: string): Promise<number | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  return info?.mtimeMs;
 }
 
 /** Makes a new name survive a power failure, where folders can be synced. */
