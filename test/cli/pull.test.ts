@@ -80,7 +80,7 @@ describe('bitnet pull', () => {
   });
 
   test('warns before it tries again', async () => {
-    server.handler = serveFile(stories, { cutAfter: 0 });
+    server.handler = serveFile(stories, { breaks: true });
     const { code, stderr } = await bitnet(['pull', name, '--retries', '1', '--timeout', '5']);
     expect(code).toBe(1);
     expect(stderr).toMatch(

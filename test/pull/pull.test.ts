@@ -28,6 +28,12 @@ beforeEach(async () => {
 
 const source = 'owner/repo/model.gguf';
 const once: PullOptions = { retries: 0 };
+/** Breaks the connection when the first 100,000 bytes are written, of those who stall there. */
+const cutting: PullOptions = {
+  onProgress({ bytes }) {
+    if (bytes === 100_000) for (const { cut } of [server, elsewhere]) cut();
+  },
+};
 const target = () => join(temp('cache'), 'models', source);
 /** The file's folder: names, fingerprints left out. */
 const left = () =>
@@ -38,7 +44,9 @@ const ranges = () => server.requests.map(({ headers }) => headers.range);
 /** Lets a first pull fail after some bytes. */
 async function beginWith(handler: Handler): Promise<void> {
   server.handler = handler;
-  await expect(pullModel(source, once)).rejects.toMatchObject({ resumable: true });
+  await expect(pullModel(source, { ...once, ...cutting })).rejects.toMatchObject({
+    resumable: true,
+  });
   server.requests.length = 0;
 }
 
@@ -103,11 +111,14 @@ describe('pullModel', () => {
 describe('a cut connection', () => {
   test('is resumed at once', async () => {
     server.handler = (request, response) => {
-      const behaviour = server.requests.length === 1 ? { cutAfter: 100_000 } : {};
+      const behaviour = server.requests.length === 1 ? { stallAfter: 100_000 } : {};
       return serveFile(data, behaviour)(request, response);
     };
     const notices: string[] = [];
-    const result = await pullModel(source, { onNotice: (text) => notices.push(text) });
+    const result = await pullModel(source, {
+      ...cutting,
+      onNotice: (text) => notices.push(text),
+    });
     expect(ranges()).toEqual([undefined, 'bytes=99999-']);
     expect(result).toMatchObject({ received: data.length + 1, files: [{ sha256: sha256(data) }] });
     expect(readFileSync(target()).equals(data)).toBe(true);
@@ -117,7 +128,7 @@ describe('a cut connection', () => {
   });
 
   test('is resumed by the next pull, which checks all bytes', async () => {
-    await beginWith(serveFile(data, { cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { stallAfter: 100_000 }));
     expect(left()).toEqual(['model.gguf.part']);
     expect(await listModels()).toMatchObject([{ name: source, bytes: 100_000, complete: false }]);
     server.handler = serveFile(data);
@@ -131,7 +142,7 @@ describe('a cut connection', () => {
   });
 
   test('is resumed when all bytes had come', async () => {
-    await beginWith(serveFile(data, { cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { stallAfter: 100_000 }));
     const [part] = readdirSync(dirname(target()));
     writeFileSync(join(dirname(target()), part!), data);
     server.handler = serveFile(data);
@@ -140,7 +151,7 @@ describe('a cut connection', () => {
   });
 
   test('begins anew when the file has changed', async () => {
-    await beginWith(serveFile(data, { cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { stallAfter: 100_000 }));
     const other = fakeModel(300_000, 'b');
     server.handler = serveFile(other, { etag: '"2"' });
     await pullModel(source, once);
@@ -150,7 +161,7 @@ describe('a cut connection', () => {
   });
 
   test('begins anew when the file has become shorter (416)', async () => {
-    await beginWith(serveFile(data, { cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { stallAfter: 100_000 }));
     const other = fakeModel(1000, 'b');
     server.handler = serveFile(other);
     await pullModel(source, once);
@@ -159,7 +170,7 @@ describe('a cut connection', () => {
   });
 
   test('begins anew when the server ignores ranges', async () => {
-    await beginWith(serveFile(data, { cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { stallAfter: 100_000 }));
     server.handler = serveFile(data, { ranges: false });
     expect(await pullModel(source, once)).toMatchObject({ received: data.length });
     expect(ranges()).toEqual(['bytes=99999-']);
@@ -167,8 +178,10 @@ describe('a cut connection', () => {
   });
 
   test.each(['W/"1"', undefined])('leaves nothing where the ETag is %s', async (etag) => {
-    server.handler = serveFile(data, { etag, cutAfter: 100_000 });
-    await expect(pullModel(source, once)).rejects.toMatchObject({ resumable: false });
+    server.handler = serveFile(data, { etag, stallAfter: 100_000 });
+    await expect(pullModel(source, { ...once, ...cutting })).rejects.toMatchObject({
+      resumable: false,
+    });
     expect(left()).toEqual([]);
   });
 
@@ -177,20 +190,22 @@ describe('a cut connection', () => {
       etag: undefined,
       headers: { 'last-modified': 'Tue, 24 Nov 2026 08:00:00 GMT' },
     };
-    await beginWith(serveFile(data, { ...dated, cutAfter: 100_000 }));
+    await beginWith(serveFile(data, { ...dated, stallAfter: 100_000 }));
     server.handler = serveFile(data, dated);
     expect(await pullModel(source, once)).toMatchObject({ received: 200_001 });
 
     const output = temp('out/x.gguf');
     const options = { ...once, output, sha256: sha256(data) };
-    server.handler = serveFile(data, { etag: undefined, cutAfter: 100_000 });
-    await expect(pullModel(source, options)).rejects.toMatchObject({ resumable: true });
+    server.handler = serveFile(data, { etag: undefined, stallAfter: 100_000 });
+    await expect(pullModel(source, { ...options, ...cutting })).rejects.toMatchObject({
+      resumable: true,
+    });
     server.handler = serveFile(data, { etag: undefined });
     expect(await pullModel(source, options)).toMatchObject({ received: 200_001 });
   });
 
   test('is an error after the last try', async () => {
-    server.handler = serveFile(data, { cutAfter: 0 });
+    server.handler = serveFile(data, { breaks: true });
     await expect(pullModel(source, { retries: 1 })).rejects.toMatchObject({
       code: 'ERR_BITNET_NETWORK',
       message: expect.stringMatching(/^Expected an answer from 127\.0\.0\.1:\d+, but it closed/),
@@ -254,7 +269,7 @@ describe('what arrives is checked:', () => {
   });
 
   test('the checksum of the hub, which also tells files apart', async () => {
-    elsewhere.handler = serveFile(data, { etag: undefined, cutAfter: 100_000 });
+    elsewhere.handler = serveFile(data, { etag: undefined, stallAfter: 100_000 });
     const hub = (digest: string) =>
       redirect(`${elsewhere.origin}/blob`, {
         'x-linked-etag': `"${digest}"`,

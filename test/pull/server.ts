@@ -19,6 +19,8 @@ export interface TestServer {
   readonly requests: { url: string; headers: IncomingHttpHeaders }[];
   /** Who answers from now on. */
   handler: Handler;
+  /** Breaks all connections. */
+  readonly cut: () => void;
 }
 
 /** A server on this machine until the end of the tests of the calling file. */
@@ -28,7 +30,8 @@ export async function testServer(handler: Handler = notFound): Promise<TestServe
     requests.push({ url: incoming.url!, headers: incoming.headers });
     result.handler(incoming, response);
   });
-  const result: TestServer = { origin: await listen(server), requests, handler };
+  const cut = () => server.closeAllConnections();
+  const result: TestServer = { origin: await listen(server), requests, handler, cut };
   return result;
 }
 
@@ -83,8 +86,8 @@ export interface FileBehaviour {
   readonly etag?: string | undefined;
   /** False: ranges are ignored. @default true */
   readonly ranges?: boolean;
-  /** The connection breaks after so many bytes of the body. */
-  readonly cutAfter?: number;
+  /** The connection breaks before the body. */
+  readonly breaks?: boolean;
   /** Nothing more comes after so many bytes of the body. */
   readonly stallAfter?: number;
   /** False: no length, so the end of the body is what the connection says. @default true */
@@ -94,7 +97,7 @@ export interface FileBehaviour {
 
 /** Serves one file. */
 export function serveFile(data: Buffer, behaviour: FileBehaviour = {}): Handler {
-  const { ranges = true, cutAfter, stallAfter, length = true, headers = {} } = behaviour;
+  const { ranges = true, breaks, stallAfter, length = true, headers = {} } = behaviour;
   const etag = 'etag' in behaviour ? behaviour.etag : '"1"';
   return ({ headers: { range } }, response) => {
     const asked = ranges ? /^bytes=(\d+)-$/.exec(range ?? '') : null;
@@ -110,9 +113,8 @@ export function serveFile(data: Buffer, behaviour: FileBehaviour = {}): Handler 
       ...(asked && { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` }),
       ...headers,
     });
-    if (cutAfter !== undefined) {
-      response.write(body.subarray(0, cutAfter), () => setTimeout(() => response.destroy(), 50));
-    } else if (stallAfter !== undefined) response.write(body.subarray(0, stallAfter));
+    if (breaks) response.write('', () => response.destroy());
+    else if (stallAfter !== undefined) response.write(body.subarray(0, stallAfter));
     else response.end(body);
   };
 }
