@@ -15,6 +15,7 @@ export type { ModelSpec } from './model/spec.js';
 export {
   type CpuInfo,
   cpuInfo,
+  type HeadCounts,
   type KernelNames,
   type KvType,
   type MemoryUse,

@@ -1,9 +1,10 @@
 import { chatTemplate } from './chat/template.js';
 import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
+import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
-import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
+import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/load.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
@@ -24,6 +25,8 @@ export interface InspectOptions {
   readonly kernel?: string | undefined;
   readonly activation?: ModelSpec['activation'] | undefined;
   readonly preTokenizer?: string | undefined;
+  readonly screenHead?: boolean | undefined;
+  readonly skipZeros?: boolean | undefined;
 }
 
 /** What a model file says about itself, and what this program would do with it. */
@@ -109,7 +112,9 @@ export async function inspectModel(
   path: string = embeddedModelPath,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  checkOptionNames(options, ['kernel', 'activation', 'preTokenizer']);
+  checkOptionNames(options, ['kernel', 'activation', 'preTokenizer', 'screenHead', 'skipZeros']);
+  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
+  const screenHead = booleanOption('screenHead', options.screenHead, true);
   const file = await readGguf(path);
   const problems: { code: string; message: string }[] = [];
   /** The value, or undefined and one more problem. */
@@ -131,7 +136,8 @@ export async function inspectModel(
   const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
-  const tuning = spec && cpu && kernel === '' ? await rememberedKernels(spec, cpu.threads) : [];
+  const tuned = spec && cpu && kernel === '';
+  const tuning = tuned ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros }) : [];
   const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart } = file;
@@ -148,7 +154,10 @@ export async function inspectModel(
     tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
       ...{ name, type, dims, bytes, offset },
     })),
-    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel), tileOf) }),
+    ...(spec &&
+      chosen && {
+        memory: memoryEstimate(spec, packing(kernel, skipZeros), { tileOf, screenHead }),
+      }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
     tuning,
   };

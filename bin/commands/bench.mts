@@ -13,6 +13,8 @@ interface BenchCommandOptions {
   threads?: number[];
   kernel?: string[];
   autotune: boolean;
+  screenHead: boolean;
+  skipZeros: boolean;
   output: 'table' | 'json';
   json?: boolean;
   quiet?: boolean;
@@ -47,6 +49,8 @@ export function benchCommand(): Command {
         .argParser((text: string) => text.split(',')),
     )
     .option('--no-autotune', 'as in run')
+    .option('--no-screen-head', 'as in run')
+    .option('--no-skip-zeros', 'as in run')
     .addOption(
       new Option('-o, --output <format>', 'of the report')
         .choices(['table', 'json'])
@@ -61,7 +65,7 @@ export function benchCommand(): Command {
 async function bench(models: readonly string[], options: BenchCommandOptions): Promise<void> {
   const { bench: measure } = await import('../../lib/bench/bench.js');
   const { nPrompt: prompts, nGen: generations, kernel: kernels } = options;
-  const { repetitions, threads, autotune } = options;
+  const { repetitions, threads, autotune, screenHead, skipZeros } = options;
   const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
@@ -69,7 +73,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
   try {
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
-      ...{ prompts, generations, repetitions, threads, kernels, autotune },
+      ...{ prompts, generations, repetitions, threads, kernels, autotune, screenHead, skipZeros },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),

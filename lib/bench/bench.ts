@@ -21,6 +21,7 @@ const processBytes = 150 * 2 ** 20;
 
 /** A setting while it is measured: `samples[test]` are tokens per second. */
 interface Trial {
+  readonly setting: Setting;
   readonly process: TrialProcess;
   readonly loaded: Loaded;
   readonly samples: readonly number[][];
@@ -83,7 +84,7 @@ async function measureGroup(settings: readonly Setting[], plan: BenchPlan, watch
       const process = new TrialProcess();
       processes.push(process);
       const loaded = await process.load(setting, contextLength);
-      trials.push({ process, loaded, samples: tests.map(() => []) });
+      trials.push({ setting, process, loaded, samples: tests.map(() => []) });
     }
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       for (const [t, test] of tests.entries()) {
@@ -111,7 +112,7 @@ async function measureGroup(settings: readonly Setting[], plan: BenchPlan, watch
 }
 
 function resultOf(
-  { loaded }: Trial,
+  { setting: { screenHead, skipZeros }, loaded }: Trial,
   test: BenchTest,
   samples: readonly number[],
   { peakRss, anonymousRss }: ProcessMemory,
@@ -128,7 +129,7 @@ function resultOf(
     test: testLabel(test),
     threads,
     kernel,
-    tuning,
+    ...{ tuning, screenHead, skipZeros },
     tokensPerSecond,
     samples,
     millisecondsPerToken: 1000 / median,
@@ -146,7 +147,8 @@ async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
   const groups: Setting[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const setting of settings) {
-    const { memory } = await inspectModel(setting.model, { kernel: setting.kernel });
+    const { model, kernel, screenHead, skipZeros } = setting;
+    const { memory } = await inspectModel(model, { kernel, screenHead, skipZeros });
     const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
     const bytes = ternary + dense + head + norms + processBytes;
     if (used + bytes > available) {

@@ -16,5 +16,5 @@ export function bytesPerToken(spec: ModelSpec, memory: MemoryUse, tokens: number
 function bytesOfUntiedEmbedding(spec: ModelSpec): number {
   if (!spec.tensors.some(({ role }) => role === 'output')) return 0;
   const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
-  return bytesHeld(embedding, false);
+  return bytesHeld(embedding, 'looked up');
 }

@@ -15,6 +15,8 @@ export interface Setting {
   /** Empty for the best. */
   readonly kernel: string;
   readonly autotune: boolean;
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
 }
 
 /** What the parent asks; each question gets one answer. */
@@ -56,13 +58,12 @@ process.on('SIGINT', () => {}); // Ctrl-C reaches all of the terminal's processe
 async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
-      const { threads, kernel, autotune } = question.setting;
-      model = await loadModel(question.setting.model, { threads, kernel, autotune });
+      const { model: path, ...options } = question.setting;
+      model = await loadModel(path, options);
       session = model.createSession({ contextLength: question.contextLength });
-      const { path, spec, loadMilliseconds, memory } = model;
-      const { kernel: names, tuning, threads: started } = model;
+      const { spec, loadMilliseconds, memory, kernel, tuning, threads } = model;
       return {
-        loaded: { path, spec, kernel: names, tuning, threads: started, memory, loadMilliseconds },
+        loaded: { path: model.path, spec, kernel, tuning, threads, memory, loadMilliseconds },
       };
     }
     case 'run':

@@ -2,6 +2,7 @@ import type { ChatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import {
+  type HeadCounts,
   type KernelNames,
   type KvType,
   kvTypes,
@@ -88,14 +89,8 @@ export class Model {
     checkOptionNames(options, ['contextLength', 'kvType']);
     const contextLength = checkedContextLength(options.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(options.kvType);
-    if (!this.#native) {
-      throw new BitnetError(
-        'ERR_BITNET_CLOSED',
-        'Expected an open model, but it was closed; load it again.',
-      );
-    }
     const session = new Session({
-      native: this.#native,
+      native: this.#open(),
       tokenizer: this.tokenizer,
       vocab: this.spec.vocab,
       contextLength,
@@ -107,6 +102,11 @@ export class Model {
     return session;
   }
 
+  /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */
+  get headCounts(): HeadCounts {
+    return this.#open().info().head;
+  }
+
   /** Token ids of `text`; see `Tokenizer.encode`. */
   tokenize(text: string, options?: EncodeOptions): number[] {
     return this.tokenizer.encode(text, options);
@@ -115,6 +115,14 @@ export class Model {
   /** Text of token ids; control tokens have none. */
   detokenize(ids: Iterable<number>): string {
     return this.tokenizer.decode(ids);
+  }
+
+  #open(): NativeModel {
+    if (this.#native) return this.#native;
+    throw new BitnetError(
+      'ERR_BITNET_CLOSED',
+      'Expected an open model, but it was closed; load it again.',
+    );
   }
 
   /** Closes every session and frees the weights. May be called again. */

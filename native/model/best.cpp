@@ -227,6 +227,8 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
     for (size_t i = 0; i < vector.ids.size(); ++i)
       found.show({vector.exact[i], vector.ids[i]});
     std::move(found).take(*vector.row);
+    ++ws.head_counts.screened;
+    ws.head_counts.candidates += vector.ids.size();
   }
   return status;
 }

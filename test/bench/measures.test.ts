@@ -93,12 +93,12 @@ describe('the shape of a model', () => {
 });
 
 describe('benchPlan', () => {
+  const engine = { autotune: true, screenHead: true, skipZeros: true };
+
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();
     expect(benchPlan({})).toEqual({
-      settings: [
-        { model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', autotune: true },
-      ],
+      settings: [{ model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', ...engine }],
       tests: [
         { kind: 'pp', tokens: 512 },
         { kind: 'tg', tokens: 128 },
@@ -113,7 +113,9 @@ describe('benchPlan', () => {
       ...{ models: ['a', 'b'], threads: [1, 2, 1], kernels: ['x', 'y'], prompts: [0] },
     });
     expect(settings).toHaveLength(12);
-    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', autotune: true });
+    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', ...engine });
+    const off = { autotune: false, screenHead: false, skipZeros: false };
+    expect(benchPlan(off).settings[0]).toMatchObject(off);
     expect(threads).toEqual([1, 2]);
   });
 
