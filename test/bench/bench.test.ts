@@ -88,7 +88,8 @@ describe('bench', () => {
 });
 
 describe('a trial process', () => {
-  const setting = { model: undefined, threads: 1, kernel: '', autotune: true };
+  const switches = { autotune: true, screenHead: true, skipZeros: true };
+  const setting = { model: undefined, threads: 1, kernel: '', ...switches };
 
   test('that is killed rejects what it was asked, and everything after', async () => {
     const trial = new TrialProcess();
