@@ -90,7 +90,7 @@ export class Model {
     const contextLength = checkedContextLength(options.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(options.kvType);
     const session = new Session({
-      native: this.#open(),
+      native: this.native,
       tokenizer: this.tokenizer,
       vocab: this.spec.vocab,
       contextLength,
@@ -102,9 +102,18 @@ export class Model {
     return session;
   }
 
+  /** @internal The addon's object, while the model is open. */
+  get native(): NativeModel {
+    if (this.#native) return this.#native;
+    throw new BitnetError(
+      'ERR_BITNET_CLOSED',
+      'Expected an open model, but it was closed; load it again.',
+    );
+  }
+
   /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */
   get headCounts(): HeadCounts {
-    return this.#open().info().head;
+    return this.native.info().head;
   }
 
   /** Token ids of `text`; see `Tokenizer.encode`. */
@@ -115,14 +124,6 @@ export class Model {
   /** Text of token ids; control tokens have none. */
   detokenize(ids: Iterable<number>): string {
     return this.tokenizer.decode(ids);
-  }
-
-  #open(): NativeModel {
-    if (this.#native) return this.#native;
-    throw new BitnetError(
-      'ERR_BITNET_CLOSED',
-      'Expected an open model, but it was closed; load it again.',
-    );
   }
 
   /** Closes every session and frees the weights. May be called again. */
