@@ -2,6 +2,7 @@ export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
 export type { GenerateOptions } from './generate/options.js';
+export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
 export { type Inspection, inspectModel } from './inspect.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export { Model, type SessionOptions } from './model/model.js';
@@ -15,6 +16,7 @@ export type { ModelSpec } from './model/spec.js';
 export {
   type CpuInfo,
   cpuInfo,
+  type HeadCounts,
   type KernelNames,
   type KvType,
   type MemoryUse,

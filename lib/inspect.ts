@@ -1,9 +1,10 @@
 import { chatTemplate } from './chat/template.js';
 import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
+import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
-import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
+import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { embeddedModelPath } from './model/load.js';
@@ -28,6 +29,8 @@ export interface InspectOptions {
   readonly i2sLayout?: I2sLayout | undefined;
   readonly tlTable?: string | undefined;
   readonly preTokenizer?: string | undefined;
+  readonly screenHead?: boolean | undefined;
+  readonly skipZeros?: boolean | undefined;
 }
 
 /** What a model file says about itself, and what this program would do with it. */
@@ -113,7 +116,11 @@ export async function inspectModel(
   path: string = embeddedModelPath,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  checkOptionNames(options, ['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer']);
+  checkOptionNames(options, [
+    ...['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'screenHead', 'skipZeros'],
+  ]);
+  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
+  const screenHead = booleanOption('screenHead', options.screenHead, true);
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path);
@@ -139,7 +146,8 @@ export async function inspectModel(
   const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
-  const tuning = spec && cpu && kernel === '' ? await rememberedKernels(spec, cpu.threads) : [];
+  const tuned = spec && cpu && kernel === '';
+  const tuning = tuned ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros }) : [];
   const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart } = file;
@@ -156,7 +164,10 @@ export async function inspectModel(
     tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
       ...{ name, type, dims, bytes, offset },
     })),
-    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel), tileOf) }),
+    ...(spec &&
+      chosen && {
+        memory: memoryEstimate(spec, packing(kernel, skipZeros), { tileOf, screenHead }),
+      }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
     tuning,
   };

@@ -61,8 +61,18 @@ export interface MemoryUse {
   readonly norms: number;
 }
 
+/** How the output heads of tokens were computed. */
+export interface HeadCounts {
+  /** Tokens whose best logits the screen found. */
+  readonly screened: number;
+  /** Rows of the head that were multiplied for these. */
+  readonly candidates: number;
+  /** Tokens for which all rows were. */
+  readonly full: number;
+}
+
 export interface NativeModel {
-  info(): { threads: number; memory: MemoryUse; kernel: KernelNames };
+  info(): { threads: number; memory: MemoryUse; kernel: KernelNames; head: HeadCounts };
   close(): void;
 }
 
@@ -100,6 +110,10 @@ export interface NativeLoadOptions {
   readonly kernel: string;
   /** Ternary kernels of shapes that do not use the one `kernel` says. */
   readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
+  /** Whether matrices whose zeros can be skipped are packed for that. @default true */
+  readonly skipZeros?: boolean;
+  /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
+  readonly screenFrom?: number;
   /** `[abort, progress]`: progress counts from 0 to 1000. */
   readonly control: Int32Array;
 }
@@ -113,7 +127,7 @@ interface Addon {
   multiplyInstruction(): string;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
-  loadModel(spec: object, options: NativeLoadOptions): Promise<NativeModel>;
+  loadModel(spec: object, options: object): Promise<NativeModel>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
@@ -204,7 +218,7 @@ export function timeKernels(
 export function loadNativeModel(
   path: string,
   spec: ModelSpec,
-  options: NativeLoadOptions,
+  { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
   const { rope, activation, tensors, ...numbers } = spec;
   const native = {
@@ -221,7 +235,9 @@ export function loadNativeModel(
       ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
     })),
   };
-  return translatedAsync(translated(() => addon().loadModel(native, options)));
+  return translatedAsync(
+    translated(() => addon().loadModel(native, { ...options, skipZeros: Number(skipZeros) })),
+  );
 }
 
 export function createNativeSession(

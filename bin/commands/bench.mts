@@ -19,6 +19,8 @@ interface BenchCommandOptions {
   threads?: number[];
   kernel?: string[];
   autotune: boolean;
+  screenHead: boolean;
+  skipZeros: boolean;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   compare?: string[];
   json?: boolean;
@@ -63,6 +65,8 @@ export function benchCommand(): Command {
         .argParser((text: string) => text.split(',')),
     )
     .option('--no-autotune', 'as in run')
+    .option('--no-screen-head', 'as in run')
+    .option('--no-skip-zeros', 'as in run')
     .addOption(
       new Option('-o, --output <format>', 'of the report')
         .choices(['table', 'md', 'csv', 'json', 'jsonl'])
@@ -85,7 +89,8 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
     depth: depths,
     kernel: kernels,
   } = options;
-  const { sequences, batchSize: batch, repetitions, threads, autotune } = options;
+  const { sequences, batchSize: batch, repetitions, threads } = options;
+  const { autotune, screenHead, skipZeros } = options;
   const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
@@ -94,7 +99,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
       ...{ prompts, generations, pairs, depths, sequences, batch },
-      ...{ repetitions, threads, kernels, autotune },
+      ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),

@@ -25,6 +25,8 @@ export interface RunOptions {
   threads?: number;
   kernel?: string;
   autotune: boolean;
+  screenHead: boolean;
+  skipZeros: boolean;
   activation?: 'relu2' | 'silu';
   i2sLayout?: 'canonical' | 'arm64' | 'rows4';
   tlTable?: string;
@@ -114,6 +116,8 @@ function engine(command: Command): void {
       new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
     )
     .option('--no-autotune', 'do not measure which kernels are the fastest')
+    .option('--no-screen-head', 'multiply every row of the output head')
+    .option('--no-skip-zeros', 'read weights that only meet zeros too')
     .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
     .addOption(
       new Option('--i2s-layout <name>', 'order of I2_S bytes').choices([

@@ -6,7 +6,7 @@ import { Output } from '../output.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { type RunOptions, runOptions } from './run-options.mjs';
-import { describeModel, describeSettings, summaryLine } from './run-report.mjs';
+import { describeHead, describeModel, describeSettings, summaryLine } from './run-report.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out. */
 export function runCommand(): Command {
@@ -96,7 +96,8 @@ async function load(
       ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
       ...{ i2sLayout: options.i2sLayout, tlTable: options.tlTable },
       ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
-      autotune: options.autotune,
+      ...{ autotune: options.autotune, screenHead: options.screenHead },
+      skipZeros: options.skipZeros,
       signal,
       onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
     });
@@ -148,6 +149,7 @@ async function write(
     await output.json({ text, ids, ...result, model: path, kernel, tuning, threads });
   }
   describeSettings(options, result.seed, terminal);
+  describeHead(model, terminal);
   terminal.note(summaryLine(model, result));
 }
 

@@ -18,6 +18,7 @@ const processBytes = 150 * 2 ** 20;
 
 /** A setting while it is measured: `times[test]` are its runs. */
 interface Trial {
+  readonly setting: Setting;
   readonly process: TrialProcess;
   readonly loaded: Loaded;
   readonly times: readonly TestTimes[][];
@@ -72,7 +73,7 @@ async function measureGroup(
       const process = new TrialProcess();
       processes.push(process);
       const loaded = await process.load(setting, room);
-      trials.push({ process, loaded, times: tests.map(() => []) });
+      trials.push({ setting, process, loaded, times: tests.map(() => []) });
     }
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       const note = repetition === 0 ? ', warm-up' : '';
@@ -85,8 +86,11 @@ async function measureGroup(
       }
     }
     const memories = await Promise.all(trials.map(({ process }) => process.memory()));
-    return trials.flatMap(({ loaded, times }, s) =>
-      tests.map((test, t) => ({ loaded, test, times: times[t]!, memory: memories[s]!, room })),
+    return trials.flatMap(({ setting, loaded, times }, s) =>
+      tests.map((test, t) => ({
+        ...{ setting, loaded, test, times: times[t]! },
+        ...{ memory: memories[s]!, room },
+      })),
     );
   } catch (error) {
     watch.throwIfAborted();
@@ -110,7 +114,8 @@ async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
   const groups: Setting[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const setting of settings) {
-    const { memory } = await inspectModel(setting.model, { kernel: setting.kernel });
+    const { model, kernel, screenHead, skipZeros } = setting;
+    const { memory } = await inspectModel(model, { kernel, screenHead, skipZeros });
     const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
     const bytes = ternary + dense + head + norms + processBytes;
     if (used + bytes > available) {

@@ -1,4 +1,5 @@
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { cpuInfo } from '../native.js';
 import type { BenchTest } from './tests.js';
@@ -60,6 +61,16 @@ export interface BenchOptions {
    * @default true
    */
   readonly autotune?: boolean | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly screenHead?: boolean | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly skipZeros?: boolean | undefined;
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -73,7 +84,7 @@ const maxSequences = 256;
 const optionNames = [
   ...['models', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
   ...['repetitions', 'threads', 'kernels'],
-  ...['autotune', 'command', 'signal', 'onProgress'],
+  ...['autotune', 'screenHead', 'skipZeros', 'command', 'signal', 'onProgress'],
 ];
 
 /** What to measure, checked. */
@@ -89,7 +100,12 @@ export interface BenchPlan {
 /** @throws ERR_BITNET_ARGUMENT */
 export function benchPlan(options: BenchOptions): BenchPlan {
   checkOptionNames(options, optionNames);
-  const { repetitions = 5, batch = 512, autotune = true } = options;
+  const { repetitions = 5, batch = 512 } = options;
+  const engine = {
+    autotune: booleanOption('autotune', options.autotune, true),
+    screenHead: booleanOption('screenHead', options.screenHead, true),
+    skipZeros: booleanOption('skipZeros', options.skipZeros, true),
+  };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
   const kernels = options.kernels ?? [process.env.BITNET_KERNEL ?? ''];
@@ -102,7 +118,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   }
   const settings = models.flatMap((model) =>
     threads.flatMap((count) =>
-      kernels.map((kernel) => ({ model, threads: count, kernel, autotune })),
+      kernels.map((kernel) => ({ model, threads: count, kernel, ...engine })),
     ),
   );
   return { settings, tests, batch, repetitions, threads: [...new Set(threads)] };

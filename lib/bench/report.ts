@@ -61,6 +61,9 @@ export interface BenchResult {
   readonly kernel: KernelNames;
   /** Ternary kernels by matrix shape, where they were measured. */
   readonly tuning: readonly ShapeTiming[];
+  /** As the options of the same names. */
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
   readonly tokensPerSecond: Spread;
   /** Tokens per second, all sequences together, in the order they were measured. */
   readonly samples: readonly number[];

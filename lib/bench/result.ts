@@ -7,7 +7,7 @@ import { shapeOf, weightFormat } from './shape.js';
 import { spread } from './spread.js';
 import { type BenchTest, type TestTimes, testLabel, testTokens } from './tests.js';
 import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
-import type { Loaded, Room } from './trial.js';
+import type { Loaded, Room, Setting } from './trial.js';
 
 /** A standard deviation above this part of the mean is too much to compare by. */
 const noisyPart = 0.05;
@@ -20,6 +20,7 @@ const noEnergy = {
 
 /** One test of one setting, measured. */
 export interface Measured {
+  readonly setting: Setting;
   readonly loaded: Loaded;
   readonly test: BenchTest;
   readonly times: readonly TestTimes[];
@@ -30,7 +31,7 @@ export interface Measured {
 
 /** What a measurement says beside the machine's limits. */
 export function resultOf(
-  { loaded, test, times, memory, room }: Measured,
+  { setting: { screenHead, skipZeros }, loaded, test, times, memory, room }: Measured,
   { batch }: BenchPlan,
   roofs: Roofs | undefined,
   modelSha256: string | null,
@@ -58,7 +59,7 @@ export function resultOf(
     batch,
     threads,
     kernel,
-    tuning,
+    ...{ tuning, screenHead, skipZeros },
     tokensPerSecond,
     samples,
     noisy: sd > noisyPart * mean,

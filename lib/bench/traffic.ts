@@ -28,5 +28,5 @@ export function ternaryMacsPerToken(spec: ModelSpec): number {
 function bytesOfUntiedEmbedding(spec: ModelSpec): number {
   if (!spec.tensors.some(({ role }) => role === 'output')) return 0;
   const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
-  return bytesHeld(embedding, false);
+  return bytesHeld(embedding, 'looked up');
 }

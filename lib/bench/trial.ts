@@ -15,6 +15,8 @@ export interface Setting {
   /** Empty for the best. */
   readonly kernel: string;
   readonly autotune: boolean;
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
 }
 
 /** What the tests of a trial need at most. */
@@ -69,17 +71,16 @@ process.on('SIGINT', () => {}); // Ctrl-C reaches all of the terminal's processe
 async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
-      const { threads, kernel, autotune } = question.setting;
       const { contextLength, sequences } = question.room;
+      const { model: path, ...options } = question.setting;
       const before = processMemory();
-      const loaded = await loadModel(question.setting.model, { threads, kernel, autotune });
+      const loaded = await loadModel(path, options);
       model = loaded;
       sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
-      const { path, spec, loadMilliseconds, memory } = loaded;
-      const { kernel: names, tuning, threads: started } = loaded;
+      const { spec, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
       return {
         loaded: {
-          ...{ path, spec, kernel: names, tuning, threads: started, memory },
+          ...{ path: loaded.path, spec, kernel, tuning, threads, memory },
           ...{ loadMilliseconds, before },
         },
       };

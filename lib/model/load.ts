@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { chatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
+import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import { loadNativeModel } from '../native.js';
 import { packageRoot } from '../package-root.js';
@@ -40,6 +40,19 @@ export interface LoadOptions {
    * @default true
    */
   readonly autotune?: boolean | undefined;
+  /**
+   * Whether the best tokens of a large head in floats are found through an int8 shadow of it that
+   * proves which rows cannot be among them. Without, the head is held in memory as it is stored and
+   * multiplied in full for every token. Results have the same bits either way.
+   * @default true
+   */
+  readonly screenHead?: boolean | undefined;
+  /**
+   * Whether, for one token at a time, weights behind closed gates and zero activations of a
+   * squared-ReLU network are skipped, where the kernel can. Results have the same bits either way.
+   * @default true
+   */
+  readonly skipZeros?: boolean | undefined;
   /** Activation of the feed-forward network, where the file is known to say it wrong. */
   readonly activation?: ModelSpec['activation'] | undefined;
   /**
@@ -70,6 +83,8 @@ const optionNames = [
   'threads',
   'kernel',
   'autotune',
+  'screenHead',
+  'skipZeros',
   'activation',
   'i2sLayout',
   'tlTable',
@@ -98,10 +113,10 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   const kernel = checkedName(options.kernel, 'kernel') ?? process.env.BITNET_KERNEL ?? '';
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
-  const { onProgress, autotune = true } = options;
-  if (typeof autotune !== 'boolean') {
-    throw argumentError('true or false', 'option autotune', autotune);
-  }
+  const { onProgress } = options;
+  const autotune = booleanOption('autotune', options.autotune, true);
+  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
+  const screenHead = booleanOption('screenHead', options.screenHead, true);
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw argumentError('a function', 'option onProgress', onProgress);
   }
@@ -117,10 +132,14 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
     i2sLayout,
     tlTable,
   });
-  const tuning = autotune && kernel === '' ? await tuneKernels(spec, { threads, signal }) : [];
+  const tuning =
+    autotune && kernel === '' ? await tuneKernels(spec, { threads, skipZeros, signal }) : [];
   throwIfAborted(signal);
   const control = new Int32Array(2); // [abort, progress]
-  const loading = loadNativeModel(file.path, spec, { threads, kernel, byShape: tuning, control });
+  const loading = loadNativeModel(file.path, spec, {
+    ...{ threads, kernel, byShape: tuning, skipZeros, control },
+    ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
+  });
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
   const stop = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', stop, { once: true });

@@ -182,7 +182,8 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
             usable_kernels(kVectorKernels, level)[0],
             usable_kernels(kScreenKernels, level)[0],
             units_of(kernel),
-            {}};
+            {},
+            kScreenFrom};
     return Status{};
   }
   return Status::error(

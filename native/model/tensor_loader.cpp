@@ -17,9 +17,6 @@ namespace {
 // the cache.
 constexpr size_t kChunkWeights = size_t{1} << 20;
 
-// Tables of floats from this size on are not copied into memory.
-constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
-
 struct DenseTypeInfo {
   const char* name;
   DenseType type;
@@ -334,7 +331,8 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
 }
 
 Status TensorLoader::load_table(const TensorSpec& tensor,
-                                const std::shared_ptr<const FileReader>& file, RowTable* out) {
+                                const std::shared_ptr<const FileReader>& file, uint64_t leave_from,
+                                RowTable* out) {
   const TernaryFormat* format = find_ternary_format(tensor.type);
   if (format && format->scale_cols != 0)
     return load_as_q4_0(tensor, *format, &out->linear);
@@ -353,7 +351,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor,
   // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
   // they lie.
   const bool floats = kDenseTypeInfo[type].block == 1;
-  if (!floats || tensor.bytes < kLeaveInFile || linear.cols % kFloatPad != 0)
+  if (!floats || tensor.bytes < leave_from || linear.cols % kFloatPad != 0)
     return load_dense(tensor, type, &linear);
   out->file = file;
   out->offset = tensor.offset;

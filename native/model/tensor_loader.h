@@ -29,11 +29,11 @@ public:
   Status load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out);
 
   /**
-   * The rows of an embedding or head. Large tables of floats stay in the file: the screened head
-   * reads a few hundred rows of them per token, an embedding one.
+   * The rows of an embedding or head. Tables of floats from `leave_from` bytes on stay in the file:
+   * the screened head reads a few hundred rows of them per token, an embedding one.
    */
   Status load_table(const TensorSpec& tensor, const std::shared_ptr<const FileReader>& file,
-                    RowTable* out);
+                    uint64_t leave_from, RowTable* out);
 
   /** A vector as f32; every value must be finite. */
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);

@@ -56,6 +56,8 @@ describe('loadModel refuses', () => {
       { tlTable: 5 },
       'Expected a preset (large, 3b, llama3-8b) or a path for option tlTable, but received 5.',
     ],
+    [{ screenHead: 'no' }, 'Expected true or false for option screenHead, but received "no".'],
+    [{ skipZeros: 0 }, 'Expected true or false for option skipZeros, but received 0.'],
     [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
     [{ signal: 'stop' }, signal('"stop"')],
     [{ signal: {} }, signal('an object')],

@@ -132,7 +132,8 @@ describe('bench', () => {
 });
 
 describe('a trial process', () => {
-  const setting = { model: undefined, threads: 1, kernel: '', autotune: true };
+  const switches = { autotune: true, screenHead: true, skipZeros: true };
+  const setting = { model: undefined, threads: 1, kernel: '', ...switches };
   const room = { contextLength: 16, sequences: 1 };
   const once = { prompt: 0, generate: 0, depth: 0, sequences: 1 };
 

@@ -103,12 +103,12 @@ describe('the shape of a model', () => {
 });
 
 describe('benchPlan', () => {
+  const engine = { autotune: true, screenHead: true, skipZeros: true };
+
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();
     expect(benchPlan({})).toEqual({
-      settings: [
-        { model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', autotune: true },
-      ],
+      settings: [{ model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', ...engine }],
       tests: [
         { prompt: 512, generate: 0, depth: 0, sequences: 1 },
         { prompt: 0, generate: 128, depth: 0, sequences: 1 },
@@ -124,7 +124,9 @@ describe('benchPlan', () => {
       ...{ models: ['a', 'b'], threads: [1, 2, 1], kernels: ['x', 'y'], prompts: [0] },
     });
     expect(settings).toHaveLength(12);
-    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', autotune: true });
+    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', ...engine });
+    const off = { autotune: false, screenHead: false, skipZeros: false };
+    expect(benchPlan(off).settings[0]).toMatchObject(off);
     expect(threads).toEqual([1, 2]);
   });
 

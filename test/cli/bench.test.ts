@@ -118,7 +118,7 @@ describe('the table', () => {
     batch: 512,
     threads: 2,
     kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
-    tuning: [],
+    ...{ tuning: [], screenHead: true, skipZeros: true },
     tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
     samples: [41.26],
     noisy: false,
