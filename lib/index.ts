@@ -1,5 +1,10 @@
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
+export {
+  type Perplexity,
+  type PerplexityOptions,
+  perplexity,
+} from './evaluate/perplexity.js';
 export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
 export type { GenerateOptions } from './generate/options.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
