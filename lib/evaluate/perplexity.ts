@@ -104,7 +104,10 @@ export async function perplexity(
     for (const [i, window] of windows.entries()) {
       const scores = await scoresOf(session, window, signal);
       const scored = window.ids.slice(window.from);
-      tally.add(scores, scored.map((id) => model.tokenizer.tokenBytes(id).length));
+      tally.add(
+        scores,
+        scored.map((id) => model.tokenizer.tokenBytes(id).length),
+      );
       onProgress?.(soFar(i + 1));
     }
     return soFar(windows.length);
