@@ -1,5 +1,12 @@
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
+export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
+export {
+  type ChoiceItem,
+  type EvalItem,
+  type LastWordItem,
+  parseEvalItems,
+} from './evaluate/items.js';
 export {
   type Perplexity,
   type PerplexityOptions,

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { evalCommand } from './eval.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
+import { perplexityCommand } from './perplexity.mjs';
 import { pullCommand } from './pull.mjs';
 import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
@@ -12,6 +14,8 @@ export function commands(): Command[] {
   return [
     runCommand(),
     inspectCommand(),
+    perplexityCommand(),
+    evalCommand(),
     benchCommand(),
     pullCommand(),
     listCommand(),
