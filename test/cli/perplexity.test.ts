@@ -41,24 +41,31 @@ describe('bitnet perplexity', () => {
   });
 
   test('interrupted, prints the value so far and exits with 130', async () => {
-    for (const json of [false, true]) {
-      const child = start(['perplexity', '--stride', '1', '-f', '-', ...(json ? ['--json'] : [])]);
-      child.stdin.end(text.repeat(20));
-      const end = finished(child);
-      // The first tenth is reached late; nothing says earlier that it has begun.
-      setTimeout(() => child.kill('SIGINT'), 5000);
-      const { code, stdout } = await end;
-      expect(code).toBe(130);
-      if (json) {
-        const { error, result } = JSON.parse(stdout);
-        expect(error.code).toBe('ERR_BITNET_ABORTED');
-        expect(result.chunks).toBeLessThan(result.chunksInAll);
-      } else {
-        expect(stdout).toMatch(
-          /^Perplexity(.*\n){4}Evaluated .* of [\d,]+ windows 1 tokens apart,/,
-        );
-      }
+    const args = ['perplexity', '-c', '32', '--stride', '1'];
+    const child = start(args);
+    child.stdin.end(text.repeat(4));
+    const end = finished(child);
+    child.stderr.once('data', () => child.kill('SIGINT')); // the first tenth is done
+    const { code, stdout } = await end;
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/^Perplexity(.*\n){4}Evaluated .* of [\d,]+ windows 1 tokens apart,/);
+
+    // With --json nothing is said before the end, so that it began can only be guessed.
+    for (const milliseconds of [2000, 6000, 15_000]) {
+      const silent = start([...args, '--json']);
+      silent.stdin.end(text.repeat(100));
+      const ended = finished(silent);
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      silent.kill('SIGINT');
+      const run = await ended;
+      expect(run.code).toBe(130);
+      const { error, result } = JSON.parse(run.stdout);
+      expect(error.code).toBe('ERR_BITNET_ABORTED');
+      if (!result) continue;
+      expect(result.chunks).toBeLessThan(result.chunksInAll);
+      return;
     }
+    throw new Error('the evaluation did not begin within fifteen seconds');
   });
 
   test('says what is wrong', async () => {
