@@ -125,6 +125,7 @@ interface Addon {
   readBandwidth(threads: number): Promise<number>;
   multiplyPeak(threads: number): Promise<number>;
   multiplyInstruction(): string;
+  selfTest(): Promise<readonly KernelVerdict[]>;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
   loadModel(spec: object, options: object): Promise<NativeModel>;
@@ -192,6 +193,24 @@ export function multiplyPeak(threads: number): Promise<number> {
 /** The instruction that `multiplyPeak` uses, such as 'VPDPBUSD zmm'. */
 export function multiplyInstruction(): string {
   return addon().multiplyInstruction();
+}
+
+/** How a kernel did beside its definition, on small products. */
+export interface KernelVerdict {
+  /** 'ternary', 'units', 'dense', 'screen', 'vector'. */
+  readonly family: string;
+  /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
+  readonly name: string;
+  /** The first wrong result, '' when there is none. */
+  readonly wrong: string;
+}
+
+/**
+ * Tests every kernel that this CPU can run: milliseconds, on a native thread.
+ * @throws ERR_BITNET_MEMORY
+ */
+export function selfTest(): Promise<readonly KernelVerdict[]> {
+  return translatedAsync(translated(() => addon().selfTest()));
 }
 
 /** Name and version of the compiler that built the addon. */
