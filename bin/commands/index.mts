@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { doctorCommand } from './doctor.mjs';
 import { evalCommand } from './eval.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
@@ -17,6 +18,7 @@ export function commands(): Command[] {
     perplexityCommand(),
     evalCommand(),
     benchCommand(),
+    doctorCommand(),
     pullCommand(),
     listCommand(),
     rmCommand(),
