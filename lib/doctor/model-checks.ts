@@ -15,6 +15,9 @@ const golden = {
 /** Tokens that are evaluated in several ways. */
 const promptTokens = 16;
 
+/** Token by token, no more of them are evaluated after so many milliseconds. */
+const longSteps = 5000;
+
 /** A model that took longer to load, in milliseconds, is not loaded a second time. */
 const longLoad = 10_000;
 
@@ -48,13 +51,14 @@ export async function* modelChecks(
   yield memory;
   if (memory.status === 'fail') return;
 
-  let first: Evaluated;
+  let logits: Float32Array;
   try {
     const model = await loadModel(path, options);
     try {
       yield loadCheck(model);
-      first = await evaluate(model, signal);
-      yield* logitChecks(model, first);
+      logits = await logitsOf(model, signal);
+      yield logitCheck(model, logits);
+      yield await prefillCheck(model, logits, signal);
       if (path === undefined) yield await goldenCheck(model, signal);
     } finally {
       model.close();
@@ -66,7 +70,7 @@ export async function* modelChecks(
     }
     const other = await loadModel(path, { ...options, threads });
     try {
-      const same = equal((await evaluate(other, signal)).batch, first.batch);
+      const same = equal(await logitsOf(other, signal), logits);
       const both = `${model.threads} and ${threads} threads`;
       yield same
         ? ok('threads', `the same bits with ${both}`)
@@ -103,42 +107,55 @@ function loadCheck({ loadMilliseconds, kernel, threads }: Model): Check {
   return ok('model', `loaded in ${seconds} s for ${kernel.ternary} and ${threads} threads`);
 }
 
-/** Logits [tokens × vocab] of a prompt at once, and token by token. */
-interface Evaluated {
-  readonly batch: Float32Array;
-  readonly steps: Float32Array;
-}
-
-async function evaluate(model: Model, signal: AbortSignal | undefined): Promise<Evaluated> {
+/** Token ids of a prompt; any do, where the vocabulary has none for the text. */
+function promptIds(model: Model): number[] {
   const text = model.tokenize('Once upon a time there was a small house by the sea.', {
     addSpecial: true,
   });
-  // Any tokens do, where the vocabulary has none for the text.
-  const ids = Array.from({ length: promptTokens }, (_, i) => text[i] ?? i % model.spec.vocab);
+  return Array.from({ length: promptTokens }, (_, i) => text[i] ?? i % model.spec.vocab);
+}
+
+/** Logits [tokens × vocab] of the prompt at once. */
+async function logitsOf(model: Model, signal: AbortSignal | undefined): Promise<Float32Array> {
   const session = model.createSession({ contextLength: promptTokens });
   try {
-    const batch = await session.evaluate(ids, { logits: 'all', signal });
-    session.reset();
-    const steps = new Float32Array(batch.length);
-    for (const [i, id] of ids.entries()) {
-      steps.set(await session.evaluate([id], { signal }), i * model.spec.vocab);
-    }
-    return { batch, steps };
+    return await session.evaluate(promptIds(model), { logits: 'all', signal });
   } finally {
     session.close();
   }
 }
 
-function* logitChecks({ spec }: Model, { batch, steps }: Evaluated): Generator<Check> {
-  const wrong = batch.findIndex((logit) => !Number.isFinite(logit));
-  if (wrong < 0) yield ok('logits', `all ${batch.length.toLocaleString('en-US')} are finite`);
-  else {
-    const place = `token ${wrong % spec.vocab} after position ${Math.floor(wrong / spec.vocab)}`;
-    yield fail('logits', `that of ${place} is ${batch[wrong]}: the weights are damaged`, damaged);
+/** Whether token by token gives the same logits, for as many tokens as there is time for. */
+async function prefillCheck(
+  model: Model,
+  atOnce: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<Check> {
+  const { vocab } = model.spec;
+  const session = model.createSession({ contextLength: promptTokens });
+  const end = performance.now() + longSteps;
+  try {
+    for (const [i, id] of promptIds(model).entries()) {
+      const logits = await session.evaluate([id], { signal });
+      if (!equal(logits, atOnce.subarray(i * vocab, (i + 1) * vocab))) {
+        const message = `a prompt at once and token by token differ after token ${i + 1}`;
+        return fail('prefill', message, report);
+      }
+      if (performance.now() > end) break;
+    }
+    const count = session.position;
+    return ok('prefill', `${count} tokens at once give the same bits as one by one`);
+  } finally {
+    session.close();
   }
-  yield equal(batch, steps)
-    ? ok('prefill', 'a prompt at once gives the same bits as token by token')
-    : fail('prefill', 'a prompt at once and token by token give different results', report);
+}
+
+function logitCheck({ spec }: Model, logits: Float32Array): Check {
+  const wrong = logits.findIndex((logit) => !Number.isFinite(logit));
+  if (wrong < 0) return ok('logits', `all ${logits.length.toLocaleString('en-US')} are finite`);
+  const place = `token ${wrong % spec.vocab} after position ${Math.floor(wrong / spec.vocab)}`;
+  const message = `that of ${place} is ${logits[wrong]}: the weights are damaged`;
+  return fail('logits', message, damaged);
 }
 
 async function goldenCheck(model: Model, signal: AbortSignal | undefined): Promise<Check> {
