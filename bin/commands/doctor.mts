@@ -19,7 +19,7 @@ Exit codes: 0 when nothing fails, 1 when something does.`;
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('Check this machine, this installation and a model.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .addOption(kernelOption())
     .option('--json', 'one JSON object')

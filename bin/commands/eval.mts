@@ -34,7 +34,7 @@ Examples:
 export function evalCommand(): Command {
   return new Command('eval')
     .description('Measure how often a model finds the right answer or last word.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .option('-f, --file <file>', 'JSON Lines; - or none: stdin')
     .option('--blank', 'the choices fill the _ in the question')

@@ -34,7 +34,7 @@ Examples:
 export function perplexityCommand(): Command {
   return new Command('perplexity')
     .description('Measure how well a model predicts a text.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .option('-f, --file <file>', 'file with the text; - or none: stdin')
     .option('-c, --context <tokens>', "default: the model's, at most 512", integer(3, longest))
