@@ -1,5 +1,9 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type MacPrograms, macPrograms, powermetricsCommand } from './powermetrics-command.js';
+import { countersToSum, powercapFolder, raplCounters } from './rapl-counters.js';
+
+export { powercapFolder } from './rapl-counters.js';
 
 /** Whether this machine tells how much energy its CPU uses, and why not. */
 export interface EnergyAvailability {
@@ -7,7 +11,7 @@ export interface EnergyAvailability {
   readonly available: boolean;
   /** Where counters are; null where there are none. */
   readonly source: 'rapl' | 'powermetrics' | null;
-  /** Names of the counters: 'package-0', 'dram', … */
+  /** Names of all counters there are: 'package-0', 'core', 'dram', … */
   readonly domains: readonly string[];
   /** Why it is not available. */
   readonly reason: string | null;
@@ -15,26 +19,17 @@ export interface EnergyAvailability {
   readonly remedy: string | null;
 }
 
-/** Where Linux shows the counters of the Running Average Power Limit (Intel and AMD). */
-export const powercapFolder = '/sys/class/powercap';
-
 /**
- * Looks for energy counters without reading any of them for a measurement.
+ * Looks for energy counters without measuring anything, and never asks for a password.
  * @param platform as `process.platform`
  */
 export function energyAvailability(
   platform: NodeJS.Platform = process.platform,
   folder = powercapFolder,
+  programs: MacPrograms = macPrograms,
 ): EnergyAvailability {
   if (platform === 'linux') return raplAvailability(folder);
-  if (platform === 'darwin' && existsSync('/usr/bin/powermetrics')) {
-    const root = process.getuid?.() === 0;
-    return {
-      ...{ available: root, source: 'powermetrics', domains: ['cpu'] },
-      reason: root ? null : 'powermetrics works for root only',
-      remedy: root ? null : 'run with sudo',
-    };
-  }
+  if (platform === 'darwin') return powermetricsAvailability(programs);
   return {
     ...{ available: false, source: null, domains: [] },
     ...{ reason: 'this operating system shows no energy counters', remedy: null },
@@ -43,16 +38,16 @@ export function energyAvailability(
 
 function raplAvailability(folder: string): EnergyAvailability {
   const counters = raplCounters(folder);
-  const packages = counters.filter(({ name }) => name.startsWith('package'));
+  const needed = countersToSum(counters);
   const domains = counters.map(({ name }) => name);
-  if (packages.length === 0) {
+  if (needed.length === 0) {
     return {
       ...{ available: false, source: null, domains },
       reason: 'the kernel shows no RAPL counters, which virtual machines and containers hide',
       remedy: 'run on the machine itself, with the module intel_rapl_msr loaded',
     };
   }
-  if (packages.every(({ path }) => isReadable(path))) {
+  if (needed.every((counter) => isReadable(join(counter.folder, 'energy_uj')))) {
     return { available: true, source: 'rapl', domains, reason: null, remedy: null };
   }
   return {
@@ -62,28 +57,30 @@ function raplAvailability(folder: string): EnergyAvailability {
   };
 }
 
-function raplCounters(folder: string): { readonly name: string; readonly path: string }[] {
-  let entries: string[];
-  try {
-    entries = readdirSync(folder).filter((entry) => /^intel-rapl:\d+(:\d+)?$/.test(entry));
-  } catch {
-    return [];
+function powermetricsAvailability(programs: MacPrograms): EnergyAvailability {
+  const domains = ['cpu'];
+  const command = powermetricsCommand(programs);
+  if (command === 'missing') {
+    return {
+      ...{ available: false, source: null, domains: [] },
+      reason: `${programs.powermetrics}, which measures energy on macOS, is not there`,
+      remedy: null,
+    };
   }
-  return entries.sort().flatMap((entry) => {
-    const path = join(folder, entry, 'energy_uj');
-    try {
-      const name = readFileSync(join(folder, entry, 'name'), 'utf8').trim();
-      return existsSync(path) ? [{ name, path }] : [];
-    } catch {
-      return [];
-    }
-  });
+  if (command !== 'forbidden') {
+    return { available: true, source: 'powermetrics', domains, reason: null, remedy: null };
+  }
+  return {
+    ...{ available: false, source: 'powermetrics', domains },
+    reason: 'powermetrics works for root only',
+    remedy: `run with sudo, or let sudo start ${programs.powermetrics} without a password`,
+  };
 }
 
+/** By reading it: a security module may refuse what the mode allows. */
 function isReadable(path: string): boolean {
   try {
-    accessSync(path, constants.R_OK);
-    readFileSync(path); // a security module may still refuse
+    readFileSync(path);
     return true;
   } catch {
     return false;
