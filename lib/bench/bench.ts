@@ -127,7 +127,7 @@ async function measureGroup(
 async function energiesOf(
   trials: readonly Trial[],
   settings: readonly Setting[],
-  { tests, batch, repetitions }: BenchPlan,
+  { tests, batch }: BenchPlan,
   energy: EnergyBench,
   watch: Watch,
 ): Promise<TestEnergy[][]> {
@@ -136,9 +136,8 @@ async function energiesOf(
     const found: TestEnergy[] = [];
     for (const [s, { process }] of trials.entries()) {
       if (energy.measures) watch.next(`${testLabel(test)}, energy`, settings[s]!);
-      let seed = repetitions;
-      const run = () => process.run(test, batch, ++seed);
-      found.push(await energy.measure(testTokens(test), run));
+      const repeat = (milliseconds: number) => process.repeat(test, batch, milliseconds);
+      found.push(await energy.measure(testTokens(test), repeat));
     }
     energies.push(found);
   }

@@ -47,21 +47,19 @@ export class EnergyBench {
     });
   }
 
-  /** Repeats `run`, which evaluates `tokens` tokens, for at least a second. Its first time does not count. */
+  /**
+   * Measures a test of `tokens` tokens. `repeat` runs it for as long as it is told, at least once, and tells how often that was; the
+   * first run does not count.
+   */
   async measure(
     tokens: number,
-    run: () => Promise<unknown>,
-    milliseconds = leastWindow,
+    repeat: (milliseconds: number) => Promise<number>,
   ): Promise<TestEnergy> {
     const measured = await this.#unlessFaulty(async (meter) => {
-      await run(); // fills the context up to the depth, and wakes the cores
+      await repeat(0); // fills the context up to the depth, and wakes the cores
       let runs = 0;
       const { joules, seconds, watts } = await window(meter, async () => {
-        const begin = performance.now();
-        do {
-          await run();
-          runs++;
-        } while (performance.now() - begin < milliseconds);
+        runs = await repeat(leastWindow);
       });
       const idleWatts = this.#idleWatts;
       return {

@@ -201,6 +201,19 @@ describe('a trial process', () => {
     await expect(trial.memory()).rejects.toMatchObject({ code: 'ERR_BITNET_MEMORY' });
   });
 
+  test('repeats a test for a time, and at least once', async () => {
+    const trial = new TrialProcess();
+    try {
+      await trial.load(setting, room);
+      expect(await trial.repeat({ ...once, generate: 2 }, 512, 0)).toBe(1);
+      const begin = performance.now();
+      expect(await trial.repeat({ ...once, generate: 2 }, 512, 200)).toBeGreaterThan(1);
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(199);
+    } finally {
+      trial.close();
+    }
+  });
+
   test('refuses more tokens than it made room for, and goes on', async () => {
     const trial = new TrialProcess();
     try {

@@ -18,22 +18,24 @@ describe('bitnet bench', () => {
   test('prints a table of the embedded model', async () => {
     const { code, stdout } = await bitnet(['bench', ...quick]);
     expect(code).toBe(0);
+    expect(stdout).toMatch(/\nenergy: (not measured: .+; .+|\w+:\S+, .* W when idle)\n/);
     expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(stdout).toMatch(
-      /\ntest +threads {2}kernel +tokens\/s .* peak RSS\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modelled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
     );
   });
 
   test('prints one JSON object with -o json or --json', async () => {
     for (const json of [['-o', 'json'], ['--json']]) {
-      const args = ['bench', storiesPath, ...quick, '--kernel', 'scalar', ...json];
+      const settings = ['--kernel', 'scalar', '--assume-watts', '12.5'];
+      const args = ['bench', storiesPath, ...quick, ...settings, ...json];
       const { code, stdout } = await bitnet(args);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({
         command: `bitnet ${args.join(' ')}`,
         machine: { readBandwidth: [{ threads: 1 }] },
         results: [
-          { test: 'pp16', threads: 1, model: storiesPath },
+          { test: 'pp16', threads: 1, model: storiesPath, assumedWatts: 12.5 },
           { test: 'tg4', threads: 1, kernel: { ternary: expect.stringMatching(/scalar$/) } },
         ],
       });

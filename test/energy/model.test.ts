@@ -72,6 +72,20 @@ describe('the modelled energy', () => {
     expect(Math.abs(ratio / published - 1)).toBeLessThan(0.03);
   });
 
+  // Ma et al. 2025 (2B4T report), table 1, which is for 512 tokens that see 512 positions each, again without the head.
+  test.each([
+    ['BitNet b1.58 2B4T', 'I2_S', [30, 2560, 6912, 20, 5], '0.028'],
+    ['Llama 3.2 1B', 'F16', [16, 2048, 8192, 32, 8], '0.258'],
+    ['Qwen2.5 1.5B', 'F16', [28, 1536, 8960, 12, 2], '0.347'],
+    ['SmolLM2 1.7B', 'F16', [24, 2048, 8192, 32, 32], '0.425'],
+  ] as const)('of %s is the published one', (_, weightType, numbers, published) => {
+    const [nLayer, dim, ffnDim, nHead, nKvHead] = numbers;
+    const shape = { nLayer, dim, ffnDim, nHead, nKvHead, weightType, arch: 'llama' };
+    const { linear, attention } = tokenOperations(specOf(shape), 512);
+    const { nm7 } = modelledJoules(sumOperations([linear, attention]));
+    expect((512 * nm7).toFixed(3)).toBe(published);
+  });
+
   test('of a run counts a head for each generated token and one for a prompt, and positions as they grow', () => {
     const spec = specOf(small);
     const { nm7: joules } = modelledJoulesPerToken(spec, { prompt: 3, generate: 2, depth: 100 });
