@@ -68,10 +68,10 @@ export class EnergyBench {
         ...{ watts, idleWatts, energySource: meter.source, energyReason: null },
       };
     });
-    return measured ?? this.none();
+    return measured ?? this.#none();
   }
 
-  none(): TestEnergy {
+  #none(): TestEnergy {
     return {
       ...{ joulesPerToken: null, netJoulesPerToken: null, watts: null, idleWatts: null },
       ...{ energySource: null, energyReason: this.#reason },
