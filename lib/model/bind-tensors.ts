@@ -96,10 +96,16 @@ function bindStorage(
 }
 
 function adviceFor(type: string): string {
+  if (otherQuantised.test(type)) {
+    return 'get the model as one of these types, which llama-quantize makes of an F16 file';
+  }
   return (
     typeAdvice.get(type) ?? 'convert the model with weights of one of these types, I2_S if ternary'
   );
 }
+
+/** Quantised types of weights that are not ternary: I2_S could not hold them. */
+const otherQuantised = /^(Q[238]_K|Q8_1|Q6_0|IQ[1234]_(XXS|XS|S|M|NL_4_4)|Q4_0_\d_\d|MXFP4|NVFP4)$/;
 
 const typeAdvice: ReadonlyMap<string, string> = new Map([
   ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],
