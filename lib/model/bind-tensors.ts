@@ -61,7 +61,7 @@ function bindTensor(
   file: GgufFile,
   { role, kind, shape }: GraphTensor,
   layer: number,
-  { name, dims, type, offset, bytes }: GgufTensor,
+  { name, dims, type, offset, bytes, part }: GgufTensor,
   sizes: Sizes,
 ): TensorBinding {
   const [rows, cols] = shape(sizes);
@@ -77,7 +77,8 @@ function bindTensor(
     const wanted = `of type ${types.slice(0, -1).join(', ')} or ${types.at(-1)}`;
     throw modelError(file.path, field, wanted, type, adviceFor(type), 'ERR_BITNET_TYPE');
   }
-  return { role, layer, name, type, rows, cols, offset, bytes };
+  const binding = { role, layer, name, type, rows, cols, offset, bytes };
+  return part === undefined ? binding : { ...binding, part };
 }
 
 /** A projection with how it is stored and where a scale of its own lies. */
