@@ -263,14 +263,16 @@ struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[1
   __m512 group(int g, int j) const {
     const int s = g / 2 + j / 2;
     const float* scale = scales + s / 4 * 8 + s % 4;
-    const __m512 step = _mm512_set1_ps(scale[0]), least = _mm512_set1_ps(scale[4]);
+    const auto values = [scale](float first) { // of the codes from `first` on
+      const __m512 products = _mm512_mul_ps(_mm512_set1_ps(scale[0]), codes_from(first));
+      return _mm512_sub_ps(products, _mm512_set1_ps(scale[4]));
+    };
     const uint8_t* low = q + kHigh + 8 * g + 16 * (j % 2);
-    const __m512 values = _mm512_fmsub_ps(step, codes_from(0), least); // the product is exact
     if (kHigh == 0)
-      return look_up(values, low, j / 2);
+      return look_up(values(0), low, j / 2);
     const __mmask16 fifth =
         _mm_test_epi8_mask(load128(q + 16 * (j % 2)), _mm_set1_epi8(static_cast<char>(1 << s)));
-    return look_up(values, _mm512_fmsub_ps(step, codes_from(16), least), low, j / 2, fifth);
+    return look_up(values(0), values(16), low, j / 2, fifth);
   }
 };
 using Q4_K = KBlocks<0>;
