@@ -10,7 +10,7 @@ import {
   supportedTypes,
 } from './graph-tensors.js';
 import { modelError, notYet } from './model-error.js';
-import { scaleNameOf, scaleOffsetOf } from './scale-tensors.js';
+import { scaleNameOf, scaleTensorOf } from './scale-tensors.js';
 import type { TensorBinding } from './spec.js';
 import { type StorageOverrides, storageOf } from './ternary-storage.js';
 
@@ -88,11 +88,12 @@ function bindStorage(
   byName: ReadonlyMap<string, GgufTensor>,
   storage: StorageOverrides,
 ): TensorBinding {
-  const scaleOffset = scaleOffsetOf(file, binding, byName);
+  const scale = scaleTensorOf(file, binding, byName);
   return {
     ...binding,
     ...storageOf(file, binding, storage),
-    ...(scaleOffset !== undefined && { scaleOffset }),
+    ...(scale && { scaleOffset: scale.offset }),
+    ...(scale?.part !== undefined && { scalePart: scale.part }),
   };
 }
 

@@ -93,6 +93,8 @@ export interface TensorBinding {
   readonly tile?: Tile;
   /** Bytes from the start of the file to an f32 that the products are multiplied by, if any. */
   readonly scaleOffset?: number;
+  /** Which of the model's `parts` has that. */
+  readonly scalePart?: number;
   /** Which of the model's `parts` it is in. */
   readonly part?: number;
 }

@@ -19,6 +19,7 @@ TensorSpec tensor_of(const Napi::Object& object) {
                  static_cast<size_t>(number_of(object, "tileGroupRows"))};
   tensor.scale_offset = static_cast<uint64_t>(number_of(object, "scaleOffset"));
   tensor.part = static_cast<uint32_t>(number_of(object, "part"));
+  tensor.scale_part = static_cast<uint32_t>(number_of(object, "scalePart"));
   return tensor;
 }
 

@@ -41,7 +41,8 @@ struct TensorSpec {
   uint64_t bytes;
   TileShape tile = {};       // of TL1 and TL2
   uint64_t scale_offset = 0; // of an f32 in the file that the product is multiplied by; 0: none
-  uint32_t part = 0; // which of the model's files it is in
+  uint32_t part = 0;         // which of the model's files it is in
+  uint32_t scale_part = 0;   // and which has that scale
 };
 
 struct ModelSpec {

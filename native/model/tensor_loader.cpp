@@ -141,7 +141,8 @@ Status TensorLoader::load_linear(const TensorSpec& tensor, Linear::Kind layout, 
 
 Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
   float scale = 0;
-  Status status = file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
+  Status status =
+      scale_file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
   if (!status.ok())
     return status;
   w->scale *= scale;

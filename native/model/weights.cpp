@@ -158,10 +158,10 @@ Status load_tensor(Weights& w, const Files& files, ThreadPool& pool, const Tenso
   const Shape shape = expected_shape(w.spec, tensor.role);
   const Slot slot = find_slot(w, tensor);
   if (tensor.rows != shape.rows || tensor.cols != shape.cols || slot.empty() ||
-      tensor.part >= files.size())
+      tensor.part >= files.size() || tensor.scale_part >= files.size())
     return Status::error(Code::kModel,
                          "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
-  TensorLoader loader(*files[tensor.part], w.kernels, pool, w.arena);
+  TensorLoader loader(*files[tensor.part], *files[tensor.scale_part], w.kernels, pool, w.arena);
   if (slot.vector) {
     Status status = loader.load_vector(tensor, slot.vector);
     w.bytes.norms += slot.vector->size() * sizeof(float);
