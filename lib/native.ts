@@ -239,10 +239,11 @@ export function loadNativeModel(
   spec: ModelSpec,
   { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
-  const { rope, activation, tensors, ...numbers } = spec;
+  const { rope, activation, tensors, parts = [], ...numbers } = spec;
   const native = {
     ...numbers,
     path,
+    parts: parts.map((part) => ({ path: part })),
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
     ropeBase: rope.base,
