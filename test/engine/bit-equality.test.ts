@@ -21,6 +21,17 @@ const variants: Record<string, TinyOptions> = {
     nKvHead: 2,
   },
   F16: { ...shape, nLayer: 1, weightType: 'F16', dim: 250, nHead: 5, nKvHead: 1 },
+  'a norm before every projection, a window of 70': {
+    ...shape,
+    arch: 'gemma3',
+    projectionNorms: true,
+    window: 70,
+    dim: 320,
+    nHead: 4,
+    nKvHead: 2,
+    headDim: 100,
+  },
+  'biases where zeros are skipped': { ...shape, biases: true, dim: 320, nHead: 5, nKvHead: 1 },
   'Q8_0 and Q6_K': { ...shape, nLayer: 1, weightType: 'Q8_0', headType: 'Q6_K', ffnDim: 768 },
   'Q4_0 and Q4_K': { ...shape, nLayer: 1, weightType: 'Q4_K', headType: 'Q4_0', ffnDim: 768 },
 };

@@ -1,5 +1,6 @@
 // A small random model in a temporary file, and what tests need to run it.
 #pragma once
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,8 @@ public:
     spec_.rope_dim = head_dim;
     spec_.rope_base = 10000;
     spec_.rope_scale = 1;
+    spec_.embedding_scale = 1;
+    spec_.attention_scale = 1 / sqrtf(static_cast<float>(head_dim));
     spec_.activation = Activation::kRelu2;
     spec_.path = path_;
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
