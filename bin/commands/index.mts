@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { embedCommand } from './embed.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
 import { pullCommand } from './pull.mjs';
@@ -11,6 +12,7 @@ import { synthCommand } from './synth.mjs';
 export function commands(): Command[] {
   return [
     runCommand(),
+    embedCommand(),
     inspectCommand(),
     benchCommand(),
     pullCommand(),
