@@ -34,7 +34,7 @@ Texts are the arguments after the model, or the lines of a file or of what is pi
 export function embedCommand(): Command {
   return new Command('embed')
     .description('Turn texts into vectors that can be compared.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .argument('[text...]', 'texts; without any, lines of a file or of stdin')
     .addHelpText('after', examples)
     .addOption(
