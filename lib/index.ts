@@ -16,6 +16,7 @@ export type { Completion, Generation, GenerationResult, Piece } from './generate
 export type { GenerateOptions } from './generate/options.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
 export { type Inspection, inspectModel } from './inspect.js';
+export type { EmbedOptions } from './model/embed.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export { Model, type SessionOptions } from './model/model.js';
 export {

@@ -77,7 +77,15 @@ export interface NativeModel {
 }
 
 /** Values of `EvaluateRequest::Want`. */
-export const want = { none: 0, last: 1, all: 2, top: 3, score: 4 } as const;
+export const want = {
+  none: 0,
+  last: 1,
+  all: 2,
+  top: 3,
+  score: 4,
+  lastState: 5,
+  states: 6,
+} as const;
 
 /** Outputs are written into the typed arrays; which of them are needed depends on `want`. */
 export interface NativeRequest {
@@ -92,6 +100,7 @@ export interface NativeRequest {
   readonly alsoLogits?: Float32Array;
   readonly logSumExp?: Float64Array;
   readonly scores?: Float64Array;
+  readonly states?: Float32Array;
   /** `[nLayer, 3]`, added to: closed gates, zero inputs of the down projection, values of each kind. */
   readonly ffnCounts?: Float64Array;
 }
@@ -149,10 +158,26 @@ const roles: readonly TensorRole[] = [
   'ffn_gate',
   'ffn_up',
   'ffn_down',
+  'attn_q_norm',
+  'attn_k_norm',
+  'attn_post_norm',
+  'ffn_post_norm',
+  'attn_q_norm_in',
+  'attn_k_norm_in',
+  'attn_v_norm_in',
+  'ffn_gate_norm_in',
+  'ffn_up_norm_in',
+  'attn_q_bias',
+  'attn_k_bias',
+  'attn_v_bias',
+  'attn_output_bias',
+  'ffn_gate_bias',
+  'ffn_up_bias',
+  'ffn_down_bias',
 ];
 
 /** Positions are the values of `enum Activation`. */
-const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu'];
+const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu', 'gelu_tanh'];
 
 /** How a session can hold its keys and values; positions are the values of `enum KvType`. */
 export const kvTypes = ['f16', 'q8_0'] as const;
@@ -239,7 +264,7 @@ export function loadNativeModel(
   spec: ModelSpec,
   { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
-  const { rope, activation, tensors, parts = [], ...numbers } = spec;
+  const { rope, local, activation, tensors, parts = [], ...numbers } = spec;
   const native = {
     ...numbers,
     path,
@@ -248,6 +273,12 @@ export function loadNativeModel(
     ropeDim: rope.dim,
     ropeBase: rope.base,
     ropeScale: rope.scale,
+    ...(rope.factors && { ropeFactors: Float64Array.from(rope.factors) }),
+    ...(local && {
+      window: local.window,
+      localLayers: Int32Array.from(local.layers, Number),
+      localRopeBase: local.ropeBase,
+    }),
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, ...tensor }) => ({
       ...tensor,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { doctorCommand } from './doctor.mjs';
+import { embedCommand } from './embed.mjs';
 import { evalCommand } from './eval.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
@@ -14,6 +15,7 @@ import { synthCommand } from './synth.mjs';
 export function commands(): Command[] {
   return [
     runCommand(),
+    embedCommand(),
     inspectCommand(),
     perplexityCommand(),
     evalCommand(),

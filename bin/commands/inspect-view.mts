@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
+import { shortestFloat } from '../float.mjs';
 import { bytes } from '../size.mjs';
 import { escaped } from '../terminal.mjs';
 import { tuningText } from './tuning-text.mjs';
@@ -39,13 +40,18 @@ function overview(inspection: Inspection): Row[] {
     ['Architecture', architecture ?? 'not said'],
   ];
   if (model) {
-    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope } = model;
+    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope, local } = model;
     rows.push(
       ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
       ['', `${nHead} heads and ${nKvHead} KV heads of ${headDim}`],
       ['', `context ${model.contextLength}, vocabulary ${model.vocab}`],
       ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, scale ${rope.scale}`],
     );
+    if (local) {
+      const count = local.layers.filter(Boolean).length;
+      const window = `see ${local.window} positions, RoPE base ${local.ropeBase}`;
+      rows.push(['', `${count} of the layers ${window}`]);
+    }
   }
   if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);
   if (tokenizer) {
@@ -143,16 +149,7 @@ function list(length: number, first: readonly unknown[]): string {
 
 function text(value: unknown, type?: string): string {
   if (typeof value === 'string') return escaped(JSON.stringify(value.slice(0, width)));
-  return type === 'f32' ? shortest(value as number) : String(value);
-}
-
-/** An f32 with as many digits as tell it from its neighbours: 0.00001, not 0.000009999999747. */
-function shortest(value: number): string {
-  for (let digits = 1; digits < 9; digits++) {
-    const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return String(short);
-  }
-  return String(value);
+  return String(type === 'f32' ? shortestFloat(value as number) : value);
 }
 
 function tensorLines({ tensors }: Inspection): string[] {

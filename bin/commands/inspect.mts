@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { Sparsity } from '../../lib/index.js';
+import { type Activation, activations } from '../activation.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
@@ -10,7 +11,7 @@ import { passage } from './passage.mjs';
 interface InspectOptions {
   json?: boolean;
   kernel?: string;
-  activation?: 'relu2' | 'silu';
+  activation?: Activation;
   i2sLayout?: 'canonical' | 'arm64' | 'rows4';
   tlTable?: string;
   preTokenizer?: string;
@@ -29,7 +30,7 @@ export function inspectCommand(): Command {
     .description('Describe a model file: metadata, graph, tensors, memory, kernels.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addOption(new Option('--kernel <name>', 'as in run').env('BITNET_KERNEL'))
-    .addOption(new Option('--activation <name>', 'as in run').choices(['relu2', 'silu']))
+    .addOption(new Option('--activation <name>', 'as in run').choices(activations))
     .addOption(
       new Option('--i2s-layout <name>', 'as in run').choices(['canonical', 'arm64', 'rows4']),
     )

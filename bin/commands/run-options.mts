@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { type Activation, activations } from '../activation.mjs';
 import { decimal, integer, repeated } from '../arguments.mjs';
 
 /** The options of `bitnet run` as commander hands them over. */
@@ -27,7 +28,7 @@ export interface RunOptions {
   autotune: boolean;
   screenHead: boolean;
   skipZeros: boolean;
-  activation?: 'relu2' | 'silu';
+  activation?: Activation;
   i2sLayout?: 'canonical' | 'arm64' | 'rows4';
   tlTable?: string;
   preTokenizer?: string;
@@ -118,7 +119,7 @@ function engine(command: Command): void {
     .option('--no-autotune', 'do not measure which kernels are the fastest')
     .option('--no-screen-head', 'multiply every row of the output head')
     .option('--no-skip-zeros', 'read weights that only meet zeros too')
-    .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
+    .addOption(new Option('--activation <name>', 'overrule the file').choices(activations))
     .addOption(
       new Option('--i2s-layout <name>', 'order of I2_S bytes').choices([
         'canonical',

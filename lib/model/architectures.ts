@@ -7,19 +7,39 @@ export interface Architecture {
    * 'neox' rotates column j with column j + half.
    */
   readonly rope: ModelSpec['rope']['type'];
-  /** Whether attention and feed-forward outputs are normed before their last projection. */
-  readonly subNorms: boolean;
   /** What the gate of the feed-forward layer goes through, where quirks.ts knows no exception. */
   readonly activation: ModelSpec['activation'];
   /** Where `activation` is known from. */
   readonly activationReason: string;
+  /** Whether attention and feed-forward outputs are normed before their last projection. */
+  readonly subNorms?: true;
+  /** Whether they are normed after it, before they join the residual stream. */
+  readonly postNorms?: true;
+  /** Whether each head of queries and keys is normed before it is rotated. */
+  readonly headNorms?: true;
+  /** Whether queries, keys and values have a bias; any projection of any graph may. */
+  readonly qkvBiases?: true;
+  /** Whether there are files with a norm before each single projection: the BitNet embedding models. */
+  readonly projectionNorms?: true;
+  /** Whether embeddings are multiplied by sqrt(dim). */
+  readonly scaledEmbedding?: true;
+  /** Which layers see only the last few positions, where the file states a window. */
+  readonly local?: {
+    /** Of this many layers the last sees everything. */
+    readonly period: number;
+    /** Base of the rotary angles in the others, unless the file says another. */
+    readonly ropeBase: number;
+  };
 }
+
+/** The graph of one file. */
+export type Graph = Omit<Architecture, 'projectionNorms'> & { readonly projectionNorms: boolean };
 
 /**
  * Every architecture this project runs, by its name in `general.architecture`. To add one, add an
  * entry here and, if it needs tensors of its own, a row in graph-tensors.ts.
  */
-export const architectures: ReadonlyMap<string, Architecture> = new Map([
+export const architectures: ReadonlyMap<string, Architecture> = new Map<string, Architecture>([
   [
     'bitnet-b1.58',
     {
@@ -52,9 +72,41 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map([
     'llama',
     {
       rope: 'norm',
-      subNorms: false,
       activation: 'silu',
       activationReason: 'models of architecture llama are trained with SiLU',
+    },
+  ],
+  [
+    'qwen2',
+    {
+      rope: 'neox',
+      qkvBiases: true,
+      activation: 'silu',
+      activationReason: 'models of architecture qwen2 are trained with SiLU',
+    },
+  ],
+  [
+    'qwen3',
+    {
+      rope: 'neox',
+      headNorms: true,
+      projectionNorms: true,
+      activation: 'silu',
+      activationReason: 'models of architecture qwen3 are trained with SiLU',
+    },
+  ],
+  [
+    // The weights of its norms are stored with the 1 added that the training code adds to them.
+    'gemma3',
+    {
+      rope: 'neox',
+      headNorms: true,
+      postNorms: true,
+      projectionNorms: true,
+      scaledEmbedding: true,
+      local: { period: 6, ropeBase: 10_000 },
+      activation: 'gelu_tanh',
+      activationReason: 'models of architecture gemma3 are trained with GELU, approximated by tanh',
     },
   ],
 ]);

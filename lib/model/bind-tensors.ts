@@ -1,6 +1,6 @@
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile, GgufTensor } from '../gguf/types.js';
-import type { Architecture } from './architectures.js';
+import type { Graph } from './architectures.js';
 import {
   type GraphTensor,
   globalTensors,
@@ -23,25 +23,25 @@ import { type StorageOverrides, storageOf } from './ternary-storage.js';
  */
 export function bindTensors(
   file: GgufFile,
-  architecture: Architecture,
+  graph: Graph,
   sizes: Sizes & { readonly nLayer: number },
   storage: StorageOverrides = {},
 ): { tensors: TensorBinding[]; unused: string[] } {
   const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
   const tensors: TensorBinding[] = [];
   const bind = (row: GraphTensor, layer: number, name: string) => {
-    if (row.when !== undefined && !row.when(architecture)) return;
+    if (row.when !== undefined && !row.when(graph)) return;
     const tensor = byName.get(name);
     if (tensor !== undefined) {
       const binding = bindTensor(file, row, layer, tensor, sizes);
       tensors.push(
         row.kind === 'projection' ? bindStorage(file, binding, byName, storage) : binding,
       );
-    } else if (!row.optional) throw missingTensor(file, name);
+    } else if (!row.optional?.(graph)) throw missingTensor(file, name);
   };
   for (const row of globalTensors) bind(row, -1, row.name);
   for (let layer = 0; layer < sizes.nLayer; layer++) {
-    for (const row of layerTensors) bind(row, layer, `blk.${layer}.${row.name}.weight`);
+    for (const row of layerTensors) bind(row, layer, `blk.${layer}.${row.name}`);
   }
   const used = new Set(
     tensors.flatMap(({ name, scaleOffset }) =>

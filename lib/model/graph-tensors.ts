@@ -1,4 +1,4 @@
-import type { Architecture } from './architectures.js';
+import type { Graph } from './architectures.js';
 import type { ModelSpec, TensorRole } from './spec.js';
 
 /** What a tensor is used for, which decides the types it may have. */
@@ -56,18 +56,23 @@ export type Sizes = Pick<
 /** One row of the table: a tensor the graph uses. */
 export interface GraphTensor {
   readonly role: TensorRole;
-  /** Its name in the file, for a layer without `blk.<layer>.` and `.weight`. */
+  /** Its name in the file, for a layer without `blk.<layer>.`. */
   readonly name: string;
   readonly kind: TensorKind;
   /** [rows, cols]; a vector has one row. */
   readonly shape: (sizes: Sizes) => readonly [rows: number, cols: number];
   /** Whether the graph can do without. */
-  readonly optional?: true;
+  readonly optional?: (graph: Graph) => boolean;
   /** Only in architectures for which this holds. */
-  readonly when?: (architecture: Architecture) => boolean;
+  readonly when?: (graph: Graph) => boolean;
 }
 
-const subNorms = ({ subNorms }: Architecture) => subNorms;
+const always = () => true;
+const headNorms = ({ headNorms }: Graph) => headNorms === true;
+const subNorms = ({ subNorms }: Graph) => subNorms === true;
+const postNorms = ({ postNorms }: Graph) => postNorms === true;
+const projectionNorms = ({ projectionNorms }: Graph) => projectionNorms;
+const qkvBiases = ({ qkvBiases }: Graph) => qkvBiases === true;
 
 /** Tensors a model has once. */
 export const globalTensors: readonly GraphTensor[] = [
@@ -83,7 +88,7 @@ export const globalTensors: readonly GraphTensor[] = [
     name: 'output.weight',
     kind: 'embedding',
     shape: ({ vocab, dim }) => [vocab, dim],
-    optional: true,
+    optional: always,
   },
   {
     // Divides the rotary angle of each pair of columns.
@@ -91,65 +96,98 @@ export const globalTensors: readonly GraphTensor[] = [
     name: 'rope_freqs.weight',
     kind: 'vector',
     shape: ({ rope }) => [1, rope.dim / 2],
-    optional: true,
+    optional: always,
   },
 ];
 
+const dimVector = ({ dim }: Sizes) => [1, dim] as const;
+const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
+const headVector = ({ headDim }: Sizes) => [1, headDim] as const;
+const queryVector = ({ nHead, headDim }: Sizes) => [1, nHead * headDim] as const;
+const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as const;
+
+const vector = (
+  role: TensorRole,
+  name: string,
+  shape: GraphTensor['shape'],
+  when?: GraphTensor['when'],
+): GraphTensor => ({ role, name, kind: 'vector', shape, ...(when && { when }) });
+
+/** A bias, which any projection may have. */
+const bias = (
+  role: TensorRole,
+  name: string,
+  shape: GraphTensor['shape'],
+  required: NonNullable<GraphTensor['when']> = () => false,
+): GraphTensor => ({ ...vector(role, name, shape), optional: (graph) => !required(graph) });
+
 /** Tensors of every layer. */
 export const layerTensors: readonly GraphTensor[] = [
-  { role: 'attn_norm', name: 'attn_norm', kind: 'vector', shape: ({ dim }) => [1, dim] },
+  vector('attn_norm', 'attn_norm.weight', dimVector),
+  vector('attn_q_norm_in', 'attn_q_norm_in.weight', dimVector, projectionNorms),
+  vector('attn_k_norm_in', 'attn_k_norm_in.weight', dimVector, projectionNorms),
+  vector('attn_v_norm_in', 'attn_v_norm_in.weight', dimVector, projectionNorms),
   {
     role: 'attn_q',
-    name: 'attn_q',
+    name: 'attn_q.weight',
     kind: 'projection',
     shape: ({ nHead, headDim, dim }) => [nHead * headDim, dim],
   },
   {
     role: 'attn_k',
-    name: 'attn_k',
+    name: 'attn_k.weight',
     kind: 'projection',
     shape: ({ nKvHead, headDim, dim }) => [nKvHead * headDim, dim],
   },
   {
     role: 'attn_v',
-    name: 'attn_v',
+    name: 'attn_v.weight',
     kind: 'projection',
     shape: ({ nKvHead, headDim, dim }) => [nKvHead * headDim, dim],
   },
-  {
-    role: 'attn_sub_norm',
-    name: 'attn_sub_norm',
-    kind: 'vector',
-    shape: ({ nHead, headDim }) => [1, nHead * headDim],
-    when: subNorms,
-  },
+  bias('attn_q_bias', 'attn_q.bias', queryVector, qkvBiases),
+  bias('attn_k_bias', 'attn_k.bias', keyVector, qkvBiases),
+  bias('attn_v_bias', 'attn_v.bias', keyVector, qkvBiases),
+  vector('attn_q_norm', 'attn_q_norm.weight', headVector, headNorms),
+  vector('attn_k_norm', 'attn_k_norm.weight', headVector, headNorms),
+  vector('attn_sub_norm', 'attn_sub_norm.weight', queryVector, subNorms),
+  // A norm before the last projection alone is what others call a sub-norm.
+  vector('attn_sub_norm', 'attn_output_norm_in.weight', queryVector, projectionNorms),
   {
     role: 'attn_output',
-    name: 'attn_output',
+    name: 'attn_output.weight',
     kind: 'projection',
     shape: ({ nHead, headDim, dim }) => [dim, nHead * headDim],
   },
-  { role: 'ffn_norm', name: 'ffn_norm', kind: 'vector', shape: ({ dim }) => [1, dim] },
+  bias('attn_output_bias', 'attn_output.bias', dimVector),
+  vector('attn_post_norm', 'post_attention_norm.weight', dimVector, postNorms),
+  vector('ffn_norm', 'ffn_norm.weight', dimVector),
+  vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),
+  vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
   {
     role: 'ffn_gate',
-    name: 'ffn_gate',
+    name: 'ffn_gate.weight',
     kind: 'projection',
     shape: ({ ffnDim, dim }) => [ffnDim, dim],
   },
-  { role: 'ffn_up', name: 'ffn_up', kind: 'projection', shape: ({ ffnDim, dim }) => [ffnDim, dim] },
   {
-    role: 'ffn_sub_norm',
-    name: 'ffn_sub_norm',
-    kind: 'vector',
-    shape: ({ ffnDim }) => [1, ffnDim],
-    when: subNorms,
+    role: 'ffn_up',
+    name: 'ffn_up.weight',
+    kind: 'projection',
+    shape: ({ ffnDim, dim }) => [ffnDim, dim],
   },
+  bias('ffn_gate_bias', 'ffn_gate.bias', ffnVector),
+  bias('ffn_up_bias', 'ffn_up.bias', ffnVector),
+  vector('ffn_sub_norm', 'ffn_sub_norm.weight', ffnVector, subNorms),
+  vector('ffn_sub_norm', 'ffn_down_norm_in.weight', ffnVector, projectionNorms),
   {
     role: 'ffn_down',
-    name: 'ffn_down',
+    name: 'ffn_down.weight',
     kind: 'projection',
     shape: ({ ffnDim, dim }) => [dim, ffnDim],
   },
+  bias('ffn_down_bias', 'ffn_down.bias', dimVector),
+  vector('ffn_post_norm', 'post_ffw_norm.weight', dimVector, postNorms),
 ];
 
 /**

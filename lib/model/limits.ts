@@ -34,5 +34,8 @@ export const ropeBaseRange = { min: 1, max: 1e15 } as const;
 /** Range of the factor of linear position scaling; usual are 1 to 32. */
 export const ropeScaleRange = { min: 1e-3, max: 1e6 } as const;
 
+/** Range of the factor of attention scores; usual are 1/16 to 1/8. */
+export const attentionScaleRange = { min: 1e-6, max: 1e3 } as const;
+
 /** Range of the epsilon of the norms, usual are 1e-6 and 1e-5; as a float32 it must not become 0. */
 export const normEpsRange = { min: 1e-30, max: 1 } as const;

@@ -11,6 +11,7 @@ import {
   type ShapeTiming,
 } from '../native.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
+import { type EmbedOptions, embed } from './embed.js';
 import { maxContextLength } from './limits.js';
 import { Session } from './session.js';
 import type { ModelSpec } from './spec.js';
@@ -93,6 +94,7 @@ export class Model {
       native: this.native,
       tokenizer: this.tokenizer,
       vocab: this.spec.vocab,
+      dim: this.spec.dim,
       contextLength,
       kvType,
       onClose: () => this.#sessions.delete(entry),
@@ -114,6 +116,23 @@ export class Model {
   /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */
   get headCounts(): HeadCounts {
     return this.native.info().head;
+  }
+
+  /**
+   * Embeddings of texts (or of token ids, taken as they are): vectors of `spec.dim` numbers whose
+   * dot products say how alike the texts are. Texts get the begin and end tokens the model wants.
+   * Made for embedding models; the states of any other model serve as well as they can. An
+   * embedding model may expect a prefix before queries: see its description.
+   *
+   * @returns as many vectors as `texts` has elements, of length 1 unless asked otherwise
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_CONTEXT` (more tokens than the model was trained
+   *   with), `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
+   */
+  embed(
+    texts: readonly (string | ArrayLike<number>)[],
+    options?: EmbedOptions,
+  ): Promise<Float32Array[]> {
+    return embed(this, texts, options);
   }
 
   /** Token ids of `text`; see `Tokenizer.encode`. */

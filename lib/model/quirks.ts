@@ -1,9 +1,11 @@
 import { BitnetError } from '../errors.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
-import type { Architecture } from './architectures.js';
-import { modelError } from './model-error.js';
-import type { Decision, ModelSpec } from './spec.js';
+import type { Graph } from './architectures.js';
+import type { Keys } from './keys.js';
+import { attentionScaleRange } from './limits.js';
+import { modelError, notYet } from './model-error.js';
+import type { Decision, ModelSpec, Pooling } from './spec.js';
 
 /*
  * Files do not say everything, and some say it wrong. Every rule by which this project reads a
@@ -14,7 +16,8 @@ import type { Decision, ModelSpec } from './spec.js';
 type Activation = ModelSpec['activation'];
 
 /** What the rules look at. */
-export interface ModelFacts extends Pick<ModelSpec, 'nLayer' | 'dim' | 'ffnDim' | 'vocab'> {
+export interface ModelFacts
+  extends Pick<ModelSpec, 'nLayer' | 'dim' | 'ffnDim' | 'nHead' | 'headDim' | 'vocab'> {
   readonly architecture: string;
   /** `tokenizer.ggml.model`; 'llama' is SentencePiece. */
   readonly tokenizer: unknown;
@@ -60,7 +63,7 @@ const activationQuirks: readonly ActivationQuirk[] = [
  */
 export function decideActivation(
   file: GgufFile,
-  architecture: Architecture,
+  graph: Graph,
   facts: ModelFacts,
   override: Activation | undefined,
 ): Decision & { readonly choice: Activation } {
@@ -72,7 +75,7 @@ export function decideActivation(
   if (override !== undefined) {
     if (isActivation(override))
       return decided(override, 'it was asked for, whatever the file says');
-    const message = `Expected the option activation to be 'relu2' or 'silu', but received ${String(override)}.`;
+    const message = `Expected the option activation to be ${either("'")}, but received ${String(override)}.`;
     throw new BitnetError('ERR_BITNET_ARGUMENT', message, { activation: override });
   }
   const key = `${facts.architecture}.hidden_activation`;
@@ -80,12 +83,12 @@ export function decideActivation(
   if (isActivation(stated)) return decided(stated, `the file says so in ${key}`);
   if (stated !== undefined) {
     const found = typeof stated === 'string' ? quote(stated) : `a ${file.valueTypes.get(key)}`;
-    const advice = "to run it anyway, set the activation to 'relu2' or 'silu' yourself";
-    throw modelError(file.path, `metadata ${quote(key)}`, '"relu2" or "silu"', found, advice);
+    const advice = `to run it anyway, set the activation to ${either("'")} yourself`;
+    throw modelError(file.path, `metadata ${quote(key)}`, either('"'), found, advice);
   }
   const quirk = activationQuirks.find(({ applies }) => applies(facts));
   if (quirk !== undefined) return decided(quirk.activation, quirk.reason);
-  return decided(architecture.activation, architecture.activationReason);
+  return decided(graph.activation, graph.activationReason);
 }
 
 /**
@@ -103,6 +106,65 @@ export function decideHead(hasOutput: boolean): Decision {
       };
 }
 
+/**
+ * The factor of attention scores: what the file says in `attention.scale`, else 1 / sqrt(headDim).
+ * Files of Gemma 3 27B do not say that it is the one model of its family with another.
+ */
+export function decideAttentionScale(
+  keys: Keys,
+  { architecture, nLayer, dim, nHead, headDim }: ModelFacts,
+): { readonly value: number; readonly decision?: Decision } {
+  const key = 'attention.scale';
+  const stated = keys.get(key);
+  // Converters write 0 for "the usual".
+  if (stated !== undefined && stated !== 0) {
+    return { value: keys.number(key, attentionScaleRange) };
+  }
+  if (architecture !== 'gemma3' || nLayer !== 62) return { value: 1 / Math.sqrt(headDim) };
+  const reason =
+    'of the Gemma 3 models that of 62 layers is trained with it, and its files do not say so';
+  const choice = '1 / sqrt(dim / heads)';
+  return {
+    value: Math.sqrt(nHead / dim),
+    decision: { subject: 'attention scale', choice, reason },
+  };
+}
+
+/** Values of `pooling_type`; undefined is none. */
+const poolings: readonly (Pooling | undefined)[] = [undefined, 'mean', 'first', 'last'];
+
+/** How states become the embedding of a text, where the file says anything about it. */
+export function decidePooling(
+  keys: Keys,
+  { projectionNorms }: Graph,
+): (Decision & { readonly choice: Pooling }) | undefined {
+  const key = 'pooling_type';
+  const stated = keys.get(key);
+  if (typeof stated === 'number' && !(stated in poolings)) {
+    const expected = '0 (none), 1 (mean), 2 (first token) or 3 (last token)';
+    throw keys.error(key, expected, keys.describe(key), notYet);
+  }
+  const choice = poolings[keys.integer(key, { min: 0, max: poolings.length - 1 }, 0)];
+  if (projectionNorms && choice !== 'last') {
+    return {
+      subject: 'pooling',
+      choice: 'last',
+      reason:
+        'models with a norm before every projection are the BitNet embedding models, trained so, for which the converter writes mean where it does not find the rule',
+    };
+  }
+  if (!choice) return undefined;
+  return { subject: 'pooling', choice, reason: `the file says so in ${keys.architecture}.${key}` };
+}
+
+const activations: readonly Activation[] = ['relu2', 'silu', 'gelu_tanh'];
+
 function isActivation(value: unknown): value is Activation {
-  return value === 'relu2' || value === 'silu';
+  return (activations as readonly unknown[]).includes(value);
+}
+
+/** The activations in words, in quotation marks. */
+function either(mark: string): string {
+  const names = activations.map((name) => `${mark}${name}${mark}`);
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }

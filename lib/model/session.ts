@@ -49,6 +49,7 @@ export interface SessionOwner {
   readonly native: NativeModel;
   readonly tokenizer: Tokenizer;
   readonly vocab: number;
+  readonly dim: number;
   readonly contextLength: number;
   readonly kvType: KvType;
   /** Called once, when the session closes. */
@@ -65,6 +66,7 @@ export class Session {
   readonly contextLength: number;
   readonly #tokenizer: Tokenizer;
   readonly #vocab: number;
+  readonly #dim: number;
   readonly #evaluator: Evaluator;
   readonly #onClose: () => void;
   #native: NativeSession | undefined;
@@ -75,6 +77,7 @@ export class Session {
     this.contextLength = owner.contextLength;
     this.#tokenizer = owner.tokenizer;
     this.#vocab = owner.vocab;
+    this.#dim = owner.dim;
     this.#onClose = owner.onClose;
     this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
     this.#evaluator = this.#createEvaluator();
@@ -166,6 +169,24 @@ export class Session {
     const scores = new Float64Array(tokens.length - 1);
     await this.#run({ tokens, want: want.score, scores }, signal);
     return scores;
+  }
+
+  /**
+   * @internal Appends `ids` and returns what the output head would multiply: `[dim]` of the last
+   * token or `[n × dim]` of all.
+   */
+  async states(
+    ids: readonly number[],
+    which: 'last' | 'all',
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const tokens = this.#idle(ids);
+    const states = new Float32Array((which === 'all' ? tokens.length : 1) * this.#dim);
+    await this.#run(
+      { tokens, want: which === 'all' ? want.states : want.lastState, states },
+      signal,
+    );
+    return states;
   }
 
   /**

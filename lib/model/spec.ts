@@ -1,12 +1,12 @@
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
-import { type Architecture, architectures } from './architectures.js';
+import { type Architecture, architectures, type Graph } from './architectures.js';
 import { bindTensors, missingTensor } from './bind-tensors.js';
 import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
 import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
 import { modelError, notYet } from './model-error.js';
-import { decideActivation, decideHead } from './quirks.js';
+import { decideActivation, decideAttentionScale, decideHead, decidePooling } from './quirks.js';
 import { decideStorage, type StorageOverrides } from './ternary-storage.js';
 import type { Tile } from './tl-tables.js';
 
@@ -38,9 +38,29 @@ export interface ModelSpec {
     readonly base: number;
     /** Positions are divided by it. */
     readonly scale: number;
+    /** [dim / 2] divisors of the angles, where the metadata and no tensor says them. */
+    readonly factors?: readonly number[];
   };
-  /** What the gate goes through before it multiplies: relu(x)² or x / (1 + exp(−x)). */
-  readonly activation: 'relu2' | 'silu';
+  /** The sum over query · key is multiplied by it. */
+  readonly attentionScale: number;
+  /** Layers that see only the last positions; without, all see all. */
+  readonly local?: {
+    /** Positions a token of such a layer sees, itself included. */
+    readonly window: number;
+    /** [nLayer] which layers are local. */
+    readonly layers: readonly boolean[];
+    /** Base of the rotary angles in them; positions are not scaled there. */
+    readonly ropeBase: number;
+  };
+  /** Embeddings are multiplied by it. */
+  readonly embeddingScale: number;
+  /**
+   * What the gate goes through before it multiplies: relu(x)², x / (1 + exp(−x)), or GELU with its
+   * tanh approximation.
+   */
+  readonly activation: 'relu2' | 'silu' | 'gelu_tanh';
+  /** How the file says that states become the embedding of a text. */
+  readonly pooling?: Pooling;
   /** What was not plain from the metadata, and the rule that decided it. */
   readonly decisions: readonly Decision[];
   /** The tensors of the graph: first those the model has once, then layer by layer. */
@@ -50,6 +70,9 @@ export interface ModelSpec {
   /** Names of tensors in the file that the graph does not need. */
   readonly unused: readonly string[];
 }
+
+/** Which states make the embedding of a text: that of the last or first token, or the mean of all. */
+export type Pooling = 'last' | 'mean' | 'first';
 
 export interface Decision {
   readonly subject: string;
@@ -72,7 +95,23 @@ export type TensorRole =
   | 'attn_output'
   | 'ffn_gate'
   | 'ffn_up'
-  | 'ffn_down';
+  | 'ffn_down'
+  | 'attn_q_norm'
+  | 'attn_k_norm'
+  | 'attn_post_norm'
+  | 'ffn_post_norm'
+  | 'attn_q_norm_in'
+  | 'attn_k_norm_in'
+  | 'attn_v_norm_in'
+  | 'ffn_gate_norm_in'
+  | 'ffn_up_norm_in'
+  | 'attn_q_bias'
+  | 'attn_k_bias'
+  | 'attn_v_bias'
+  | 'attn_output_bias'
+  | 'ffn_gate_bias'
+  | 'ffn_up_bias'
+  | 'ffn_down_bias';
 
 /** A tensor of the graph and where its data is. */
 export interface TensorBinding {
@@ -116,7 +155,7 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
   refusePartial(file);
   refuseRotated(file);
   const keys = new Keys(file, architecture);
-  const sizes = readHyperparameters(keys);
+  const sizes = readHyperparameters(keys, graph);
   const vocab = readVocab(keys, sizes);
   const facts = {
     ...sizes,
@@ -125,6 +164,8 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     tokenizer: file.metadata.get('tokenizer.ggml.model'),
   };
   const activation = decideActivation(file, graph, facts, overrides.activation);
+  const attentionScale = decideAttentionScale(keys, facts);
+  const pooling = decidePooling(keys, graph);
   const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab }, overrides);
   const name = file.metadata.get('general.name');
   return {
@@ -133,11 +174,16 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     ...sizes,
     vocab,
     rope: { type: graph.rope, ...sizes.rope },
+    attentionScale: attentionScale.value,
+    embeddingScale: graph.scaledEmbedding ? Math.sqrt(sizes.dim) : 1,
     activation: activation.choice,
+    ...(pooling && { pooling: pooling.choice }),
     decisions: [
       activation,
       decideHead(tensors.some(({ role }) => role === 'output')),
       ...decideStorage(file, tensors, overrides),
+      ...(attentionScale.decision ? [attentionScale.decision] : []),
+      ...(pooling ? [pooling] : []),
     ],
     tensors,
     ...(file.parts && { parts: file.parts.map(({ path }) => path) }),
@@ -145,14 +191,20 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
   };
 }
 
-function findArchitecture(file: GgufFile): [string, Architecture] {
+function findArchitecture(file: GgufFile): [string, Graph] {
   const name = file.metadata.get('general.architecture');
-  const graph = typeof name === 'string' ? architectures.get(name) : undefined;
-  if (typeof name === 'string' && graph !== undefined) return [name, graph];
+  const known = typeof name === 'string' ? architectures.get(name) : undefined;
+  if (typeof name === 'string' && known !== undefined) return [name, graphOf(known, file)];
   const found = typeof name === 'string' ? quote(name) : 'no such text';
   const expected = `one of ${[...architectures.keys()].join(', ')}`;
   const advice = 'only models of these architectures can run';
   throw modelError(file.path, 'metadata "general.architecture"', expected, found, advice);
+}
+
+/** What an architecture leaves to the file: whether each projection has a norm of its own. */
+function graphOf(architecture: Architecture, file: GgufFile): Graph {
+  const normed = file.tensors.some(({ name }) => name === 'blk.0.attn_q_norm_in.weight');
+  return { ...architecture, projectionNorms: normed && architecture.projectionNorms === true };
 }
 
 /** Refuses files that hold less than a model. */

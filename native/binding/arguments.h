@@ -7,6 +7,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 #include "model/spec.h"
 
@@ -28,6 +29,12 @@ template <class T> T* elements_of(const Napi::Object& object, const char* key) {
 }
 
 size_t length_of(const Napi::Object& object, const char* key);
+
+/** The view's elements; none when the property is absent. */
+template <class T> std::vector<T> copy_of(const Napi::Object& object, const char* key) {
+  const T* first = elements_of<T>(object, key);
+  return first ? std::vector<T>(first, first + length_of(object, key)) : std::vector<T>();
+}
 
 /** read(element) for every element that is an object; none when the property is no array. */
 template <class Read> void read_array(const Napi::Object& object, const char* key, Read&& read) {

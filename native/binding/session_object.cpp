@@ -23,6 +23,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.log_sum_exp = elements_of<double>(object, "logSumExp");
   request.ffn_counts = elements_of<double>(object, "ffnCounts");
   request.scores = elements_of<double>(object, "scores");
+  request.states = elements_of<float>(object, "states");
   return request;
 }
 

@@ -1,4 +1,4 @@
-// Rotary positions, the KV cache and causal attention in blocks of 64 positions.
+// Norms of heads, rotary positions, the KV cache and causal attention in blocks of 64 positions.
 #include <math.h>
 
 #include <algorithm>
@@ -29,18 +29,32 @@ RowPlace place_of(const Pass& pass, size_t row) {
   return {item, item->cache->position + row};
 }
 
+// Cosines of one token's angles, then as many sines; local layers turn by a table of their own.
+float* rope_of(const Pass& pass, size_t table, size_t row) {
+  const size_t pairs = pass.ws.rope_frequency[0].size();
+  return pass.ws.rope.as<float>() + (table * pass.n + row) * 2 * pairs;
+}
+
 void fill_rope(Pass& pass) {
-  const std::vector<double>& frequency = pass.ws.rope_frequency;
-  const size_t pairs = frequency.size();
-  pass.pool.parallel(pass.n, [&](size_t row, size_t) {
+  const std::vector<std::vector<double>>& tables = pass.ws.rope_frequency;
+  pass.pool.parallel(tables.size() * pass.n, [&](size_t task, size_t) {
+    const size_t table = task / pass.n, row = task % pass.n, pairs = tables[table].size();
     const double position = static_cast<double>(place_of(pass, row).position);
-    float* cosine = pass.ws.rope.as<float>() + row * 2 * pairs;
+    float* cosine = rope_of(pass, table, row);
     float* sine = cosine + pairs;
     for (size_t j = 0; j < pairs; ++j) {
-      cosine[j] = static_cast<float>(cos(position * frequency[j]));
-      sine[j] = static_cast<float>(sin(position * frequency[j]));
+      cosine[j] = static_cast<float>(cos(position * tables[table][j]));
+      sine[j] = static_cast<float>(sin(position * tables[table][j]));
     }
   });
+}
+
+// RMSNorm of each head of a token, where the graph has one.
+void norm_heads(const Pass& pass, const std::vector<float>& norm, size_t heads, float* x) {
+  const ModelSpec& spec = pass.weights.spec;
+  for (size_t head = 0; head < heads && !norm.empty(); ++head)
+    pass.vector().rms_norm(x + head * spec.head_dim, norm.data(), spec.head_dim, spec.norm_eps,
+                           x + head * spec.head_dim);
 }
 
 // Rotates the first 2 * pairs components of one head; pair j is (x[j], x[j + pairs]) in NEOX order,
@@ -116,25 +130,31 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
     l[r] = 0.0f;
   }
 
-  const float scale = 1.0f / sqrtf(static_cast<float>(spec.head_dim));
+  const auto first_seen = [&](size_t position) {
+    return spec.is_local(layer) && position >= spec.window ? position - spec.window + 1 : 0;
+  };
   const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
     vector.attention_block[cache.type()](
         {q + row * width, count, width, cache.keys(layer, kv_head) + begin * cache.row_bytes(),
          cache.values(layer, kv_head) + begin * cache.row_bytes(), cache.row_bytes(), positions,
-         scale, block_m, block_l, block_o});
+         spec.attention_scale, block_m, block_l, block_o});
     for (size_t r = 0; r < count; ++r)
       vector.attention_combine(m + row + r, l + row + r, o + (row + r) * width, block_m[r],
                                block_l[r], block_o + r * width, width);
   };
   const size_t last = tile.first + tile.count - 1;
-  for (size_t begin = 0; begin <= last; begin += kBlockPositions) {
-    if (begin + kBlockPositions <= tile.first + 1) {
+  size_t begin = first_seen(tile.first) / kBlockPositions * kBlockPositions;
+  for (; begin <= last; begin += kBlockPositions) {
+    if (begin >= first_seen(last) && begin + kBlockPositions <= tile.first + 1) {
       fold(begin, kBlockPositions, 0, rows); // every token of the tile sees the whole block
       continue;
     }
-    for (size_t t = 0; t < tile.count; ++t)
-      if (tile.first + t >= begin)
-        fold(begin, std::min(kBlockPositions, tile.first + t + 1 - begin), t * group, group);
+    for (size_t t = 0; t < tile.count; ++t) {
+      const size_t from = std::max(begin, first_seen(tile.first + t));
+      const size_t end = std::min(begin + kBlockPositions, tile.first + t + 1);
+      if (from < end)
+        fold(from, end - from, t * group, group);
+    }
   }
 
   for (size_t r = 0; r < rows; ++r) {
@@ -149,20 +169,23 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
 } // namespace
 
-void rotate_and_store(Pass& pass, size_t layer) {
+void norm_rotate_and_store(Pass& pass, size_t layer) {
   const ModelSpec& spec = pass.weights.spec;
   const VectorKernel& vector = pass.vector();
-  const size_t pairs = pass.ws.rope_frequency.size();
+  const LayerWeights& weights = pass.weights.layers[layer];
+  const size_t pairs = pass.ws.rope_frequency[0].size();
   if (layer == 0)
     fill_rope(pass);
   pass.pool.parallel(pass.n, [&](size_t row, size_t) {
     const RowPlace place = place_of(pass, row);
     const KvCache& cache = *place.item->cache;
-    const float* cosine = pass.ws.rope.as<float>() + row * 2 * pairs;
+    const float* cosine = rope_of(pass, spec.is_local(layer) ? 1 : 0, row);
     const float* sine = cosine + pairs;
     float* q = pass.ws.q.as<float>() + row * pass.ws.head_stride;
     float* k = pass.ws.k.as<float>() + row * pass.ws.kv_stride;
     const float* v = pass.ws.v.as<float>() + row * pass.ws.kv_stride;
+    norm_heads(pass, weights.q_norm, spec.n_head, q);
+    norm_heads(pass, weights.k_norm, spec.n_kv_head, k);
     for (size_t head = 0; head < spec.n_head; ++head)
       rotate(q + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
     for (size_t head = 0; head < spec.n_kv_head; ++head) {

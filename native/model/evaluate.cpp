@@ -30,6 +30,14 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
     for (size_t i = 0; i < n && done_ + i + 1 < r.n; ++i)
       work.scores.push_back({row + i, r.tokens[done_ + i + 1], r.scores + done_ + i});
     break;
+  case EvaluateRequest::Want::kLastState:
+    if (ends)
+      work.states.push_back({last, r.states});
+    break;
+  case EvaluateRequest::Want::kStates:
+    for (size_t i = 0; i < n; ++i)
+      work.states.push_back({row + i, r.states + (done_ + i) * model_->weights->spec.dim});
+    break;
   }
 }
 

@@ -20,7 +20,7 @@ struct Model {
 
 /** What an evaluation leaves behind besides the longer KV cache. Memory is the caller's. */
 struct EvaluateRequest {
-  enum class Want : uint32_t { kNone, kLast, kAll, kTop, kScore };
+  enum class Want : uint32_t { kNone, kLast, kAll, kTop, kScore, kLastState, kStates };
 
   const int32_t* tokens; // [n], each in [0, vocab)
   size_t n;
@@ -35,6 +35,8 @@ struct EvaluateRequest {
   float* also_logits = nullptr;  // [also_count]
   double* log_sum_exp = nullptr; // [1], optional: log Σ exp(logit) of the last token
 
+  float* states = nullptr; // what the head would multiply; kLastState: [dim], kStates: [n, dim]
+
   double* ffn_counts = nullptr; // [n_layer, 3], optional, added to: closed gates, zero inputs of
                                 // down, values of each
 
@@ -47,6 +49,7 @@ struct HeadWork {
   std::vector<LogitsRow> logits;
   std::vector<BestRow> best;
   std::vector<ScoreRow> scores;
+  std::vector<StateRow> states;
 };
 
 /** One evaluation in progress: which tokens come next, what is wanted of them, how it ended. */

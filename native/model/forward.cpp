@@ -11,6 +11,7 @@ namespace {
 
 Status embed(Pass& pass) {
   const RowTable& table = pass.weights.embedding;
+  const float scale = pass.weights.spec.embedding_scale;
   size_t row = 0;
   for (size_t i = 0; i < pass.item_count; ++i)
     for (size_t t = 0; t < pass.items[i].n; ++t, ++row) {
@@ -19,8 +20,10 @@ Status embed(Pass& pass) {
                                   pass.ws.scratch[0].kernel, &stored);
       if (!status.ok())
         return status;
-      table.linear.dense->decode[table.linear.type](
-          stored, table.cols(), pass.ws.x.as<float>() + row * pass.ws.dim_stride);
+      float* x = pass.ws.x.as<float>() + row * pass.ws.dim_stride;
+      table.linear.dense->decode[table.linear.type](stored, table.cols(), x);
+      for (size_t d = 0; scale != 1.0f && d < table.cols(); ++d)
+        x[d] *= scale;
     }
   return {};
 }
@@ -49,11 +52,11 @@ void layer_forward(Pass& pass, size_t index) {
           {{&layer.q, ws.q.as<float>(), ws.head_stride},
            {&layer.k, ws.k.as<float>(), ws.kv_stride},
            {&layer.v, ws.v.as<float>(), ws.kv_stride}});
-  rotate_and_store(pass, index);
+  norm_rotate_and_store(pass, index);
   attention(pass, index);
   h = normalise(pass, attn, ws.head_stride, layer.o.cols, layer.attn_sub_norm,
                 layer.o.is_ternary());
-  project_add(pass, h, layer.o, x, ws.dim_stride);
+  project_add(pass, h, layer.o, layer.attn_post_norm, x, ws.dim_stride);
 
   const bool gate_up_int8 = layer.gate.is_ternary() || layer.up.is_ternary();
   h = normalise(pass, x, ws.dim_stride, spec.dim, layer.ffn_norm, gate_up_int8);
@@ -63,7 +66,7 @@ void layer_forward(Pass& pass, size_t index) {
                 layer.down.is_ternary());
   if (counts)
     count_zeros(h, counts);
-  project_add(pass, h, layer.down, x, ws.dim_stride);
+  project_add(pass, h, layer.down, layer.ffn_post_norm, x, ws.dim_stride);
 }
 
 Status no_scratch() {

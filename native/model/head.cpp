@@ -13,13 +13,17 @@ namespace {
 // Rows of the head one thread takes at a time.
 constexpr size_t kFullRows = 128;
 
+void write_state(const Weights& weights, const Workspace& ws, const StateRow& row) {
+  weights.kernels.vector->rms_norm(ws.x.as<float>() + row.row * ws.dim_stride,
+                                   weights.output_norm.data(), weights.spec.dim,
+                                   weights.spec.norm_eps, row.state);
+}
+
 } // namespace
 
 void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
   float* h = ws.h.as<float>() + i * ws.wide_stride;
-  weights.kernels.vector->rms_norm(ws.x.as<float>() + row * ws.dim_stride,
-                                   weights.output_norm.data(), weights.spec.dim,
-                                   weights.spec.norm_eps, h);
+  write_state(weights, ws, {row, h});
   std::fill(h + weights.spec.dim, h + ws.dim_stride, 0.0f);
 }
 
@@ -102,6 +106,11 @@ Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const
     });
   }
   return {};
+}
+
+void output_states(const Weights& weights, Workspace& ws, ThreadPool& pool, const StateRow* rows,
+                   size_t n) {
+  pool.parallel(n, [&](size_t i, size_t) { write_state(weights, ws, rows[i]); });
 }
 
 } // namespace bitnet

@@ -35,6 +35,12 @@ struct ScoreRow {
   double* score; // [1] out: natural log p(next)
 };
 
+/** RMSNorm(workspace.x[row]) of one row of the residual stream. */
+struct StateRow {
+  size_t row;
+  float* state; // [dim] out
+};
+
 // Rows of one call share each read of the head; there are at most as many as the pass had tokens.
 
 Status output_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
@@ -49,5 +55,8 @@ Status best_logits(const Weights& weights, Workspace& workspace, ThreadPool& poo
 
 Status score_rows(const Weights& weights, Workspace& workspace, ThreadPool& pool,
                   const ScoreRow* rows, size_t n);
+
+void output_states(const Weights& weights, Workspace& workspace, ThreadPool& pool,
+                   const StateRow* rows, size_t n);
 
 } // namespace bitnet

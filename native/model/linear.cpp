@@ -113,6 +113,24 @@ bool ternary_block_rows(const Linear& w, const Activations& a, size_t row_begin,
   return true;
 }
 
+bool product_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
+                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
+                  ThreadScratch& scratch) {
+  switch (w.kind) {
+  case Linear::Kind::kTernary:
+    return ternary_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
+  case Linear::Kind::kRowUnits:
+  case Linear::Kind::kColumnUnits:
+    return unit_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
+  case Linear::Kind::kTernaryBlocks:
+    return ternary_block_rows(w, a, row_begin, row_end, out, out_stride, scratch);
+  case Linear::Kind::kDense:
+    dense_rows(w, a, row_begin, row_end, out, out_stride);
+    return true;
+  }
+  return false;
+}
+
 } // namespace
 
 size_t Linear::tile_rows() const {
@@ -153,25 +171,26 @@ bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activat
     for (size_t i = 0; i < count; ++i)
       out[i] =
           static_cast<float>(acc[i]) * (w.row_scale[static_cast<size_t>(ids[i])] * a.q_step[0]);
+  for (size_t i = 0; i < count && !w.bias.empty(); ++i)
+    out[i] += w.bias[static_cast<size_t>(ids[i])];
   return true;
+}
+
+void add_bias(const Linear& w, size_t row, size_t count, float* out) {
+  if (w.bias.empty())
+    return;
+  for (size_t r = 0; r < count; ++r)
+    out[r] += w.bias[row + r];
 }
 
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
                  ThreadScratch& scratch) {
-  switch (w.kind) {
-  case Linear::Kind::kTernary:
-    return ternary_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kRowUnits:
-  case Linear::Kind::kColumnUnits:
-    return unit_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kTernaryBlocks:
-    return ternary_block_rows(w, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kDense:
-    dense_rows(w, a, row_begin, row_end, out, out_stride);
-    return true;
-  }
-  return false;
+  if (!product_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch))
+    return false;
+  for (size_t i = 0; i < a.n; ++i)
+    add_bias(w, row_begin, row_end - row_begin, out + i * out_stride);
+  return true;
 }
 
 } // namespace bitnet

@@ -60,6 +60,9 @@ struct Linear {
   DenseType type = kDenseF32;
   size_t row_bytes = 0;
 
+  std::vector<float> norm_in; // [cols] RMSNorm of what enters this layer alone, or empty
+  std::vector<float> bias;    // [rows] added to what leaves it, or empty
+
   bool is_ternary() const { return kind != Kind::kDense; }
   /** Row ranges given to linear_rows begin at multiples of this. */
   size_t tile_rows() const;
@@ -79,7 +82,7 @@ struct ThreadScratch {
  * out[i * out_stride + (row - row_begin)] = W[row] · x[i] for rows [row_begin, row_end) and all i.
  * Ternary: float(Σ t q) * (scale * step); with block scales, the sum over blocks in block order
  * (fma from +0) of float(Σ_block t q) * scale_block, then * step. Dense: the product, * scale where
- * that is not 1. False when scratch memory runs out.
+ * that is not 1. The bias, if any, is added last. False when scratch memory runs out.
  */
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
@@ -92,8 +95,12 @@ bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations&
 bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                       const int32_t* ids, size_t count, float* out, ThreadScratch& scratch);
 
-/** out[r] = the product's value for exact integers acc[r] of one token, rows [row, row + count). */
+/** out[r] = the product, but for the bias, for exact integers acc[r] of one token, rows [row, row +
+ * count). */
 void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,
                 size_t row, size_t count, float* out);
+
+/** out[r] += bias of row `row` + r, for `count` rows; nothing in a layer without. */
+void add_bias(const Linear& w, size_t row, size_t count, float* out);
 
 } // namespace bitnet

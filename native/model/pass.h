@@ -34,20 +34,28 @@ struct Projection {
   size_t out_stride;
 };
 
-/** Several layers of the same input, shared out as if they were one matrix. */
+/**
+ * Several layers of the same input, shared out as if they were one matrix. Where layers norm what
+ * enters them, one after the other; `a` is used up.
+ */
 void project(Pass& pass, const Activations& a, std::initializer_list<Projection> layers);
 
-/** x += W a, the end of a residual branch. */
-void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, size_t stride);
+/** x += W a, or the RMSNorm of W a where there is a `post_norm`: the end of a residual branch. */
+void project_add(Pass& pass, const Activations& a, const Linear& w,
+                 const std::vector<float>& post_norm, float* x, size_t stride);
 
-/** out = activation(gate a) * (up a); counts closed gates when asked to. */
+/** out = activation(gate a) * (up a); counts closed gates when asked to. `a` is used up. */
 void project_gated(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
                    float* out, size_t stride, FfnCounts* counts);
 
-/** Rotates q and k, writes k and v into the caches; fills ws.rope on the first layer. */
-void rotate_and_store(Pass& pass, size_t layer);
+/**
+ * Norms the heads of q and k where the graph does, rotates them, writes k and v into the caches;
+ * fills ws.rope on the first layer.
+ */
+void norm_rotate_and_store(Pass& pass, size_t layer);
 
-/** ws.attn = softmax(q kᵀ / sqrt(head_dim), causal) v, from ws.q and the caches. */
+/** ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches.
+ */
 void attention(Pass& pass, size_t layer);
 
 } // namespace bitnet

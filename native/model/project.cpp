@@ -72,6 +72,7 @@ void add_live_units(Pass& pass, const Activations& a, const Linear& w, float* x)
       for (size_t r = 0; scratch.has_sums && r < count; ++r)
         sums[r] += scratch.acc.as<int32_t>()[row + r];
     scale_sums(w, pass.vector(), sums, a.q_step[0], row, count, y);
+    add_bias(w, row, count, y);
     for (size_t r = 0; r < count; ++r)
       x[row + r] += y[r];
   });
@@ -122,6 +123,78 @@ void project_open(Pass& pass, const Activations& a, const Linear& gate, const Li
   });
 }
 
+using GateProduct = void (*)(const float* g, const float* u, size_t count, float* y);
+
+GateProduct gate_product(const Pass& pass) {
+  const VectorKernel& vector = pass.vector();
+  switch (pass.weights.spec.activation) {
+  case Activation::kRelu2:
+    return vector.relu2_mul;
+  case Activation::kSilu:
+    return vector.silu_mul;
+  case Activation::kGeluTanh:
+    return vector.gelu_tanh_mul;
+  }
+  return nullptr;
+}
+
+void count_closed(const float* gates, size_t count, FfnCounts* counts) {
+  if (counts)
+    counts->closed_gates += static_cast<uint64_t>(
+        std::count_if(gates, gates + count, [](float gate) { return gate <= 0.0f; }));
+}
+
+void share_out(Pass& pass, const Activations& a, std::initializer_list<Projection> layers) {
+  size_t chunks = 0;
+  for (const Projection& layer : layers)
+    chunks += chunk_count(pass, *layer.w);
+  pass.pool.parallel(chunks, [&](size_t chunk, size_t thread) {
+    const Projection* layer = layers.begin();
+    while (chunk >= chunk_count(pass, *layer->w))
+      chunk -= chunk_count(pass, *layer++->w);
+    const RowRange range = chunk_range(pass, *layer->w, chunk);
+    rows_of(pass, *layer->w, a, range, layer->out + range.begin, layer->out_stride,
+            pass.ws.scratch[thread]);
+  });
+}
+
+// project() for layers that each norm what enters them: the common input is kept in ws.branch.
+void project_normed(Pass& pass, const Activations& a, std::initializer_list<Projection> layers) {
+  Workspace& ws = pass.ws;
+  float* common = ws.branch.as<float>();
+  for (size_t i = 0; i < a.n; ++i)
+    std::copy_n(a.x + i * a.x_stride, a.cols, common + i * ws.dim_stride);
+  for (const Projection& layer : layers) {
+    const Activations own =
+        normalise(pass, common, ws.dim_stride, a.cols, layer.w->norm_in, layer.w->is_ternary());
+    share_out(pass, own, {layer});
+  }
+}
+
+void project_add_normed(Pass& pass, const Activations& a, const Linear& w,
+                        const std::vector<float>& post_norm, float* x, size_t stride) {
+  float* branch = pass.ws.branch.as<float>();
+  const size_t branch_stride = pass.ws.dim_stride;
+  project(pass, a, {{&w, branch, branch_stride}});
+  pass.pool.parallel(a.n, [&](size_t i, size_t) {
+    float* y = branch + i * branch_stride;
+    pass.vector().rms_norm(y, post_norm.data(), w.rows, pass.weights.spec.norm_eps, y);
+    for (size_t r = 0; r < w.rows; ++r)
+      x[i * stride + r] += y[r];
+  });
+}
+
+void project_gated_normed(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
+                          float* out, size_t stride, FfnCounts* counts) {
+  float* u = pass.ws.up.as<float>();
+  project_normed(pass, a, {{&gate, out, stride}, {&up, u, pass.ws.ffn_stride}});
+  pass.pool.parallel(a.n, [&](size_t i, size_t) {
+    float* g = out + i * stride;
+    count_closed(g, gate.rows, counts);
+    gate_product(pass)(g, u + i * pass.ws.ffn_stride, gate.rows, g);
+  });
+}
+
 } // namespace
 
 Activations normalise(Pass& pass, const float* x, size_t stride, size_t cols,
@@ -154,20 +227,15 @@ Activations normalise(Pass& pass, const float* x, size_t stride, size_t cols,
 }
 
 void project(Pass& pass, const Activations& a, std::initializer_list<Projection> layers) {
-  size_t chunks = 0;
-  for (const Projection& layer : layers)
-    chunks += chunk_count(pass, *layer.w);
-  pass.pool.parallel(chunks, [&](size_t chunk, size_t thread) {
-    const Projection* layer = layers.begin();
-    while (chunk >= chunk_count(pass, *layer->w))
-      chunk -= chunk_count(pass, *layer++->w);
-    const RowRange range = chunk_range(pass, *layer->w, chunk);
-    rows_of(pass, *layer->w, a, range, layer->out + range.begin, layer->out_stride,
-            pass.ws.scratch[thread]);
-  });
+  const bool own_norms = std::any_of(layers.begin(), layers.end(),
+                                     [](const Projection& p) { return !p.w->norm_in.empty(); });
+  own_norms ? project_normed(pass, a, layers) : share_out(pass, a, layers);
 }
 
-void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, size_t stride) {
+void project_add(Pass& pass, const Activations& a, const Linear& w,
+                 const std::vector<float>& post_norm, float* x, size_t stride) {
+  if (!post_norm.empty())
+    return project_add_normed(pass, a, w, post_norm, x, stride);
   if (w.kind == Linear::Kind::kColumnUnits && a.n == 1)
     return add_live_units(pass, a, w, x);
   pass.pool.parallel(chunk_count(pass, w), [&](size_t chunk, size_t thread) {
@@ -186,8 +254,9 @@ void project_add(Pass& pass, const Activations& a, const Linear& w, float* x, si
 
 void project_gated(Pass& pass, const Activations& a, const Linear& gate, const Linear& up,
                    float* out, size_t stride, FfnCounts* counts) {
-  const bool relu2 = pass.weights.spec.activation == Activation::kRelu2;
-  const auto multiply = relu2 ? pass.vector().relu2_mul : pass.vector().silu_mul;
+  if (!gate.norm_in.empty() || !up.norm_in.empty())
+    return project_gated_normed(pass, a, gate, up, out, stride, counts);
+  const GateProduct multiply = gate_product(pass);
   if (up.kind == Linear::Kind::kRowUnits && a.n == 1)
     return project_open(pass, a, gate, up, out, counts);
   // Chunks of the coarser tile, so that both layers accept the same range.
@@ -201,9 +270,7 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
     float* g = scratch.values.as<float>(); // [n, rows]
     float* u = g + a.n * rows;             // [n, rows]
     rows_of(pass, gate, a, range, g, rows, scratch);
-    if (counts)
-      counts->closed_gates += static_cast<uint64_t>(
-          std::count_if(g, g + a.n * rows, [](float gate) { return gate <= 0.0f; }));
+    count_closed(g, a.n * rows, counts);
     rows_of(pass, up, a, range, u, rows, scratch);
     for (size_t i = 0; i < a.n; ++i)
       multiply(g + i * rows, u + i * rows, rows, out + i * stride + range.begin);

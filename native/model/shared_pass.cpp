@@ -36,6 +36,8 @@ Status answer(const Model& model, Workspace& ws, ThreadPool& pool, const HeadWor
     status = best_logits(*model.weights, ws, pool, work.best.data(), work.best.size());
   if (status.ok())
     status = score_rows(*model.weights, ws, pool, work.scores.data(), work.scores.size());
+  if (status.ok())
+    output_states(*model.weights, ws, pool, work.states.data(), work.states.size());
   return status;
 }
 

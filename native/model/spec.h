@@ -1,6 +1,7 @@
 // A model as plain numbers: what TypeScript read from the metadata, checked there, handed over
 // once.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 #include <string>
@@ -26,9 +27,25 @@ enum class Role : uint32_t {
   kFfnGate,
   kFfnUp,
   kFfnDown,
+  kAttnQNorm,
+  kAttnKNorm,
+  kAttnPostNorm,
+  kFfnPostNorm,
+  kAttnQNormIn,
+  kAttnKNormIn,
+  kAttnVNormIn,
+  kFfnGateNormIn,
+  kFfnUpNormIn,
+  kAttnQBias,
+  kAttnKBias,
+  kAttnVBias,
+  kAttnOutputBias,
+  kFfnGateBias,
+  kFfnUpBias,
+  kFfnDownBias,
 };
 
-enum class Activation : uint32_t { kRelu2, kSilu };
+enum class Activation : uint32_t { kRelu2, kSilu, kGeluTanh };
 
 struct TensorSpec {
   Role role;
@@ -57,11 +74,19 @@ struct ModelSpec {
   bool rope_neox;    // rotate (x[j], x[j + rope_dim/2]); otherwise (x[2j], x[2j+1])
   uint32_t rope_dim; // leading components of a head that are rotated
   double rope_base;
-  double rope_scale; // positions are divided by it
+  double rope_scale;                // positions are divided by it
+  std::vector<double> rope_factors; // [rope_dim / 2] divisors of the angles, or empty
+  float embedding_scale;            // embeddings are multiplied by it
+  float attention_scale;            // of q · k: usually 1 / sqrt(head_dim)
+  std::vector<int32_t> local;       // [n_layer] 1 where attention is local, or empty: nowhere
+  uint32_t window;                  // positions a token of a local layer sees, itself included
+  double local_rope_base;           // of local layers, whose positions are not scaled
   Activation activation;
   std::string path;
   std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
   std::vector<TensorSpec> tensors;
+
+  bool is_local(size_t layer) const { return !local.empty() && local[layer] != 0; }
 };
 
 } // namespace bitnet

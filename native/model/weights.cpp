@@ -25,13 +25,31 @@ Shape expected_shape(const ModelSpec& spec, Role role) {
     return {spec.vocab, spec.dim};
   case Role::kOutputNorm:
   case Role::kAttnNorm:
+  case Role::kAttnPostNorm:
   case Role::kFfnNorm:
+  case Role::kFfnPostNorm:
+  case Role::kAttnQNormIn:
+  case Role::kAttnKNormIn:
+  case Role::kAttnVNormIn:
+  case Role::kFfnGateNormIn:
+  case Role::kFfnUpNormIn:
+  case Role::kAttnOutputBias:
+  case Role::kFfnDownBias:
     return {1, spec.dim};
   case Role::kRopeFreqs:
     return {1, spec.rope_dim / 2};
+  case Role::kAttnQNorm:
+  case Role::kAttnKNorm:
+    return {1, spec.head_dim};
   case Role::kAttnSubNorm:
+  case Role::kAttnQBias:
     return {1, q_rows};
+  case Role::kAttnKBias:
+  case Role::kAttnVBias:
+    return {1, kv_rows};
   case Role::kFfnSubNorm:
+  case Role::kFfnGateBias:
+  case Role::kFfnUpBias:
     return {1, spec.ffn_dim};
   case Role::kAttnQ:
     return {q_rows, spec.dim};
@@ -97,6 +115,38 @@ Slot find_slot(Weights& w, const TensorSpec& tensor) {
     return {&layer.up, nullptr};
   case Role::kFfnDown:
     return {&layer.down, nullptr};
+  case Role::kAttnQNorm:
+    return {nullptr, &layer.q_norm};
+  case Role::kAttnKNorm:
+    return {nullptr, &layer.k_norm};
+  case Role::kAttnPostNorm:
+    return {nullptr, &layer.attn_post_norm};
+  case Role::kFfnPostNorm:
+    return {nullptr, &layer.ffn_post_norm};
+  case Role::kAttnQNormIn:
+    return {nullptr, &layer.q.norm_in};
+  case Role::kAttnKNormIn:
+    return {nullptr, &layer.k.norm_in};
+  case Role::kAttnVNormIn:
+    return {nullptr, &layer.v.norm_in};
+  case Role::kFfnGateNormIn:
+    return {nullptr, &layer.gate.norm_in};
+  case Role::kFfnUpNormIn:
+    return {nullptr, &layer.up.norm_in};
+  case Role::kAttnQBias:
+    return {nullptr, &layer.q.bias};
+  case Role::kAttnKBias:
+    return {nullptr, &layer.k.bias};
+  case Role::kAttnVBias:
+    return {nullptr, &layer.v.bias};
+  case Role::kAttnOutputBias:
+    return {nullptr, &layer.o.bias};
+  case Role::kFfnGateBias:
+    return {nullptr, &layer.gate.bias};
+  case Role::kFfnUpBias:
+    return {nullptr, &layer.up.bias};
+  case Role::kFfnDownBias:
+    return {nullptr, &layer.down.bias};
   default:
     return {};
   }
@@ -104,8 +154,8 @@ Slot find_slot(Weights& w, const TensorSpec& tensor) {
 
 bool complete(const Weights& w) {
   const auto layer_complete = [](const LayerWeights& l) {
-    return !l.attn_norm.empty() && !l.ffn_norm.empty() && l.q.rows && l.k.rows && l.v.rows &&
-           l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
+    return l.q_norm.empty() == l.k_norm.empty() && !l.attn_norm.empty() && !l.ffn_norm.empty() &&
+           l.q.rows && l.k.rows && l.v.rows && l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
   };
   return w.embedding.rows() && !w.output_norm.empty() &&
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);

@@ -15,11 +15,15 @@
 
 namespace bitnet {
 
+/** Norms are empty in graphs without them. */
 struct LayerWeights {
-  std::vector<float> attn_norm;     // [dim]
-  std::vector<float> attn_sub_norm; // [n_head * head_dim], empty in graphs without sub-norms
-  std::vector<float> ffn_norm;      // [dim]
-  std::vector<float> ffn_sub_norm;  // [ffn_dim], empty in graphs without sub-norms
+  std::vector<float> attn_norm;      // [dim]
+  std::vector<float> q_norm, k_norm; // [head_dim] of every head, before rotation
+  std::vector<float> attn_sub_norm;  // [n_head * head_dim] before o
+  std::vector<float> attn_post_norm; // [dim] after o
+  std::vector<float> ffn_norm;       // [dim]
+  std::vector<float> ffn_sub_norm;   // [ffn_dim] before down
+  std::vector<float> ffn_post_norm;  // [dim] after down
   Linear q, k, v, o;
   Linear gate, up, down;
 };

@@ -6,6 +6,31 @@
 #include <algorithm>
 
 namespace bitnet {
+namespace {
+
+// θ_j = base^(-2j / rope_dim), divided by the factor of that pair, if there is one, and the scale
+// (Su et al. 2021).
+template <class Factors>
+std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
+                                const Factors& factors) {
+  std::vector<double> frequency(rope_dim / 2);
+  for (size_t j = 0; j < frequency.size(); ++j) {
+    const double factor = factors.empty() ? 1.0 : static_cast<double>(factors[j]);
+    frequency[j] = pow(base, -2.0 * static_cast<double>(j) / rope_dim) / factor / scale;
+  }
+  return frequency;
+}
+
+// Whether a linear layer's own input or output is normed, which takes room for both at once.
+bool has_branch_norms(const Weights& weights) {
+  return std::any_of(weights.layers.begin(), weights.layers.end(), [](const LayerWeights& layer) {
+    return !layer.attn_post_norm.empty() || !layer.ffn_post_norm.empty() ||
+           !layer.q.norm_in.empty() || !layer.k.norm_in.empty() || !layer.v.norm_in.empty() ||
+           !layer.gate.norm_in.empty() || !layer.up.norm_in.empty();
+  });
+}
+
+} // namespace
 
 Workspace::Workspace(const Weights& weights, size_t threads) : scratch(threads) {
   const ModelSpec& spec = weights.spec;
@@ -16,14 +41,14 @@ Workspace::Workspace(const Weights& weights, size_t threads) : scratch(threads) 
   wide_stride = std::max({dim_stride, head_stride, ffn_stride});
   q8_stride = pad_to(wide_stride, kInt8Pad);
 
-  // θ_j = base^(-2j / rope_dim), divided by the file's factor for that pair if it has one (Su et
-  // al. 2021).
-  rope_frequency.resize(spec.rope_dim / 2);
-  for (size_t j = 0; j < rope_frequency.size(); ++j) {
-    const double factor = weights.rope_freqs.empty() ? 1.0 : weights.rope_freqs[j];
-    rope_frequency[j] = pow(spec.rope_base, -2.0 * static_cast<double>(j) / spec.rope_dim) /
-                        factor / spec.rope_scale;
-  }
+  branch_norms = has_branch_norms(weights);
+  rope_frequency.push_back(
+      weights.rope_freqs.empty()
+          ? frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale, spec.rope_factors)
+          : frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale, weights.rope_freqs));
+  if (!spec.local.empty())
+    rope_frequency.push_back(
+        frequencies(spec.rope_dim, spec.local_rope_base, 1.0, std::vector<double>()));
 }
 
 Status Workspace::ensure(size_t n) {
@@ -34,7 +59,9 @@ Status Workspace::ensure(size_t n) {
       k.ensure(n * kv_stride * sizeof(float)) && v.ensure(n * kv_stride * sizeof(float)) &&
       attn.ensure(n * head_stride * sizeof(float)) && ffn.ensure(n * ffn_stride * sizeof(float)) &&
       live.ensure((wide_stride + kLiveSlack) * sizeof(int32_t)) &&
-      rope.ensure(n * rope_frequency.size() * 2 * sizeof(float));
+      rope.ensure(rope_frequency.size() * n * rope_frequency[0].size() * 2 * sizeof(float)) &&
+      (!branch_norms || (branch.ensure(n * dim_stride * sizeof(float)) &&
+                         up.ensure(n * ffn_stride * sizeof(float))));
   return ok ? Status{}
             : Status::error(Code::kMemory, "Not enough memory for the working values of " +
                                                std::to_string(n) + " tokens.");

@@ -33,6 +33,7 @@ struct Workspace {
   size_t ffn_stride;
   size_t wide_stride; // floats per row of h: the widest input of a linear layer
   size_t q8_stride;   // bytes per row of q8
+  bool branch_norms;  // whether branch and up are there
 
   AlignedBuffer x;      // float [n, dim_stride]   the residual stream
   AlignedBuffer h;      // float [n, wide_stride]  input of the next linear layer, normalised
@@ -45,11 +46,15 @@ struct Workspace {
   AlignedBuffer attn;   // float [n, head_stride]
   AlignedBuffer ffn;    // float [n, ffn_stride]
   AlignedBuffer
+      branch;       // float [n, dim_stride]   of graphs with norms of one layer's input or output
+  AlignedBuffer up; // float [n, ffn_stride]   the same
+  AlignedBuffer
       live; // int32 [widest layer + kLiveSlack]: inputs of a linear layer that are not zero
-  AlignedBuffer rope;   // float [n, rope_dim / 2] cosines, then as many sines
+  AlignedBuffer rope;   // float [tables, n, rope_dim] cosines of each pair, then its sines
   AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
 
-  std::vector<double> rope_frequency; // [rope_dim / 2] radians per position
+  // Radians per position [rope_dim / 2]; the second, where there is one, is that of local layers.
+  std::vector<std::vector<double>> rope_frequency;
   std::vector<ThreadScratch> scratch; // one per thread
   HeadCounts head_counts;             // since the model was loaded
 };

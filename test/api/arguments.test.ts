@@ -44,7 +44,7 @@ describe('loadModel refuses', () => {
     [{ contextLength: null }, context('null')],
     [
       { activation: 'gelu' },
-      "Expected the option activation to be 'relu2' or 'silu', but received gelu.",
+      "Expected the option activation to be 'relu2', 'silu' or 'gelu_tanh', but received gelu.",
     ],
     [{ kernel: 5 }, 'Expected a name for option kernel, but received 5.'],
     [{ autotune: 1 }, 'Expected true or false for option autotune, but received 1.'],

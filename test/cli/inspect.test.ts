@@ -30,6 +30,12 @@ describe('bitnet inspect', () => {
     expect(run).toMatchObject({ code: 1, stdout: '' });
   });
 
+  test('says which layers see less than everything', async () => {
+    await tinyModel({ arch: 'gemma3', nLayer: 7, window: 20 }).write(file('window.gguf'));
+    const { stdout } = await bitnet(['inspect', file('window.gguf')]);
+    expect(stdout).toMatch(/^ +6 of the layers see 20 positions, RoPE base 10000$/m);
+  });
+
   test('prints one JSON object with --json', async () => {
     const { code, stdout } = await bitnet(['inspect', '--json', '--kernel', 'scalar']);
     expect(code).toBe(0);

@@ -299,7 +299,7 @@ describe('wrong usage', () => {
     ],
     [
       ['-p', 'x', '--activation', 'gelu'],
-      "option '--activation <name>' argument 'gelu' is invalid. Allowed choices are relu2, silu.",
+      "option '--activation <name>' argument 'gelu' is invalid. Allowed choices are relu2, silu, gelu_tanh.",
     ],
     [
       ['-p', 'x', '--stop', ''],

@@ -83,6 +83,38 @@ const ternary: Case[] = [
   ['a BF16 head', { headType: 'BF16', dim: 320, nHead: 5, nLayer: 1 }],
   ['positions scaled, part of a head rotated', { ropeScale: 4, ropeDim: 32, ropeBase: 500_000 }],
   ['rotary factors', { arch: 'llama', ropeFreqs: true, ropeDim: 48 }],
+  [
+    'llama, the rotary factors of Llama 3.1 from the metadata',
+    { arch: 'llama', ropeScaling: 'llama3', ropeScale: 8, ropeBase: 500_000, headDim: 128 },
+    40,
+  ],
+  ['llama with biases everywhere', { arch: 'llama', biases: true, nKvHead: 2 }],
+  // Seed 1 has a number so near the middle of two codes that no single flip explains it.
+  ['bitnet-b1.58 with biases everywhere', { biases: true, seed: 3 }],
+  ['qwen2, 7 heads of 64 on one KV head', { arch: 'qwen2', dim: 448, nHead: 7, nKvHead: 1 }],
+  ['qwen2, untied, heads of 128', { arch: 'qwen2', tied: false, nHead: 2, nKvHead: 2 }],
+  [
+    'qwen3, heads of 128 wider than the model',
+    { arch: 'qwen3', nHead: 4, nKvHead: 2, headDim: 128 },
+  ],
+  [
+    'qwen3, TQ2_0 with unequal scales',
+    { arch: 'qwen3', weightType: 'TQ2_0', unevenScales: true, nHead: 2, headDim: 128, ffnDim: 768 },
+  ],
+  [
+    'qwen3 with a norm before every projection and F16 norms',
+    { arch: 'qwen3', projectionNorms: true, normType: 'F16', nKvHead: 2, headDim: 96 },
+  ],
+  ['gemma3, heads of 256 on one KV head', { arch: 'gemma3', nHead: 2, nKvHead: 1, headDim: 256 }],
+  [
+    'gemma3, a window shorter than the text',
+    { arch: 'gemma3', dim: 128, nHead: 2, window: 5, ropeBase: 1e6, ropeScale: 8 },
+    16,
+  ],
+  [
+    'gemma3 with a norm before every projection',
+    { arch: 'gemma3', projectionNorms: true, normType: 'F16', nHead: 4, nKvHead: 1, headDim: 100 },
+  ],
 ];
 
 const dense: Case[] = [
@@ -112,6 +144,45 @@ const dense: Case[] = [
     'bitnet, F16, across blocks of 64 positions',
     { arch: 'bitnet', weightType: 'F16', nHead: 2, headDim: 100, nLayer: 1 },
     200,
+  ],
+  ['qwen2, BF16', { arch: 'qwen2', weightType: 'BF16', dim: 250, nHead: 5, nKvHead: 1 }],
+  ['qwen2, F32, biases everywhere', { arch: 'qwen2', weightType: 'F32', biases: true }],
+  [
+    'qwen3, F16, heads of 96',
+    { arch: 'qwen3', weightType: 'F16', dim: 200, nHead: 4, nKvHead: 2, headDim: 96 },
+  ],
+  [
+    'qwen3, Q8_0, a norm before every projection',
+    {
+      arch: 'qwen3',
+      weightType: 'Q8_0',
+      headType: 'Q8_0',
+      projectionNorms: true,
+      ffnDim: 800,
+    },
+  ],
+  [
+    'gemma3, F32, a window of 70, across blocks of 64 positions',
+    { arch: 'gemma3', weightType: 'F32', window: 70, nHead: 2, nKvHead: 1, nLayer: 1 },
+    200,
+  ],
+  [
+    'gemma3, F16, 7 layers of which the 6th sees everything, positions scaled',
+    {
+      arch: 'gemma3',
+      weightType: 'F16',
+      nLayer: 7,
+      dim: 128,
+      nHead: 2,
+      window: 20,
+      ropeBase: 1e6,
+      ropeScale: 8,
+    },
+    150,
+  ],
+  [
+    'gemma3, F16, a window of one position',
+    { arch: 'gemma3', weightType: 'F16', window: 1, nHead: 2, nKvHead: 1 },
   ],
 ];
 

@@ -35,7 +35,15 @@ async function driven(path: string, screenFrom: number): Promise<Driven> {
   const native = await loadNativeModel(path, spec, { threads: 2, kernel: '', control, screenFrom });
   models.push(native);
   const tokenizer = await createTokenizer(file);
-  const owner = { native, tokenizer, vocab, contextLength, kvType: 'f16', onClose() {} } as const;
+  const owner = {
+    native,
+    tokenizer,
+    vocab,
+    dim,
+    contextLength,
+    kvType: 'f16',
+    onClose() {},
+  } as const;
   return { native, session: new Session(owner) };
 }
 

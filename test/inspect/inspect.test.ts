@@ -127,13 +127,13 @@ describe('inspectModel', () => {
   });
 
   test('describes a model of an architecture it cannot run', async () => {
-    const path = await written('qwen.gguf', {}, ({ metadata }) =>
-      metadata.set('general.architecture', { type: 'string', value: 'qwen3' }),
+    const path = await written('mamba.gguf', {}, ({ metadata }) =>
+      metadata.set('general.architecture', { type: 'string', value: 'mamba' }),
     );
     const inspection = await inspectModel(path);
-    expect(inspection.architecture).toBe('qwen3');
+    expect(inspection.architecture).toBe('mamba');
     expect(inspection.tensors.length).toBeGreaterThan(10);
-    expect(inspection.problems[0]!.message).toContain('"qwen3"');
+    expect(inspection.problems[0]!.message).toContain('"mamba"');
   });
 
   test('describes a model without a tokenizer', async () => {

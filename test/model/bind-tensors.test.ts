@@ -177,7 +177,7 @@ describe('tensors', () => {
   });
 
   it.each([
-    ['blk.0.attn_q.bias', 'a bias', 'bitnet-b1.58'],
+    ['blk.0.attn_norm.bias', 'a bias', 'bitnet-b1.58'],
     ['output.bias', 'a bias', 'llama'],
     ['output.scale', 'a scale', 'bitnet'],
     ['blk.7.ffn_down.scale', 'a scale', 'bitnet'],
@@ -188,12 +188,50 @@ describe('tensors', () => {
     ['blk.0.attn_k_norm.weight', 'a norm of query or key heads', 'bitnet'],
     ['blk.0.attn_sub_norm.weight', 'a norm before the last projection', 'llama'],
     ['blk.0.post_attention_norm.weight', 'a norm after a layer', 'llama'],
+    ['blk.0.attn_sub_norm.weight', 'a norm before the last projection', 'qwen3'],
+    ['blk.1.attn_q_norm_in.weight', 'a norm before a projection', 'qwen3'],
+    ['blk.0.post_ffw_norm.weight', 'a norm after a layer', 'qwen3'],
   ])('that the graph lacks are refused when they mean something: %s', (name, what, arch) => {
     const error = refusal(new PaperModel({ arch }).add(name, [128], 'F32'));
     expect(error.message).toBe(
       `Expected tensor "${name}" of "paper.gguf" to be absent from a model of architecture ${arch}, but found ${what} that the model was trained with; ${notYet}.`,
     );
     expect(error.code).toBe('ERR_BITNET_MODEL');
+  });
+
+  it('of biases may be there for every projection of every graph', () => {
+    const model = new PaperModel();
+    const names = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'];
+    const lengths = [128, 64, 64, 128, 192, 192, 128];
+    names.forEach((name, i) => {
+      model.add(`blk.1.${name}.bias`, [lengths[i]!], 'F32');
+    });
+    const bound = modelSpec(model.file).tensors.filter(({ role }) => role.endsWith('_bias'));
+    expect(bound.map(({ role, layer, cols }) => [role, layer, cols])).toEqual(
+      names.map((name, i) => [`${name}_bias`, 1, lengths[i]]),
+    );
+  });
+
+  it.each([
+    ['qwen2', 'blk.1.attn_v.bias'],
+    ['qwen3', 'blk.1.attn_k_norm.weight'],
+    ['qwen3', 'blk.1.ffn_down_norm_in.weight'],
+    ['gemma3', 'blk.0.post_ffw_norm.weight'],
+    ['gemma3', 'blk.0.attn_output_norm_in.weight'],
+  ])('of %s must not be missing: %s', (arch, name) => {
+    const model = new PaperModel({ arch, projectionNorms: name.includes('norm_in') });
+    expect(modelSpec(model.file).unused).toEqual([]);
+    expect(refusal(model.remove(name)).message).toBe(
+      `Expected tensor "${name}" of "paper.gguf" to be there, but found no such tensor; ${damaged}.`,
+    );
+  });
+
+  it('of norms before the last projections are sub-norms under another name', () => {
+    const { tensors } = modelSpec(new PaperModel({ arch: 'qwen3', projectionNorms: true }).file);
+    const nameOf = (role: string) => tensors.find((tensor) => tensor.role === role)?.name;
+    expect(nameOf('attn_sub_norm')).toBe('blk.0.attn_output_norm_in.weight');
+    expect(nameOf('ffn_sub_norm')).toBe('blk.0.ffn_down_norm_in.weight');
+    expect(nameOf('attn_v_norm_in')).toBe('blk.0.attn_v_norm_in.weight');
   });
 
   it('that the graph does not need are listed', () => {

@@ -10,7 +10,7 @@ import { tinyModel } from '../fixtures/tiny-model.js';
 const temp = tempFolder();
 
 describe('a model file with one to four bytes changed', () => {
-  it.each(['bitnet-b1.58', 'llama'] as const)(
+  it.each(['bitnet-b1.58', 'llama', 'gemma3'] as const)(
     'of architecture %s is read or refused with a BitnetError, 5000 times',
     async (arch) => {
       const path = temp(`${arch}.gguf`);

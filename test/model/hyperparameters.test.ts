@@ -97,6 +97,75 @@ describe('hyper-parameters', () => {
     },
   );
 
+  it('take the scale of attention from the file, else from the heads', () => {
+    const scaleOf = (model: PaperModel) => modelSpec(model.file).attentionScale;
+    expect(scaleOf(new PaperModel({ dim: 64 }))).toBe(0.25);
+    expect(scaleOf(new PaperModel({ dim: 64 }).set('.attention.scale', 'f32', 0))).toBe(0.25);
+    expect(scaleOf(new PaperModel({ dim: 64 }).set('.attention.scale', 'f32', 0.5))).toBe(0.5);
+  });
+
+  it('scale the embedding of gemma3 alone', () => {
+    const scaleOf = (arch: string) =>
+      modelSpec(new PaperModel({ arch, dim: 64 }).file).embeddingScale;
+    expect(['llama', 'qwen3', 'gemma3'].map(scaleOf)).toEqual([1, 1, 8]);
+  });
+
+  it('know the local layers of gemma3, where the file states a window', () => {
+    const gemma = (nLayer = 12) =>
+      new PaperModel({ arch: 'gemma3', nLayer }).set('.rope.freq_base', 'f32', 1e6);
+    expect(modelSpec(gemma().file).local).toBeUndefined();
+    const stated = gemma().set('.attention.sliding_window', 'u32', 512);
+    const five = [true, true, true, true, true];
+    expect(modelSpec(stated.file).local).toEqual({
+      window: 512,
+      layers: [...five, false, ...five, false],
+      ropeBase: 10_000,
+    });
+    stated.set('.rope.freq_base_swa', 'f32', 20_000);
+    stated.set('.attention.sliding_window_pattern', 'u32', 2);
+    expect(modelSpec(stated.file).local).toMatchObject({
+      layers: Array.from({ length: 12 }, (_, i) => i % 2 === 0),
+      ropeBase: 20_000,
+    });
+    const each = gemma(3)
+      .set('.attention.sliding_window', 'u32', 4)
+      .setArray('.attention.sliding_window_pattern', 'bool', [0, 1, 0]);
+    expect(modelSpec(each.file).local?.layers).toEqual([false, true, false]);
+    const llama = new PaperModel({ arch: 'llama' }).set('.attention.sliding_window', 'u32', 512);
+    expect(modelSpec(llama.file).local).toBeUndefined();
+  });
+
+  it('compute the rotary factors of Llama 3.1, unless the file has them as a tensor', () => {
+    const model = () =>
+      new PaperModel({ arch: 'llama', headDim: 128 })
+        .set('.rope.freq_base', 'f32', 500_000)
+        .set('.rope.scaling.type', 'string', 'llama3')
+        .set('.rope.scaling.factor', 'f32', 8);
+    const { scale, factors } = modelSpec(model().file).rope;
+    expect(scale).toBe(1);
+    expect(factors).toHaveLength(64);
+    // Waves of up to 8192 / 4 positions stay, from 8192 on they are stretched by 8.
+    const wave = (j: number) => 2 * Math.PI * 500_000 ** (j / 64);
+    factors!.forEach((factor, j) => {
+      if (wave(j) < 2048) expect(factor).toBe(1);
+      else if (wave(j) > 8192) expect(factor).toBe(8);
+      else expect(factor > 1 && factor < 8, `${j}`).toBe(true);
+    });
+    // Half way between one and four waves in 8192 positions: 1 / ((1 - s) / 8 + s).
+    const middle = factors!.findIndex((factor) => factor > 1);
+    const s = (8192 / wave(middle) - 1) / 3;
+    expect(factors![middle]).toBeCloseTo(1 / ((1 - s) / 8 + s), 12);
+    const other = model()
+      .set('.rope.scaling.original_context_length', 'u32', 4096)
+      .set('.rope.scaling.low_freq_factor', 'f32', 2);
+    expect(modelSpec(other.file).rope.factors?.filter((factor) => factor === 8)).toHaveLength(
+      Array.from({ length: 64 }, (_, j) => wave(j)).filter((length) => length > 2048).length,
+    );
+    const given = model().add('rope_freqs.weight', [64], 'F32');
+    expect(modelSpec(given.file).rope).toMatchObject({ scale: 1 });
+    expect(modelSpec(given.file).rope.factors).toBeUndefined();
+  });
+
   const cases: [
     title: string,
     model: PaperModel,
@@ -311,7 +380,7 @@ describe('hyper-parameters', () => {
         .set('.rope.scaling.type', 'string', 'yarn')
         .set('.rope.scaling.factor', 'f32', 4),
       '.rope.scaling.type',
-      '"none" or "linear"',
+      '"none", "linear" or "llama3"',
       'the text "yarn"',
       notYet,
     ],
@@ -319,7 +388,7 @@ describe('hyper-parameters', () => {
       'scaling of another kind without a factor',
       new PaperModel().set('.rope.scaling.type', 'string', 'longrope'),
       '.rope.scaling.type',
-      '"none" or "linear"',
+      '"none", "linear" or "llama3"',
       'the text "longrope"',
       notYet,
     ],
@@ -355,11 +424,34 @@ describe('hyper-parameters', () => {
       notYet,
     ],
     [
-      'another scale of attention',
-      new PaperModel({ dim: 64 }).set('.attention.scale', 'f32', 0.5),
+      'a negative scale of attention',
+      new PaperModel().set('.attention.scale', 'f32', -0.5),
       '.attention.scale',
-      '0.25',
-      'the f32 0.5',
+      'a number from 0.000001 to 1000',
+      'the f32 -0.5',
+    ],
+    [
+      'a window of -1',
+      new PaperModel({ arch: 'gemma3' }).set('.attention.sliding_window', 'i32', -1),
+      '.attention.sliding_window',
+      'an integer from 0 to 16777216',
+      'the i32 -1',
+    ],
+    [
+      'windows for too few layers',
+      new PaperModel({ arch: 'gemma3' })
+        .set('.attention.sliding_window', 'u32', 512)
+        .setArray('.attention.sliding_window_pattern', 'bool', [1]),
+      '.attention.sliding_window_pattern',
+      'one number or 2 booleans, one per layer',
+      'an array of 1',
+    ],
+    [
+      'a pooling rule for rankings',
+      new PaperModel({ arch: 'qwen3' }).set('.pooling_type', 'u32', 4),
+      '.pooling_type',
+      '0 (none), 1 (mean), 2 (first token) or 3 (last token)',
+      'the u32 4',
       notYet,
     ],
     [

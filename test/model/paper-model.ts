@@ -16,6 +16,8 @@ export interface PaperOptions {
   readonly tied?: boolean;
   readonly weightType?: string;
   readonly headType?: string;
+  /** Whether every projection has a norm before it. */
+  readonly projectionNorms?: boolean;
   /** `tokenizer.ggml.model`. */
   readonly tokenizer?: string;
 }
@@ -31,6 +33,7 @@ export class PaperModel {
     const { arch = 'bitnet-b1.58', nLayer = 2, dim = 128, ffnDim = 192, nHead = 4 } = options;
     const { nKvHead = 2, headDim = dim / nHead, vocab = 300, tied = arch !== 'llama' } = options;
     const { weightType = 'I2_S', headType = 'F16', tokenizer = 'gpt2' } = options;
+    const { projectionNorms = false } = options;
     this.arch = arch;
     this.set('general.architecture', 'string', arch);
     this.set('general.name', 'string', 'paper');
@@ -53,9 +56,29 @@ export class PaperModel {
         this.add(`blk.${i}.${name}.weight`, dims, type);
       add('attn_norm', [dim], 'F32');
       add('ffn_norm', [dim], 'F32');
-      if (arch !== 'llama') {
+      if (arch.startsWith('bitnet')) {
         add('attn_sub_norm', [nHead * headDim], 'F32');
         add('ffn_sub_norm', [ffnDim], 'F32');
+      }
+      if (arch === 'qwen2') {
+        this.add(`blk.${i}.attn_q.bias`, [nHead * headDim], 'F32');
+        this.add(`blk.${i}.attn_k.bias`, [nKvHead * headDim], 'F32');
+        this.add(`blk.${i}.attn_v.bias`, [nKvHead * headDim], 'F32');
+      }
+      if (arch === 'qwen3' || arch === 'gemma3') {
+        add('attn_q_norm', [headDim], 'F32');
+        add('attn_k_norm', [headDim], 'F32');
+      }
+      if (arch === 'gemma3') {
+        add('post_attention_norm', [dim], 'F32');
+        add('post_ffw_norm', [dim], 'F32');
+      }
+      if (projectionNorms) {
+        for (const part of ['attn_q', 'attn_k', 'attn_v', 'ffn_gate', 'ffn_up']) {
+          add(`${part}_norm_in`, [dim], 'F16');
+        }
+        add('attn_output_norm_in', [nHead * headDim], 'F16');
+        add('ffn_down_norm_in', [ffnDim], 'F16');
       }
       add('attn_q', [dim, nHead * headDim], weightType);
       add('attn_k', [dim, nKvHead * headDim], weightType);
@@ -145,6 +168,30 @@ export const sizes2b = {
   nHead: 20,
   nKvHead: 5,
   vocab: 128_256,
+} as const;
+
+/** The shape of microsoft/bitnet-embedding-0.6b, of architecture qwen3. */
+export const embedding06b = {
+  nLayer: 28,
+  dim: 1024,
+  ffnDim: 3072,
+  nHead: 16,
+  nKvHead: 8,
+  headDim: 128,
+  vocab: 151_936,
+  projectionNorms: true,
+} as const;
+
+/** The shape of microsoft/bitnet-embedding-270m, of architecture gemma3. */
+export const embedding270m = {
+  nLayer: 18,
+  dim: 640,
+  ffnDim: 2048,
+  nHead: 4,
+  nKvHead: 1,
+  headDim: 256,
+  vocab: 262_144,
+  projectionNorms: true,
 } as const;
 
 /** The error that a model is refused with. */

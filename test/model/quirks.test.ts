@@ -37,6 +37,18 @@ describe('the activation', () => {
       'models of architecture llama are trained with SiLU',
     ],
     [
+      'qwen3',
+      new PaperModel({ arch: 'qwen3' }),
+      'silu',
+      'models of architecture qwen3 are trained with SiLU',
+    ],
+    [
+      'gemma3',
+      new PaperModel({ arch: 'gemma3' }),
+      'gelu_tanh',
+      'models of architecture gemma3 are trained with GELU, approximated by tanh',
+    ],
+    [
       'a 1bitLLM model under the name bitnet-b1.58',
       new PaperModel(sentencePiece),
       'silu',
@@ -104,7 +116,7 @@ describe('the activation', () => {
 
   it('is refused when the file states one that is not known', () => {
     expect(refusal(new PaperModel().set('.hidden_activation', 'string', 'gelu')).message).toBe(
-      `Expected metadata "bitnet-b1.58.hidden_activation" of "paper.gguf" to be "relu2" or "silu", but found "gelu"; to run it anyway, set the activation to 'relu2' or 'silu' yourself.`,
+      `Expected metadata "bitnet-b1.58.hidden_activation" of "paper.gguf" to be "relu2", "silu" or "gelu_tanh", but found "gelu"; to run it anyway, set the activation to 'relu2', 'silu' or 'gelu_tanh' yourself.`,
     );
     expect(refusal(new PaperModel().set('.hidden_activation', 'u32', 1)).message).toContain(
       'but found a u32;',
@@ -116,7 +128,8 @@ describe('the activation', () => {
     expect(run).toThrow(
       expect.objectContaining({
         code: 'ERR_BITNET_ARGUMENT',
-        message: "Expected the option activation to be 'relu2' or 'silu', but received gelu.",
+        message:
+          "Expected the option activation to be 'relu2', 'silu' or 'gelu_tanh', but received gelu.",
       }),
     );
   });
@@ -138,5 +151,51 @@ describe('the head', () => {
     const model = new PaperModel({ arch, tied: false });
     expect(headOf(model)?.choice).toBe('output.weight');
     expect(modelSpec(model.file).tensors.map(({ role }) => role)).toContain('output');
+  });
+});
+
+describe('the scale of attention', () => {
+  const gemma27b = { arch: 'gemma3', dim: 5376, nHead: 32, nKvHead: 16, headDim: 128 };
+
+  it('is that of the trained model for Gemma 3 27B, whose files do not say it', () => {
+    const spec = modelSpec(new PaperModel({ ...gemma27b, nLayer: 62 }).file);
+    expect(spec.attentionScale).toBeCloseTo(1 / Math.sqrt(168), 12);
+    expect(spec.decisions.at(-1)).toEqual({
+      subject: 'attention scale',
+      choice: '1 / sqrt(dim / heads)',
+      reason:
+        'of the Gemma 3 models that of 62 layers is trained with it, and its files do not say so',
+    });
+    const smaller = modelSpec(new PaperModel({ ...gemma27b, nLayer: 48 }).file);
+    expect(smaller.attentionScale).toBe(1 / Math.sqrt(128));
+    const stated = new PaperModel({ ...gemma27b, nLayer: 62 }).set(
+      '.attention.scale',
+      'f32',
+      0.125,
+    );
+    expect(modelSpec(stated.file).attentionScale).toBe(0.125);
+  });
+});
+
+describe('the pooling of embeddings', () => {
+  const poolingOf = (model: PaperModel) => modelSpec(model.file).pooling;
+  const qwen3 = (projectionNorms: boolean) => new PaperModel({ arch: 'qwen3', projectionNorms });
+
+  it('is what the file says, or nothing', () => {
+    expect(poolingOf(qwen3(false))).toBeUndefined();
+    expect(poolingOf(qwen3(false).set('.pooling_type', 'u32', 0))).toBeUndefined();
+    expect(
+      [1, 2, 3].map((type) => poolingOf(qwen3(false).set('.pooling_type', 'u32', type))),
+    ).toEqual(['mean', 'first', 'last']);
+    const decisions = modelSpec(qwen3(true).set('.pooling_type', 'u32', 3).file).decisions;
+    expect(decisions.at(-1)?.reason).toBe('the file says so in qwen3.pooling_type');
+  });
+
+  it('is that of the last token for BitNet embedding models, whatever the converter wrote', () => {
+    for (const type of [0, 1]) {
+      const spec = modelSpec(qwen3(true).set('.pooling_type', 'u32', type).file);
+      expect(spec.pooling).toBe('last');
+      expect(spec.decisions.at(-1)?.reason).toMatch(/^models with a norm before every projection/);
+    }
   });
 });

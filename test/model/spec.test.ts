@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { modelSpec } from '../../lib/model/spec.js';
-import { damaged, emptyStrings, PaperModel, refusal, sizes2b } from './paper-model.js';
+import {
+  damaged,
+  embedding06b,
+  embedding270m,
+  emptyStrings,
+  PaperModel,
+  refusal,
+  sizes2b,
+} from './paper-model.js';
 
 describe('modelSpec', () => {
   it('describes a model completely', () => {
@@ -56,6 +64,9 @@ describe('modelSpec', () => {
     ['bitnet-25', 'neox'],
     ['bitnet', 'neox'],
     ['llama', 'norm'],
+    ['qwen2', 'neox'],
+    ['qwen3', 'neox'],
+    ['gemma3', 'neox'],
   ])('gives architecture %s rotary embedding of type %s', (arch, type) => {
     expect(modelSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
   });
@@ -72,15 +83,17 @@ describe('modelSpec', () => {
       { arch: 'bitnet', nLayer: 26, dim: 3200, ffnDim: 8640, nHead: 32, nKvHead: 32, vocab: 32002 },
       { arch: 'llama', nLayer: 32, dim: 4096, ffnDim: 14336, nHead: 32, nKvHead: 8, vocab: 128256 },
       { arch: 'llama', nLayer: 40, dim: 3072, ffnDim: 23040, nHead: 12, nKvHead: 4, vocab: 131072 },
+      { ...embedding06b, arch: 'qwen3' },
+      { ...embedding270m, arch: 'gemma3' },
     ];
     expect(published.map((options) => modelSpec(new PaperModel(options).file).headDim)).toEqual([
-      96, 64, 100, 128, 256,
+      96, 64, 100, 128, 256, 128, 256,
     ]);
   });
 });
 
 describe('the file', () => {
-  const architectures = 'one of bitnet-b1.58, bitnet-25, bitnet, llama';
+  const architectures = 'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, gemma3';
   const only = 'only models of these architectures can run';
   it.each([
     [

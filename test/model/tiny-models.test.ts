@@ -32,6 +32,9 @@ describe('a tiny model written and read again', () => {
     ['heads of 128 in BF16', { ...small, dim: 256, weightType: 'BF16', headType: 'BF16' }],
     ['half norms', { ...small, normType: 'F16' }],
     ['scaled positions', { ...small, ropeScale: 4, ropeDim: 32, ropeFreqs: true }],
+    ['qwen2', { ...small, arch: 'qwen2', biases: true }],
+    ['qwen3 with norms of its projections', { ...small, arch: 'qwen3', projectionNorms: true }],
+    ['gemma3 with a window', { ...small, arch: 'gemma3', nLayer: 6, window: 4 }],
     ['a stated activation', { ...small, hiddenActivation: 'silu' }],
     ...ternaryTypes.map((weightType): [string, TinyOptions] => [
       `uneven ${weightType}`,

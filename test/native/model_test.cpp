@@ -61,9 +61,14 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
   const struct {
     bool ternary;
     KvType type;
-  } cases[] = {{true, kKvF16}, {false, kKvF16}, {true, kKvQ8_0}};
-  for (const auto& [ternary, type] : cases) {
-    ModelFile file(ternary);
+    ModelFile::Extras extras;
+  } cases[] = {{true, kKvF16, ModelFile::Extras::kNone},
+               {false, kKvF16, ModelFile::Extras::kNone},
+               {true, kKvQ8_0, ModelFile::Extras::kNone},
+               {true, kKvF16, ModelFile::Extras::kBiases},
+               {true, kKvF16, ModelFile::Extras::kAll}};
+  for (const auto& [ternary, type, extras] : cases) {
+    ModelFile file(ternary, 24, extras);
     const std::vector<float> expected =
         logits_of(file.spec(), "scalar", 1, tokens, tokens.size(), type);
     CHECK(isfinite(expected[0]) && expected[0] != expected[1], "logits are numbers");

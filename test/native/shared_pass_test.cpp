@@ -25,10 +25,12 @@ struct Sequence {
   std::vector<float> top_logits, also_logits;
   double log_sum_exp = 0;
   std::vector<double> scores;
+  std::vector<float> states;
 
   Sequence(const ModelSpec& spec, size_t count, Want w, size_t skip)
       : tokens(some_tokens(count + skip)), want(w), logits(count * spec.vocab),
-        top_ids(5), also{3, 66}, top_logits(5), also_logits(2), scores(count) {
+        top_ids(5), also{3, 66}, top_logits(5), also_logits(2), scores(count),
+        states(count * spec.dim) {
     tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(skip));
     CHECK(cache.allocate(spec, count).ok(), "cache");
   }
@@ -47,6 +49,7 @@ struct Sequence {
     request.also_logits = also_logits.data();
     request.log_sum_exp = with_sum ? &log_sum_exp : nullptr;
     request.scores = scores.data();
+    request.states = states.data();
     return Evaluation(model, cache, request, flags.signal());
   }
 
@@ -57,17 +60,18 @@ struct Sequence {
     return same(logits, other.logits) && same(top_ids, other.top_ids) &&
            same(top_logits, other.top_logits) && same(also_logits, other.also_logits) &&
            memcmp(&log_sum_exp, &other.log_sum_exp, sizeof log_sum_exp) == 0 &&
-           same(scores, other.scores);
+           same(scores, other.scores) && same(states, other.states);
   }
 };
 
 // Prompts that take several passes beside single tokens, and every kind of question.
 std::deque<Sequence> some_sequences(const ModelSpec& spec) {
-  const Want wants[] = {Want::kAll, Want::kTop, Want::kScore, Want::kLast, Want::kNone};
-  const size_t counts[] = {1, 300, 2, 70, 1, 1, 129, 40, 1, 5, 33, 1};
+  const Want wants[] = {Want::kAll,  Want::kTop,       Want::kScore, Want::kLast,
+                        Want::kNone, Want::kLastState, Want::kStates};
+  const size_t counts[] = {1, 300, 2, 70, 1, 1, 129, 40, 1, 5, 33, 1, 90, 150};
   std::deque<Sequence> sequences;
-  for (size_t i = 0; i < 12; ++i)
-    sequences.emplace_back(spec, counts[i], wants[i % 5], i);
+  for (size_t i = 0; i < 14; ++i)
+    sequences.emplace_back(spec, counts[i], wants[i % 7], i);
   return sequences;
 }
 

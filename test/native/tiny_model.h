@@ -1,5 +1,6 @@
 // A small random model in a temporary file, and what tests need to run it.
 #pragma once
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,11 @@ namespace bitnet {
 // A temporary file that holds the tensors of a random model, one after the other.
 class ModelFile {
 public:
-  explicit ModelFile(bool ternary, uint32_t head_dim = 24)
+  // What the graph has beyond that of BitNet b1.58: a bias of every projection, or these and every
+  // other step there is, with GELU in place of squared ReLU.
+  enum class Extras { kNone, kBiases, kAll };
+
+  explicit ModelFile(bool ternary, uint32_t head_dim = 24, Extras extras = Extras::kNone)
       : path_("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin") {
     spec_.n_layer = 2;
     spec_.n_head = 4;
@@ -32,6 +37,8 @@ public:
     spec_.rope_dim = head_dim;
     spec_.rope_base = 10000;
     spec_.rope_scale = 1;
+    spec_.embedding_scale = 1;
+    spec_.attention_scale = 1 / sqrtf(static_cast<float>(head_dim));
     spec_.activation = Activation::kRelu2;
     spec_.path = path_;
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
@@ -49,6 +56,17 @@ public:
       matrix(Role::kFfnGate, layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix(Role::kFfnUp, layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix(Role::kFfnDown, layer, spec_.dim, spec_.ffn_dim, ternary);
+      if (extras != Extras::kNone)
+        add_biases(layer, q, kv);
+      if (extras == Extras::kAll)
+        add_norms(layer);
+    }
+    if (extras == Extras::kAll) {
+      spec_.activation = Activation::kGeluTanh;
+      spec_.embedding_scale = 3;
+      spec_.local = {1, 0};
+      spec_.window = 37;
+      spec_.local_rope_base = 500;
     }
     save(bytes_.size());
   }
@@ -64,6 +82,23 @@ public:
   }
 
 private:
+  void add_biases(int32_t layer, uint64_t q, uint64_t kv) {
+    vector(Role::kAttnQBias, layer, q);
+    vector(Role::kAttnKBias, layer, kv);
+    vector(Role::kAttnVBias, layer, kv);
+    vector(Role::kAttnOutputBias, layer, spec_.dim);
+    vector(Role::kFfnGateBias, layer, spec_.ffn_dim);
+    vector(Role::kFfnUpBias, layer, spec_.ffn_dim);
+    vector(Role::kFfnDownBias, layer, spec_.dim);
+  }
+  void add_norms(int32_t layer) {
+    vector(Role::kAttnQNorm, layer, spec_.head_dim);
+    vector(Role::kAttnKNorm, layer, spec_.head_dim);
+    for (Role role :
+         {Role::kAttnPostNorm, Role::kFfnPostNorm, Role::kAttnQNormIn, Role::kAttnKNormIn,
+          Role::kAttnVNormIn, Role::kFfnGateNormIn, Role::kFfnUpNormIn})
+      vector(role, layer, spec_.dim);
+  }
   void add(Role role, int32_t layer, const char* type, uint64_t rows, uint64_t cols,
            uint64_t bytes) {
     spec_.tensors.push_back({role, layer, "t" + std::to_string(spec_.tensors.size()), type, rows,

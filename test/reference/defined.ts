@@ -1,5 +1,5 @@
 import { roundHalfEven } from '../fixtures/half.js';
-import type { Matrix, ReferenceLayer, ReferenceModel } from './weights.js';
+import type { Matrix, Projection, ReferenceLayer, ReferenceModel, Rope } from './weights.js';
 
 /**
  * What numbers are: `engine`, those that native/README.md defines to the bit, f32 in a fixed order
@@ -36,6 +36,7 @@ export class DefinedSequence {
 
   constructor(model: ReferenceModel, numbers: Numbers) {
     if (model.activation !== 'relu2') throw new Error('only squared ReLU is written down here');
+    if (model.embeddingScale !== 1) throw new Error('no scaled embedding is written down here');
     this.#model = model;
     this.#layers = model.layers.map(packed);
     this.#head = model.head;
@@ -66,8 +67,8 @@ export class DefinedSequence {
     const keys = this.#keys[index]!;
     const values = this.#values[index]!;
     const input = this.#quantise(h);
-    const q = this.#rotate(this.#multiply(layer.q, input));
-    keys.push(this.#stored(this.#rotate(this.#multiply(layer.k, input))));
+    const q = this.#rotate(this.#multiply(layer.q, input), layer.rope);
+    keys.push(this.#stored(this.#rotate(this.#multiply(layer.k, input), layer.rope)));
     values.push(this.#stored(this.#multiply(layer.v, input)));
     const { nHead, nKvHead, headDim } = this.#model;
     const out = new Float64Array(nHead * headDim);
@@ -197,9 +198,9 @@ export class DefinedSequence {
     return { codes, step: f32(largest / 127) };
   }
 
-  #rotate(heads: Float64Array): Float64Array {
+  #rotate(heads: Float64Array, rope: Rope): Float64Array {
     const f32 = this.#f32;
-    const { headDim, rope } = this.#model;
+    const { headDim } = this.#model;
     const out = heads.slice();
     for (let j = 0; j < rope.dim / 2; j++) {
       const frequency = rope.base ** ((-2 * j) / rope.dim) / (rope.factors?.[j] ?? 1) / rope.scale;
@@ -269,7 +270,7 @@ interface Ternary {
 }
 
 type Layer = {
-  readonly [name in keyof ReferenceLayer]: ReferenceLayer[name] extends Matrix
+  readonly [name in keyof ReferenceLayer]: ReferenceLayer[name] extends Projection
     ? Ternary
     : ReferenceLayer[name];
 };
@@ -283,11 +284,18 @@ function packed(layer: ReferenceLayer): Layer {
   };
 }
 
-function ternary({ rows, cols, values, ternary }: Matrix): Ternary {
+function ternary({ weight, normIn, bias }: Projection): Ternary {
+  const { rows, cols, values, ternary } = weight;
   const scale = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   const trits = values.map(Math.sign);
-  if (!ternary || cols > 1024 || !values.every((v, i) => v === trits[i]! * scale)) {
-    throw new Error('only ternary matrices with one scale are written down here');
+  if (
+    normIn ||
+    bias ||
+    !ternary ||
+    cols > 1024 ||
+    !values.every((v, i) => v === trits[i]! * scale)
+  ) {
+    throw new Error('only plain ternary matrices with one scale are written down here');
   }
   const triples = new Float64Array(Math.ceil(rows / 3) * cols);
   trits.forEach((trit, i) => {

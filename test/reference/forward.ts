@@ -1,5 +1,5 @@
 import { roundHalfEven } from '../fixtures/half.js';
-import type { Matrix, ReferenceLayer, ReferenceModel } from './weights.js';
+import type { Matrix, Projection, ReferenceLayer, ReferenceModel, Rope } from './weights.js';
 
 /** Where a forward pass rounds; everything else is float64. */
 export interface Rounding {
@@ -40,18 +40,26 @@ export class ReferenceSequence {
 
   /** Appends a token and returns the logits [vocab] of the one after it. */
   next(token: number): Float64Array {
-    const { embedding, head, layers, outputNorm, normEps } = this.#model;
-    let x: Float64Array = embedding.values.slice(
-      token * embedding.cols,
-      (token + 1) * embedding.cols,
-    );
+    return multiply(this.#model.head, this.nextState(token));
+  }
+
+  /** Appends a token and returns its last hidden state [dim], which the head multiplies. */
+  nextState(token: number): Float64Array {
+    const { embedding, embeddingScale, layers, outputNorm, normEps } = this.#model;
+    const begin = token * embedding.cols;
+    let x: Float64Array = embedding.values
+      .slice(begin, begin + embedding.cols)
+      .map((value) => value * embeddingScale);
+    const normed = (y: Float64Array, weight: Float64Array | undefined) =>
+      weight ? rmsNorm(y, weight, normEps) : y;
     layers.forEach((layer, i) => {
-      x = add(x, this.#attention(layer, i, rmsNorm(x, layer.attnNorm, normEps)));
-      x = add(x, this.#feedForward(layer, rmsNorm(x, layer.ffnNorm, normEps)));
+      const a = this.#attention(layer, i, rmsNorm(x, layer.attnNorm, normEps));
+      x = add(x, normed(a, layer.attnPostNorm));
+      const f = this.#feedForward(layer, rmsNorm(x, layer.ffnNorm, normEps));
+      x = add(x, normed(f, layer.ffnPostNorm));
     });
     this.#position++;
-    const h = rmsNorm(x, outputNorm, normEps);
-    return multiply(head, { exact: h, ternary: h });
+    return rmsNorm(x, outputNorm, normEps);
   }
 
   /** Forgets everything from a position on. */
@@ -64,15 +72,16 @@ export class ReferenceSequence {
     const { nHead, nKvHead, headDim, normEps } = this.#model;
     const keys = this.#keys[index]!;
     const values = this.#values[index]!;
-    const input = this.#input(h);
-    const q = this.#rotate(multiply(layer.q, input));
-    keys.push(this.#stored(this.#rotate(multiply(layer.k, input))));
-    values.push(this.#stored(multiply(layer.v, input)));
+    const [query, key, value] = this.#project([layer.q, layer.k, layer.v], h);
+    const q = this.#rotate(this.#normHeads(query!, layer.qNorm), layer.rope);
+    keys.push(this.#stored(this.#rotate(this.#normHeads(key!, layer.kNorm), layer.rope)));
+    values.push(this.#stored(value!));
+    const first = Math.max(0, this.#position + 1 - layer.window);
 
     const out = new Float64Array(nHead * headDim);
     for (let head = 0; head < nHead; head++) {
       const kvHead = Math.floor(head / (nHead / nKvHead));
-      const scores = keys.map((key) => {
+      const scores = keys.slice(first).map((key) => {
         let dot = 0;
         for (let d = 0; d < headDim; d++)
           dot += q[head * headDim + d]! * key[kvHead * headDim + d]!;
@@ -80,27 +89,35 @@ export class ReferenceSequence {
       });
       softmax(scores).forEach((probability, j) => {
         for (let d = 0; d < headDim; d++) {
-          out[head * headDim + d]! += probability * values[j]![kvHead * headDim + d]!;
+          out[head * headDim + d]! += probability * values[first + j]![kvHead * headDim + d]!;
         }
       });
     }
     const normed = layer.attnSubNorm ? rmsNorm(out, layer.attnSubNorm, normEps) : out;
-    return multiply(layer.o, this.#input(normed));
+    return this.#project([layer.o], normed)[0]!;
   }
 
   #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {
     const { activation, normEps } = this.#model;
-    const activate = activation === 'relu2' ? relu2 : silu;
-    const input = this.#input(h);
-    const up = multiply(layer.up, input);
-    const f = multiply(layer.gate, input).map((g, i) => activate(g) * up[i]!);
+    const activate = { relu2, silu, gelu_tanh: geluTanh }[activation];
+    const [gate, up] = this.#project([layer.gate, layer.up], h);
+    const f = gate!.map((g, i) => activate(g) * up![i]!);
     const normed = layer.ffnSubNorm ? rmsNorm(f, layer.ffnSubNorm, normEps) : f;
-    return multiply(layer.down, this.#input(normed));
+    return this.#project([layer.down], normed)[0]!;
+  }
+
+  #normHeads(heads: Float64Array, weight: Float64Array | undefined): Float64Array {
+    const { headDim, normEps } = this.#model;
+    const out = heads.slice();
+    for (let head = 0; weight && head < heads.length; head += headDim) {
+      out.set(rmsNorm(heads.slice(head, head + headDim), weight, normEps), head);
+    }
+    return out;
   }
 
   /** Rotates every head of q or k by the angles of the current position. */
-  #rotate(heads: Float64Array): Float64Array {
-    const { headDim, rope } = this.#model;
+  #rotate(heads: Float64Array, rope: Rope): Float64Array {
+    const { headDim } = this.#model;
     const out = heads.slice();
     for (let head = 0; head < heads.length; head += headDim) {
       for (let j = 0; j < rope.dim / 2; j++) {
@@ -115,8 +132,16 @@ export class ReferenceSequence {
     return out;
   }
 
-  #input(x: Float64Array): Input {
-    return { exact: x, ternary: this.#rounding.int8Activations ? roundToInt8(x, this.#round) : x };
+  /** What several layers make of one input, which is rounded once unless each norms it first. */
+  #project(layers: readonly Projection[], x: Float64Array): Float64Array[] {
+    const rounded = (y: Float64Array) =>
+      this.#rounding.int8Activations ? roundToInt8(y, this.#round) : y;
+    const shared = layers.some(({ normIn }) => normIn) ? x : rounded(x);
+    return layers.map(({ weight, normIn, bias }) => {
+      const exact = normIn ? rmsNorm(x, normIn, this.#model.normEps) : x;
+      const y = multiply(weight, !weight.ternary ? exact : normIn ? rounded(exact) : shared);
+      return bias ? add(y, bias) : y;
+    });
   }
 
   #stored(x: Float64Array): Float64Array {
@@ -141,14 +166,7 @@ export function referenceLogits(
   return ids.map((id) => sequence.next(id));
 }
 
-/** What linear layers multiply: as it is for dense weights, rounded for ternary ones. */
-interface Input {
-  readonly exact: Float64Array;
-  readonly ternary: Float64Array;
-}
-
-function multiply({ rows, cols, values, ternary }: Matrix, input: Input): Float64Array {
-  const x = ternary ? input.ternary : input.exact;
+function multiply({ rows, cols, values }: Matrix, x: Float64Array): Float64Array {
   const y = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
     let sum = 0;
@@ -213,6 +231,10 @@ function relu2(x: number): number {
 
 function silu(x: number): number {
   return x / (1 + Math.exp(-x));
+}
+
+function geluTanh(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
 function add(a: Float64Array, b: Float64Array): Float64Array {

@@ -13,19 +13,44 @@ export interface Matrix {
   readonly ternary: boolean;
 }
 
-/** One transformer layer. Graphs without sub-norms have none. */
+/** A linear layer of the graph. */
+export interface Projection {
+  readonly weight: Matrix;
+  /** [cols] of a norm of its input. */
+  readonly normIn: Float64Array | undefined;
+  /** [rows] added to its output. */
+  readonly bias: Float64Array | undefined;
+}
+
+/** One transformer layer. Norms that its graph has not are undefined. */
 export interface ReferenceLayer {
   readonly attnNorm: Float64Array;
+  readonly qNorm: Float64Array | undefined;
+  readonly kNorm: Float64Array | undefined;
   readonly attnSubNorm: Float64Array | undefined;
+  readonly attnPostNorm: Float64Array | undefined;
   readonly ffnNorm: Float64Array;
   readonly ffnSubNorm: Float64Array | undefined;
-  readonly q: Matrix;
-  readonly k: Matrix;
-  readonly v: Matrix;
-  readonly o: Matrix;
-  readonly gate: Matrix;
-  readonly up: Matrix;
-  readonly down: Matrix;
+  readonly ffnPostNorm: Float64Array | undefined;
+  readonly q: Projection;
+  readonly k: Projection;
+  readonly v: Projection;
+  readonly o: Projection;
+  readonly gate: Projection;
+  readonly up: Projection;
+  readonly down: Projection;
+  /** Positions a token sees, itself included. */
+  readonly window: number;
+  readonly rope: Rope;
+}
+
+export interface Rope {
+  readonly neox: boolean;
+  readonly dim: number;
+  readonly base: number;
+  readonly scale: number;
+  /** [dim / 2] divisors of the angles. */
+  readonly factors: ArrayLike<number> | undefined;
 }
 
 /** A model file, decoded to float64; read without the library's own interpretation of metadata. */
@@ -34,22 +59,15 @@ export interface ReferenceModel {
   readonly nKvHead: number;
   readonly headDim: number;
   readonly normEps: number;
-  readonly rope: {
-    readonly neox: boolean;
-    readonly dim: number;
-    readonly base: number;
-    readonly scale: number;
-    /** [dim / 2] divisors of the angles. */
-    readonly factors: Float64Array | undefined;
-  };
-  readonly activation: 'relu2' | 'silu';
+  readonly activation: 'relu2' | 'silu' | 'gelu_tanh';
   readonly embedding: Matrix;
+  readonly embeddingScale: number;
   readonly head: Matrix;
   readonly outputNorm: Float64Array;
   readonly layers: readonly ReferenceLayer[];
 }
 
-/** Reads a whole GGUF file of one of the three graphs. */
+/** Reads a whole GGUF file of one of the graphs. */
 export async function referenceModel(path: string): Promise<ReferenceModel> {
   const [file, bytes] = await Promise.all([readGguf(path), readFile(path)]);
   const tensors = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
@@ -70,40 +88,72 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
   const dim = number('embedding_length')!;
   const nHead = number('attention.head_count')!;
   const headDim = number('attention.key_length') ?? dim / nHead;
+  const rope: Rope = {
+    neox: architecture !== 'llama',
+    dim: number('rope.dimension_count') ?? headDim,
+    base: number('rope.freq_base') ?? 10_000,
+    scale: number('rope.scaling.factor') ?? 1,
+    factors: vector('rope_freqs.weight'),
+  };
+  const stretched = file.metadata.get(`${architecture}.rope.scaling.type`) === 'llama3';
+  const window = number('attention.sliding_window') ?? 0;
   const embedding = matrix('token_embd.weight');
   return {
     nHead,
     nKvHead: number('attention.head_count_kv') ?? nHead,
     headDim,
     normEps: number('attention.layer_norm_rms_epsilon')!,
-    rope: {
-      neox: architecture !== 'llama',
-      dim: number('rope.dimension_count') ?? headDim,
-      base: number('rope.freq_base') ?? 10_000,
-      scale: number('rope.scaling.factor') ?? 1,
-      factors: vector('rope_freqs.weight'),
-    },
     activation: activationOf(file, architecture),
     embedding,
+    // Gemma's embedding is multiplied by the square root of its width.
+    embeddingScale: architecture === 'gemma3' ? Math.sqrt(dim) : 1,
     head: find('output.weight') ?? embedding,
     outputNorm: norm('output_norm.weight'),
     layers: Array.from({ length: number('block_count')! }, (_, i) => {
       const name = (part: string) => `blk.${i}.${part}.weight`;
+      const projection = (part: string): Projection => ({
+        weight: matrix(name(part)),
+        normIn: vector(name(`${part}_norm_in`)),
+        bias: vector(`blk.${i}.${part}.bias`),
+      });
+      // Of Gemma's layers the 6th, 12th, … see everything.
+      const local = window > 0 && i % 6 !== 5;
       return {
         attnNorm: norm(name('attn_norm')),
+        qNorm: vector(name('attn_q_norm')),
+        kNorm: vector(name('attn_k_norm')),
         attnSubNorm: vector(name('attn_sub_norm')),
+        attnPostNorm: vector(name('post_attention_norm')),
         ffnNorm: norm(name('ffn_norm')),
         ffnSubNorm: vector(name('ffn_sub_norm')),
-        q: matrix(name('attn_q')),
-        k: matrix(name('attn_k')),
-        v: matrix(name('attn_v')),
-        o: matrix(name('attn_output')),
-        gate: matrix(name('ffn_gate')),
-        up: matrix(name('ffn_up')),
-        down: matrix(name('ffn_down')),
+        ffnPostNorm: vector(name('post_ffw_norm')),
+        q: projection('attn_q'),
+        k: projection('attn_k'),
+        v: projection('attn_v'),
+        o: projection('attn_output'),
+        gate: projection('ffn_gate'),
+        up: projection('ffn_up'),
+        down: projection('ffn_down'),
+        window: local ? window : Number.POSITIVE_INFINITY,
+        rope: local
+          ? { ...rope, base: 10_000, scale: 1, factors: undefined }
+          : stretched
+            ? { ...rope, scale: 1, factors: llama3Factors(rope) }
+            : rope,
       };
     }),
   };
+}
+
+/** Divisors of the angles of Llama 3.1, by wavelength, with all but the factor at their defaults. */
+function llama3Factors({ dim, base, scale }: Rope): number[] {
+  return Array.from({ length: dim / 2 }, (_, j) => {
+    const wavelength = 2 * Math.PI * base ** ((2 * j) / dim);
+    if (wavelength < 8192 / 4) return 1;
+    if (wavelength > 8192) return scale;
+    const share = (8192 / wavelength - 1) / (4 - 1);
+    return 1 / ((1 - share) / scale + share);
+  });
 }
 
 function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): Matrix {
@@ -123,8 +173,9 @@ function numbersOf({ metadata }: GgufFile, architecture: string) {
   return (key: string) => metadata.get(`${architecture}.${key}`) as number | undefined;
 }
 
-function activationOf({ metadata }: GgufFile, architecture: string): 'relu2' | 'silu' {
+function activationOf({ metadata }: GgufFile, architecture: string): ReferenceModel['activation'] {
   const stated = metadata.get(`${architecture}.hidden_activation`);
   if (stated === 'relu2' || stated === 'silu') return stated;
-  return architecture === 'bitnet' || architecture === 'llama' ? 'silu' : 'relu2';
+  if (architecture === 'gemma3') return 'gelu_tanh';
+  return architecture === 'bitnet-b1.58' || architecture === 'bitnet-25' ? 'relu2' : 'silu';
 }

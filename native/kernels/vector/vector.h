@@ -6,6 +6,10 @@
 
 namespace bitnet {
 
+/** The coefficients of gelu_tanh_mul. */
+constexpr float kGeluLinear = -1.5957691f;
+constexpr float kGeluCubic = -0.071354816f;
+
 /** How a KV cache holds the keys or values of one head at one position: a row. */
 enum KvType : uint32_t {
   kKvF16,  // f16 [head_dim]
@@ -68,6 +72,12 @@ struct VectorKernel {
   void (*relu2_mul)(const float* g, const float* u, size_t count, float* y);
   /** y[i] = (g[i] / (1 + exp(-g[i]))) * u[i]. y may be g. */
   void (*silu_mul)(const float* g, const float* u, size_t count, float* y);
+  /**
+   * y[i] = gelu(g[i]) * u[i] with the tanh approximation (Hendrycks & Gimpel 2016), for which
+   * 0.5 (1 + tanh(z)) = 1 / (1 + exp(-2z)):
+   * (g / (1 + exp(w))) * u, w = g * fma(g * g, -2 sqrt(2/π) 0.044715, -2 sqrt(2/π)). y may be g.
+   */
+  void (*gelu_tanh_mul)(const float* g, const float* u, size_t count, float* y);
 
   /** f32 → f16, round to nearest even, overflow to infinity. */
   void (*to_f16)(const float* x, size_t count, uint16_t* y);

@@ -112,6 +112,16 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
   });
 }
 
+void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
+  const __m256 linear = _mm256_set1_ps(kGeluLinear), cubic = _mm256_set1_ps(kGeluCubic);
+  for_groups(count, [&](size_t i, auto mask) {
+    const __m256 v = load(mask, g + i);
+    const __m256 w = _mm256_mul_ps(v, _mm256_fmadd_ps(_mm256_mul_ps(v, v), cubic, linear));
+    const __m256 below = _mm256_add_ps(_mm256_set1_ps(1.0f), exp_approx(w));
+    store(y + i, mask, _mm256_mul_ps(_mm256_div_ps(v, below), load(mask, u + i)));
+  });
+}
+
 void to_f16(const float* x, size_t count, uint16_t* y) {
   for_groups(count, [&](size_t i, auto mask) {
     const __m128i h = _mm256_cvtps_ph(load(mask, x + i), _MM_FROUND_TO_NEAREST_INT);
@@ -281,6 +291,7 @@ const VectorKernel kVectorAvx2 = {
     scale_all,
     relu2_mul,
     silu_mul,
+    gelu_tanh_mul,
     to_f16,
     to_q8_0,
     {attention_block<kKvF16>, attention_block<kKvQ8_0>},

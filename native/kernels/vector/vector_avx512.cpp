@@ -86,6 +86,16 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
   });
 }
 
+void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
+  const __m512 linear = _mm512_set1_ps(kGeluLinear), cubic = _mm512_set1_ps(kGeluCubic);
+  for_groups(count, [&](size_t i, auto mask) {
+    const __m512 v = load(mask, g + i);
+    const __m512 w = _mm512_mul_ps(v, _mm512_fmadd_ps(_mm512_mul_ps(v, v), cubic, linear));
+    const __m512 below = _mm512_add_ps(_mm512_set1_ps(1.0f), exp_approx(w));
+    store(y + i, mask, _mm512_mul_ps(_mm512_div_ps(v, below), load(mask, u + i)));
+  });
+}
+
 void to_f16(const float* x, size_t count, uint16_t* y) {
   for_groups(count, [&](size_t i, auto mask) {
     store(y + i, mask, _mm512_cvtps_ph(load(mask, x + i), _MM_FROUND_TO_NEAREST_INT));
@@ -240,17 +250,12 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorAvx512;
 const VectorKernel kVectorAvx512 = {
-    "avx512",
-    kCpuAvx2 | kCpuAvx512,
-    rms_norm,
-    quantise,
-    scale_rows,
-    scale_all,
-    relu2_mul,
-    silu_mul,
-    to_f16,
-    to_q8_0,
-    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
+    "avx512",          kCpuAvx2 | kCpuAvx512,
+    rms_norm,          quantise,
+    scale_rows,        scale_all,
+    relu2_mul,         silu_mul,
+    gelu_tanh_mul,     to_f16,
+    to_q8_0,           {attention_block<kKvF16>, attention_block<kKvQ8_0>},
     attention_combine,
 };
 

@@ -112,6 +112,18 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
   });
 }
 
+void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
+  for_groups(count, [&](size_t i, size_t exist) {
+    store(y + i, exist,
+          map(load(g + i, exist), load(u + i, exist), [](float32x4_t a, float32x4_t b) {
+            const float32x4_t slope =
+                vfmaq_f32(vdupq_n_f32(kGeluLinear), vmulq_f32(a, a), vdupq_n_f32(kGeluCubic));
+            const float32x4_t e = exp_approx(vmulq_f32(a, slope));
+            return vmulq_f32(vdivq_f32(a, vaddq_f32(vdupq_n_f32(1.0f), e)), b);
+          }));
+  });
+}
+
 void to_f16(const float* x, size_t count, uint16_t* y) {
   for_groups(count, [&](size_t i, size_t exist) {
     const Lanes v = load(x + i, exist);
@@ -293,6 +305,7 @@ const VectorKernel kVectorNeon = {
     scale_all,
     relu2_mul,
     silu_mul,
+    gelu_tanh_mul,
     to_f16,
     to_q8_0,
     {attention_block<kKvF16>, attention_block<kKvQ8_0>},

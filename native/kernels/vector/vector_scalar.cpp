@@ -136,6 +136,13 @@ void silu_mul(const float* g, const float* u, size_t count, float* y) {
     y[i] = (g[i] / (1.0f + exp_approx(-g[i]))) * u[i];
 }
 
+void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
+  for (size_t i = 0; i < count; i++) {
+    const float w = g[i] * fmaf(g[i] * g[i], kGeluCubic, kGeluLinear);
+    y[i] = (g[i] / (1.0f + exp_approx(w))) * u[i];
+  }
+}
+
 void to_f16(const float* x, size_t count, uint16_t* y) {
   for (size_t i = 0; i < count; i++)
     y[i] = static_cast<uint16_t>(half_of_float(x[i]));
@@ -221,17 +228,9 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorScalar;
 const VectorKernel kVectorScalar = {
-    "scalar",
-    0,
-    rms_norm,
-    quantise,
-    scale_rows,
-    scale_all,
-    relu2_mul,
-    silu_mul,
-    to_f16,
-    to_q8_0,
-    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
+    "scalar",          0,         rms_norm,  quantise,
+    scale_rows,        scale_all, relu2_mul, silu_mul,
+    gelu_tanh_mul,     to_f16,    to_q8_0,   {attention_block<kKvF16>, attention_block<kKvQ8_0>},
     attention_combine,
 };
 

@@ -1,0 +1,172 @@
+import { basename } from 'node:path';
+import { Command, Option } from 'commander';
+import type { Model } from '../../lib/index.js';
+import { integer } from '../arguments.mjs';
+import { shortestFloat } from '../float.mjs';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface EmbedOptions {
+  model?: string;
+  file?: string;
+  pooling?: 'last' | 'mean' | 'first';
+  normalize: boolean;
+  threads?: number;
+  kernel?: string;
+  autotune: boolean;
+  preTokenizer?: string;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const examples = `
+Examples:
+  bitnet embed model.gguf "The cat sat on the mat." "A dog."
+  bitnet embed model.gguf -f sentences.txt > vectors.txt
+  bitnet embed model.gguf --json < sentences.txt
+
+Texts are the arguments after the model, or the lines of a file or of what is piped in.`;
+
+/** `bitnet embed`: texts in, a vector of numbers for each of them out. */
+export function embedCommand(): Command {
+  return new Command('embed')
+    .description('Turn texts into vectors that can be compared.')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .argument('[text...]', 'texts; without any, lines of a file or of stdin')
+    .addHelpText('after', examples)
+    .addOption(
+      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
+        'BITNET_MODEL',
+      ),
+    )
+    .option('-f, --file <file>', 'file with a text on each line; - is stdin')
+    .addOption(
+      new Option('--pooling <rule>', "default: the model's, else last").choices([
+        'last',
+        'mean',
+        'first',
+      ]),
+    )
+    .option('--no-normalize', 'do not scale vectors to length 1')
+    .addOption(
+      new Option('-t, --threads <count>', 'default: the cores there are')
+        .env('BITNET_THREADS')
+        .argParser(integer(1, 1024)),
+    )
+    .addOption(
+      new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
+    )
+    .option('--no-autotune', 'do not measure which kernels are the fastest')
+    .option('--pre-tokenizer <name>', 'overrule the file')
+    .option('--json', 'one JSON array of { text, embedding, tokens }')
+    .option('--quiet', 'only errors on stderr')
+    .option('--no-color', 'no colours')
+    .action(embed);
+}
+
+async function embed(
+  argument: string | undefined,
+  words: readonly string[],
+  options: EmbedOptions,
+  command: Command,
+): Promise<void> {
+  const terminal = new Terminal(options);
+  const signal = interruptSignal();
+  // After -m all arguments are texts; a model from the environment gives way to one that is named.
+  const named = command.getOptionValueSource('model') === 'cli';
+  const path = named ? options.model : (argument ?? (options.model || undefined));
+  const given = named && argument !== undefined ? [argument, ...words] : words;
+  if (given.length > 0 && options.file !== undefined) {
+    command.error(
+      `error: Expected texts or -f, but received ${JSON.stringify(given[0])} besides -f.`,
+    );
+  }
+  const texts = given.length > 0 ? given : await lines(options, terminal, signal);
+  if (texts.length === 0) await refuseWithoutTexts(path, command);
+  const model = await load(path, options, terminal, signal);
+  try {
+    await write(model, texts, options, terminal, signal);
+  } finally {
+    model.close();
+  }
+}
+
+/** Missing texts are wrong usage, but a missing model is the worse news of the two. */
+async function refuseWithoutTexts(path: string | undefined, command: Command): Promise<never> {
+  const { inspectModel } = await import('../../lib/index.js');
+  await inspectModel(path);
+  return command.error(
+    'error: Expected texts: as arguments after the model, on the lines of -f <file> or on standard input.',
+  );
+}
+
+/** The lines of a file, or of what is piped in. */
+async function lines(
+  { file }: EmbedOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const fromFile = file !== undefined && file !== '-';
+  if (file === undefined && !isPiped()) return [];
+  const all = fromFile ? await readTextFile(file) : await readStdin(terminal, signal);
+  return all === '' ? [] : all.split(/\r?\n/);
+}
+
+async function load(
+  path: string | undefined,
+  { threads, kernel, autotune, preTokenizer }: EmbedOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Model> {
+  const { loadModel } = await import('../../lib/index.js');
+  const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
+  const spinner = terminal.spinner(label);
+  try {
+    return await loadModel(path, {
+      ...{ threads, kernel, autotune, preTokenizer, signal },
+      onProgress: (fraction) => spinner.update(`${label}, ${Math.floor(100 * fraction)} %`),
+    });
+  } finally {
+    spinner.stop();
+  }
+}
+
+async function write(
+  model: Model,
+  texts: readonly string[],
+  { pooling, normalize, json }: EmbedOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const ids = texts.map((text) => model.tokenizer.encode(text, { addSpecial: true }));
+  const spinner = terminal.spinner(`Embedding ${count(texts.length, 'text')}`);
+  const begin = performance.now();
+  const vectors = await model
+    .embed(ids, { pooling, normalize, signal })
+    .finally(() => spinner.stop());
+  const seconds = (performance.now() - begin) / 1000;
+  const output = new Output();
+  const items = vectors.map((vector, i) => ({
+    text: texts[i]!,
+    embedding: Array.from(vector, shortestFloat),
+    tokens: ids[i]!.length,
+  }));
+  if (json) await output.json(items);
+  else for (const { embedding } of items) await output.lines([embedding.join(' ')]);
+  const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
+  const rule = pooling ?? model.spec.pooling ?? 'last';
+  terminal.note(
+    [
+      `${count(texts.length, 'text')}, ${count(tokens, 'token')}, ${Math.round(tokens / seconds)} tokens/s`,
+      `${model.spec.dim} numbers each, ${rule === 'mean' ? 'the mean state' : `state of the ${rule} token`}${normalize ? ', length 1' : ''}`,
+      `${model.kernel.ternary}, ${count(model.threads, 'thread')}`,
+    ].join('; '),
+  );
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

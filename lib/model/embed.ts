@@ -1,0 +1,158 @@
+import { setMaxListeners } from 'node:events';
+import { BitnetError } from '../errors.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { signalOption } from '../generate/options.js';
+import type { Model } from './model.js';
+import type { Session } from './session.js';
+import type { Pooling } from './spec.js';
+
+export interface EmbedOptions {
+  /**
+   * Which states make the embedding: that of the last or first token, or the mean of all.
+   * @default what the file says, else 'last', the one that has seen the whole text
+   */
+  readonly pooling?: Pooling | undefined;
+  /**
+   * Whether to scale embeddings to length 1, so that the dot product of two is their cosine.
+   * @default true
+   */
+  readonly normalize?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const poolings: readonly Pooling[] = ['last', 'mean', 'first'];
+
+/** Texts under way at a time; they share passes, and each has a KV cache of its length. */
+const mostSessions = 16;
+
+/** Tokens whose states are in memory at a time. */
+const chunkTokens = 512;
+
+/** `model.embed`: see there. */
+export async function embed(
+  model: Model,
+  texts: readonly (string | ArrayLike<number>)[],
+  options: EmbedOptions = {},
+): Promise<Float32Array[]> {
+  checkOptionNames(options, ['pooling', 'normalize', 'signal']);
+  if (!Array.isArray(texts)) throw argumentError('an array of texts', 'texts', texts);
+  const { pooling = model.spec.pooling ?? 'last', normalize = true } = options;
+  if (!poolings.includes(pooling)) {
+    throw argumentError("'last', 'mean' or 'first'", 'option pooling', pooling);
+  }
+  if (typeof normalize !== 'boolean') {
+    throw argumentError('true or false', 'option normalize', normalize);
+  }
+  const signal = signalOption(options.signal);
+  const inputs = texts.map((text, i) => inputIds(model, text, i));
+  return concurrently(inputs, signal, (ids, own) => embedOne(model, ids, pooling, normalize, own));
+}
+
+/** What `action` makes of each item, several at a time; one that fails ends the others. */
+async function concurrently<T, R>(
+  items: readonly T[],
+  signal: AbortSignal | undefined,
+  action: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const controller = new AbortController();
+  setMaxListeners(mostSessions, controller.signal);
+  const stop = () => controller.abort(signal?.reason);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  let failure: unknown;
+  const work = async () => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await action(items[i]!, controller.signal);
+    }
+  };
+  const fail = (error: unknown) => {
+    failure ??= error;
+    next = items.length;
+    controller.abort(error);
+  };
+  const workers = Array.from({ length: Math.min(items.length, mostSessions) }, work);
+  await Promise.all(workers.map((worker) => worker.catch(fail)));
+  signal?.removeEventListener('abort', stop);
+  if (failure !== undefined) throw failure;
+  return results;
+}
+
+/** The tokens of a text, with those the model wants around it, as many as it was trained for. */
+function inputIds(model: Model, text: string | ArrayLike<number>, index: number): number[] {
+  const name = `texts[${index}]`;
+  const isIds = typeof text === 'object' && text !== null && 'length' in text;
+  if (typeof text !== 'string' && !isIds) {
+    throw argumentError('a text or an array of token ids', name, text);
+  }
+  const ids =
+    typeof text === 'string'
+      ? model.tokenizer.encode(text, { addSpecial: true })
+      : Array.from(text);
+  if (ids.length === 0) {
+    throw new BitnetError(
+      'ERR_BITNET_ARGUMENT',
+      `Expected at least one token in ${name}, but it is empty, and this model adds none of its own; leave it out.`,
+      { index },
+    );
+  }
+  const { contextLength } = model.spec;
+  if (ids.length <= contextLength) return ids;
+  throw new BitnetError(
+    'ERR_BITNET_CONTEXT',
+    `Expected at most ${contextLength} tokens in ${name}, the context the model was trained with, but it has ${ids.length}; shorten or split it.`,
+    { index, tokens: ids.length, contextLength },
+  );
+}
+
+async function embedOne(
+  model: Model,
+  ids: readonly number[],
+  pooling: Pooling,
+  normalize: boolean,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  // A token sees none that follow: the first one's state needs only itself.
+  const needed = pooling === 'first' ? ids.slice(0, 1) : ids;
+  const session = model.createSession({ contextLength: needed.length });
+  try {
+    const pooled =
+      pooling === 'mean'
+        ? await meanState(session, needed, signal)
+        : Float64Array.from(await session.states(needed, 'last', signal));
+    return finished(pooled, normalize);
+  } finally {
+    session.close();
+  }
+}
+
+/** Summed in double and in the order of the tokens, whatever the chunks. */
+async function meanState(
+  session: Session,
+  ids: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
+  let sum: Float64Array | undefined;
+  for (let begin = 0; begin < ids.length; begin += chunkTokens) {
+    const chunk = ids.slice(begin, begin + chunkTokens);
+    const states = await session.states(chunk, 'all', signal);
+    const dim = states.length / chunk.length;
+    sum ??= new Float64Array(dim);
+    for (let e = 0; e < states.length; e++) sum[e % dim]! += states[e]!;
+  }
+  return sum!.map((value) => value / ids.length);
+}
+
+function finished(state: Float64Array, normalize: boolean): Float32Array {
+  const length = Math.sqrt(state.reduce((sum, value) => sum + value * value, 0));
+  if (!Number.isFinite(length)) {
+    throw new BitnetError(
+      'ERR_BITNET_NUMERIC',
+      'Expected the embedding to be made of numbers, but it is not: the weights are damaged; get the file again.',
+    );
+  }
+  const scale = normalize && length > 0 ? 1 / length : 1;
+  return Float32Array.from(state, (value) => value * scale);
+}
