@@ -20,4 +20,10 @@ export {
   type MemoryUse,
   type ShapeTiming,
 } from './native.js';
-export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer/index.js';
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  Tokenizer,
+  TokenizerOptions,
+} from './tokenizer/index.js';
+export { loadTokenizer } from './tokenizer/load-tokenizer.js';

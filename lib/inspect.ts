@@ -5,7 +5,7 @@ import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
-import { embeddedModelPath } from './model/load.js';
+import { embeddedModelPath } from './model/embedded.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import {
   type CpuInfo,

@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { detokenizeCommand } from './detokenize.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { runCommand } from './run.mjs';
 import { synthCommand } from './synth.mjs';
+import { tokenizeCommand } from './tokenize.mjs';
 
 /** Every command, in the order in which --help lists them; docs/cli has a page for each. */
 export function commands(): Command[] {
-  return [runCommand(), inspectCommand(), benchCommand(), synthCommand()];
+  return [
+    runCommand(),
+    tokenizeCommand(),
+    detokenizeCommand(),
+    inspectCommand(),
+    benchCommand(),
+    synthCommand(),
+  ];
 }

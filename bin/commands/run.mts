@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import type { ChatMessage, GenerateOptions, Model } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
-import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { type RunOptions, runOptions } from './run-options.mjs';
 import { describeModel, describeSettings, summaryLine } from './run-report.mjs';
+import { fileOrText, modelAndText } from './text-arguments.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out. */
 export function runCommand(): Command {
@@ -19,7 +20,10 @@ async function run(
   options: RunOptions,
   command: Command,
 ): Promise<void> {
-  const { path, text } = readArguments(argument, words, options, command);
+  if (options.raw && (options.system ?? options.systemFile) !== undefined) {
+    command.error('error: Expected --raw or a system message, but received both.');
+  }
+  const { path, text } = modelAndText(argument, words, options, command);
   const terminal = new Terminal(options);
   const output = new Output();
   const signal = interruptSignal();
@@ -51,35 +55,6 @@ async function refuseWithoutPrompt(path: string | undefined, command: Command): 
   const { inspectModel } = await import('../../lib/index.js');
   await inspectModel(path);
   return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
-}
-
-async function fileOrText(
-  file: string | undefined,
-  text: string | undefined,
-): Promise<string | undefined> {
-  return file === undefined ? text : readTextFile(file);
-}
-
-/** Which of the arguments is the model and which are the prompt. */
-function readArguments(
-  argument: string | undefined,
-  words: readonly string[],
-  options: RunOptions,
-  command: Command,
-): { path: string | undefined; text: string | undefined } {
-  // After -m all arguments are text; a model from the environment gives way to one that is named.
-  const named = command.getOptionValueSource('model') === 'cli';
-  const path = named ? options.model : (argument ?? (options.model || undefined));
-  const trailing = named && argument !== undefined ? [argument, ...words] : words;
-  if (trailing.length > 0 && (options.prompt !== undefined || options.file !== undefined)) {
-    command.error(
-      `error: Expected one prompt, but received ${JSON.stringify(trailing.join(' '))} besides ${options.file === undefined ? '-p' : '-f'}.`,
-    );
-  }
-  if (options.raw && (options.system ?? options.systemFile) !== undefined) {
-    command.error('error: Expected --raw or a system message, but received both.');
-  }
-  return { path, text: trailing.length > 0 ? trailing.join(' ') : options.prompt };
 }
 
 async function load(

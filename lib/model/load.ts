@@ -1,18 +1,14 @@
-import { join } from 'node:path';
 import { chatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import { loadNativeModel } from '../native.js';
-import { packageRoot } from '../package-root.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
+import { embeddedModelPath } from './embedded.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
-
-/** The model in the package: a small ternary model that writes children's stories. */
-export const embeddedModelPath = join(packageRoot, 'models', 'stories-ternary.gguf');
 
 /** More threads than this is a mistake. */
 const maxThreads = 1024;

@@ -8,7 +8,7 @@ export interface Decision {
 
 export interface TokenizerOptions {
   /** Name of the pre-tokenizer to use instead of the one in the file; byte-level BPE only. */
-  readonly preTokenizer?: string;
+  readonly preTokenizer?: string | undefined;
 }
 
 export interface EncodeOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
-import { embeddedModelPath } from '../../lib/model/load.js';
+import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, readBandwidth } from '../../lib/native.js';
 
 const quick = { prompts: [20], generations: [6], repetitions: 2, threads: [1] } as const;
