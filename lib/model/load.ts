@@ -7,6 +7,7 @@ import { loadNativeModel } from '../native.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
+import { fileStamp } from './identity.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 
@@ -88,6 +89,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   throwIfAborted(signal);
 
   const file = await readGguf(path ?? embeddedModelPath);
+  const stamp = await fileStamp(file.path);
   throwIfAborted(signal);
   const { activation } = options;
   const spec = modelSpec(file, activation === undefined ? {} : { activation });
@@ -113,6 +115,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
       tokenizer,
       chatTemplate: template,
       native,
+      stamp,
       tuning,
       contextLength,
       loadMilliseconds: performance.now() - begin,

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { ChatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
@@ -10,6 +11,7 @@ import {
   type ShapeTiming,
 } from '../native.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
+import { type FileStamp, ModelIdentity } from './identity.js';
 import { maxContextLength } from './limits.js';
 import { Session } from './session.js';
 import type { ModelSpec } from './spec.js';
@@ -38,6 +40,8 @@ export interface ModelParts {
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly native: NativeModel;
+  /** Of the file, when it was read. */
+  readonly stamp: FileStamp;
   readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
   readonly loadMilliseconds: number;
@@ -62,6 +66,7 @@ export class Model {
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
+  readonly #identity: ModelIdentity;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   #native: NativeModel | undefined;
@@ -77,6 +82,7 @@ export class Model {
     this.loadMilliseconds = loadMilliseconds;
     ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
+    this.#identity = new ModelIdentity(path, spec, parts.stamp);
     this.#native = native;
   }
 
@@ -100,6 +106,8 @@ export class Model {
       vocab: this.spec.vocab,
       contextLength,
       kvType,
+      name: this.spec.name ?? basename(this.path),
+      identity: (control) => this.#identity.hash(control),
       onClose: () => this.#sessions.delete(entry),
     });
     const entry = new WeakRef(session);
