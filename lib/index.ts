@@ -1,3 +1,4 @@
+export { Chat, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';

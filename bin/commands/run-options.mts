@@ -12,6 +12,7 @@ export interface RunOptions {
   maxTokens: number;
   context?: number;
   kvType: 'f16' | 'q8_0';
+  session?: string;
   seed?: number;
   temp: number;
   topK: number;
@@ -77,6 +78,7 @@ function input(command: Command): void {
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
+    .option('--session <file>', 'file that keeps what is evaluated')
     .option('--raw', 'no chat template; special tokens in the prompt count');
 }
 

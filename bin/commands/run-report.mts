@@ -11,8 +11,13 @@ export function summaryLine(
     timings,
     stopReason,
   }: Partial<GenerationResult> & Pick<GenerationResult, 'usage' | 'timings'>,
+  kept?: number,
 ): string {
-  const prompt = `prompt ${tokens(usage.promptTokens)}${rate(timings.promptTokensPerSecond)}`;
+  const read =
+    kept === undefined
+      ? tokens(usage.promptTokens)
+      : `${count(usage.promptTokens, 'new token')}, ${kept} kept`;
+  const prompt = `prompt ${read}${rate(timings.promptTokensPerSecond)}`;
   const text = `text ${tokens(usage.completionTokens)}${rate(timings.tokensPerSecond)}`;
   const engine = `${model.kernel.ternary}, ${count(model.threads, 'thread')}`;
   const endings: Partial<Record<string, string>> = {

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { ChatMessage, GenerateOptions, Model } from '../../lib/index.js';
+import type { ChatMessage, GenerateOptions, Model, Session } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
@@ -30,7 +31,8 @@ async function run(
   const fromStdin = options.file === '-' || isPiped();
   const given = await fileOrText(options.file === '-' ? undefined : options.file, text);
   const system = await fileOrText(options.systemFile, options.system);
-  if (given === undefined && !fromStdin) await refuseWithoutPrompt(path, command);
+  const continues = options.session !== undefined && existsSync(options.session);
+  if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
   const model = await load(path, options, terminal, signal);
   try {
@@ -42,9 +44,13 @@ async function run(
     }
     const piped = fromStdin ? await readStdin(terminal, signal) : '';
     const prompt = [given, piped].filter(Boolean).join('\n');
-    if (prompt === '' && given === undefined) await refuseWithoutPrompt(path, command);
+    const absent = prompt === '' && given === undefined;
+    if (absent && !continues) await refuseWithoutPrompt(path, command);
     if (options.raw || !model.chatTemplate) output.continueLine(terminal.echo(prompt));
-    await write(model, wrap(model, prompt, system, options), { options, terminal, output, signal });
+    const session = model.createSession({ kvType: options.kvType });
+    if (continues) await session.load(options.session!, { signal });
+    const input = absent ? undefined : wrap(model, prompt, system, options);
+    await write(model, session, input, { options, terminal, output, signal });
   } finally {
     model.close();
   }
@@ -95,13 +101,18 @@ function wrap(
 /** Generates, and shows the text as it comes or, with `--json`, everything at the end. */
 async function write(
   model: Model,
-  prompt: string | readonly number[],
+  session: Session,
+  input: string | readonly number[] | undefined,
   view: { options: RunOptions; terminal: Terminal; output: Output; signal: AbortSignal },
 ): Promise<void> {
   const { options, terminal, output, signal } = view;
-  const generation = model
-    .createSession({ kvType: options.kvType })
-    .generate(prompt, generateOptions(options, signal));
+  const { prompt, kept } = options.session
+    ? resumed(model, session, input, options)
+    : { prompt: input!, kept: undefined };
+  const save = async () => {
+    if (options.session !== undefined) await session.save(options.session);
+  };
+  const generation = session.generate(prompt, generateOptions(options, signal));
   let text = '';
   const ids: number[] = [];
   try {
@@ -113,16 +124,56 @@ async function write(
     await output.endLine();
   } catch (error) {
     await output.endLine();
-    if (isPartial(error)) terminal.note(summaryLine(model, error));
+    if (isPartial(error)) {
+      await save();
+      terminal.note(summaryLine(model, error, kept));
+    }
     throw error;
   }
   const result = await generation.result;
+  await save();
   if (options.json) {
     const { path, kernel, tuning, threads } = model;
-    await output.json({ text, ids, ...result, model: path, kernel, tuning, threads });
+    await output.json({
+      text,
+      ids,
+      ...result,
+      keptTokens: kept,
+      model: path,
+      kernel,
+      tuning,
+      threads,
+    });
   }
   describeSettings(options, result.seed, terminal);
-  terminal.note(summaryLine(model, result));
+  terminal.note(summaryLine(model, result, kept));
+}
+
+/**
+ * What is left of the prompt when the session has some of it. Without a prompt the saved text goes
+ * on: with the token that was written last, which is not evaluated yet, or is once more.
+ */
+function resumed(
+  { tokenizer }: Model,
+  session: Session,
+  input: string | readonly number[] | undefined,
+  { raw: parseSpecial = false }: RunOptions,
+): { prompt: readonly number[]; kept: number } {
+  if (input === undefined) {
+    const kept = session.position;
+    if (session.hasPending || kept === 0) return { prompt: [], kept };
+    const { tokens } = session;
+    session.truncate(kept - 1);
+    return { prompt: [tokens.at(-1)!], kept: kept - 1 };
+  }
+  const begin = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
+  let ids = input;
+  if (typeof ids === 'string') {
+    ids = tokenizer.encode(ids, { parseSpecial });
+    if (ids[0] !== begin[0]) ids = [...begin, ...ids];
+  }
+  const kept = session.keepPrefix(ids);
+  return { prompt: ids.slice(kept), kept };
 }
 
 function generateOptions(options: RunOptions, signal: AbortSignal): GenerateOptions {

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { Chat, type ChatSettings } from '../chat/chat.js';
 import type { ChatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
@@ -113,6 +114,17 @@ export class Model {
     const entry = new WeakRef(session);
     this.#sessions.add(entry);
     return session;
+  }
+
+  /**
+   * A new chat, in a session of its own: in the model's chat template if it has one, else every
+   * message begins a text of its own.
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
+   */
+  createChat(options: ChatSettings = {}): Chat {
+    checkOptionNames(options, ['system', 'contextLength', 'kvType']);
+    const { system, ...sessionOptions } = options;
+    return new Chat(this, system, () => this.createSession(sessionOptions));
   }
 
   /** Token ids of `text`; see `Tokenizer.encode`. */

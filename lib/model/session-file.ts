@@ -100,9 +100,11 @@ export async function readSession(
   path: string,
   owner: SessionOwnership,
   control: Int32Array,
+  accept?: (data: unknown) => void,
 ): Promise<SessionState> {
   const { header, start, size, seed } = await readHeader(path);
   checkOwner(path, header, owner);
+  accept?.(header.data);
   const { position, history, data } = header;
   const end = start + position * (4 + native.bytesPerPosition()) + checksumBytes;
   if (size !== end) throw damaged(path, `it has ${size} bytes where ${end} belong`);

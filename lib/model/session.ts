@@ -111,6 +111,15 @@ export class Session {
     return this.#record.tokens;
   }
 
+  /**
+   * Whether the last generation ended with a token that is not evaluated yet, because nobody may
+   * want what follows it: the next one evaluates it first.
+   */
+  get hasPending(): boolean {
+    this.#open();
+    return settledContinuation(this.#evaluator).pending !== undefined;
+  }
+
   /** Bytes that keys and values of one token take. */
   get bytesPerToken(): number {
     return this.#open().bytesPerPosition();
@@ -209,6 +218,23 @@ export class Session {
     continuationOf(this.#evaluator).rewind(length);
   }
 
+  /**
+   * Forgets everything from the first token on that differs from `ids`, and at least what belongs to
+   * the last of them, which has to be evaluated to know what follows: `ids.slice(n)` is then what is
+   * left to evaluate, or to give to `generate`.
+   *
+   * @returns n, the number of tokens kept
+   * @throws `ERR_BITNET_BUSY`, `ERR_BITNET_CLOSED`
+   */
+  keepPrefix(ids: ArrayLike<number>): number {
+    const { tokens } = this;
+    const most = Math.min(tokens.length, ids.length - 1);
+    let n = 0;
+    while (n < most && tokens[n] === ids[n]) n++;
+    this.truncate(n);
+    return n;
+  }
+
   /** Starts over at position 0. */
   reset(): void {
     this.truncate(0);
@@ -241,20 +267,24 @@ export class Session {
    * it goes on with the same bits as if it had never been away. When the file is refused, the session
    * stays as it was.
    *
+   * @param options.accept sees the data before anything else is read; what it throws refuses the file
    * @returns the data that was saved with it
    * @throws `ERR_BITNET_SESSION` when the file is damaged or belongs to something else,
    *   `ERR_BITNET_CONTEXT` when it is longer than the context, and as `save`
    */
   async load(
     path: string,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: {
+      readonly accept?: ((data: unknown) => void) | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<unknown> {
-    checkOptionNames(options, ['signal']);
+    checkOptionNames(options, ['accept', 'signal']);
     checkPath(path);
     this.#checkIdle();
     const signal = signalOption(options.signal);
     const state = await this.#exclusively(signal, async (native, control) =>
-      readSession(native, path, await this.#ownership(control), control),
+      readSession(native, path, await this.#ownership(control), control, options.accept),
     );
     const { tokens, history, pending } = state;
     this.#record.replace(tokens);

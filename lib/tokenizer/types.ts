@@ -23,6 +23,11 @@ export interface EncodeOptions {
    * @default false
    */
   readonly parseSpecial?: boolean;
+  /**
+   * The text goes on where another one ended: no space is put before it.
+   * @default false
+   */
+  readonly continues?: boolean;
 }
 
 export interface DecodeOptions {
