@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { chatCommand } from './chat.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { runCommand } from './run.mjs';
@@ -10,6 +11,7 @@ import { tokenizeCommand } from './tokenize.mjs';
 export function commands(): Command[] {
   return [
     runCommand(),
+    chatCommand(),
     tokenizeCommand(),
     detokenizeCommand(),
     inspectCommand(),

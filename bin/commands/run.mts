@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { ChatMessage, GenerateOptions, Model, Session } from '../../lib/index.js';
+import type { ChatMessage, Model, Session } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
-import { type RunOptions, runOptions } from './run-options.mjs';
-import { describeModel, describeSettings, summaryLine } from './run-report.mjs';
+import { loadWithSpinner } from './load-model.mjs';
+import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
+import { describeModel, describeSettings, isPartial, summaryLine } from './run-report.mjs';
 import { fileOrText, modelAndText } from './text-arguments.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out. */
@@ -34,7 +35,7 @@ async function run(
   const continues = options.session !== undefined && existsSync(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
-  const model = await load(path, options, terminal, signal);
+  const model = await loadWithSpinner(path, options, terminal, signal);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
@@ -61,28 +62,6 @@ async function refuseWithoutPrompt(path: string | undefined, command: Command): 
   const { inspectModel } = await import('../../lib/index.js');
   await inspectModel(path);
   return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
-}
-
-async function load(
-  path: string | undefined,
-  options: RunOptions,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Model> {
-  const { loadModel } = await import('../../lib/index.js');
-  const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
-  const spinner = terminal.spinner(label);
-  try {
-    return await loadModel(path, {
-      ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
-      ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
-      autotune: options.autotune,
-      signal,
-      onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
-    });
-  } finally {
-    spinner.stop();
-  }
 }
 
 /** The prompt as the model wants to see it: in its chat template, or as it is. */
@@ -112,7 +91,10 @@ async function write(
   const save = async () => {
     if (options.session !== undefined) await session.save(options.session);
   };
-  const generation = session.generate(prompt, generateOptions(options, signal));
+  const generation = session.generate(prompt, {
+    ...generateOptions(options, signal),
+    parseSpecial: options.raw,
+  });
   let text = '';
   const ids: number[] = [];
   try {
@@ -174,22 +156,4 @@ function resumed(
   }
   const kept = session.keepPrefix(ids);
   return { prompt: ids.slice(kept), kept };
-}
-
-function generateOptions(options: RunOptions, signal: AbortSignal): GenerateOptions {
-  const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
-  const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
-  return {
-    maxTokens: maxTokens === -1 ? Number.POSITIVE_INFINITY : maxTokens,
-    seed: seed === -1 ? undefined : seed,
-    ...{ temperature, topK, topP, minP, stop },
-    ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
-    parseSpecial: options.raw,
-    signal,
-  };
-}
-
-/** Whether an error is that of an interrupted generation, which carries usage and timings. */
-function isPartial(error: unknown): error is Parameters<typeof summaryLine>[1] {
-  return error instanceof Error && 'usage' in error && 'timings' in error;
 }

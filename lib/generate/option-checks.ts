@@ -39,7 +39,7 @@ export function received(value: unknown): string {
 }
 
 /** The known name a misspelt one most likely stands for, if any is near. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   const wanted = plain(name);
   const begun = known.find((candidate) => wanted.length > 2 && plain(candidate).startsWith(wanted));
   if (begun) return begun;
