@@ -7,6 +7,8 @@ export type Input = Message | 'interrupt' | 'end';
 
 export interface MessageReader {
   next(): Promise<Input>;
+  /** Lets go of standard input, so that nobody waits for the rest of it. */
+  close(): void;
 }
 
 /** Messages piped in: a line each, unless it goes on. */
@@ -22,6 +24,10 @@ export function pipedMessages(): MessageReader {
         const message = lines.push(value);
         if (message !== undefined) return message;
       }
+    },
+    close() {
+      input.close();
+      process.stdin.destroy();
     },
   };
 }
@@ -42,6 +48,7 @@ export function typedMessages(): MessageReader {
       waiting.push(...typed.more);
       return typed.input;
     },
+    close() {}, // every message has closed its own
   };
 }
 

@@ -75,19 +75,24 @@ async function save(talk: ChatTalk, path: string): Promise<Outcome> {
 
 async function load(talk: ChatTalk, path: string): Promise<Outcome> {
   await talk.load(path);
-  const turns = talk.chat.messages.length / 2;
-  talk.terminal.note(`Loaded ${turns} ${turns === 1 ? 'turn' : 'turns'}.`);
+  talk.terminal.note(`Loaded ${turnsOf(talk)}.`);
   return 'done';
 }
 
-function stats({ chat, terminal, totals }: ChatTalk): Outcome {
+function stats(talk: ChatTalk): Outcome {
+  const { chat, terminal, totals } = talk;
   const { position, contextLength, bytesPerToken, kvType } = chat.session;
   const mebibytes = ((position * bytesPerToken) / 2 ** 20).toFixed(1);
-  terminal.note(`remembered  ${chat.messages.length / 2} turns`);
+  terminal.note(`remembered  ${turnsOf(talk)}`);
   terminal.note(
     `context     ${position} of ${contextLength} tokens, ${mebibytes} MiB of ${kvType}`,
   );
   terminal.note(`evaluated   ${totals.newTokens} new tokens, ${totals.keptTokens} kept`);
   terminal.note(`written     ${totals.writtenTokens} tokens in ${totals.turns} turns`);
   return 'done';
+}
+
+function turnsOf({ chat }: ChatTalk): string {
+  const turns = chat.messages.length / 2;
+  return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
 }

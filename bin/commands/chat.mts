@@ -40,12 +40,12 @@ async function chat(
     }
     const typed = !isPiped() && !options.json;
     if (typed) greet(talk, terminal);
-    process.exitCode = await converse(
-      talk,
-      typed ? typedMessages() : pipedMessages(),
-      typed,
-      terminal,
-    );
+    const reader = typed ? typedMessages() : pipedMessages();
+    try {
+      process.exitCode = await converse(talk, reader, typed, terminal);
+    } finally {
+      reader.close();
+    }
     if (options.session !== undefined) await talk.save(options.session);
   } finally {
     model.close();
