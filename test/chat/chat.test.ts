@@ -28,8 +28,8 @@ const forgetful =
 
 async function chatModel(name: string, template: string | undefined): Promise<Model> {
   const model = tinyModel({ contextLength: 512 });
-  const tokens = model.metadata.get('tokenizer.ggml.tokens') as { values: string[] };
-  const kinds = model.metadata.get('tokenizer.ggml.token_type') as { values: number[] };
+  const tokens = model.metadata.get('tokenizer.ggml.tokens') as unknown as { values: string[] };
+  const kinds = model.metadata.get('tokenizer.ggml.token_type') as unknown as { values: number[] };
   for (const [id, text] of [
     [300, '<|im_start|>'],
     [301, '<|im_end|>'],
