@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "evex/evex.h"
 #include "kernels/cpu_features.h"
+#include "machine/multiply_peak.h"
 #include "measure.h"
 #include "report.h"
 #include "roofs.h"
@@ -29,7 +30,7 @@ Machine measure_machine(const Options& options) {
     const double memory = measured_memory_gbps(*crew.pool);
     machine.memory_gbps = std::max(machine.memory_gbps, memory);
     Row()
-        .text("machine", multiply_instruction())
+        .text("machine", bitnet::multiply_instruction())
         .number("threads", static_cast<double>(crew.pool->threads()))
         .number("memory_gb_per_s", memory, 1)
         .number("cache_gb_per_s", measured_cache_gbps(*crew.pool), 1)

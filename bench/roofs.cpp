@@ -6,36 +6,13 @@
 #include <vector>
 
 #include "kernels/cpu_features.h"
+#include "kernels/kernels.h"
+#include "machine/multiply_peak.h"
 #include "measure.h"
-#include "roof.h"
 
-extern const Roof kRoofScalar;
-#if defined(__x86_64__) || defined(_M_X64)
-extern const Roof kRoofAvx2, kRoofAvx512Vnni;
-#if defined(BITNET_AVXVNNI)
-extern const Roof kRoofAvxVnni;
-#endif
-#endif
-#if defined(__aarch64__) || defined(_M_ARM64)
-extern const Roof kRoofNeon, kRoofNeonDot, kRoofNeonI8mm;
-#endif
+using bitnet::Roof;
 
 namespace {
-
-/** Strongest multiplication first. */
-const Roof* const kRoofs[] = {
-#if defined(__x86_64__) || defined(_M_X64)
-    &kRoofAvx512Vnni,
-#if defined(BITNET_AVXVNNI)
-    &kRoofAvxVnni,
-#endif
-    &kRoofAvx2,
-#endif
-#if defined(__aarch64__) || defined(_M_ARM64)
-    &kRoofNeonI8mm,   &kRoofNeonDot, &kRoofNeon,
-#endif
-    &kRoofScalar,
-};
 
 volatile uint64_t sink;
 
@@ -47,18 +24,17 @@ double best_seconds(const std::function<void()>& run) {
   return best;
 }
 
-const Roof& best_usable(bool reads) {
-  const uint32_t features = bitnet::detect_cpu_features();
-  for (const Roof* roof : kRoofs)
-    if ((roof->features & ~features) == 0 && (!reads || roof->read != nullptr))
+const Roof& best_reader() {
+  for (const Roof* roof : bitnet::usable_roofs(bitnet::detect_cpu_features()))
+    if (roof->read != nullptr)
       return *roof;
-  return kRoofScalar;
+  abort(); // the scalar one can
 }
 
 } // namespace
 
 double measured_memory_gbps(bitnet::ThreadPool& pool) {
-  const Roof& roof = best_usable(true);
+  const Roof& roof = best_reader();
   const size_t kPiece = 1 << 20,
                per_run = 16; // short runs, as neighbours leave few long ones alone
   Aligned<uint8_t> memory(kUncached);
@@ -74,7 +50,7 @@ double measured_memory_gbps(bitnet::ThreadPool& pool) {
 }
 
 double measured_cache_gbps(bitnet::ThreadPool& pool) {
-  const Roof& roof = best_usable(true);
+  const Roof& roof = best_reader();
   const size_t threads = pool.threads();
   Aligned<uint8_t> memory(kCached * threads);
   const size_t kRepeat = 16;
@@ -88,13 +64,7 @@ double measured_cache_gbps(bitnet::ThreadPool& pool) {
 }
 
 double measured_gmacs(bitnet::ThreadPool& pool) {
-  const Roof& roof = best_usable(false);
-  const size_t kRounds = 100000, threads = pool.threads();
-  const double seconds = best_seconds(
-      [&] { pool.parallel(threads, [&](size_t, size_t) { sink = roof.multiply(kRounds); }); });
-  return static_cast<double>(kRounds * roof.macs * threads) / 1e9 / seconds;
-}
-
-const char* multiply_instruction() {
-  return best_usable(false).instruction;
+  double best = 0;
+  best_seconds([&] { best = std::max(best, bitnet::measure_multiply_peak(pool)); });
+  return best;
 }

@@ -10,5 +10,3 @@ double measured_memory_gbps(bitnet::ThreadPool& pool);
 double measured_cache_gbps(bitnet::ThreadPool& pool);
 /** int8 multiply-adds in registers, 10^9 per second, with the best instruction this CPU has. */
 double measured_gmacs(bitnet::ThreadPool& pool);
-/** That instruction. */
-const char* multiply_instruction();

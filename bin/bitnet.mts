@@ -4,6 +4,7 @@ import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands/index.mjs';
 import { interruptedExitCode } from './interrupt.mjs';
+import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { Terminal } from './terminal.mjs';
 
@@ -19,6 +20,8 @@ let active = program;
 program.hook('preSubcommand', (_, subcommand) => {
   active = subcommand;
 });
+// Whatever command takes a model takes the name of a pulled one.
+program.hook('preAction', (_, command) => resolveModels(command));
 program.on('option:version', () => {
   process.stdout.write(`${version()}\n`);
   throw new CommanderError(exitCodes.done, 'bitnet.version', '');

@@ -3,6 +3,7 @@ export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
 export type { GenerateOptions } from './generate/options.js';
+export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
 export { type Inspection, inspectModel } from './inspect.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export { Model, type SessionOptions } from './model/model.js';
@@ -16,11 +17,14 @@ export type { ModelSpec } from './model/spec.js';
 export {
   type CpuInfo,
   cpuInfo,
+  type HeadCounts,
   type KernelNames,
   type KvType,
   type MemoryUse,
   type ShapeTiming,
 } from './native.js';
+export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
+export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
 export type {
   DecodeOptions,
   EncodeOptions,

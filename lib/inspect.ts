@@ -1,12 +1,15 @@
 import { chatTemplate } from './chat/template.js';
 import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
+import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufValue } from './gguf/types.js';
-import { type MemoryEstimate, memoryEstimate } from './inspect/memory.js';
+import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
+import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
+import { readTlTable } from './model/tl-tables.js';
 import {
   type CpuInfo,
   cpuInfo,
@@ -23,7 +26,11 @@ import type { Decision, Tokenizer } from './tokenizer/types.js';
 export interface InspectOptions {
   readonly kernel?: string | undefined;
   readonly activation?: ModelSpec['activation'] | undefined;
+  readonly i2sLayout?: I2sLayout | undefined;
+  readonly tlTable?: string | undefined;
   readonly preTokenizer?: string | undefined;
+  readonly screenHead?: boolean | undefined;
+  readonly skipZeros?: boolean | undefined;
 }
 
 /** What a model file says about itself, and what this program would do with it. */
@@ -109,7 +116,13 @@ export async function inspectModel(
   path: string = embeddedModelPath,
   options: InspectOptions = {},
 ): Promise<Inspection> {
-  checkOptionNames(options, ['kernel', 'activation', 'preTokenizer']);
+  checkOptionNames(options, [
+    ...['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'screenHead', 'skipZeros'],
+  ]);
+  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
+  const screenHead = booleanOption('screenHead', options.screenHead, true);
+  const i2sLayout = checkedI2sLayout(options.i2sLayout);
+  const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path);
   const problems: { code: string; message: string }[] = [];
   /** The value, or undefined and one more problem. */
@@ -124,14 +137,17 @@ export async function inspectModel(
     }
   };
   const { activation, preTokenizer, kernel = process.env.BITNET_KERNEL ?? '' } = options;
-  const spec = await attempt(() => modelSpec(file, activation ? { activation } : {}));
+  const spec = await attempt(() =>
+    modelSpec(file, { ...(activation && { activation }), i2sLayout, tlTable }),
+  );
   const tokenizer = await attempt(() =>
     createTokenizer(file, preTokenizer ? { preTokenizer } : {}),
   );
   const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
-  const tuning = spec && cpu && kernel === '' ? await rememberedKernels(spec, cpu.threads) : [];
+  const tuned = spec && cpu && kernel === '';
+  const tuning = tuned ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros }) : [];
   const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart } = file;
@@ -148,7 +164,10 @@ export async function inspectModel(
     tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
       ...{ name, type, dims, bytes, offset },
     })),
-    ...(spec && chosen && { memory: memoryEstimate(spec, ternaryTile(kernel), tileOf) }),
+    ...(spec &&
+      chosen && {
+        memory: memoryEstimate(spec, packing(kernel, skipZeros), { tileOf, screenHead }),
+      }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
     tuning,
   };

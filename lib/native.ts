@@ -61,8 +61,18 @@ export interface MemoryUse {
   readonly norms: number;
 }
 
+/** How the output heads of tokens were computed. */
+export interface HeadCounts {
+  /** Tokens whose best logits the screen found. */
+  readonly screened: number;
+  /** Rows of the head that were multiplied for these. */
+  readonly candidates: number;
+  /** Tokens for which all rows were. */
+  readonly full: number;
+}
+
 export interface NativeModel {
-  info(): { threads: number; memory: MemoryUse; kernel: KernelNames };
+  info(): { threads: number; memory: MemoryUse; kernel: KernelNames; head: HeadCounts };
   close(): void;
 }
 
@@ -115,6 +125,10 @@ export interface NativeLoadOptions {
   readonly kernel: string;
   /** Ternary kernels of shapes that do not use the one `kernel` says. */
   readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
+  /** Whether matrices whose zeros can be skipped are packed for that. @default true */
+  readonly skipZeros?: boolean;
+  /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
+  readonly screenFrom?: number;
   /** `[abort, progress]`: progress counts from 0 to 1000. */
   readonly control: Int32Array;
 }
@@ -124,6 +138,8 @@ interface Addon {
   selectKernels(forced: string): KernelNames;
   ternaryTile(forced: string): TernaryTile;
   readBandwidth(threads: number): Promise<number>;
+  multiplyPeak(threads: number): Promise<number>;
+  multiplyInstruction(): string;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
   checksumFile(request: {
@@ -132,7 +148,7 @@ interface Addon {
     readonly lengths: Float64Array;
     readonly control: Int32Array;
   }): Promise<bigint>;
-  loadModel(spec: object, options: NativeLoadOptions): Promise<NativeModel>;
+  loadModel(spec: object, options: object): Promise<NativeModel>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
@@ -189,6 +205,16 @@ export function readBandwidth(threads: number): Promise<number> {
   return translatedAsync(translated(() => addon().readBandwidth(threads)));
 }
 
+/** int8 multiply-adds that `threads` threads together can do in registers, in 10⁹ per second. */
+export function multiplyPeak(threads: number): Promise<number> {
+  return translatedAsync(translated(() => addon().multiplyPeak(threads)));
+}
+
+/** The instruction that `multiplyPeak` uses, such as 'VPDPBUSD zmm'. */
+export function multiplyInstruction(): string {
+  return addon().multiplyInstruction();
+}
+
 /** Name and version of the compiler that built the addon. */
 export function compiler(): string {
   return addon().compiler();
@@ -213,7 +239,7 @@ export function timeKernels(
 export function loadNativeModel(
   path: string,
   spec: ModelSpec,
-  options: NativeLoadOptions,
+  { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
   const { rope, activation, tensors, ...numbers } = spec;
   const native = {
@@ -224,9 +250,15 @@ export function loadNativeModel(
     ropeBase: rope.base,
     ropeScale: rope.scale,
     activation: activations.indexOf(activation),
-    tensors: tensors.map((tensor) => ({ ...tensor, role: roles.indexOf(tensor.role) })),
+    tensors: tensors.map(({ tile, ...tensor }) => ({
+      ...tensor,
+      role: roles.indexOf(tensor.role),
+      ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
+    })),
   };
-  return translatedAsync(translated(() => addon().loadModel(native, options)));
+  return translatedAsync(
+    translated(() => addon().loadModel(native, { ...options, skipZeros: Number(skipZeros) })),
+  );
 }
 
 export function createNativeSession(

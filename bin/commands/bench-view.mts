@@ -1,82 +1,112 @@
 import { basename } from 'node:path';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { escaped } from '../terminal.mjs';
+import { type Column, columnsFor } from './bench-columns.mjs';
+import { bytes, count } from './bench-numbers.mjs';
 
-/** A standard deviation above this part of the mean is too much to compare by. */
-const noisy = 0.05;
+/** Characters of the longest bar. */
+const barLength = 12;
 
-const header = ['test', 'threads', 'kernel', 'tokens/s', 'ms/token', 'GB/s', 'of read', 'peak RSS'];
+/** What of a trial's memory is no part of the model's own. */
+const processParts = ['node', 'scratch', 'mappedFile'];
 
 /** A report as lines: the machine, then model by model a table. */
 export function benchLines(report: BenchReport): string[] {
-  const { machine, build, results } = report;
-  const reads = machine.readBandwidth.map(
-    ({ threads, gbPerSecond }) => `${gbPerSecond.toFixed(1)} GB/s on ${count(threads, 'thread')}`,
-  );
-  const models = [...new Set(results.map(({ model }) => model))];
   return [
-    `${machine.cpu}, ${machine.usableCores} of ${count(machine.cores, 'core')}, ${bytes(machine.memoryBytes)}`,
-    `reads ${reads.join(', ')}`,
-    `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
-    ...models.flatMap((model) => modelLines(results.filter((result) => result.model === model))),
+    ...machineLines(report),
+    ...modelsOf(report).flatMap((results) => [
+      '',
+      ...modelText(results),
+      '',
+      ...table(columnsWithBars(results, report), results),
+    ]),
+  ];
+}
+
+/** The same in Markdown. */
+export function markdownLines(report: BenchReport): string[] {
+  const row = (cells: readonly string[]) => `| ${cells.join(' | ').replaceAll('\n', ' ')} |`;
+  return [
+    ...machineLines(report).map((line) => `- ${line}`),
+    ...(report.command === null ? [] : [`- \`${report.command}\``]),
+    ...modelsOf(report).flatMap((results) => {
+      const columns = columnsFor(results);
+      return [
+        '',
+        modelText(results).join('; '),
+        '',
+        row(columns.map(({ title }) => title)),
+        row(columns.map(({ text }) => (text ? '---' : '--:'))),
+        ...results.map((result) => row(columns.map(({ cell }) => cell(result)))),
+      ];
+    }),
   ];
 }
 
 /** Tests whose samples spread so much that a comparison means little. */
 export function noisyTests({ results }: BenchReport): string[] {
-  const names = results
-    .filter(({ tokensPerSecond: { mean, sd } }) => sd > noisy * mean)
-    .map(({ test }) => test);
-  return [...new Set(names)];
+  return [...new Set(results.filter(({ noisy }) => noisy).map(({ test }) => test))];
 }
 
-function modelLines(results: readonly BenchResult[]): string[] {
-  const { model, shape, format, memory, loadMilliseconds } = results[0]!;
-  const parts = Object.entries(memory).filter(([part, size]) => size && part !== 'anonymousRss');
+function machineLines({ machine, build, results }: BenchReport): string[] {
+  const { multiplyInstruction } = machine;
+  const on = (threads: number) => `on ${count(threads, 'thread')}`;
+  const reads = machine.readBandwidth.map(
+    ({ threads, gbPerSecond }) => `${gbPerSecond.toFixed(1)} GB/s ${on(threads)}`,
+  );
+  const multiplies = machine.multiplyPeak.map(
+    ({ threads, gmacPerSecond }) => `${gmacPerSecond.toFixed(0)} GMAC/s ${on(threads)}`,
+  );
+  const reasons = [...new Set(results.map(({ energyReason }) => energyReason))].filter(Boolean);
   return [
-    '',
+    `${machine.cpu}, ${machine.usableCores} of ${count(machine.cores, 'core')}, ${bytes(machine.memoryBytes)}`,
+    `reads ${reads.join(', ')}`,
+    `multiplies int8 with ${multiplyInstruction}: ${multiplies.join(', ')}`,
+    `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
+    ...reasons.map((reason) => `energy: ${reason}`),
+  ];
+}
+
+/** The results of each model. */
+function modelsOf({ results }: BenchReport): BenchResult[][] {
+  const models = [...new Set(results.map(({ model }) => model))];
+  return models.map((model) => results.filter((result) => result.model === model));
+}
+
+function modelText([first]: readonly BenchResult[]): string[] {
+  const { model, shape, format, memory, loadMilliseconds } = first!;
+  const { anonymousRss, ...parts } = memory;
+  const part = (own: boolean) =>
+    Object.entries(parts)
+      .filter(([name, size]) => size && own !== processParts.includes(name))
+      .map(([name, size]) => `${name} ${bytes(size as number)}`);
+  const process = part(false);
+  return [
     `${escaped(basename(model))}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
-    parts.map(([part, size]) => `${part} ${bytes(size)}`).join(', '),
-    '',
-    ...table([header, ...results.map(row)]),
+    part(true).join(', ') + (process.length > 0 ? `; ${process.join(', ')}` : ''),
   ];
 }
 
-function row(result: BenchResult): string[] {
-  const { test, threads, kernel, tokensPerSecond: rate, gbPerSecond } = result;
-  const { fractionOfReadBandwidth: fraction, peakRssBytes } = result;
-  return [
-    test,
-    String(threads),
-    kernel.ternary,
-    `${digits(rate.median)} ± ${digits(rate.sd)}`,
-    digits(result.millisecondsPerToken),
-    gbPerSecond === null ? '–' : digits(gbPerSecond),
-    fraction === null ? '–' : `${(100 * fraction).toFixed(0)} %`,
-    peakRssBytes === null ? '–' : bytes(peakRssBytes),
-  ];
+/** Where tests have several results, a bar for each that is as long as its rate beside the best one's. */
+function columnsWithBars(results: readonly BenchResult[], report: BenchReport): Column[] {
+  const best = new Map<string, number>();
+  for (const { test, tokensPerSecond } of report.results) {
+    best.set(test, Math.max(best.get(test) ?? 0, tokensPerSecond.median));
+  }
+  if (report.results.length === best.size) return columnsFor(results);
+  const bar = ({ test, tokensPerSecond: { median } }: BenchResult) =>
+    '█'.repeat(Math.max(1, Math.round((barLength * median) / best.get(test)!)));
+  return [...columnsFor(results), { title: '', cell: bar, text: true }];
 }
 
-/** Columns under each other: text on the left, from `tokens/s` on numbers on the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
+/** Columns under each other. */
+function table(columns: readonly Column[], results: readonly BenchResult[]): string[] {
+  const rows = [
+    columns.map(({ title }) => title),
+    ...results.map((result) => columns.map(({ cell }) => cell(result))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
   const pad = (cell: string, i: number) =>
-    i === 0 || i === 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
+    columns[i]!.text ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
   return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
-}
-
-/** Three significant digits or, from 100 on, all before the point. */
-function digits(value: number): string {
-  const whole = Math.max(1, Math.floor(Math.log10(Math.max(1, value))) + 1);
-  return value.toFixed(Math.max(0, 3 - whole));
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}
-
-function bytes(size: number): string {
-  const [unit, name] =
-    size < 2 ** 20 ? [2 ** 10, 'KiB'] : size < 2 ** 30 ? [2 ** 20, 'MiB'] : [2 ** 30, 'GiB'];
-  return `${(size / unit).toFixed(name === 'GiB' ? 2 : 0)} ${name}`;
 }

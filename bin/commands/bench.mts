@@ -1,19 +1,28 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchReport } from '../../lib/bench/report.js';
 import { integer, integers } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
-import { benchLines, noisyTests } from './bench-view.mjs';
+import { comparisonLines } from './bench-comparison-view.mjs';
+import { csvLines, jsonLines } from './bench-records.mjs';
+import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 
 interface BenchCommandOptions {
   nPrompt: number[];
   nGen: number[];
+  pg: [number, number][];
+  depth: number[];
+  sequences: number[];
+  batchSize: number;
   repetitions: number;
   threads?: number[];
   kernel?: string[];
   autotune: boolean;
-  output: 'table' | 'json';
+  screenHead: boolean;
+  skipZeros: boolean;
+  output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
+  compare?: string[];
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -25,16 +34,25 @@ const examples = `
 Examples:
   bitnet bench
   bitnet bench model.gguf -p 128,512 -n 64 -t 1,2 -o json
-  bitnet bench a.gguf b.gguf --kernel mad2,base3`;
+  bitnet bench a.gguf b.gguf --kernel mad2,base3
+  bitnet bench --compare old.json new.json`;
 
 /** `bitnet bench`: how fast models are read in and continued on this machine. */
 export function benchCommand(): Command {
   return new Command('bench')
     .description('Measure the speed and the memory of models on this machine.')
-    .argument('[model...]', 'GGUF files (default: the embedded story model)')
+    .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])
+    .addOption(
+      new Option('--pg <pair...>', 'a prompt and a generation as one test, such as 512,128')
+        .argParser(pair)
+        .default([], 'none'),
+    )
+    .option('-d, --depth <tokens>', 'positions filled before, untimed', integers(0, longest), [0])
+    .option('--sequences <counts>', 'that run side by side', integers(1, 256), [1])
+    .option('-b, --batch-size <tokens>', 'of a prompt at once', integer(1, longest), 512)
     .option('-r, --repetitions <count>', 'measurements of each test', integer(1, 1000), 5)
     .addOption(
       new Option('-t, --threads <counts>', 'default: the cores there are')
@@ -47,11 +65,14 @@ export function benchCommand(): Command {
         .argParser((text: string) => text.split(',')),
     )
     .option('--no-autotune', 'as in run')
+    .option('--no-screen-head', 'as in run')
+    .option('--no-skip-zeros', 'as in run')
     .addOption(
       new Option('-o, --output <format>', 'of the report')
-        .choices(['table', 'json'])
+        .choices(['table', 'md', 'csv', 'json', 'jsonl'])
         .default('table'),
     )
+    .option('--compare <reports...>', 'two JSON reports, the older first: measure nothing')
     .option('--json', 'the same as -o json, and failures as JSON too')
     .option('--quiet', 'only errors on stderr')
     .option('--no-color', 'no colours')
@@ -60,8 +81,16 @@ export function benchCommand(): Command {
 
 async function bench(models: readonly string[], options: BenchCommandOptions): Promise<void> {
   const { bench: measure } = await import('../../lib/bench/bench.js');
-  const { nPrompt: prompts, nGen: generations, kernel: kernels } = options;
-  const { repetitions, threads, autotune } = options;
+  if (options.compare) return compare(models, options.compare, options);
+  const {
+    nPrompt: prompts,
+    nGen: generations,
+    pg: pairs,
+    depth: depths,
+    kernel: kernels,
+  } = options;
+  const { sequences, batchSize: batch, repetitions, threads } = options;
+  const { autotune, screenHead, skipZeros } = options;
   const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
@@ -69,7 +98,8 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
   try {
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
-      ...{ prompts, generations, repetitions, threads, kernels, autotune },
+      ...{ prompts, generations, pairs, depths, sequences, batch },
+      ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),
@@ -77,13 +107,45 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
   } finally {
     spinner.stop();
   }
-  const output = new Output();
-  if (options.json || options.output === 'json') await output.json(report);
-  else await output.lines(benchLines(report));
+  await write(report, options.json ? 'json' : options.output);
   const noisy = noisyTests(report);
   if (noisy.length > 0) {
     terminal.warn(
       `Samples of ${noisy.join(', ')} vary by more than 5 %: something else ran on this machine; close it and measure again.`,
     );
   }
+}
+
+const views = { table: benchLines, md: markdownLines, csv: csvLines, jsonl: jsonLines };
+
+async function write(report: BenchReport, form: keyof typeof views | 'json'): Promise<void> {
+  const output = new Output();
+  if (form === 'json') await output.json(report);
+  else await output.lines(views[form](report));
+}
+
+/** `--pg 512,128`, which may be given several times. */
+function pair(text: string, previous: [number, number][] = []): [number, number][] {
+  const numbers = integers(1, longest)(text);
+  if (numbers.length !== 2) {
+    throw new InvalidArgumentError('Expected two integers separated by a comma: 512,128.');
+  }
+  return [...previous, numbers as [number, number]];
+}
+
+/** Prints how the second of two reports differs from the first. */
+async function compare(
+  models: readonly string[],
+  paths: readonly string[],
+  options: BenchCommandOptions,
+): Promise<void> {
+  const { compareReports, readReport } = await import('../../lib/bench/compare.js');
+  if (models.length > 0 || paths.length !== 2) {
+    throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
+  }
+  const [older, newer] = await Promise.all(paths.map(readReport));
+  const comparison = compareReports(older!, newer!);
+  const output = new Output();
+  if (options.json || options.output === 'json') return output.json(comparison);
+  await output.lines(comparisonLines(comparison));
 }

@@ -28,7 +28,7 @@ Examples:
 export function chatOptions(): Command {
   const command = new Command('chat')
     .description('Talk with a model, turn by turn.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples);
   command
     .optionsGroup('Input:')

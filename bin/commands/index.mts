@@ -3,6 +3,9 @@ import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
 import { inspectCommand } from './inspect.mjs';
+import { listCommand } from './list.mjs';
+import { pullCommand } from './pull.mjs';
+import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
 import { synthCommand } from './synth.mjs';
 import { tokenizeCommand } from './tokenize.mjs';
@@ -16,6 +19,9 @@ export function commands(): Command[] {
     detokenizeCommand(),
     inspectCommand(),
     benchCommand(),
+    pullCommand(),
+    listCommand(),
+    rmCommand(),
     synthCommand(),
   ];
 }

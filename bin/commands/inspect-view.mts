@@ -1,4 +1,5 @@
-import type { Inspection } from '../../lib/index.js';
+import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
+import { bytes } from '../size.mjs';
 import { escaped } from '../terminal.mjs';
 import { tuningText } from './tuning-text.mjs';
 
@@ -9,7 +10,7 @@ type Row = readonly string[];
 const width = 80;
 
 /** An inspection as lines of at most 80 columns, control characters of the file made visible. */
-export function inspectionLines(inspection: Inspection): string[] {
+export function inspectionLines(inspection: Inspection, sparsity?: Sparsity): string[] {
   const { decisions, problems, metadata, tensors } = inspection;
   return [
     ...fields(overview(inspection)),
@@ -21,6 +22,7 @@ export function inspectionLines(inspection: Inspection): string[] {
     ...section('Memory', fields(memory(inspection))),
     ...section('Kernels', fields(kernels(inspection))),
     ...section('Measured kernels', wrapped(inspection.tuning.map(tuningText))),
+    ...section('Zeros', sparsity ? zeroLines(sparsity) : []),
     ...section('Metadata', metadata.map(metadataLine)),
     ...section('Tensors', tensorLines(inspection)),
     ...(tensors.length === 0 ? ['', 'No tensors: a vocabulary only.'] : []),
@@ -92,6 +94,32 @@ function kernels({ cpu }: Inspection): Row[] {
   ];
 }
 
+function zeroLines({ text, tokens, left, layers, mean }: Sparsity): string[] {
+  const over = `Over ${tokens} tokens${left > 0 ? ` (${left} more did not fit)` : ''} of the text`;
+  const row = (name: string, { closedGates, zeroInputs }: LayerSparsity) => [
+    name,
+    percent(closedGates),
+    percent(zeroInputs),
+  ];
+  return [
+    ...wrapped([`${over} ${JSON.stringify(beginning(text))}:`]),
+    ...columns([
+      ['layer', 'closed gates', 'zero inputs of down'],
+      ...layers.map((layer, i) => row(String(i), layer)),
+      row('mean', mean),
+    ]),
+  ];
+}
+
+/** The first few words of a text. */
+function beginning(text: string): string {
+  return text.length > 30 ? `${text.slice(0, 30).trimEnd()}…` : text;
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(1)} %`;
+}
+
 function metadataLine({ key, type, value }: Metadata): string {
   const name = escaped(key);
   const shown = typeof value === 'object' ? list(value.length, value.first) : text(value, type);
@@ -161,15 +189,4 @@ function wrapped(paragraphs: readonly string[]): string[] {
 
 function cut(line: string): string {
   return line.trimEnd().length > width ? `${line.slice(0, width - 1)}…` : line.trimEnd();
-}
-
-function bytes(count: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

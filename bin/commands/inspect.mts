@@ -1,32 +1,91 @@
 import { Command, Option } from 'commander';
+import type { Sparsity } from '../../lib/index.js';
+import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
+import { readTextFile } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
 import { inspectionLines } from './inspect-view.mjs';
+import { passage } from './passage.mjs';
 
 interface InspectOptions {
   json?: boolean;
   kernel?: string;
   activation?: 'relu2' | 'silu';
+  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
+  tlTable?: string;
   preTokenizer?: string;
+  screenHead: boolean;
+  skipZeros: boolean;
+  sparsity?: boolean;
+  prompt?: string;
+  file?: string;
+  quiet?: boolean;
+  color: boolean;
 }
 
 /** `bitnet inspect`: what a model file holds and what would be done with it. */
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('Describe a model file: metadata, graph, tensors, memory, kernels.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addOption(new Option('--kernel <name>', 'as in run').env('BITNET_KERNEL'))
     .addOption(new Option('--activation <name>', 'as in run').choices(['relu2', 'silu']))
+    .addOption(
+      new Option('--i2s-layout <name>', 'as in run').choices(['canonical', 'arm64', 'rows4']),
+    )
+    .option('--tl-table <name>', 'as in run')
     .option('--pre-tokenizer <name>', 'as in run')
+    .option('--no-screen-head', 'as in run')
+    .option('--no-skip-zeros', 'as in run')
+    .option('--sparsity', 'also load it, and count zeros over a text')
+    .option('-p, --prompt <text>', 'the text (default: a story of 159 words)')
+    .addOption(new Option('-f, --file <file>', 'file with the text').conflicts('prompt'))
     .option('--json', 'one JSON object')
+    .option('--quiet', 'only errors on stderr')
+    .option('--no-color', 'no colours')
     .action(inspect);
 }
 
-async function inspect(path: string | undefined, options: InspectOptions): Promise<void> {
+async function inspect(
+  path: string | undefined,
+  options: InspectOptions,
+  command: Command,
+): Promise<void> {
+  if (!options.sparsity && (options.prompt ?? options.file) !== undefined) {
+    command.error('error: Expected --sparsity with a text: nothing else is measured.');
+  }
   const { inspectModel } = await import('../../lib/index.js');
-  const { kernel, activation, preTokenizer } = options;
+  const { kernel, activation, i2sLayout, tlTable, preTokenizer } = options;
+  const { screenHead, skipZeros } = options;
   const model = path ?? (process.env.BITNET_MODEL || undefined);
-  const inspection = await inspectModel(model, { kernel, activation, preTokenizer });
+  const inspection = await inspectModel(model, {
+    ...{ kernel, activation, i2sLayout, tlTable, preTokenizer, screenHead, skipZeros },
+  });
+  const sparsity = options.sparsity ? await zeros(model, options) : undefined;
   const output = new Output();
-  if (options.json) await output.json(inspection);
-  else await output.lines(inspectionLines(inspection));
+  if (options.json) await output.json({ ...inspection, ...(sparsity && { sparsity }) });
+  else await output.lines(inspectionLines(inspection, sparsity));
+}
+
+/** Loads the model and counts the zeros of the text that the options give, or of the passage. */
+async function zeros(path: string | undefined, options: InspectOptions): Promise<Sparsity> {
+  const { loadModel, measureSparsity } = await import('../../lib/index.js');
+  const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
+  const { kernel, activation, i2sLayout, tlTable, preTokenizer } = options;
+  const { screenHead, skipZeros } = options;
+  const spinner = new Terminal(options).spinner('Counting zeros');
+  try {
+    const model = await loadModel(path, {
+      ...{ kernel, activation, i2sLayout, tlTable, preTokenizer, screenHead, skipZeros },
+      autotune: false,
+      signal: interruptSignal(),
+    });
+    try {
+      return await measureSparsity(model, text ?? passage);
+    } finally {
+      model.close();
+    }
+  } finally {
+    spinner.stop();
+  }
 }

@@ -17,7 +17,9 @@ export async function loadWithSpinner(
     return await loadModel(path, {
       ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
       ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
-      autotune: options.autotune,
+      ...{ i2sLayout: options.i2sLayout, tlTable: options.tlTable },
+      ...{ autotune: options.autotune, screenHead: options.screenHead },
+      skipZeros: options.skipZeros,
       signal,
       onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
     });

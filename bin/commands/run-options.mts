@@ -25,7 +25,11 @@ export interface EngineOptions {
   threads?: number;
   kernel?: string;
   autotune: boolean;
+  screenHead: boolean;
+  skipZeros: boolean;
   activation?: 'relu2' | 'silu';
+  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
+  tlTable?: string;
   preTokenizer?: string;
 }
 
@@ -67,7 +71,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
 export function runOptions(): Command {
   const command = new Command('run')
     .description('Generate text with a model.')
-    .argument('[model]', 'GGUF file (default: the embedded story model)')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .argument('[text...]', 'the prompt, if no option gives it')
     .addHelpText('after', examples);
   input(command.optionsGroup('Input:'));
@@ -128,7 +132,17 @@ export function engineOptions(command: Command): void {
       new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
     )
     .option('--no-autotune', 'do not measure which kernels are the fastest')
+    .option('--no-screen-head', 'multiply every row of the output head')
+    .option('--no-skip-zeros', 'read weights that only meet zeros too')
     .addOption(new Option('--activation <name>', 'overrule the file').choices(['relu2', 'silu']))
+    .addOption(
+      new Option('--i2s-layout <name>', 'order of I2_S bytes').choices([
+        'canonical',
+        'arm64',
+        'rows4',
+      ]),
+    )
+    .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
     .option('--pre-tokenizer <name>', 'overrule the file')
     .addOption(
       new Option('--kv-type <type>', 'q8_0: half the memory per token')

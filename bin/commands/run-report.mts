@@ -59,6 +59,14 @@ export function describeSettings(
   terminal.detail('sampling', `temperature ${temp}, ${limits}, seed ${seed}`);
 }
 
+/** With `--verbose`: how often the screen of a large head did its work, and how well. */
+export function describeHead({ headCounts }: Model, terminal: Terminal): void {
+  const { screened, candidates, full } = headCounts;
+  if (screened === 0) return;
+  const rows = (candidates / screened).toFixed(0);
+  terminal.detail('head', `${screened} of ${tokens(screened + full)} screened, ${rows} rows each`);
+}
+
 /** Nothing where nothing could be timed: a text of one token, a prompt that was interrupted. */
 function rate(perSecond: number): string {
   return perSecond > 0 ? `, ${perSecond.toFixed(perSecond < 100 ? 1 : 0)} tokens/s` : '';

@@ -8,7 +8,13 @@ import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { loadWithSpinner } from './load-model.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
-import { describeModel, describeSettings, isPartial, summaryLine } from './run-report.mjs';
+import {
+  describeHead,
+  describeModel,
+  describeSettings,
+  isPartial,
+  summaryLine,
+} from './run-report.mjs';
 import { fileOrText, modelAndText } from './text-arguments.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out. */
@@ -128,6 +134,7 @@ async function write(
     });
   }
   describeSettings(options, result.seed, terminal);
+  describeHead(model, terminal);
   terminal.note(summaryLine(model, result, kept));
 }
 

@@ -1,17 +1,14 @@
-import { BitnetError } from '../errors.js';
-import { kvBytesPerPosition } from '../inspect/memory.js';
 import { inspectModel } from '../inspect.js';
-import { readBandwidth } from '../native.js';
+import { fileSha256 } from './file-hash.js';
 import { describeBuild, describeMachine } from './machine.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
-import type { ProcessMemory } from './process-memory.js';
-import type { BenchReport, BenchResult } from './report.js';
-import { shapeOf, weightFormat } from './shape.js';
-import { spread } from './spread.js';
-import { type BenchTest, testLabel } from './tests.js';
-import { bytesPerToken } from './traffic.js';
-import type { Loaded, Setting } from './trial.js';
+import type { BenchReport } from './report.js';
+import { type Measured, resultOf } from './result.js';
+import { better, describeRoofs, measureRoofs, type Roofs } from './roofs.js';
+import { type BenchTest, type TestTimes, testLabel, testLength } from './tests.js';
+import type { Loaded, Room, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
+import { Watch } from './watch.js';
 
 /** Part of the free memory that models are loaded into at the same time. */
 const usablePart = 0.8;
@@ -19,11 +16,12 @@ const usablePart = 0.8;
 /** A Node process with the library and a vocabulary. */
 const processBytes = 150 * 2 ** 20;
 
-/** A setting while it is measured: `samples[test]` are tokens per second. */
+/** A setting while it is measured: `times[test]` are its runs. */
 interface Trial {
+  readonly setting: Setting;
   readonly process: TrialProcess;
   readonly loaded: Loaded;
-  readonly samples: readonly number[][];
+  readonly times: readonly TestTimes[][];
 }
 
 /**
@@ -38,38 +36,30 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
   const date = new Date().toISOString();
   const watch = new Watch(plan, options);
   const groups = await groupsThatFit(plan);
-  const before = await bandwidths(plan, watch);
-  const results: Omit<BenchResult, keyof typeof noEnergy | 'fractionOfReadBandwidth'>[] = [];
-  for (const group of groups) {
-    results.push(...(await measureGroup(group, plan, watch)));
-  }
-  const after = await bandwidths(plan, watch);
-  const bandwidth = new Map(plan.threads.map((n) => [n, Math.max(before.get(n)!, after.get(n)!)]));
+  const before = await roofsOf(plan, watch);
+  const measured: Measured[] = [];
+  for (const group of groups) measured.push(...(await measureGroup(group, plan, watch)));
+  const after = await roofsOf(plan, watch);
+  const roofs = before.map((first, i) => better(first, after[i]!));
+  const hashes = await hashesOf(measured, watch);
   return {
     date,
-    machine: {
-      ...describeMachine(),
-      readBandwidth: [...bandwidth].map(([threads, gbPerSecond]) => ({ threads, gbPerSecond })),
-    },
+    machine: { ...describeMachine(), ...describeRoofs(roofs) },
     build: describeBuild(),
     command: options.command ?? null,
-    results: results.map((result) => {
-      const limit = bandwidth.get(result.threads);
-      const { gbPerSecond } = result;
-      const fraction = gbPerSecond === null || limit === undefined ? null : gbPerSecond / limit;
-      return { ...result, fractionOfReadBandwidth: fraction, ...noEnergy };
+    results: measured.map((one) => {
+      const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
+      return resultOf(one, plan, limits, hashes.get(one.loaded.path)!);
     }),
   };
 }
 
-const noEnergy = {
-  joulesPerToken: null,
-  energySource: null,
-  energyReason: 'this version does not measure energy',
-};
-
-async function measureGroup(settings: readonly Setting[], plan: BenchPlan, watch: Watch) {
-  const { tests, repetitions } = plan;
+async function measureGroup(
+  settings: readonly Setting[],
+  plan: BenchPlan,
+  watch: Watch,
+): Promise<Measured[]> {
+  const { tests, repetitions, batch } = plan;
   const trials: Trial[] = [];
   const processes: TrialProcess[] = [];
   const stop = () => {
@@ -77,29 +67,30 @@ async function measureGroup(settings: readonly Setting[], plan: BenchPlan, watch
   };
   watch.signal?.addEventListener('abort', stop, { once: true });
   try {
-    const contextLength = Math.max(...tests.map(({ tokens }) => tokens));
+    const room = roomFor(tests);
     for (const setting of settings) {
       watch.next('loading', setting);
       const process = new TrialProcess();
       processes.push(process);
-      const loaded = await process.load(setting, contextLength);
-      trials.push({ process, loaded, samples: tests.map(() => []) });
+      const loaded = await process.load(setting, room);
+      trials.push({ setting, process, loaded, times: tests.map(() => []) });
     }
     for (let repetition = 0; repetition <= repetitions; repetition++) {
+      const note = repetition === 0 ? ', warm-up' : '';
       for (const [t, test] of tests.entries()) {
-        for (const [s, { process, samples }] of trials.entries()) {
-          watch.next(
-            repetition === 0 ? `${testLabel(test)}, warm-up` : testLabel(test),
-            settings[s]!,
-          );
-          const milliseconds = await process.run(test, repetition);
-          if (repetition > 0) samples[t]!.push((1000 * test.tokens) / milliseconds);
+        for (const [s, { process, times }] of trials.entries()) {
+          watch.next(`${testLabel(test)}${note}`, settings[s]!);
+          const run = await process.run(test, batch, repetition);
+          if (repetition > 0) times[t]!.push(run);
         }
       }
     }
     const memories = await Promise.all(trials.map(({ process }) => process.memory()));
-    return trials.flatMap((trial, s) =>
-      tests.map((test, t) => resultOf(trial, test, trial.samples[t]!, memories[s]!, contextLength)),
+    return trials.flatMap(({ setting, loaded, times }, s) =>
+      tests.map((test, t) => ({
+        ...{ setting, loaded, test, times: times[t]! },
+        ...{ memory: memories[s]!, room },
+      })),
     );
   } catch (error) {
     watch.throwIfAborted();
@@ -110,33 +101,10 @@ async function measureGroup(settings: readonly Setting[], plan: BenchPlan, watch
   }
 }
 
-function resultOf(
-  { loaded }: Trial,
-  test: BenchTest,
-  samples: readonly number[],
-  { peakRss, anonymousRss }: ProcessMemory,
-  contextLength: number,
-) {
-  const { path, spec, kernel, tuning, threads, memory, loadMilliseconds } = loaded;
-  const tokensPerSecond = spread(samples);
-  const { median } = tokensPerSecond;
-  const bytes = test.kind === 'tg' ? bytesPerToken(spec, memory, test.tokens) : null;
+function roomFor(tests: readonly BenchTest[]): Room {
   return {
-    model: path,
-    shape: shapeOf(spec),
-    format: weightFormat(spec),
-    test: testLabel(test),
-    threads,
-    kernel,
-    tuning,
-    tokensPerSecond,
-    samples,
-    millisecondsPerToken: 1000 / median,
-    loadMilliseconds,
-    bytesPerToken: bytes,
-    gbPerSecond: bytes === null ? null : (bytes * median) / 1e9,
-    peakRssBytes: peakRss,
-    memory: { ...memory, kv: contextLength * kvBytesPerPosition(spec), anonymousRss },
+    contextLength: Math.max(...tests.map(testLength)),
+    sequences: Math.max(...tests.map(({ sequences }) => sequences)),
   };
 }
 
@@ -146,7 +114,8 @@ async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
   const groups: Setting[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const setting of settings) {
-    const { memory } = await inspectModel(setting.model, { kernel: setting.kernel });
+    const { model, kernel, screenHead, skipZeros } = setting;
+    const { memory } = await inspectModel(model, { kernel, screenHead, skipZeros });
     const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
     const bytes = ternary + dense + head + norms + processBytes;
     if (used + bytes > available) {
@@ -159,40 +128,25 @@ async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
   return groups;
 }
 
-async function bandwidths({ threads }: BenchPlan, watch: Watch): Promise<Map<number, number>> {
-  const found = new Map<number, number>();
+async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
+  const found: Roofs[] = [];
   for (const count of threads) {
-    watch.next('read bandwidth', { threads: count });
-    found.set(count, await readBandwidth(count));
+    watch.next('limits of the machine', { threads: count });
+    found.push(await measureRoofs(count));
   }
   return found;
 }
 
-/** Counts the steps of a plan, says which one begins, and ends it between two steps when it is aborted. */
-class Watch {
-  readonly signal: AbortSignal | undefined;
-  readonly #onProgress: BenchOptions['onProgress'];
-  readonly #steps: number;
-  #done = 0;
-
-  constructor(plan: BenchPlan, { signal, onProgress }: BenchOptions) {
-    const { settings, tests, repetitions, threads } = plan;
-    this.signal = signal;
-    this.#onProgress = onProgress;
-    this.#steps = 2 * threads.length + settings.length * (1 + tests.length * (1 + repetitions));
+/** SHA-256 by path; read last, when nothing is measured any more. */
+async function hashesOf(
+  measured: readonly Measured[],
+  watch: Watch,
+): Promise<ReadonlyMap<string, string>> {
+  const hashes = new Map<string, string>();
+  for (const { loaded } of measured) {
+    if (hashes.has(loaded.path)) continue;
+    watch.throwIfAborted();
+    hashes.set(loaded.path, await fileSha256(loaded.path));
   }
-
-  next(step: string, { threads, kernel }: { readonly threads: number; readonly kernel?: string }) {
-    this.throwIfAborted();
-    const parts = [step, `${threads} ${threads === 1 ? 'thread' : 'threads'}`, kernel];
-    this.#onProgress?.(parts.filter(Boolean).join(', '), this.#done++ / this.#steps);
-  }
-
-  throwIfAborted(): void {
-    if (!this.signal?.aborted) return;
-    throw new BitnetError('ERR_BITNET_ABORTED', 'The benchmark was aborted.', {
-      name: 'AbortError',
-      cause: this.signal.reason,
-    });
-  }
+  return hashes;
 }

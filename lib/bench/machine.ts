@@ -3,8 +3,11 @@ import { compiler, cpuInfo } from '../native.js';
 import { packageVersion } from '../package-root.js';
 import type { Build, Machine } from './report.js';
 
-/** This machine, all but its bandwidth. */
-export function describeMachine(): Omit<Machine, 'readBandwidth'> {
+/** This machine, all but its limits. */
+export function describeMachine(): Omit<
+  Machine,
+  'readBandwidth' | 'multiplyPeak' | 'multiplyInstruction'
+> {
   const { isa, threads } = cpuInfo();
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

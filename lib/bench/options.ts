@@ -1,4 +1,5 @@
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { cpuInfo } from '../native.js';
 import type { BenchTest } from './tests.js';
@@ -21,6 +22,26 @@ export interface BenchOptions {
    */
   readonly generations?: readonly number[] | undefined;
   /**
+   * Pairs of a prompt's length and a number of tokens decoded after it, timed as one test.
+   * @default []
+   */
+  readonly pairs?: readonly (readonly [number, number])[] | undefined;
+  /**
+   * Positions that are filled before each test, untimed.
+   * @default [0]
+   */
+  readonly depths?: readonly number[] | undefined;
+  /**
+   * Numbers of sequences that run a test side by side.
+   * @default [1]
+   */
+  readonly sequences?: readonly number[] | undefined;
+  /**
+   * Tokens of a prompt that are evaluated at once, at most; the engine takes 512.
+   * @default 512
+   */
+  readonly batch?: number | undefined;
+  /**
    * Measurements of each test.
    * @default 5
    */
@@ -40,6 +61,16 @@ export interface BenchOptions {
    * @default true
    */
   readonly autotune?: boolean | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly screenHead?: boolean | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly skipZeros?: boolean | undefined;
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -47,9 +78,13 @@ export interface BenchOptions {
   readonly onProgress?: ((step: string, fraction: number) => void) | undefined;
 }
 
+/** Sessions that one process measures together. */
+const maxSequences = 256;
+
 const optionNames = [
-  ...['models', 'prompts', 'generations', 'repetitions', 'threads', 'kernels'],
-  ...['autotune', 'command', 'signal', 'onProgress'],
+  ...['models', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
+  ...['repetitions', 'threads', 'kernels'],
+  ...['autotune', 'screenHead', 'skipZeros', 'command', 'signal', 'onProgress'],
 ];
 
 /** What to measure, checked. */
@@ -57,6 +92,7 @@ export interface BenchPlan {
   /** Every model with every number of threads and every kernel. */
   readonly settings: readonly Setting[];
   readonly tests: readonly BenchTest[];
+  readonly batch: number;
   readonly repetitions: number;
   readonly threads: readonly number[];
 }
@@ -64,30 +100,47 @@ export interface BenchPlan {
 /** @throws ERR_BITNET_ARGUMENT */
 export function benchPlan(options: BenchOptions): BenchPlan {
   checkOptionNames(options, optionNames);
-  const { prompts = [512], generations = [128], repetitions = 5, autotune = true } = options;
+  const { repetitions = 5, batch = 512 } = options;
+  const engine = {
+    autotune: booleanOption('autotune', options.autotune, true),
+    screenHead: booleanOption('screenHead', options.screenHead, true),
+    skipZeros: booleanOption('skipZeros', options.skipZeros, true),
+  };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
   const kernels = options.kernels ?? [process.env.BITNET_KERNEL ?? ''];
   checkCount('repetitions', repetitions, 1, 1000);
   for (const count of threads) checkCount('threads', count, 1, 1024);
-  const tests = [
-    ...testsOf('pp', 'prompts', prompts),
-    ...testsOf('tg', 'generations', generations),
-  ];
+  checkCount('batch', batch, 1, maxContextLength);
+  const tests = testsOf(options);
   if (tests.length === 0 || threads.length === 0 || kernels.length === 0) {
     throw argumentError('at least one test, number of threads and kernel', 'options', options);
   }
   const settings = models.flatMap((model) =>
     threads.flatMap((count) =>
-      kernels.map((kernel) => ({ model, threads: count, kernel, autotune })),
+      kernels.map((kernel) => ({ model, threads: count, kernel, ...engine })),
     ),
   );
-  return { settings, tests, repetitions, threads: [...new Set(threads)] };
+  return { settings, tests, batch, repetitions, threads: [...new Set(threads)] };
 }
 
-function testsOf(kind: 'pp' | 'tg', option: string, lengths: readonly number[]): BenchTest[] {
-  for (const tokens of lengths) checkCount(option, tokens, 0, maxContextLength);
-  return lengths.filter((tokens) => tokens > 0).map((tokens) => ({ kind, tokens }));
+/** Every depth and number of sequences with every prompt, then generation, then pair. */
+function testsOf(options: BenchOptions): BenchTest[] {
+  const { prompts = [512], generations = [128], pairs = [] } = options;
+  const { depths = [0], sequences = [1] } = options;
+  for (const length of prompts) checkCount('prompts', length, 0, maxContextLength);
+  for (const length of generations) checkCount('generations', length, 0, maxContextLength);
+  for (const length of pairs.flat()) checkCount('pairs', length, 1, maxContextLength);
+  for (const depth of depths) checkCount('depths', depth, 0, maxContextLength);
+  for (const count of sequences) checkCount('sequences', count, 1, maxSequences);
+  const kinds = [
+    ...prompts.map((prompt) => ({ prompt, generate: 0 })),
+    ...generations.map((generate) => ({ prompt: 0, generate })),
+    ...pairs.map(([prompt, generate]) => ({ prompt, generate })),
+  ].filter(({ prompt, generate }) => prompt + generate > 0);
+  return depths.flatMap((depth) =>
+    sequences.flatMap((count) => kinds.map((kind) => ({ ...kind, depth, sequences: count }))),
+  );
 }
 
 function checkCount(option: string, value: unknown, least: number, most: number): void {

@@ -6,6 +6,8 @@ export interface ProcessMemory {
   readonly peakRss: number | null;
   /** What it has now that is not backed by a file. */
   readonly anonymousRss: number | null;
+  /** What it has now that is: programs, libraries and mapped files. */
+  readonly fileRss: number | null;
 }
 
 /** Of this process. */
@@ -14,7 +16,11 @@ export function processMemory(): ProcessMemory {
     return parseStatus(readFileSync('/proc/self/status', 'utf8'));
   } catch {
     // Not Linux. Node gives the peak in kibibytes on every system.
-    return { peakRss: process.resourceUsage().maxRSS * 1024 || null, anonymousRss: null };
+    return {
+      peakRss: process.resourceUsage().maxRSS * 1024 || null,
+      anonymousRss: null,
+      fileRss: null,
+    };
   }
 }
 
@@ -24,5 +30,9 @@ export function parseStatus(status: string): ProcessMemory {
     const [, digits] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
     return digits === undefined ? null : Number(digits) * 1024;
   };
-  return { peakRss: kibibytes('VmHWM'), anonymousRss: kibibytes('RssAnon') };
+  return {
+    peakRss: kibibytes('VmHWM'),
+    anonymousRss: kibibytes('RssAnon'),
+    fileRss: kibibytes('RssFile'),
+  };
 }

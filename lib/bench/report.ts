@@ -26,6 +26,10 @@ export interface Machine {
   readonly isa: readonly string[];
   /** Measured in this run, before and after the tests; the better one. */
   readonly readBandwidth: readonly { readonly threads: number; readonly gbPerSecond: number }[];
+  /** int8 multiply-adds in registers, in 10⁹ per second, measured in the same way. */
+  readonly multiplyPeak: readonly { readonly threads: number; readonly gmacPerSecond: number }[];
+  /** The instruction that does them, such as 'VPDPBUSD zmm'. */
+  readonly multiplyInstruction: string;
 }
 
 export interface Build {
@@ -37,27 +41,52 @@ export interface Build {
 export interface BenchResult {
   /** Path of the file. */
   readonly model: string;
+  /** SHA-256 of the file, in hexadecimal digits. */
+  readonly modelSha256: string | null;
   readonly shape: ModelShape;
   /** Type of the linear layers, such as 'i2_s'. */
   readonly format: string;
-  /** 'pp512': a prompt of 512 tokens at once; 'tg128': 128 tokens one by one, from an empty context. */
+  /**
+   * 'pp512': a prompt of 512 tokens at once; 'tg128': 128 tokens one by one; 'pp512+tg128': one after the other; from an empty
+   * context or '@ d4096', after 4096 others; 'x16': in 16 sequences side by side.
+   */
   readonly test: string;
+  readonly nPrompt: number;
+  readonly nGenerate: number;
+  readonly depth: number;
+  readonly sequences: number;
+  /** Tokens of a prompt that were evaluated at once, at most. */
+  readonly batch: number;
   readonly threads: number;
   readonly kernel: KernelNames;
   /** Ternary kernels by matrix shape, where they were measured. */
   readonly tuning: readonly ShapeTiming[];
+  /** As the options of the same names. */
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
   readonly tokensPerSecond: Spread;
-  /** In the order they were measured. */
+  /** Tokens per second, all sequences together, in the order they were measured. */
   readonly samples: readonly number[];
+  /** Whether the samples' standard deviation is above 5 % of their mean: too much to compare by. */
+  readonly noisy: boolean;
   /** Of the median. */
   readonly millisecondsPerToken: number;
+  /** Median time from a prompt's begin to the logits after its last token; null without a prompt. */
+  readonly timeToFirstTokenMilliseconds: number | null;
   readonly loadMilliseconds: number;
-  /** What a decoded token must read: weights, head and half of the final KV cache; null for prompts, whose tokens share a read. */
+  /**
+   * What a decoded token must read: weights, head and the KV cache so far, on average; null where tokens share a read, in prompts
+   * and in several sequences.
+   */
   readonly bytesPerToken: number | null;
   /** bytesPerToken × median. */
   readonly gbPerSecond: number | null;
   /** gbPerSecond ÷ measured read bandwidth; can exceed 1 where a model fits into caches. */
   readonly fractionOfReadBandwidth: number | null;
+  /** int8 multiply-adds in ternary layers, in 10⁹ per second; null for tests without a prompt and for dense models. */
+  readonly gmacPerSecond: number | null;
+  /** gmacPerSecond ÷ measured peak: attention, norms, dense products and the head count as time that does not multiply. */
+  readonly fractionOfMultiplyPeak: number | null;
   /** Most physical memory the trial's process had, over all of its tests; null where the system does not tell. */
   readonly peakRssBytes: number | null;
   readonly memory: TrialMemory;
@@ -80,10 +109,16 @@ export interface ModelShape {
 }
 
 export interface TrialMemory extends MemoryUse {
-  /** KV cache at the longest position of the tests. */
+  /** KV caches of all sequences, at the longest context of the tests. */
   readonly kv: number;
+  /** What the process had before it loaded the model: Node and the library. */
+  readonly node: number | null;
+  /** Everything else that it has: intermediate values, buffers, garbage. */
+  readonly scratch: number | null;
   /** Physical memory at the end of the trial that is not backed by a file; null where the system does not tell. */
   readonly anonymousRss: number | null;
+  /** The same for what is: programs, libraries, mapped files. */
+  readonly mappedFile: number | null;
 }
 
 export interface Spread {

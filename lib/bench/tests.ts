@@ -2,40 +2,85 @@ import { Random } from '../generate/random.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 
-/** One thing to time: a prompt of `tokens` tokens ('pp') or as many decoded one by one ('tg'). */
+/** One thing to time, in each of several sequences at once. */
 export interface BenchTest {
-  readonly kind: 'pp' | 'tg';
-  readonly tokens: number;
+  /** Tokens evaluated together, as a prompt is. */
+  readonly prompt: number;
+  /** Tokens decoded one by one after them. */
+  readonly generate: number;
+  /** Positions of the context that are filled before, untimed. */
+  readonly depth: number;
+  /** Sequences, each with a session of its own, that do this side by side. */
+  readonly sequences: number;
+}
+
+/** What one run of a test took, in milliseconds. */
+export interface TestTimes {
+  readonly milliseconds: number;
+  /** Until the logits of the last prompt token were there; null without a prompt. */
+  readonly firstToken: number | null;
 }
 
 /** Best logits asked for: as many as the default sampler's top-k. */
 const top = 40;
 
-/** 'pp512', as llama-bench calls it. */
-export function testLabel({ kind, tokens }: BenchTest): string {
-  return `${kind}${tokens}`;
+/** 'pp512', 'tg128', 'pp512+tg128', 'tg128 @ d4096' as llama-bench has them; 'tg32 x16' for sixteen sequences. */
+export function testLabel({ prompt, generate, depth, sequences }: BenchTest): string {
+  const parts = [prompt > 0 ? `pp${prompt}` : '', generate > 0 ? `tg${generate}` : ''];
+  const at = depth > 0 ? ` @ d${depth}` : '';
+  return `${parts.filter(Boolean).join('+')}${at}${sequences > 1 ? ` x${sequences}` : ''}`;
+}
+
+/** Tokens that a run of a test evaluates, all sequences together. */
+export function testTokens({ prompt, generate, sequences }: BenchTest): number {
+  return (prompt + generate) * sequences;
+}
+
+/** Context that a sequence of a test needs. */
+export function testLength({ prompt, generate, depth }: BenchTest): number {
+  return depth + prompt + generate;
 }
 
 /**
- * Runs a test once in a session that is emptied first, and returns its milliseconds.
+ * Runs a test once in `sessions`, one for each sequence, which are brought to its depth first.
  *
- * Both kinds evaluate as `session.generate` does with default options, up to the best 40 logits, but sample nothing: all tokens,
- * those that are "generated" too, are drawn at random from the vocabulary, because the text of an untrained or a greedy model
- * repeats itself and would be easier on caches than ordinary text.
+ * Prompts and decoded tokens are evaluated as `session.generate` does with default options, up to the best 40 logits, but nothing
+ * is sampled: all tokens are drawn at random from the vocabulary, because the text of an untrained or a greedy model repeats itself
+ * and would be easier on caches than ordinary text.
  */
 export async function runTest(
   model: Model,
-  session: Session,
-  { kind, tokens }: BenchTest,
+  sessions: readonly Session[],
+  test: BenchTest,
+  batch: number,
   seed: number,
-): Promise<number> {
+): Promise<TestTimes> {
   const random = Random.fromSeed(seed);
   const { vocab } = model.spec;
-  const ids = Array.from({ length: tokens }, () => Math.floor(random.next() * vocab));
-  session.reset();
-  const { evaluator } = session;
+  const ids = (count: number) =>
+    Array.from({ length: count }, () => Math.floor(random.next() * vocab));
+  const active = sessions.slice(0, test.sequences);
+  for (const session of active) {
+    // What stands before the depth is as good for the next run.
+    if (session.position >= test.depth) session.truncate(test.depth);
+    else await session.evaluate(ids(test.depth - session.position), { logits: 'none' });
+  }
+  const texts = active.map(() => ({ prompt: ids(test.prompt), rest: ids(test.generate) }));
   const begin = performance.now();
-  if (kind === 'pp') await evaluator.evaluateTop(ids, top, []);
-  else for (const id of ids) await evaluator.evaluateTop([id], top, []);
-  return performance.now() - begin;
+  const firsts = await Promise.all(
+    active.map(async (session, i) => {
+      const { evaluator } = session;
+      const { prompt, rest } = texts[i]!;
+      for (let at = 0; at < prompt.length; at += batch) {
+        const piece = prompt.slice(at, at + batch);
+        if (at + batch < prompt.length) await session.evaluate(piece, { logits: 'none' });
+        else await evaluator.evaluateTop(piece, top, []);
+      }
+      const first = performance.now() - begin;
+      for (const id of rest) await evaluator.evaluateTop([id], top, []);
+      return first;
+    }),
+  );
+  const milliseconds = performance.now() - begin;
+  return { milliseconds, firstToken: test.prompt > 0 ? Math.max(...firsts) : null };
 }

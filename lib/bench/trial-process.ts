@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { BitnetError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import type { ProcessMemory } from './process-memory.js';
-import type { BenchTest } from './tests.js';
-import type { Answer, Loaded, Question, Setting } from './trial.js';
+import type { BenchTest, TestTimes } from './tests.js';
+import type { Answer, Loaded, Question, Room, Setting } from './trial.js';
 
 /** A model loaded in a process of its own, whose memory is therefore its own. */
 export class TrialProcess {
@@ -24,15 +24,15 @@ export class TrialProcess {
     this.#child = fork(script, { execArgv: [], stdio: [...stdio] });
   }
 
-  async load(setting: Setting, contextLength: number): Promise<Loaded> {
-    const answer = await this.#ask({ ask: 'load', setting, contextLength });
+  async load(setting: Setting, room: Room): Promise<Loaded> {
+    const answer = await this.#ask({ ask: 'load', setting, room });
     return (answer as Extract<Answer, { loaded: Loaded }>).loaded;
   }
 
-  /** Milliseconds of one run. */
-  async run(test: BenchTest, seed: number): Promise<number> {
-    const answer = await this.#ask({ ask: 'run', test, seed });
-    return (answer as Extract<Answer, { milliseconds: number }>).milliseconds;
+  /** Runs a test once, its prompt in pieces of at most `batch` tokens. */
+  async run(test: BenchTest, batch: number, seed: number): Promise<TestTimes> {
+    const answer = await this.#ask({ ask: 'run', test, batch, seed });
+    return (answer as Extract<Answer, { times: TestTimes }>).times;
   }
 
   async memory(): Promise<ProcessMemory> {

@@ -6,7 +6,7 @@ import type { Session } from '../model/session.js';
 import type { ModelSpec } from '../model/spec.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
-import { type BenchTest, runTest } from './tests.js';
+import { type BenchTest, runTest, type TestTimes } from './tests.js';
 
 /** One model as it is run. */
 export interface Setting {
@@ -15,17 +15,30 @@ export interface Setting {
   /** Empty for the best. */
   readonly kernel: string;
   readonly autotune: boolean;
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
+}
+
+/** What the tests of a trial need at most. */
+export interface Room {
+  readonly contextLength: number;
+  readonly sequences: number;
 }
 
 /** What the parent asks; each question gets one answer. */
 export type Question =
-  | { readonly ask: 'load'; readonly setting: Setting; readonly contextLength: number }
-  | { readonly ask: 'run'; readonly test: BenchTest; readonly seed: number }
+  | { readonly ask: 'load'; readonly setting: Setting; readonly room: Room }
+  | {
+      readonly ask: 'run';
+      readonly test: BenchTest;
+      readonly batch: number;
+      readonly seed: number;
+    }
   | { readonly ask: 'memory' };
 
 export type Answer =
   | { readonly loaded: Loaded }
-  | { readonly milliseconds: number }
+  | { readonly times: TestTimes }
   | { readonly memory: ProcessMemory }
   | { readonly error: { readonly code: BitnetErrorCode | undefined; readonly message: string } };
 
@@ -37,10 +50,12 @@ export interface Loaded {
   readonly threads: number;
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
+  /** Memory of the process before it loaded the model: Node and the library. */
+  readonly before: ProcessMemory;
 }
 
 let model: Model | undefined;
-let session: Session | undefined;
+let sessions: readonly Session[] = [];
 
 process.on('message', async (question: Question) => {
   try {
@@ -56,17 +71,24 @@ process.on('SIGINT', () => {}); // Ctrl-C reaches all of the terminal's processe
 async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
-      const { threads, kernel, autotune } = question.setting;
-      model = await loadModel(question.setting.model, { threads, kernel, autotune });
-      session = model.createSession({ contextLength: question.contextLength });
-      const { path, spec, loadMilliseconds, memory } = model;
-      const { kernel: names, tuning, threads: started } = model;
+      const { contextLength, sequences } = question.room;
+      const { model: path, ...options } = question.setting;
+      const before = processMemory();
+      const loaded = await loadModel(path, options);
+      model = loaded;
+      sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
+      const { spec, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
       return {
-        loaded: { path, spec, kernel: names, tuning, threads: started, memory, loadMilliseconds },
+        loaded: {
+          ...{ path: loaded.path, spec, kernel, tuning, threads, memory },
+          ...{ loadMilliseconds, before },
+        },
       };
     }
     case 'run':
-      return { milliseconds: await runTest(model!, session!, question.test, question.seed) };
+      return {
+        times: await runTest(model!, sessions, question.test, question.batch, question.seed),
+      };
     case 'memory':
       return { memory: processMemory() };
   }

@@ -159,7 +159,8 @@ function stopOption(value: unknown): readonly string[] {
   throw argumentError('a text of at least one character', name, texts[wrong]);
 }
 
-function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
+/** @throws ERR_BITNET_ARGUMENT when it is neither true, false nor left out */
+export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
   if (value === undefined) return fallback;
   if (typeof value === 'boolean') return value;
   throw argumentError('true or false', `option ${name}`, value);

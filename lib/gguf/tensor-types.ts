@@ -128,6 +128,8 @@ const tensorTypes: readonly TensorType[] = [
   blocks(40, 'NVFP4', 64, 36),
   blocks(41, 'Q1_0', 128, 18),
   blocks(42, 'Q2_0', 64, 18, 'llama.cpp'),
+  // PrismML's files of before llama.cpp had the type, in groups of 128.
+  blocks(42, 'Q2_0_G128', 128, 34),
   special(42, 'TL2', tl2Bytes, 'bitnet.cpp'),
   blocks(133, 'Q6_0', 32, 26),
   rowBlocks(134, 'IQ1_BN', 2, 64, 13),
@@ -137,6 +139,7 @@ const tensorTypes: readonly TensorType[] = [
   blocks(135, 'IQ2_BN without scales', 64, 16),
   blocks(142, 'PQ2_0', 128, 34),
   unsized(142, 'IQ2_TN'),
+  blocks(143, 'PTQ1_0', 128, 28),
   unsized(143, 'IQ1_TN'),
   special(335, 'IQ2_BN_R4', iq2BnR4Bytes),
 ];

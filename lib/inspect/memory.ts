@@ -1,5 +1,5 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import type { KvType, MatrixShape, TernaryTile } from '../native.js';
+import { type KvType, type MatrixShape, type TernaryTile, ternaryTile } from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -20,6 +20,9 @@ export interface MemoryEstimate {
  */
 const unitBlock = { trits: 320, bytes: 64 };
 
+/** Ternary types of a table of floats are kept as Q4_0 (native/model/tensor_loader.cpp). */
+const q4Block = { values: 32, bytes: 18 };
+
 /** Dense rows and cached heads are padded to this many values. */
 const floatPad = 16;
 
@@ -38,21 +41,34 @@ const shadowRowBytes = 12;
 export function memoryEstimate(
   spec: ModelSpec,
   tile: TernaryTile,
-  tileOf: (shape: MatrixShape) => TernaryTile | undefined = () => undefined,
+  {
+    tileOf = () => undefined,
+    screenHead = true,
+  }: {
+    readonly tileOf?: (shape: MatrixShape) => TernaryTile | undefined;
+    readonly screenHead?: boolean;
+  } = {},
 ): MemoryEstimate {
   const sum = { ternary: 0, dense: 0, head: 0, norms: 0 };
   const untied = spec.tensors.some(({ role }) => role === 'output');
   const head = untied ? 'output' : 'token_embd';
+  const headUse = screenHead ? 'screened' : 'multiplied';
   for (const tensor of spec.tensors) {
     sum[part(tensor)] += inUnits(tensor, tile, spec.activation)
       ? unitBytes(tensor)
-      : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head);
+      : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head ? headUse : 'looked up');
   }
   const kvPer1000Positions = {
     f16: 1000 * kvBytesPerPosition(spec),
     q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
   };
   return { ...sum, kvPer1000Positions };
+}
+
+/** How matrices are packed with a kernel or instruction set, '' for the best. */
+export function packing(kernel: string, skipZeros: boolean): TernaryTile {
+  const tile = ternaryTile(kernel);
+  return { ...tile, units: tile.units && skipZeros };
 }
 
 /** The different shapes of ternary matrices that are packed in tiles, and the bytes of all ternary ones. */
@@ -78,11 +94,17 @@ export function kvBytesPerPosition(spec: ModelSpec, type: KvType = 'f16'): numbe
   return spec.nLayer * 2 * spec.nKvHead * bytes[type];
 }
 
+/** What rows of an embedding or head are read for: one of them a token, the best few, or all. */
+type RowUse = 'looked up' | 'screened' | 'multiplied';
+
 /** What is held in memory of an embedding, or of an output head with its shadow. */
-export function bytesHeld({ type, rows, cols, bytes }: TensorBinding, isHead: boolean): number {
+export function bytesHeld({ type, rows, cols, bytes }: TensorBinding, use: RowUse): number {
+  if (isTernary(type)) return ((rows * cols) / q4Block.values) * q4Block.bytes;
   const inFile = /^B?F(16|32)$/.test(type) && bytes >= leaveInFile && cols % floatPad === 0;
-  if (!inFile) return bytes;
-  return isHead ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes) : 0;
+  if (!inFile || use === 'multiplied') return bytes;
+  return use === 'screened'
+    ? padded(rows, shadowTile) * (padded(cols, floatPad) + shadowRowBytes)
+    : 0;
 }
 
 function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head' | 'norms' {
@@ -103,7 +125,7 @@ function inUnits(
   return spares && tile.units && activation === 'relu2' && part(tensor) === 'ternary';
 }
 
-function tileBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): number {
+function tileBytes(tensor: TensorBinding, tile: TernaryTile, use: RowUse): number {
   const { rows, cols, bytes } = tensor;
   switch (part(tensor)) {
     case 'norms':
@@ -113,7 +135,7 @@ function tileBytes(tensor: TensorBinding, tile: TernaryTile, isHead: boolean): n
         Math.ceil(rows / tile.rows) * Math.ceil(cols / tile.cols) * tile.bytes + scaleBytes(tensor)
       );
     case 'head':
-      return bytesHeld(tensor, isHead);
+      return bytesHeld(tensor, use);
     default:
       return bytes; // kept as stored
   }
@@ -129,7 +151,8 @@ function scaleBytes({ type, rows }: TensorBinding): number {
   return type.startsWith('IQ') ? rows * 4 : 0;
 }
 
-function isTernary(type: string): boolean {
+/** Whether layers of a tensor type are ternary products. */
+export function isTernary(type: string): boolean {
   return /^(I2_S|TL[12]|TQ[12]_0|P?Q2_0|IQ[12]_BN)/.test(type);
 }
 

@@ -1,7 +1,7 @@
 // Measured kernel choices in the user's cache folder. A cache that cannot be read or written is none.
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '../cache-folder.js';
 import type { MatrixShape, ShapeTiming } from '../native.js';
 
 /** Shapes that are remembered; the oldest are forgotten. */
@@ -9,15 +9,9 @@ const mostEntries = 500;
 
 type Keyed = MatrixShape & { readonly key: string };
 
-/** Where choices are remembered: `XDG_CACHE_HOME` if set, else what the operating system uses. */
+/** Where choices are remembered. */
 export function cachePath(): string {
-  const { XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
-  const folder =
-    (xdg && isAbsolute(xdg) && xdg) ||
-    (process.platform === 'darwin' && join(homedir(), 'Library', 'Caches')) ||
-    (process.platform === 'win32' && (local || join(homedir(), 'AppData', 'Local'))) ||
-    join(homedir(), '.cache');
-  return join(folder, 'bitnet', 'kernels.json');
+  return join(cacheFolder(), 'kernels.json');
 }
 
 /** What is known of `shapes`, by key; what makes no sense is unknown. */

@@ -1,14 +1,7 @@
 // Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
 import { cpus } from 'node:os';
-import { packedShapes } from '../inspect/memory.js';
-import {
-  compiler,
-  cpuInfo,
-  type MatrixShape,
-  type ShapeTiming,
-  ternaryTile,
-  timeKernels,
-} from '../native.js';
+import { packedShapes, packing } from '../inspect/memory.js';
+import { compiler, cpuInfo, type MatrixShape, type ShapeTiming, timeKernels } from '../native.js';
 import { packageVersion } from '../package-root.js';
 import { readTimings, writeTimings } from './autotune-cache.js';
 import type { ModelSpec } from './spec.js';
@@ -22,6 +15,12 @@ const smallest = 2 * 2 ** 20;
 /** Only the first of the priority list: the others are for CPUs that have less. */
 const mostCandidates = 5;
 
+interface TuneOptions {
+  readonly threads: number;
+  /** Matrices whose zeros are skipped stay with the kernel that can do so. */
+  readonly skipZeros: boolean;
+}
+
 /** What would be measured for a model, and the key of each shape in the cache. */
 interface Question {
   readonly shapes: readonly (MatrixShape & { readonly key: string })[];
@@ -34,9 +33,9 @@ interface Question {
  */
 export async function tuneKernels(
   spec: ModelSpec,
-  { threads, signal }: { threads: number; signal: AbortSignal | undefined },
+  { threads, skipZeros, signal }: TuneOptions & { readonly signal: AbortSignal | undefined },
 ): Promise<readonly ShapeTiming[]> {
-  const { shapes, candidates } = question(spec, threads);
+  const { shapes, candidates } = question(spec, { threads, skipZeros });
   if (shapes.length === 0) return [];
   const known = await readTimings(shapes, candidates);
   const missing = shapes.filter(({ key }) => !known.has(key));
@@ -59,19 +58,19 @@ export async function tuneKernels(
 /** What an earlier load has measured for the shapes of a model; nothing is measured. */
 export async function rememberedKernels(
   spec: ModelSpec,
-  threads: number,
+  options: TuneOptions,
 ): Promise<readonly ShapeTiming[]> {
-  const { shapes, candidates } = question(spec, threads);
+  const { shapes, candidates } = question(spec, options);
   return inOrder(shapes, await readTimings(shapes, candidates));
 }
 
-function question(spec: ModelSpec, threads: number): Question {
+function question(spec: ModelSpec, { threads, skipZeros }: TuneOptions): Question {
   const { isa, kernels, threads: usable } = cpuInfo();
   const candidates = kernels
     .filter((kernel) => kernel.usable && kernel.isa !== 'scalar')
     .map(({ name }) => name)
     .slice(0, mostCandidates);
-  const { shapes, bytes } = packedShapes(spec, ternaryTile(''));
+  const { shapes, bytes } = packedShapes(spec, packing('', skipZeros));
   if (candidates.length < 2 || bytes < smallest) return { shapes: [], candidates };
   const machine = [cpus()[0]?.model.trim(), isa, threads || usable, packageVersion(), compiler()];
   return {

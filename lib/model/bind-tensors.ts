@@ -10,11 +10,13 @@ import {
   supportedTypes,
 } from './graph-tensors.js';
 import { modelError, notYet } from './model-error.js';
+import { scaleNameOf, scaleOffsetOf } from './scale-tensors.js';
 import type { TensorBinding } from './spec.js';
+import { type StorageOverrides, storageOf } from './ternary-storage.js';
 
 /**
  * Finds every tensor of the graph in the file and checks its shape and type. `unused` are the
- * names of the others.
+ * names of the others. `storage` says what the file does not about ternary tensors.
  *
  * @throws ERR_BITNET_MODEL for a tensor that is missing, has another shape, or would have to be
  * used and cannot be; ERR_BITNET_TYPE for a type the engine does not read
@@ -23,20 +25,29 @@ export function bindTensors(
   file: GgufFile,
   architecture: Architecture,
   sizes: Sizes & { readonly nLayer: number },
+  storage: StorageOverrides = {},
 ): { tensors: TensorBinding[]; unused: string[] } {
   const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
   const tensors: TensorBinding[] = [];
   const bind = (row: GraphTensor, layer: number, name: string) => {
     if (row.when !== undefined && !row.when(architecture)) return;
     const tensor = byName.get(name);
-    if (tensor !== undefined) tensors.push(bindTensor(file, row, layer, tensor, sizes));
-    else if (!row.optional) throw missingTensor(file, name);
+    if (tensor !== undefined) {
+      const binding = bindTensor(file, row, layer, tensor, sizes);
+      tensors.push(
+        row.kind === 'projection' ? bindStorage(file, binding, byName, storage) : binding,
+      );
+    } else if (!row.optional) throw missingTensor(file, name);
   };
   for (const row of globalTensors) bind(row, -1, row.name);
   for (let layer = 0; layer < sizes.nLayer; layer++) {
     for (const row of layerTensors) bind(row, layer, `blk.${layer}.${row.name}.weight`);
   }
-  const used = new Set(tensors.map(({ name }) => name));
+  const used = new Set(
+    tensors.flatMap(({ name, scaleOffset }) =>
+      scaleOffset === undefined ? [name] : [name, scaleNameOf(name)],
+    ),
+  );
   const unused = file.tensors.map(({ name }) => name).filter((name) => !used.has(name));
   refuseMeaningful(file, unused);
   return { tensors, unused };
@@ -66,13 +77,22 @@ function bindTensor(
     const wanted = `of type ${types.slice(0, -1).join(', ')} or ${types.at(-1)}`;
     throw modelError(file.path, field, wanted, type, adviceFor(type), 'ERR_BITNET_TYPE');
   }
-  if (type === 'I2_S' && (rows * cols) % 128 !== 0) {
-    const wanted = 'a multiple of 128 elements, because I2_S stores them by 128';
-    const advice = 'the file lacks the last of them, convert the model to another type';
-    const found = `${rows} × ${cols}`;
-    throw modelError(file.path, field, wanted, found, advice, 'ERR_BITNET_TYPE');
-  }
   return { role, layer, name, type, rows, cols, offset, bytes };
+}
+
+/** A projection with how it is stored and where a scale of its own lies. */
+function bindStorage(
+  file: GgufFile,
+  binding: TensorBinding,
+  byName: ReadonlyMap<string, GgufTensor>,
+  storage: StorageOverrides,
+): TensorBinding {
+  const scaleOffset = scaleOffsetOf(file, binding, byName);
+  return {
+    ...binding,
+    ...storageOf(file, binding, storage),
+    ...(scaleOffset !== undefined && { scaleOffset }),
+  };
 }
 
 function adviceFor(type: string): string {
@@ -81,15 +101,8 @@ function adviceFor(type: string): string {
   );
 }
 
-const tileAdvice =
-  'this type depends on tables that are not in the file, convert the model to I2_S instead';
-
 const typeAdvice: ReadonlyMap<string, string> = new Map([
-  ['TL1', tileAdvice],
-  ['TL2', tileAdvice],
-  ['IQ2_BN_R4', 'requantise the model to IQ2_BN'],
-  ['IQ1_BN without scales', 'convert the model again with a current ik_llama.cpp'],
-  ['IQ2_BN without scales', 'convert the model again with a current ik_llama.cpp'],
+  ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],
 ]);
 
 function refuseMeaningful(file: GgufFile, unused: readonly string[]): void {

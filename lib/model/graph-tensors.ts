@@ -4,12 +4,31 @@ import type { ModelSpec, TensorRole } from './spec.js';
 /** What a tensor is used for, which decides the types it may have. */
 export type TensorKind = 'projection' | 'embedding' | 'vector';
 
+const ternary = [
+  'I2_S',
+  'TL1',
+  'TL2',
+  'TQ1_0',
+  'TQ2_0',
+  'Q2_0',
+  'Q2_0_G128',
+  'PQ2_0',
+  'IQ1_BN',
+  'IQ2_BN',
+  'IQ2_BN_R4',
+  'IQ1_BN without scales',
+  'IQ2_BN without scales',
+] as const;
+
+/** Ternary types whose numbers a table of floats can hold: their blocks are turned into Q4_0. */
+const ternaryTables = ['TQ1_0', 'TQ2_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0'] as const;
+
 const dense = ['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const;
 
 /** The types the engine can read for each use. */
 export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {
-  projection: ['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', ...dense],
-  embedding: dense,
+  projection: [...ternary, ...dense],
+  embedding: [...dense, ...ternaryTables],
   vector: ['F32', 'F16', 'BF16'],
 };
 

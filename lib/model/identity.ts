@@ -52,9 +52,14 @@ export class ModelIdentity {
   async #compute(control: Int32Array): Promise<string> {
     const { name, contextLength, decisions, unused, tensors, ...graph } = this.#spec;
     await this.#checkUnchanged();
-    const weights = await checksumFile(this.#path, tensors, control);
+    const scales = tensors.flatMap(({ scaleOffset: offset }) =>
+      offset === undefined ? [] : { offset, bytes: 4 },
+    );
+    const weights = await checksumFile(this.#path, [...tensors, ...scales], control);
     await this.#checkUnchanged();
-    const shapes = tensors.map(({ offset, ...tensor }) => tensor);
+    const shapes = tensors.map(({ offset, scaleOffset, ...tensor }) => {
+      return { ...tensor, scaled: scaleOffset !== undefined };
+    });
     const text = JSON.stringify([graph, shapes, weights.toString(16)]);
     return createHash('sha256').update(text).digest('hex');
   }

@@ -1,15 +1,17 @@
 import { chatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
+import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import { loadNativeModel } from '../native.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
+import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
 import { fileStamp } from './identity.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
+import { readTlTable } from './tl-tables.js';
 
 /** More threads than this is a mistake. */
 const maxThreads = 1024;
@@ -35,8 +37,33 @@ export interface LoadOptions {
    * @default true
    */
   readonly autotune?: boolean | undefined;
+  /**
+   * Whether the best tokens of a large head in floats are found through an int8 shadow of it that
+   * proves which rows cannot be among them. Without, the head is held in memory as it is stored and
+   * multiplied in full for every token. Results have the same bits either way.
+   * @default true
+   */
+  readonly screenHead?: boolean | undefined;
+  /**
+   * Whether, for one token at a time, weights behind closed gates and zero activations of a
+   * squared-ReLU network are skipped, where the kernel can. Results have the same bits either way.
+   * @default true
+   */
+  readonly skipZeros?: boolean | undefined;
   /** Activation of the feed-forward network, where the file is known to say it wrong. */
   readonly activation?: ModelSpec['activation'] | undefined;
+  /**
+   * The order of the bytes of I2_S tensors, which a file cannot say: 'arm64' for what bitnet.cpp's
+   * llama-quantize has written on ARM since November 2025, 'rows4' for builds without ACT_PARALLEL.
+   * @default 'canonical'
+   */
+  readonly i2sLayout?: I2sLayout | undefined;
+  /**
+   * The tiles of TL1 and TL2 tensors, which are not in the file: the path of the kernel_config.ini of
+   * the build that wrote it, or bitnet.cpp's preset 'large', '3b' or 'llama3-8b'.
+   * @default none: such tensors are refused
+   */
+  readonly tlTable?: string | undefined;
   /** Pre-tokenizer to use instead of the one the file names. */
   readonly preTokenizer?: string | undefined;
   /**
@@ -53,7 +80,11 @@ const optionNames = [
   'threads',
   'kernel',
   'autotune',
+  'screenHead',
+  'skipZeros',
   'activation',
+  'i2sLayout',
+  'tlTable',
   'preTokenizer',
   'contextLength',
   'signal',
@@ -78,25 +109,35 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   const contextLength = checkedContextLength(options.contextLength);
   const kernel = checkedName(options.kernel, 'kernel') ?? process.env.BITNET_KERNEL ?? '';
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
-  const { onProgress, autotune = true } = options;
-  if (typeof autotune !== 'boolean') {
-    throw argumentError('true or false', 'option autotune', autotune);
-  }
+  const i2sLayout = checkedI2sLayout(options.i2sLayout);
+  const { onProgress } = options;
+  const autotune = booleanOption('autotune', options.autotune, true);
+  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
+  const screenHead = booleanOption('screenHead', options.screenHead, true);
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw argumentError('a function', 'option onProgress', onProgress);
   }
   const signal = signalOption(options.signal);
   throwIfAborted(signal);
 
+  const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path ?? embeddedModelPath);
   const stamp = await fileStamp(file.path);
   throwIfAborted(signal);
   const { activation } = options;
-  const spec = modelSpec(file, activation === undefined ? {} : { activation });
-  const tuning = autotune && kernel === '' ? await tuneKernels(spec, { threads, signal }) : [];
+  const spec = modelSpec(file, {
+    ...(activation !== undefined && { activation }),
+    i2sLayout,
+    tlTable,
+  });
+  const tuning =
+    autotune && kernel === '' ? await tuneKernels(spec, { threads, skipZeros, signal }) : [];
   throwIfAborted(signal);
   const control = new Int32Array(2); // [abort, progress]
-  const loading = loadNativeModel(file.path, spec, { threads, kernel, byShape: tuning, control });
+  const loading = loadNativeModel(file.path, spec, {
+    ...{ threads, kernel, byShape: tuning, skipZeros, control },
+    ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
+  });
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
   const stop = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', stop, { once: true });

@@ -4,6 +4,7 @@ import type { ChatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import {
+  type HeadCounts,
   type KernelNames,
   type KvType,
   kvTypes,
@@ -95,14 +96,8 @@ export class Model {
     checkOptionNames(options, ['contextLength', 'kvType']);
     const contextLength = checkedContextLength(options.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(options.kvType);
-    if (!this.#native) {
-      throw new BitnetError(
-        'ERR_BITNET_CLOSED',
-        'Expected an open model, but it was closed; load it again.',
-      );
-    }
     const session = new Session({
-      native: this.#native,
+      native: this.native,
       tokenizer: this.tokenizer,
       vocab: this.spec.vocab,
       contextLength,
@@ -125,6 +120,20 @@ export class Model {
     checkOptionNames(options, ['system', 'contextLength', 'kvType']);
     const { system, ...sessionOptions } = options;
     return new Chat(this, system, () => this.createSession(sessionOptions));
+  }
+
+  /** @internal The addon's object, while the model is open. */
+  get native(): NativeModel {
+    if (this.#native) return this.#native;
+    throw new BitnetError(
+      'ERR_BITNET_CLOSED',
+      'Expected an open model, but it was closed; load it again.',
+    );
+  }
+
+  /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */
+  get headCounts(): HeadCounts {
+    return this.native.info().head;
   }
 
   /** Token ids of `text`; see `Tokenizer.encode`. */

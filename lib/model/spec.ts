@@ -5,8 +5,10 @@ import { bindTensors, missingTensor } from './bind-tensors.js';
 import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
 import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
-import { modelError } from './model-error.js';
+import { modelError, notYet } from './model-error.js';
 import { decideActivation, decideHead } from './quirks.js';
+import { decideStorage, type StorageOverrides } from './ternary-storage.js';
+import type { Tile } from './tl-tables.js';
 
 /** A model, described completely enough to run it: what a file says, checked and interpreted. */
 export interface ModelSpec {
@@ -77,7 +79,7 @@ export interface TensorBinding {
   /** From 0; −1 for tensors the model has once. */
   readonly layer: number;
   readonly name: string;
-  /** Public name of its type. */
+  /** Public name of its type; of I2_S with the layout where that is not the canonical one. */
   readonly type: string;
   /** 1 for a vector. */
   readonly rows: number;
@@ -85,9 +87,13 @@ export interface TensorBinding {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly bytes: number;
+  /** How a TL1 or TL2 matrix is cut. */
+  readonly tile?: Tile;
+  /** Bytes from the start of the file to an f32 that the products are multiplied by, if any. */
+  readonly scaleOffset?: number;
 }
 
-export interface SpecOverrides {
+export interface SpecOverrides extends StorageOverrides {
   /** @default what the file says, else the rules in quirks.ts */
   readonly activation?: ModelSpec['activation'];
 }
@@ -102,6 +108,7 @@ export interface SpecOverrides {
 export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSpec {
   const [architecture, graph] = findArchitecture(file);
   refusePartial(file);
+  refuseRotated(file);
   const keys = new Keys(file, architecture);
   const sizes = readHyperparameters(keys);
   const vocab = readVocab(keys, sizes);
@@ -112,7 +119,7 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     tokenizer: file.metadata.get('tokenizer.ggml.model'),
   };
   const activation = decideActivation(file, graph, facts, overrides.activation);
-  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab });
+  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab }, overrides);
   const name = file.metadata.get('general.name');
   return {
     architecture,
@@ -121,7 +128,11 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     vocab,
     rope: { type: graph.rope, ...sizes.rope },
     activation: activation.choice,
-    decisions: [activation, decideHead(tensors.some(({ role }) => role === 'output'))],
+    decisions: [
+      activation,
+      decideHead(tensors.some(({ role }) => role === 'output')),
+      ...decideStorage(file, tensors, overrides),
+    ],
     tensors,
     unused,
   };
@@ -148,6 +159,15 @@ function refusePartial(file: GgufFile): void {
   if (file.tensors.length === 0) {
     const advice = 'this is a vocabulary without a model, give the path of a model';
     throw modelError(file.path, 'the tensor count', 'at least 1', '0', advice);
+  }
+}
+
+/** Refuses PrismML's files whose weights want activations rotated first: without that, text is noise. */
+function refuseRotated(file: GgufFile): void {
+  for (const key of file.metadata.keys()) {
+    if (!key.startsWith('prism.hadamard.')) continue;
+    const found = 'a rotation of the activations';
+    throw modelError(file.path, `metadata ${quote(key)}`, 'absent', found, notYet);
   }
 }
 

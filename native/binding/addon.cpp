@@ -16,6 +16,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
   exports.Set("ternaryTile", Napi::Function::New(env, bitnet::ternary_tile, "ternaryTile"));
   exports.Set("readBandwidth", Napi::Function::New(env, bitnet::read_bandwidth, "readBandwidth"));
+  exports.Set("multiplyPeak", Napi::Function::New(env, bitnet::multiply_peak, "multiplyPeak"));
+  exports.Set("multiplyInstruction",
+              Napi::Function::New(env, bitnet::multiply_instruction, "multiplyInstruction"));
   exports.Set("timeKernels", Napi::Function::New(env, bitnet::timed_kernels, "timeKernels"));
   exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));

@@ -14,6 +14,10 @@ TensorSpec tensor_of(const Napi::Object& object) {
   tensor.cols = static_cast<uint64_t>(number_of(object, "cols"));
   tensor.offset = static_cast<uint64_t>(number_of(object, "offset"));
   tensor.bytes = static_cast<uint64_t>(number_of(object, "bytes"));
+  tensor.tile = {static_cast<size_t>(number_of(object, "tileRows")),
+                 static_cast<size_t>(number_of(object, "tileCols")),
+                 static_cast<size_t>(number_of(object, "tileGroupRows"))};
+  tensor.scale_offset = static_cast<uint64_t>(number_of(object, "scaleOffset"));
   return tensor;
 }
 

@@ -4,29 +4,53 @@
 #include <string>
 
 #include "addon_state.h"
-#include "common/read_bandwidth.h"
+#include "machine/multiply_peak.h"
+#include "machine/read_bandwidth.h"
 
 namespace bitnet {
 
-Napi::Value read_bandwidth(const Napi::CallbackInfo& info) {
+namespace {
+
+/** Runs `measure` on a thread of its own with a pool of info[0] threads; resolves with its number.
+ */
+Napi::Value measured(const Napi::CallbackInfo& info, Status (*measure)(ThreadPool&, double*)) {
   Napi::Env env = info.Env();
   const size_t threads = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
   AddonState& state = AddonState::of(env);
   auto settlement = std::make_unique<Settlement>(env);
   Napi::Promise promise = settlement->deferred.Promise();
-  state.start_thread(env, [&state, threads, raw = settlement.release()] {
+  state.start_thread(env, [&state, threads, measure, raw = settlement.release()] {
     std::unique_ptr<Settlement> settlement(raw);
-    double gigabytes_per_second = 0;
+    double value = 0;
     {
       ThreadPool pool(threads);
-      settlement->status = measure_read_bandwidth(pool, kReadBandwidthBlock, &gigabytes_per_second);
+      settlement->status = measure(pool, &value);
     }
-    settlement->result = [gigabytes_per_second](Napi::Env env) -> Napi::Value {
-      return Napi::Number::New(env, gigabytes_per_second);
+    settlement->result = [value](Napi::Env env) -> Napi::Value {
+      return Napi::Number::New(env, value);
     };
     state.settle(std::move(settlement));
   });
   return promise;
+}
+
+} // namespace
+
+Napi::Value read_bandwidth(const Napi::CallbackInfo& info) {
+  return measured(info, [](ThreadPool& pool, double* gigabytes_per_second) {
+    return measure_read_bandwidth(pool, kReadBandwidthBlock, gigabytes_per_second);
+  });
+}
+
+Napi::Value multiply_peak(const Napi::CallbackInfo& info) {
+  return measured(info, [](ThreadPool& pool, double* gmacs_per_second) {
+    *gmacs_per_second = measure_multiply_peak(pool);
+    return Status();
+  });
+}
+
+Napi::Value multiply_instruction(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), multiply_instruction());
 }
 
 Napi::Value compiler(const Napi::CallbackInfo& info) {

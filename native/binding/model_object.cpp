@@ -1,6 +1,8 @@
 // Loading on a thread of its own, so that models that are generating are not held up.
 #include "model_object.h"
 
+#include <cmath>
+
 #include "addon_state.h"
 #include "arguments.h"
 #include "common/cpu_count.h"
@@ -37,6 +39,12 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
       kernels.by_shape.push_back({static_cast<uint64_t>(number_of(choice, "rows")),
                                   static_cast<uint64_t>(number_of(choice, "cols")), kernel});
   });
+  if (number_of(options, "skipZeros") == 0)
+    kernels.units = nullptr;
+  const double screen_from = number_of(options, "screenFrom");
+  if (screen_from > 0)
+    kernels.screen_from =
+        std::isfinite(screen_from) ? static_cast<uint64_t>(screen_from) : UINT64_MAX;
   const double asked = number_of(options, "threads");
   ModelSpec spec = model_spec_of(info[0].As<Napi::Object>());
   const size_t threads = asked >= 1 ? static_cast<size_t>(asked) : usable_cpu_count();
@@ -87,6 +95,12 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   result.Set("threads", static_cast<double>(loaded->engine->threads()));
   result.Set("memory", memory);
   result.Set("kernel", kernel_names(env, weights.kernels));
+  const HeadCounts& counts = loaded->model.workspace.head_counts;
+  Napi::Object head = Napi::Object::New(env);
+  head.Set("screened", static_cast<double>(counts.screened.load()));
+  head.Set("candidates", static_cast<double>(counts.candidates.load()));
+  head.Set("full", static_cast<double>(counts.full.load()));
+  result.Set("head", head);
   return result;
 }
 

@@ -26,4 +26,17 @@ inline float half_to_float(uint16_t h) {
   return f;
 }
 
+/** The f16 bits of a finite f32 that is exactly a half. */
+inline uint16_t exact_half_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = bits >> 16 & 0x8000u;
+  const uint32_t exponent = bits >> 23 & 255u;
+  if (exponent >= 113)
+    return static_cast<uint16_t>(sign | (exponent - 112) << 10 | (bits >> 13 & 0x3ffu));
+  // Zero or subnormal: a whole number of 2^-24.
+  const float steps = (sign ? -value : value) * 16777216.0f;
+  return static_cast<uint16_t>(sign | static_cast<uint32_t>(steps));
+}
+
 } // namespace bitnet

@@ -14,10 +14,30 @@ struct ByteRange {
   uint64_t end;
 };
 
+/** The bytes of some rows: up to three pieces of the tensor; those behind the last are empty. */
+struct RowBytes {
+  ByteRange part[3];
+
+  uint64_t size() const {
+    uint64_t bytes = 0;
+    for (const ByteRange& range : part)
+      bytes += range.end - range.begin;
+    return bytes;
+  }
+};
+
+/** How TL1 and TL2 cut a matrix; it is not in the file. All zero for other formats. */
+struct TileShape {
+  size_t rows;       // BM
+  size_t cols;       // BK
+  size_t group_rows; // bmm: rows of a tile that are stored together
+};
+
 /** Shape of the tensor being read: `rows` output features of `cols` inputs each. */
 struct TensorShape {
   size_t rows;
   size_t cols;
+  TileShape tile = {};
 };
 
 /**
@@ -25,7 +45,7 @@ struct TensorShape {
  * `scale_cols` columns share one scale: cols for formats with a scale per row or per tensor.
  */
 struct TernaryFormat {
-  const char* name; // the public name, "I2_S"
+  const char* name; // the name in TensorSpec, "I2_S"
   /** Columns that share a scale; 0: all of a row. */
   size_t scale_cols;
   /** Rows are multiples of this many columns. */
@@ -33,22 +53,39 @@ struct TernaryFormat {
   /** Size of the whole tensor. */
   uint64_t (*tensor_bytes)(TensorShape shape);
   /** Where rows [row, row + count) lie. */
-  ByteRange (*row_range)(TensorShape shape, size_t row, size_t count);
+  RowBytes (*row_bytes)(TensorShape shape, size_t row, size_t count);
   /** Where the tensor's one scale (f32) lies; null when rows carry their own. */
   uint64_t (*tensor_scale_offset)(TensorShape shape);
   /**
-   * `bytes` holds row_range(row, count). Writes codes [count, cols] and, unless there is a tensor
-   * scale, scales [count, cols / scale_cols]. False when a byte holds the code 3, which is no trit.
+   * `bytes` holds row_bytes(row, count), one part after the other. Writes codes [count, cols] and,
+   * unless there is a tensor scale, scales [count, cols / scale_cols]. False when the bytes hold
+   * something that `invalid` names.
    */
   bool (*decode)(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, uint8_t* codes,
                  float* scales);
+  /** What a faulty tensor holds, for error sentences. */
+  const char* invalid = "the code 3, which is not a ternary weight";
+  /** Whether the format can hold such a shape, beyond block_cols; null: it can. */
+  bool (*fits)(TensorShape shape) = nullptr;
+  /** Whether the code 3 means +2: a tensor that has one is no ternary tensor, but a sound one. */
+  bool four_levels = false;
 };
 
 extern const TernaryFormat kFormatI2S;
+extern const TernaryFormat kFormatI2SArm64;
+extern const TernaryFormat kFormatI2SRows4;
+extern const TernaryFormat kFormatTL1;
+extern const TernaryFormat kFormatTL2;
 extern const TernaryFormat kFormatTQ1_0;
 extern const TernaryFormat kFormatTQ2_0;
+extern const TernaryFormat kFormatQ2_0;
+extern const TernaryFormat kFormatQ2_0_G128;
+extern const TernaryFormat kFormatPQ2_0;
 extern const TernaryFormat kFormatIQ1_BN;
 extern const TernaryFormat kFormatIQ2_BN;
+extern const TernaryFormat kFormatIQ1_BNWithoutScales;
+extern const TernaryFormat kFormatIQ2_BNWithoutScales;
+extern const TernaryFormat kFormatIQ2_BN_R4;
 
 /** The ternary format called `type`, or null when that name is no ternary type. */
 const TernaryFormat* find_ternary_format(const std::string& type);

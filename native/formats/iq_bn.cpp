@@ -1,4 +1,5 @@
-// IQ1_BN and IQ2_BN: rows that begin with their scale, then blocks of 64 weights (ik_llama.cpp).
+// IQ1_BN and IQ2_BN: rows that begin with their scale, then blocks of 64 weights (ik_llama.cpp). In
+// files of June to October 2024 rows have no scale; a tensor of its own has one for the matrix.
 #include "../common/half.h"
 #include "formats.h"
 
@@ -9,21 +10,23 @@ namespace {
 
 constexpr size_t kBlock = 64;
 
-template <size_t kScaleBytes, size_t kBlockBytes> uint64_t row_bytes(size_t cols) {
+template <size_t kScaleBytes, size_t kBlockBytes> uint64_t bytes_per_row(size_t cols) {
   return kScaleBytes + uint64_t{cols / kBlock} * kBlockBytes;
 }
 
 template <size_t kScaleBytes, size_t kBlockBytes> uint64_t tensor_bytes(TensorShape shape) {
-  return shape.rows * row_bytes<kScaleBytes, kBlockBytes>(shape.cols);
+  return shape.rows * bytes_per_row<kScaleBytes, kBlockBytes>(shape.cols);
 }
 
 template <size_t kScaleBytes, size_t kBlockBytes>
-ByteRange row_range(TensorShape shape, size_t row, size_t count) {
-  const uint64_t bytes = row_bytes<kScaleBytes, kBlockBytes>(shape.cols);
-  return {row * bytes, (row + count) * bytes};
+RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
+  const uint64_t bytes = bytes_per_row<kScaleBytes, kBlockBytes>(shape.cols);
+  return {{{row * bytes, (row + count) * bytes}}};
 }
 
 float read_scale(const uint8_t* bytes, size_t scale_bytes) {
+  if (scale_bytes == 0)
+    return 1.0f;
   if (scale_bytes == 2) {
     uint16_t half;
     memcpy(&half, bytes, sizeof half);
@@ -77,22 +80,24 @@ bool decode_iq2_block(const uint8_t* block, uint8_t* codes) {
   return seen == 0;
 }
 
+template <size_t kScaleBytes, size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
+constexpr TernaryFormat format(const char* name) {
+  return {name,
+          0,
+          kBlock,
+          tensor_bytes<kScaleBytes, kBlockBytes>,
+          row_bytes<kScaleBytes, kBlockBytes>,
+          nullptr,
+          decode<kScaleBytes, kBlockBytes, kDecodeBlock>};
+}
+
 } // namespace
 
-const TernaryFormat kFormatIQ1_BN = {"IQ1_BN",
-                                     0,
-                                     kBlock,
-                                     tensor_bytes<2, 13>,
-                                     row_range<2, 13>,
-                                     nullptr,
-                                     decode<2, 13, decode_iq1_block>};
-
-const TernaryFormat kFormatIQ2_BN = {"IQ2_BN",
-                                     0,
-                                     kBlock,
-                                     tensor_bytes<4, 16>,
-                                     row_range<4, 16>,
-                                     nullptr,
-                                     decode<4, 16, decode_iq2_block>};
+const TernaryFormat kFormatIQ1_BN = format<2, 13, decode_iq1_block>("IQ1_BN");
+const TernaryFormat kFormatIQ2_BN = format<4, 16, decode_iq2_block>("IQ2_BN");
+const TernaryFormat kFormatIQ1_BNWithoutScales =
+    format<0, 13, decode_iq1_block>("IQ1_BN without scales");
+const TernaryFormat kFormatIQ2_BNWithoutScales =
+    format<0, 16, decode_iq2_block>("IQ2_BN without scales");
 
 } // namespace bitnet

@@ -19,9 +19,9 @@ template <size_t kBlockBytes> uint64_t tensor_bytes(TensorShape shape) {
   return uint64_t{shape.rows} * shape.cols / kBlock * kBlockBytes;
 }
 
-template <size_t kBlockBytes> ByteRange row_range(TensorShape shape, size_t row, size_t count) {
-  const uint64_t row_bytes = shape.cols / kBlock * kBlockBytes;
-  return {row * row_bytes, (row + count) * row_bytes};
+template <size_t kBlockBytes> RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
+  const uint64_t bytes = shape.cols / kBlock * kBlockBytes;
+  return {{{row * bytes, (row + count) * bytes}}};
 }
 
 template <size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
@@ -82,7 +82,7 @@ const TernaryFormat kFormatTQ1_0 = {"TQ1_0",
                                     kBlock,
                                     kBlock,
                                     tensor_bytes<54>,
-                                    row_range<54>,
+                                    row_bytes<54>,
                                     nullptr,
                                     decode<54, decode_tq1_block>};
 
@@ -90,7 +90,7 @@ const TernaryFormat kFormatTQ2_0 = {"TQ2_0",
                                     kBlock,
                                     kBlock,
                                     tensor_bytes<66>,
-                                    row_range<66>,
+                                    row_bytes<66>,
                                     nullptr,
                                     decode<66, decode_tq2_block>};
 

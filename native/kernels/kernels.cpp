@@ -14,15 +14,18 @@ extern const VectorKernel kVectorScalar;
 extern const ScreenKernel kScreenScalar;
 extern const TernaryKernel kBase3Scalar, kLutScalar;
 extern const UnitKernel kUnitsScalar;
+extern const Roof kRoofScalar;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx2;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
 extern const UnitKernel kUnitsAvx512Vnni;
+extern const Roof kRoofAvx2, kRoofAvx512Vnni;
 #if defined(BITNET_AVXVNNI) // the compiler knows it
 extern const TernaryKernel kMad2AvxVnni, kBase3AvxVnni;
 extern const ScreenKernel kScreenAvxVnni;
+extern const Roof kRoofAvxVnni;
 #endif
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
@@ -31,6 +34,7 @@ extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
 extern const ScreenKernel kScreenNeon, kScreenNeonDot;
+extern const Roof kRoofNeon, kRoofNeonDot, kRoofNeonI8mm;
 #endif
 
 namespace {
@@ -88,6 +92,20 @@ const UnitKernel* const kUnitKernels[] = {
     &kUnitsAvx512Vnni,
 #endif
     &kUnitsScalar,
+};
+
+const Roof* const kRoofs[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kRoofAvx512Vnni,
+#if defined(BITNET_AVXVNNI)
+    &kRoofAvxVnni,
+#endif
+    &kRoofAvx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kRoofNeonI8mm,   &kRoofNeonDot, &kRoofNeon,
+#endif
+    &kRoofScalar,
 };
 
 template <class Kernel> bool usable(const Kernel* kernel, uint32_t features) {
@@ -164,7 +182,8 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
             usable_kernels(kVectorKernels, level)[0],
             usable_kernels(kScreenKernels, level)[0],
             units_of(kernel),
-            {}};
+            {},
+            kScreenFrom};
     return Status{};
   }
   return Status::error(
@@ -189,6 +208,9 @@ std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features) {
 }
 std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features) {
   return usable_kernels(kUnitKernels, features);
+}
+std::vector<const Roof*> usable_roofs(uint32_t features) {
+  return usable_kernels(kRoofs, features);
 }
 
 } // namespace bitnet

@@ -9,6 +9,7 @@
 
 #include "../common/status.h"
 #include "dense/dense.h"
+#include "roof/roof.h"
 #include "screen/screen.h"
 #include "ternary/ternary.h"
 #include "vector/vector.h"
@@ -22,14 +23,18 @@ struct ShapeKernel {
   const TernaryKernel* kernel;
 };
 
+/** Heads in floats from this many bytes on are worth an int8 shadow. */
+constexpr uint64_t kScreenFrom = uint64_t{32} << 20;
+
 /** The kernels one model uses; resolved once at load, never inside a loop. */
 struct KernelSet {
   const TernaryKernel* ternary;
   const DenseKernel* dense;
   const VectorKernel* vector;
   const ScreenKernel* screen;
-  const UnitKernel* units; // null where the ternary kernel has no counterpart
+  const UnitKernel* units; // null where the ternary kernel has no counterpart, or to skip no zeros
   std::vector<ShapeKernel> by_shape = {};
+  uint64_t screen_from = kScreenFrom; // bytes of the smallest head in floats that is screened
 
   const TernaryKernel& ternary_for(uint64_t rows, uint64_t cols) const;
 };
@@ -62,5 +67,7 @@ std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
 std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features);
 std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features);
+/** The strongest multiplication first. */
+std::vector<const Roof*> usable_roofs(uint32_t features);
 
 } // namespace bitnet

@@ -1,4 +1,16 @@
 // The screened search for the best rows of the head.
+//
+// Every row has a lower and an upper bound of its logit (shadow.h). With T the worst of any k exact
+// logits, a row whose upper bound is below T is worse than k rows: it cannot be among the k best.
+// (A row that ties with T has an upper bound of at least T, and stays.) So whichever rows give T,
+// the answer is exact; the closer T is to the k-th best logit, the fewer rows are left. The k rows
+// with the best lower bounds are a good choice:
+//
+//   logit  ------[====x====]--------[==x======]---[=====x===]-->   x exact, [ ] bounds
+//                          ^ ruled out: ends before T       the k best lower bounds
+//                                      T: the worst of their exact logits
+//
+// They are multiplied first, then what T leaves.
 #include <math.h>
 
 #include <algorithm>
@@ -10,7 +22,7 @@ namespace {
 
 // Rows of the head one thread takes at a time.
 constexpr size_t kScreenRows = 512;
-constexpr size_t kExactRows = 16;
+constexpr size_t kExactRows = 8;
 
 // Above this fraction of the rows the bounds rule out too little: reading all rows in order is
 // faster.
@@ -52,6 +64,13 @@ public:
   }
   bool full() const { return heap_.size() == k_; }
   const Candidate& worst() const { return heap_.front(); }
+  std::vector<int32_t> ids() const { // in their order
+    std::vector<int32_t> ids;
+    for (const Candidate& candidate : heap_)
+      ids.push_back(candidate.id);
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
   void take(const BestRow& row) && {
     std::sort_heap(heap_.begin(), heap_.end());
     for (size_t i = 0; i < heap_.size(); ++i) {
@@ -71,9 +90,16 @@ struct Screen {
     const BestRow* row;
     size_t h;
     ScreenVector v;
-    float threshold;          // no logit below it can be among the k best
-    std::vector<int32_t> ids; // rows of the head that may be
-    std::vector<float> exact; // their logits
+    std::vector<int32_t> ids; // rows of the head to multiply; none where they would be too many
+    std::vector<float> exact; // their logits, as far as they are known
+
+    // The best of the known logits; their worst is T.
+    Best best() const {
+      Best best(row->k);
+      for (size_t i = 0; i < exact.size(); ++i)
+        best.show({exact[i], ids[i]});
+      return best;
+    }
   };
   std::vector<Vector> vectors;
   std::vector<int8_t> high, low;          // [n, padded_cols]
@@ -82,8 +108,8 @@ struct Screen {
   size_t stride = 0;
 };
 
-// Bounds of all logits: upper ones into screen.upper, and from the k-th best lower one the
-// threshold, which is -infinity when there is none.
+// Bounds of all logits: upper ones into screen.upper, and the rows with the k best lower ones into
+// the vectors' ids.
 void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& screen) {
   const size_t n = screen.vectors.size();
   std::vector<Best> lower; // [threads, n]
@@ -119,34 +145,40 @@ void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& 
     Best all(screen.vectors[i].row->k);
     for (size_t thread = 0; thread < pool.threads(); ++thread)
       all.show(lower[thread * n + i]);
-    screen.vectors[i].threshold = all.full() ? all.worst().logit : -INFINITY;
+    if (screen.vectors[i].row->k <= vocab / kMostCandidates)
+      screen.vectors[i].ids = all.ids();
   }
 }
 
-// Ids whose upper bound reaches the threshold, in order; none where they would be too many.
-void find_candidates(size_t vocab, ThreadPool& pool, Screen& screen) {
-  std::vector<size_t> counts(screen.vectors.size());
-  // Written so that a NaN bound keeps its row.
-  const auto ruled_out = [&](size_t i, size_t row) {
-    return screen.upper[i * screen.stride + row] < screen.vectors[i].threshold;
-  };
-  pool.parallel(counts.size(), [&](size_t i, size_t) {
+// Adds the rows that T leaves to the ids of each vector, whose own are all known; or takes all ids
+// away where they would be too many.
+void add_candidates(size_t vocab, ThreadPool& pool, Screen& screen) {
+  pool.parallel(screen.vectors.size(), [&](size_t i, size_t) {
+    Screen::Vector& vector = screen.vectors[i];
+    if (vector.ids.empty())
+      return;
+    const float* upper = screen.upper + i * screen.stride;
+    const float t = vector.best().worst().logit;
+    // Written so that a NaN keeps rows.
+    const auto may_be = [&](size_t row) { return !(upper[row] < t); };
     size_t count = 0;
     for (size_t row = 0; row < vocab; ++row)
-      count += !ruled_out(i, row);
-    counts[i] = count;
-  });
-  for (size_t i = 0; i < counts.size(); ++i)
-    if (counts[i] <= vocab / kMostCandidates) {
-      screen.vectors[i].ids.resize(counts[i]);
-      screen.vectors[i].exact.resize(counts[i]);
+      count += may_be(row);
+    if (count > vocab / kMostCandidates)
+      return vector.ids.clear();
+    size_t known = 0;
+    const size_t known_count = vector.ids.size();
+    vector.ids.reserve(known_count + count);
+    for (size_t row = 0; row < vocab && count > 0; ++row) {
+      if (!may_be(row))
+        continue;
+      --count;
+      const int32_t id = static_cast<int32_t>(row);
+      while (known < known_count && vector.ids[known] < id)
+        ++known;
+      if (known == known_count || vector.ids[known] != id)
+        vector.ids.push_back(id);
     }
-  pool.parallel(counts.size(), [&](size_t i, size_t) {
-    std::vector<int32_t>& ids = screen.vectors[i].ids;
-    size_t found = 0;
-    for (size_t row = 0; row < vocab && found < ids.size(); ++row)
-      if (!ruled_out(i, row))
-        ids[found++] = static_cast<int32_t>(row);
   });
 }
 
@@ -164,14 +196,19 @@ void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t 
     runs.push_back({h, ids + first, std::min(kExactRows, count - first), logits + first});
 }
 
+// The logits of ids that are not known yet, and at first those of `also`.
 Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Screen& screen) {
   std::vector<ExactRun> runs;
   for (Screen::Vector& vector : screen.vectors) {
     if (vector.ids.empty())
       continue;
     const BestRow& row = *vector.row;
-    add_runs(runs, vector.h, vector.ids.data(), vector.ids.size(), vector.exact.data());
-    add_runs(runs, vector.h, row.also, row.also_count, row.also_logits);
+    const size_t known = vector.exact.size();
+    vector.exact.resize(vector.ids.size());
+    add_runs(runs, vector.h, vector.ids.data() + known, vector.ids.size() - known,
+             vector.exact.data() + known);
+    if (known == 0)
+      add_runs(runs, vector.h, row.also, row.also_count, row.also_logits);
   }
   std::vector<Status> statuses(pool.threads());
   pool.parallel(runs.size(), [&](size_t index, size_t thread) {
@@ -198,7 +235,7 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
   for (size_t h = 0; h < n; ++h) {
     normalise_row(weights, ws, rows[h].row, h);
     const size_t at = screen.vectors.size() * shadow.padded_cols;
-    Screen::Vector vector = {&rows[h], h, {}, 0.0f, {}, {}};
+    Screen::Vector vector = {&rows[h], h, {}, {}, {}};
     if (rows[h].log_sum_exp ||
         !screen_vector(ws.h.as<float>() + h * ws.wide_stride, weights.spec.dim, shadow.padded_cols,
                        screen.high.data() + at, screen.low.data() + at, &vector.v)) {
@@ -216,17 +253,19 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
     return Status::error(Code::kMemory, "Not enough memory for the bounds of the logits.");
   screen.upper = ws.bounds.as<float>();
   bound_logits(shadow, vocab, pool, screen);
-  find_candidates(vocab, pool, screen);
   Status status = exact_logits(weights, ws, pool, screen);
+  if (!status.ok())
+    return status;
+  add_candidates(vocab, pool, screen);
+  status = exact_logits(weights, ws, pool, screen);
   for (const Screen::Vector& vector : screen.vectors) {
     if (vector.ids.empty()) {
       rest.push_back(vector.row);
       continue;
     }
-    Best found(vector.row->k);
-    for (size_t i = 0; i < vector.ids.size(); ++i)
-      found.show({vector.exact[i], vector.ids[i]});
-    std::move(found).take(*vector.row);
+    vector.best().take(*vector.row);
+    ++ws.head_counts.screened;
+    ws.head_counts.candidates += vector.ids.size();
   }
   return status;
 }

@@ -27,9 +27,12 @@ Status embed(Pass& pass) {
 
 void count_zeros(const Activations& a, FfnCounts* counts) {
   counts->values += a.n * a.cols;
-  for (size_t i = 0; a.q && i < a.n; ++i)
-    counts->zero_inputs += static_cast<uint64_t>(
-        std::count(a.q + i * a.q_stride, a.q + i * a.q_stride + a.cols, int8_t{0}));
+  for (size_t i = 0; i < a.n; ++i) {
+    const int8_t* q = a.q + i * a.q_stride;
+    const float* x = a.x + i * a.x_stride;
+    counts->zero_inputs += static_cast<uint64_t>(a.q ? std::count(q, q + a.cols, int8_t{0})
+                                                     : std::count(x, x + a.cols, 0.0f));
+  }
 }
 
 void layer_forward(Pass& pass, size_t index) {

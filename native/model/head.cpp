@@ -56,6 +56,7 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
   if (n == 0)
     return {};
   const size_t vocab = weights.head().rows();
+  ws.head_counts.full += n;
   for (size_t i = 0; i < n; ++i)
     normalise_row(weights, ws, rows[i].row, i);
   std::vector<Status> statuses(pool.threads());

@@ -66,6 +66,18 @@ bool unit_rows(const Linear& w, const VectorKernel& vector, const Activations& a
   return true;
 }
 
+void dense_rows(const Linear& w, const Activations& a, size_t row_begin, size_t row_end, float* out,
+                size_t out_stride) {
+  w.dense->product[w.type]({w.data.data(), w.row_bytes, pad_to(w.cols, kFloatPad), a.x, a.x_stride,
+                            a.n, out, out_stride},
+                           row_begin, row_end);
+  if (w.scale == 1.0f)
+    return;
+  for (size_t i = 0; i < a.n; ++i)
+    for (size_t r = 0; r < row_end - row_begin; ++r)
+      out[i * out_stride + r] *= w.scale;
+}
+
 bool ternary_block_rows(const Linear& w, const Activations& a, size_t row_begin, size_t row_end,
                         float* out, size_t out_stride, ThreadScratch& scratch) {
   const TileRange range = tiles(w, row_begin, row_end);
@@ -156,9 +168,7 @@ bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations&
   case Linear::Kind::kTernaryBlocks:
     return ternary_block_rows(w, a, row_begin, row_end, out, out_stride, scratch);
   case Linear::Kind::kDense:
-    w.dense->product[w.type]({w.data.data(), w.row_bytes, pad_to(w.cols, kFloatPad), a.x,
-                              a.x_stride, a.n, out, out_stride},
-                             row_begin, row_end);
+    dense_rows(w, a, row_begin, row_end, out, out_stride);
     return true;
   }
   return false;

@@ -47,7 +47,7 @@ struct Linear {
   size_t padded_cols = 0; // of one packed matrix
   size_t block_cols = 0;
   size_t block_bytes = 0;
-  float scale = 0;              // used when row_scale is empty
+  float scale = 0;              // used when row_scale is empty; of a dense layer, of its product
   std::vector<float> row_scale; // [rows] or [blocks, rows]
 
   // kRowUnits, kColumnUnits: rows or columns one after the other, `unit_bytes` apart; scales as for
@@ -78,8 +78,8 @@ struct ThreadScratch {
 /**
  * out[i * out_stride + (row - row_begin)] = W[row] · x[i] for rows [row_begin, row_end) and all i.
  * Ternary: float(Σ t q) * (scale * step); with block scales, the sum over blocks in block order
- * (fma from +0) of float(Σ_block t q) * scale_block, then * step. False when scratch memory runs
- * out.
+ * (fma from +0) of float(Σ_block t q) * scale_block, then * step. Dense: the product, * scale where
+ * that is not 1. False when scratch memory runs out.
  */
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,

@@ -25,10 +25,14 @@ RowRange chunk_range(const Pass& pass, const Linear& w, size_t chunk) {
   return {chunk * rows, std::min(w.rows, (chunk + 1) * rows)};
 }
 
-// Live units one thread takes at a time: enough that the start, whose memory is not fetched ahead,
-// is a small part; few enough to balance.
-size_t live_chunk(size_t live, size_t threads) {
-  return std::min<size_t>(512, pad_to(live / (2 * threads) + 1, 64));
+// use(first, count, thread) for `live` units cut into what one thread takes at a time: enough that
+// the start, whose memory is not fetched ahead, is a small part; few enough to balance.
+template <class Use> void share_live(Pass& pass, size_t live, Use&& use) {
+  const size_t most = std::min<size_t>(512, pad_to(live / (2 * pass.pool.threads()) + 1, 64));
+  pass.pool.parallel((live + most - 1) / most, [&](size_t chunk, size_t thread) {
+    const size_t first = chunk * most;
+    use(first, std::min(most, live - first), thread);
+  });
 }
 
 // Rows summed up over the threads at a time.
@@ -47,10 +51,9 @@ void add_live_units(Pass& pass, const Activations& a, const Linear& w, float* x)
   Workspace& ws = pass.ws;
   int32_t* ids = ws.live.as<int32_t>();
   const size_t live = w.units->find_live(a.q, w.cols, ids);
-  const size_t chunk_units = live_chunk(live, pass.pool.threads());
   for (ThreadScratch& scratch : ws.scratch)
     scratch.has_sums = false;
-  pass.pool.parallel((live + chunk_units - 1) / chunk_units, [&](size_t chunk, size_t thread) {
+  share_live(pass, live, [&](size_t first, size_t count, size_t thread) {
     ThreadScratch& scratch = ws.scratch[thread];
     const size_t padded = pad_to(w.rows, kUnitPad);
     if (!scratch.acc.ensure(padded * sizeof(int32_t)))
@@ -58,9 +61,7 @@ void add_live_units(Pass& pass, const Activations& a, const Linear& w, float* x)
     if (!scratch.has_sums)
       std::fill_n(scratch.acc.as<int32_t>(), padded, 0);
     scratch.has_sums = true;
-    const size_t first = chunk * chunk_units;
-    w.units->accumulate(w.data.data(), w.rows, ids + first, std::min(chunk_units, live - first),
-                        a.q, scratch.acc.as<int32_t>());
+    w.units->accumulate(w.data.data(), w.rows, ids + first, count, a.q, scratch.acc.as<int32_t>());
   });
   pass.pool.parallel((w.rows + kSumRows - 1) / kSumRows, [&](size_t chunk, size_t) {
     int32_t sums[kSumRows];
@@ -104,11 +105,9 @@ void project_open(Pass& pass, const Activations& a, const Linear& gate, const Li
   }
   if (counts)
     counts->closed_gates += up.rows - open;
-  const size_t chunk_units = live_chunk(open, pass.pool.threads());
-  pass.pool.parallel((open + chunk_units - 1) / chunk_units, [&](size_t chunk, size_t thread) {
+  share_live(pass, open, [&](size_t first, size_t count, size_t thread) {
     ThreadScratch& scratch = pass.ws.scratch[thread];
-    const int32_t* some = ids + chunk * chunk_units;
-    const size_t count = std::min(chunk_units, open - chunk * chunk_units);
+    const int32_t* some = ids + first;
     if (!scratch.values.ensure(2 * pad_to(count, kFloatPad) * sizeof(float)))
       return pass.no_memory.store(true);
     float* g = scratch.values.as<float>();

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "../formats/formats.h"
+
 namespace bitnet {
 
 enum class Role : uint32_t {
@@ -37,6 +39,8 @@ struct TensorSpec {
   uint64_t cols;    // input features; the length of vectors
   uint64_t offset;  // bytes from the start of the file
   uint64_t bytes;
+  TileShape tile = {};       // of TL1 and TL2
+  uint64_t scale_offset = 0; // of an f32 in the file that the product is multiplied by; 0: none
 };
 
 struct ModelSpec {

@@ -8,15 +8,14 @@
 #include <algorithm>
 #include <mutex>
 
+#include "../common/half.h"
+
 namespace bitnet {
 namespace {
 
 // Rows are read in chunks of about this many weights: large enough for the disk, small enough for
 // the cache.
 constexpr size_t kChunkWeights = size_t{1} << 20;
-
-// Tables of floats from this size on are not copied into memory.
-constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
 
 struct DenseTypeInfo {
   const char* name;
@@ -63,6 +62,30 @@ private:
   Status status_;
 };
 
+TensorShape shape_of(const TensorSpec& tensor) {
+  return {static_cast<size_t>(tensor.rows), static_cast<size_t>(tensor.cols), tensor.tile};
+}
+
+Status check_shape(const TensorSpec& tensor, const TernaryFormat& format) {
+  const TensorShape shape = shape_of(tensor);
+  if (shape.cols % format.block_cols != 0 || (format.fits && !format.fits(shape)) ||
+      tensor.bytes < format.tensor_bytes(shape))
+    return bad_tensor(tensor,
+                      "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
+  return {};
+}
+
+// Codes 0..3 of 32 columns, which stand for code - 1, as a block of Q4_0: an f16 and 16 bytes, with
+// the first 16 columns in the low nibbles. A nibble stands for itself - 8.
+constexpr size_t kQ4Block = 32;
+constexpr size_t kQ4BlockBytes = 18;
+void write_q4_0(const uint8_t* codes, float scale, uint8_t* block) {
+  const uint16_t half = exact_half_bits(scale);
+  memcpy(block, &half, sizeof half);
+  for (size_t i = 0; i < kQ4Block / 2; ++i)
+    block[2 + i] = static_cast<uint8_t>((codes[i] + 7) | (codes[i + kQ4Block / 2] + 7) << 4);
+}
+
 bool all_finite(const float* values, size_t count) {
   return std::all_of(values, values + count, [](float value) { return isfinite(value); });
 }
@@ -102,30 +125,45 @@ size_t dense_row_bytes(DenseType type, size_t cols) {
 Status TensorLoader::load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out) {
   out->rows = static_cast<size_t>(tensor.rows);
   out->cols = static_cast<size_t>(tensor.cols);
-  if (const TernaryFormat* format = find_ternary_format(tensor.type))
-    return load_ternary(tensor, *format, layout, out);
   DenseType type;
-  if (find_dense_type(tensor.type, &type))
-    return load_dense(tensor, type, out);
-  return Status::error(Code::kType,
-                       "Tensor \"" + tensor.name + "\" has type " + tensor.type +
-                           ", which this version cannot compute with: convert the model.");
+  Status status;
+  if (const TernaryFormat* format = find_ternary_format(tensor.type))
+    status = load_ternary(tensor, *format, layout, out);
+  else if (find_dense_type(tensor.type, &type))
+    status = load_dense(tensor, type, out);
+  else
+    return Status::error(Code::kType,
+                         "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                             ", which this version cannot compute with: convert the model.");
+  return status.ok() && tensor.scale_offset != 0 ? apply_scale(tensor, out) : status;
+}
+
+Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
+  float scale = 0;
+  Status status = file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
+  if (!status.ok())
+    return status;
+  w->scale *= scale;
+  for (float& row : w->row_scale)
+    row *= scale;
+  if (!isfinite(scale) || !isfinite(w->scale) ||
+      !all_finite(w->row_scale.data(), w->row_scale.size()))
+    return bad_tensor(tensor, "has a scale that is not a finite number");
+  return {};
 }
 
 Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat& format,
                                   Linear::Kind layout, Linear* out) {
-  const TensorShape shape{out->rows, out->cols};
-  if (shape.cols % format.block_cols != 0 || tensor.bytes < format.tensor_bytes(shape))
-    return bad_tensor(tensor,
-                      "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
-
+  const TensorShape shape = shape_of(tensor);
+  Status status = check_shape(tensor, format);
+  if (!status.ok())
+    return status;
   // [rows, blocks], or the tensor's one scale.
   const bool one_scale = format.tensor_scale_offset != nullptr;
   const size_t scale_cols = format.scale_cols ? format.scale_cols : shape.cols;
   const size_t rows = one_scale ? 1 : shape.rows;
   const size_t blocks = one_scale ? 1 : shape.cols / scale_cols;
   std::vector<float> scales(rows * blocks);
-  Status status;
   if (one_scale)
     status = file_.read(tensor.offset + format.tensor_scale_offset(shape), sizeof(float),
                         reinterpret_cast<uint8_t*>(scales.data()));
@@ -133,6 +171,10 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   if (status.ok())
     status = units ? pack_units(tensor, format, layout, out, scales.data())
                    : pack_tiles(tensor, format, shape.cols, out, scales.data());
+  if (status.code == Code::kType) { // sound, but not ternary
+    arena_.give_back(out->data);
+    return load_as_q4_0(tensor, format, out);
+  }
   if (!status.ok())
     return status;
   if (!all_finite(scales.data(), scales.size()))
@@ -149,8 +191,9 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
 }
 
 Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& format,
-                                 size_t tile_rows, float* scales, const UseRows& use) {
-  const TensorShape shape{static_cast<size_t>(tensor.rows), static_cast<size_t>(tensor.cols)};
+                                 size_t tile_rows, float* scales, const UseRows& use,
+                                 bool four_levels) {
+  const TensorShape shape = shape_of(tensor);
   struct Chunk {
     AlignedBuffer bytes; // as stored
     AlignedBuffer codes; // [chunk_rows, cols]
@@ -166,16 +209,24 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
     const size_t row = chunk * chunk_rows;
     const size_t count = std::min(chunk_rows, shape.rows - row);
     const size_t padded = pad_to(count, tile_rows) * shape.cols;
-    const ByteRange range = format.row_range(shape, row, count);
-    const size_t stored = static_cast<size_t>(range.end - range.begin);
+    const RowBytes range = format.row_bytes(shape, row, count);
+    const size_t stored = static_cast<size_t>(range.size());
     if (!buffer.bytes.ensure(stored) || !buffer.codes.ensure(padded))
       return failure.report(no_memory(tensor, stored + padded));
-    Status status = file_.read(tensor.offset + range.begin, stored, buffer.bytes.data());
-    if (!status.ok())
-      return failure.report(std::move(status));
+    uint8_t* to = buffer.bytes.data();
+    for (const ByteRange& part : range.part) {
+      const size_t bytes = static_cast<size_t>(part.end - part.begin);
+      Status status = file_.read(tensor.offset + part.begin, bytes, to);
+      if (!status.ok())
+        return failure.report(std::move(status));
+      to += bytes;
+    }
     uint8_t* codes = buffer.codes.data();
-    if (!format.decode(buffer.bytes.data(), shape, row, count, codes, scales + row * row_scales))
-      return failure.report(bad_tensor(tensor, "holds the code 3, which is not a ternary weight"));
+    if (!format.decode(buffer.bytes.data(), shape, row, count, codes, scales + row * row_scales) &&
+        !four_levels)
+      return failure.report(format.four_levels
+                                ? Status::error(Code::kType, "It is not ternary.")
+                                : bad_tensor(tensor, std::string("holds ") + format.invalid));
     memset(codes + count * shape.cols, 1, padded - count * shape.cols);
     use(row, count, codes, thread);
   });
@@ -250,13 +301,47 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
                      });
 }
 
+Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat& format,
+                                  Linear* out) {
+  Status status = check_shape(tensor, format);
+  if (!status.ok())
+    return status;
+  out->rows = static_cast<size_t>(tensor.rows);
+  out->cols = static_cast<size_t>(tensor.cols);
+  out->kind = Linear::Kind::kDense;
+  out->dense = kernels_.dense;
+  out->type = kDenseQ4_0;
+  out->scale = 1;
+  out->row_bytes = out->cols / kQ4Block * kQ4BlockBytes;
+  out->data = arena_.take(out->rows * out->row_bytes);
+  if (!out->data.data())
+    return no_memory(tensor, uint64_t{out->rows} * out->row_bytes);
+  const size_t blocks = out->cols / format.scale_cols;
+  std::vector<float> scales(out->rows * blocks);
+  const auto write = [&](size_t row, size_t count, const uint8_t* codes, size_t) {
+    uint8_t* to = out->data.data() + row * out->row_bytes;
+    const float* row_scales = scales.data() + row * blocks;
+    for (size_t at = 0; at < count * out->cols; at += kQ4Block, to += kQ4BlockBytes)
+      write_q4_0(codes + at, row_scales[at / format.scale_cols], to);
+  };
+  status = decode_rows(tensor, format, 1, scales.data(), write, true);
+  if (status.ok() && !all_finite(scales.data(), scales.size()))
+    return bad_tensor(tensor, "has a scale that is not a finite number");
+  return status;
+}
+
 Status TensorLoader::load_table(const TensorSpec& tensor,
-                                const std::shared_ptr<const FileReader>& file, RowTable* out) {
+                                const std::shared_ptr<const FileReader>& file, uint64_t leave_from,
+                                RowTable* out) {
+  const TernaryFormat* format = find_ternary_format(tensor.type);
+  if (format && format->scale_cols != 0)
+    return load_as_q4_0(tensor, *format, &out->linear);
   DenseType type;
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
                                           "; an embedding or output head is expected as F16, F32, "
-                                          "BF16, Q8_0, Q6_K, Q4_0 or Q4_K: convert the model.");
+                                          "BF16, Q8_0, Q6_K, Q4_0, Q4_K, TQ or Q2_0: convert the "
+                                          "model.");
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);
@@ -266,7 +351,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor,
   // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
   // they lie.
   const bool floats = kDenseTypeInfo[type].block == 1;
-  if (!floats || tensor.bytes < kLeaveInFile || linear.cols % kFloatPad != 0)
+  if (!floats || tensor.bytes < leave_from || linear.cols % kFloatPad != 0)
     return load_dense(tensor, type, &linear);
   out->file = file;
   out->offset = tensor.offset;
@@ -282,6 +367,7 @@ Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Li
   out->kind = Linear::Kind::kDense;
   out->dense = kernels_.dense;
   out->type = type;
+  out->scale = 1;
   out->row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)));
   return {};
 }

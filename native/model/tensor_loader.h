@@ -22,17 +22,18 @@ public:
       : file_(file), kernels_(kernels), pool_(pool), arena_(arena) {}
 
   /**
-   * A matrix: ternary types are decoded and packed, dense types kept as stored. `layout` asks for
-   * units where the weights are ternary with one scale per row or tensor; else it is ignored.
+   * A matrix: ternary types are decoded and packed, dense types kept as stored, and so are the
+   * ternary types that have the level +2 in use, as Q4_0. `layout` asks for units where the weights
+   * are ternary with one scale per row or tensor; else it is ignored.
    */
   Status load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out);
 
   /**
-   * The rows of an embedding or head. Large tables of floats stay in the file: the screened head
-   * reads a few hundred rows of them per token, an embedding one.
+   * The rows of an embedding or head. Tables of floats from `leave_from` bytes on stay in the file:
+   * the screened head reads a few hundred rows of them per token, an embedding one.
    */
   Status load_table(const TensorSpec& tensor, const std::shared_ptr<const FileReader>& file,
-                    RowTable* out);
+                    uint64_t leave_from, RowTable* out);
 
   /** A vector as f32; every value must be finite. */
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);
@@ -41,6 +42,15 @@ private:
   Status load_ternary(const TensorSpec& tensor, const TernaryFormat& format, Linear::Kind layout,
                       Linear* out);
 
+  /** Multiplies what the matrix gives by the scale of its own tensor, if it has one. */
+  Status apply_scale(const TensorSpec& tensor, Linear* w);
+
+  /**
+   * Keeps a matrix of a type with f16 scales of blocks, and codes up to 3, in the same numbers as
+   * Q4_0, which dense products and tables can use.
+   */
+  Status load_as_q4_0(const TensorSpec& tensor, const TernaryFormat& format, Linear* out);
+
   /** What receives decoded rows: codes [count, cols], on any thread. */
   using UseRows =
       std::function<void(size_t row, size_t count, const uint8_t* codes, size_t thread)>;
@@ -48,10 +58,11 @@ private:
   /**
    * Reads and decodes all rows, `tile_rows` or a multiple at a time. Codes have room for whole
    * tiles and hold 1, the zero weight, in rows behind the last. Writes `scales` where rows have
-   * any.
+   * any. Codes of 3 are for `use` to take where `four_levels`; else the tensor is refused, with
+   * kType where they are sound.
    */
   Status decode_rows(const TensorSpec& tensor, const TernaryFormat& format, size_t tile_rows,
-                     float* scales, const UseRows& use);
+                     float* scales, const UseRows& use, bool four_levels = false);
 
   /** Packs the matrix as one packed matrix per `block_cols` columns. */
   Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format, size_t block_cols,

@@ -122,6 +122,18 @@ Linear::Kind layout_of(const Weights& w, Role role) {
   return Linear::Kind::kTernary;
 }
 
+// An embedding in floats from this many bytes on is not copied into memory.
+constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
+
+// From which size on a table in floats stays in the file: as a head only where it is screened.
+uint64_t leave_from(const Weights& w, Role role) {
+  const auto is_output = [](const TensorSpec& tensor) { return tensor.role == Role::kOutput; };
+  const std::vector<TensorSpec>& tensors = w.spec.tensors;
+  const bool is_head =
+      role == Role::kOutput || std::none_of(tensors.begin(), tensors.end(), is_output);
+  return is_head ? w.kernels.screen_from : kLeaveInFile;
+}
+
 uint64_t memory_of(const Linear& w) {
   return w.data.size() + w.row_scale.size() * sizeof(float);
 }
@@ -139,7 +151,7 @@ Status load_tensor(Weights& w, TensorLoader& loader, const std::shared_ptr<const
     return status;
   }
   if (slot.table)
-    return loader.load_table(tensor, file, slot.table);
+    return loader.load_table(tensor, file, leave_from(w, tensor.role), slot.table);
   Status status = loader.load_linear(tensor, layout_of(w, tensor.role), slot.linear);
   (slot.linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*slot.linear);
   return status;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
 #include <vector>
 
 #include "../common/aligned_buffer.h"
@@ -11,6 +12,13 @@
 #include "weights.h"
 
 namespace bitnet {
+
+/** How the heads of some tokens were answered; any thread may read it. */
+struct HeadCounts {
+  std::atomic<uint64_t> screened{0};   // tokens for which only candidates were multiplied
+  std::atomic<uint64_t> candidates{0}; // rows multiplied for these
+  std::atomic<uint64_t> full{0};       // tokens for which all rows were
+};
 
 /** Rows are tokens. Padding columns are zero and stay so, because strides never change. */
 struct Workspace {
@@ -43,6 +51,7 @@ struct Workspace {
 
   std::vector<double> rope_frequency; // [rope_dim / 2] radians per position
   std::vector<ThreadScratch> scratch; // one per thread
+  HeadCounts head_counts;             // since the model was loaded
 };
 
 } // namespace bitnet

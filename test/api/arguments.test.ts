@@ -48,6 +48,16 @@ describe('loadModel refuses', () => {
     ],
     [{ kernel: 5 }, 'Expected a name for option kernel, but received 5.'],
     [{ autotune: 1 }, 'Expected true or false for option autotune, but received 1.'],
+    [
+      { i2sLayout: 'x86' },
+      "Expected 'canonical', 'arm64' or 'rows4' for option i2sLayout, but received \"x86\".",
+    ],
+    [
+      { tlTable: 5 },
+      'Expected a preset (large, 3b, llama3-8b) or a path for option tlTable, but received 5.',
+    ],
+    [{ screenHead: 'no' }, 'Expected true or false for option screenHead, but received "no".'],
+    [{ skipZeros: 0 }, 'Expected true or false for option skipZeros, but received 0.'],
     [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
     [{ signal: 'stop' }, signal('"stop"')],
     [{ signal: {} }, signal('an object')],

@@ -1,8 +1,17 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import Ajv from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
-import { compiler, readBandwidth } from '../../lib/native.js';
+import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
+
+const schema = readFileSync(resolve(__dirname, '../../docs/bench-report.schema.json'), 'utf8');
+const validate = new Ajv({ formats: { 'date-time': true }, allowUnionTypes: true }).compile(
+  JSON.parse(schema),
+);
 
 const quick = { prompts: [20], generations: [6], repetitions: 2, threads: [1] } as const;
 
@@ -15,10 +24,15 @@ describe('bench', () => {
       onProgress: (step, fraction) => steps.push([step, fraction]),
     });
     const wall = performance.now() - begin;
+    const sha256 = createHash('sha256').update(readFileSync(embeddedModelPath)).digest('hex');
+    expect(validate(JSON.parse(JSON.stringify(report)))).toBe(true);
     const { machine, build, results } = report;
     expect(report).toMatchObject({ command: 'bitnet bench' });
     expect(Date.parse(report.date)).toBeGreaterThan(0);
     expect(build.compiler).toBe(compiler());
+    const [{ gmacPerSecond: peak }] = machine.multiplyPeak as [
+      { threads: number; gmacPerSecond: number },
+    ];
     const [{ threads, gbPerSecond: bandwidth }] = machine.readBandwidth as [
       { threads: number; gbPerSecond: number },
     ];
@@ -37,15 +51,28 @@ describe('bench', () => {
       const tokens = Number(result.test.slice(2));
       for (const sample of samples) measured += (1000 * tokens) / sample;
       expect(memory.kv).toBe(30 * 6 * 2 * 2 * 64 * 2);
+      expect(result.modelSha256).toBe(sha256);
+      expect(result.noisy).toBe(tokensPerSecond.sd > 0.05 * tokensPerSecond.mean);
       expect(result.peakRssBytes).toBeGreaterThan(memory.ternary + memory.head);
       if (process.platform === 'linux') {
+        const { ternary, dense, head, norms, kv, node, scratch } = memory;
+        const parts = ternary + dense + head + norms + kv + node! + scratch!;
+        expect(parts).toBeGreaterThanOrEqual(memory.anonymousRss!);
+        expect(memory.mappedFile).toBeGreaterThan(2 ** 20);
         expect(memory.anonymousRss).toBeGreaterThan(memory.ternary + memory.head);
         expect(result.peakRssBytes).toBeGreaterThan(memory.anonymousRss!);
       }
       if (result.test.startsWith('pp')) {
         expect(result).toMatchObject({ bytesPerToken: null, gbPerSecond: null });
         expect(result.fractionOfReadBandwidth).toBeNull();
+        const first = result.timeToFirstTokenMilliseconds!;
+        expect(first).toBeGreaterThan(0);
+        expect(first).toBeLessThanOrEqual((1000 * tokens) / Math.min(...samples));
+        const macs = 6 * (2 * 256 * 256 + 2 * 128 * 256 + 3 * 256 * 768);
+        expect(result.gmacPerSecond! * 1e9).toBeCloseTo(macs * tokensPerSecond.median, 0);
+        expect(result.fractionOfMultiplyPeak! * peak).toBeCloseTo(result.gmacPerSecond!, 9);
       } else {
+        expect(result).toMatchObject({ gmacPerSecond: null, timeToFirstTokenMilliseconds: null });
         expect(result.gbPerSecond! * 1e9).toBeCloseTo(bytesPerToken! * tokensPerSecond.median, 0);
         expect(result.fractionOfReadBandwidth! * bandwidth).toBeCloseTo(result.gbPerSecond!, 9);
       }
@@ -62,6 +89,23 @@ describe('bench', () => {
     expect(names).toEqual(rounds.flatMap((round) => settings.map((name) => `${round}, ${name}`)));
   });
 
+  test('runs prompts with what follows, deep contexts and sequences side by side', async () => {
+    const { results } = await bench({
+      ...{ prompts: [], generations: [], pairs: [[20, 6]], threads: [1], repetitions: 1 },
+      ...{ depths: [0, 50], sequences: [1, 3], batch: 8 },
+    });
+    const label = 'pp20+tg6';
+    expect(results.map(({ test }) => test)).toEqual([
+      ...[label, `${label} x3`, `${label} @ d50`, `${label} @ d50 x3`],
+    ]);
+    for (const { timeToFirstTokenMilliseconds: first, ...result } of results) {
+      expect(result).toMatchObject({ nPrompt: 20, nGenerate: 6, batch: 8, bytesPerToken: null });
+      expect(result).toMatchObject({ gmacPerSecond: null, fractionOfReadBandwidth: null });
+      expect(first).toBeLessThan(result.millisecondsPerToken * 26 * result.sequences);
+      expect(result.memory.kv).toBe(3 * 76 * 6 * 2 * 2 * 64 * 2);
+    }
+  });
+
   test('passes on why a model or a kernel cannot be used', async () => {
     await expect(bench({ ...quick, models: ['nothere.gguf'] })).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
@@ -72,7 +116,7 @@ describe('bench', () => {
     });
   });
 
-  test.each(['read bandwidth', 'loading', 'tg6'])('can be aborted at: %s', async (when) => {
+  test.each(['limits of the machine', 'loading', 'tg6'])('can be aborted at: %s', async (when) => {
     const controller = new AbortController();
     const running = bench({
       ...quick,
@@ -88,12 +132,15 @@ describe('bench', () => {
 });
 
 describe('a trial process', () => {
-  const setting = { model: undefined, threads: 1, kernel: '', autotune: true };
+  const switches = { autotune: true, screenHead: true, skipZeros: true };
+  const setting = { model: undefined, threads: 1, kernel: '', ...switches };
+  const room = { contextLength: 16, sequences: 1 };
+  const once = { prompt: 0, generate: 0, depth: 0, sequences: 1 };
 
   test('that is killed rejects what it was asked, and everything after', async () => {
     const trial = new TrialProcess();
-    await trial.load(setting, 16);
-    const running = trial.run({ kind: 'tg', tokens: 16 }, 1);
+    await trial.load(setting, room);
+    const running = trial.run({ ...once, generate: 16 }, 512, 1);
     trial.close();
     await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_MEMORY' });
     await expect(trial.memory()).rejects.toMatchObject({ code: 'ERR_BITNET_MEMORY' });
@@ -102,14 +149,24 @@ describe('a trial process', () => {
   test('refuses more tokens than it made room for, and goes on', async () => {
     const trial = new TrialProcess();
     try {
-      await trial.load(setting, 16);
-      await expect(trial.run({ kind: 'pp', tokens: 17 }, 1)).rejects.toMatchObject({
+      await trial.load(setting, room);
+      await expect(trial.run({ ...once, prompt: 17 }, 512, 1)).rejects.toMatchObject({
         code: 'ERR_BITNET_CONTEXT',
       });
-      expect(await trial.run({ kind: 'pp', tokens: 16 }, 1)).toBeGreaterThan(0);
+      const { milliseconds, firstToken } = await trial.run({ ...once, prompt: 16 }, 5, 1);
+      expect(firstToken).toBeGreaterThan(0);
+      expect(milliseconds).toBeGreaterThanOrEqual(firstToken!);
     } finally {
       trial.close();
     }
+  });
+});
+
+describe('multiplyPeak', () => {
+  test('is a rate a machine can have, with a named instruction', async () => {
+    expect(await multiplyPeak(1)).toBeGreaterThan(0.001);
+    expect(await multiplyPeak(1)).toBeLessThan(10_000);
+    expect(multiplyInstruction()).toMatch(/^[A-Z]/);
   });
 });
 

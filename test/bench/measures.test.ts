@@ -3,7 +3,8 @@ import { benchPlan } from '../../lib/bench/options.js';
 import { parseStatus, processMemory } from '../../lib/bench/process-memory.js';
 import { shapeOf, weightFormat } from '../../lib/bench/shape.js';
 import { spread } from '../../lib/bench/spread.js';
-import { bytesPerToken } from '../../lib/bench/traffic.js';
+import { testLabel, testLength, testTokens } from '../../lib/bench/tests.js';
+import { bytesPerToken, ternaryMacsPerToken } from '../../lib/bench/traffic.js';
 import { cpuInfo, loadModel, type ModelSpec } from '../../lib/index.js';
 import { shapes } from '../../lib/synth/shapes.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -27,9 +28,14 @@ describe('spread', () => {
 
 describe('process memory', () => {
   test('is read from the status of Linux, in bytes', () => {
-    const status = 'Name:\tnode\nVmPeak:\t  999 kB\nVmHWM:\t   2048 kB\nRssAnon:\t      10 kB\n';
-    expect(parseStatus(status)).toEqual({ peakRss: 2_097_152, anonymousRss: 10_240 });
-    expect(parseStatus('Name:\tnode\n')).toEqual({ peakRss: null, anonymousRss: null });
+    const status =
+      'Name:\tnode\nVmPeak:\t  999 kB\nVmHWM:\t   2048 kB\nRssAnon:\t      10 kB\nRssFile:\t 5 kB\n';
+    expect(parseStatus(status)).toEqual({
+      ...{ peakRss: 2_097_152, anonymousRss: 10_240, fileRss: 5120 },
+    });
+    expect(parseStatus('Name:\tnode\n')).toEqual({
+      ...{ peakRss: null, anonymousRss: null, fileRss: null },
+    });
   });
 
   test('of this process has a peak of at least what it has now', () => {
@@ -50,6 +56,10 @@ describe('bytesPerToken', () => {
     const kv = 6 * 2 * 2 * 64 * 2 * 5.5;
     const head = 4096 * 256 * 2;
     expect(bytesPerToken(spec, memory, 10)).toBe(memory.ternary + head + memory.norms + kv);
+    const before = 100 * 6 * 2 * 2 * 64 * 2;
+    expect(bytesPerToken(spec, memory, 10, 100)).toBe(bytesPerToken(spec, memory, 10) + before);
+    // Four square and four grouped attention matrices' rows, three of the network.
+    expect(ternaryMacsPerToken(spec)).toBe(6 * (2 * 256 * 256 + 2 * 128 * 256 + 3 * 256 * 768));
   });
 
   test('leaves out an embedding that is not the head', async () => {
@@ -93,16 +103,17 @@ describe('the shape of a model', () => {
 });
 
 describe('benchPlan', () => {
+  const engine = { autotune: true, screenHead: true, skipZeros: true };
+
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();
     expect(benchPlan({})).toEqual({
-      settings: [
-        { model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', autotune: true },
-      ],
+      settings: [{ model: undefined, threads, kernel: process.env.BITNET_KERNEL ?? '', ...engine }],
       tests: [
-        { kind: 'pp', tokens: 512 },
-        { kind: 'tg', tokens: 128 },
+        { prompt: 512, generate: 0, depth: 0, sequences: 1 },
+        { prompt: 0, generate: 128, depth: 0, sequences: 1 },
       ],
+      batch: 512,
       repetitions: 5,
       threads: [threads],
     });
@@ -113,11 +124,33 @@ describe('benchPlan', () => {
       ...{ models: ['a', 'b'], threads: [1, 2, 1], kernels: ['x', 'y'], prompts: [0] },
     });
     expect(settings).toHaveLength(12);
-    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', autotune: true });
+    expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', ...engine });
+    const off = { autotune: false, screenHead: false, skipZeros: false };
+    expect(benchPlan(off).settings[0]).toMatchObject(off);
     expect(threads).toEqual([1, 2]);
   });
 
+  test('takes every kind of test at every depth in every number of sequences', () => {
+    const { tests } = benchPlan({
+      ...{ prompts: [8, 0], generations: [4], pairs: [[8, 4]], depths: [0, 100] },
+      sequences: [1, 16],
+    });
+    const kinds = ['pp8', 'tg4', 'pp8+tg4'];
+    expect(tests.map(testLabel)).toEqual([
+      ...kinds,
+      ...kinds.map((kind) => `${kind} x16`),
+      ...kinds.map((kind) => `${kind} @ d100`),
+      ...kinds.map((kind) => `${kind} @ d100 x16`),
+    ]);
+    expect(tests.map(testTokens).slice(0, 6)).toEqual([8, 4, 12, 128, 64, 192]);
+    expect(Math.max(...tests.map(testLength))).toBe(112);
+  });
+
   test.each<[string, object]>([
+    ['pairs', { pairs: [[8, 0]] }],
+    ['depths', { depths: [-1] }],
+    ['sequences', { sequences: [257] }],
+    ['batch', { batch: 0 }],
     ['prompts', { prompts: [-1] }],
     ['generations', { generations: [1.5] }],
     ['repetitions', { repetitions: 0 }],

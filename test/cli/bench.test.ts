@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
-import { benchLines, noisyTests } from '../../bin/commands/bench-view.mjs';
+import { csvLines, jsonLines } from '../../bin/commands/bench-records.mjs';
+import { benchLines, markdownLines, noisyTests } from '../../bin/commands/bench-view.mjs';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
 import { bitnet, finished, start, storiesPath } from './bitnet.js';
 
 // Every run also reads gigabytes to measure the memory's bandwidth.
 vi.setConfig({ testTimeout: 60_000 });
+
+const file = tempFolder();
 
 const quick = ['-p', '16', '-n', '4', '-r', '2', '-t', '1'];
 
@@ -15,7 +20,7 @@ describe('bitnet bench', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(stdout).toMatch(
-      /\ntest +threads {2}kernel +tokens\/s .* peak RSS\npp16 +1 .*\ntg4 +1 .*\n$/,
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
     );
   });
 
@@ -44,6 +49,23 @@ describe('bitnet bench', () => {
     ]);
   });
 
+  test('compares two reports, and measures nothing', async () => {
+    const args = ['bench', '-p', '0', '-n', '2', '-r', '2', '-t', '1', '-o', 'json'];
+    const { stdout } = await bitnet(args);
+    await writeFile(file('a.json'), stdout);
+    const reports = ['--compare', file('a.json'), file('a.json')];
+    const text = await bitnet(['bench', ...reports]);
+    expect(text.stdout).toMatch(
+      /\nstories-ternary.gguf i2_s +tg2 +1 .* \+0\.0 ± .* within noise\n$/,
+    );
+    const json = JSON.parse((await bitnet(['bench', ...reports, '--json'])).stdout);
+    expect(json).toMatchObject({ changes: [{ test: 'tg2', ratio: 1, withinNoise: true }] });
+    const one = await bitnet(['bench', '--compare', file('a.json')]);
+    expect(one).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected two reports') });
+    const missing = await bitnet(['bench', '--compare', file('a.json'), file('b.json')]);
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('b.json') });
+  });
+
   test.runIf(process.platform === 'linux')('after Ctrl-C exits with 130', async () => {
     const child = start(['bench', '-p', '0', '-n', '4096', '-r', '1000', '-t', '1']);
     const children = `/proc/${child.pid}/task/${child.pid}/children`;
@@ -64,7 +86,7 @@ describe('bitnet bench', () => {
   test.each([
     [['-p', '1,x'], 'Expected an integer from 0 to 16777216, or several separated by commas.'],
     [['-t', '0'], 'Expected an integer from 1 to 1024, or several separated by commas.'],
-    [['-o', 'xml'], 'Allowed choices are table, json.'],
+    [['-o', 'xml'], 'Allowed choices are table, md, csv, json, jsonl.'],
     [['-p', '0', '-n', '0'], 'Expected at least one test'],
   ])('%j is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await bitnet(['bench', ...args]);
@@ -87,17 +109,27 @@ describe('the table', () => {
       vocab: 128_256,
     },
     format: 'i2_s',
+    modelSha256: 'ab'.repeat(32),
     test: 'tg128',
+    nPrompt: 0,
+    nGenerate: 128,
+    depth: 0,
+    sequences: 1,
+    batch: 512,
     threads: 2,
     kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
-    tuning: [],
+    ...{ tuning: [], screenHead: true, skipZeros: true },
     tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
     samples: [41.26],
+    noisy: false,
     millisecondsPerToken: 24.24,
+    timeToFirstTokenMilliseconds: null,
     loadMilliseconds: 1234,
     bytesPerToken: 755e6,
     gbPerSecond: 31.15,
     fractionOfReadBandwidth: 0.914,
+    gmacPerSecond: null,
+    fractionOfMultiplyPeak: null,
     peakRssBytes: 1.2 * 2 ** 30,
     memory: {
       ternary: 2 ** 29,
@@ -105,7 +137,10 @@ describe('the table', () => {
       head: 2 ** 28,
       norms: 2 ** 14,
       kv: 2 ** 20,
-      anonymousRss: null,
+      node: 2 ** 24,
+      scratch: 2 ** 22,
+      anonymousRss: 2 ** 30,
+      mappedFile: null,
     },
     joulesPerToken: null,
     energySource: null,
@@ -114,7 +149,9 @@ describe('the table', () => {
   });
   const prompt = result({
     ...{ test: 'pp512', gbPerSecond: null, fractionOfReadBandwidth: null, peakRssBytes: null },
+    ...{ timeToFirstTokenMilliseconds: 836.2, gmacPerSecond: 350, fractionOfMultiplyPeak: 0.74 },
     tokensPerSecond: { median: 612.3, mean: 600, sd: 50 },
+    noisy: true,
     millisecondsPerToken: 1.633,
   });
   const report: BenchReport = {
@@ -129,6 +166,8 @@ describe('the table', () => {
       arch: 'x64',
       isa: [],
       readBandwidth: [{ threads: 2, gbPerSecond: 34.08 }],
+      multiplyPeak: [{ threads: 2, gmacPerSecond: 472.1 }],
+      multiplyInstruction: 'VPDPBUSD zmm',
     },
     build: { version: '1.2.3', compiler: 'GCC 12.2.0', node: '20.0.0' },
     command: null,
@@ -139,14 +178,51 @@ describe('the table', () => {
     expect(benchLines(report)).toEqual([
       'A CPU, 2 of 8 cores, 16.00 GiB',
       'reads 34.1 GB/s on 2 threads',
+      'multiplies int8 with VPDPBUSD zmm: 472 GMAC/s on 2 threads',
       'bitnet 1.2.3, GCC 12.2.0, Node 20.0.0',
+      'energy: none',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s',
-      'ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB',
+      'ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
       '',
-      'test   threads  kernel               tokens/s  ms/token  GB/s  of read  peak RSS',
-      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63     –        –         –',
-      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2  31.1     91 %  1.20 GiB',
+      'test   threads  kernel               tokens/s  ms/token  first token  GB/s   of limit  peak RSS',
+      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63       836 ms     –  74 % mul.         –',
+      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2            –  31.1  91 % read  1.20 GiB',
+    ]);
+  });
+
+  test('has bars where tests have several results', () => {
+    const half = result({ threads: 1, tokensPerSecond: { median: 20.6, mean: 20, sd: 0 } });
+    const bars = benchLines({ ...report, results: [result({}), half] }).slice(-2);
+    expect(bars[0]).toMatch(/ █{12}$/);
+    expect(bars[1]).toMatch(/ █{6}$/);
+  });
+
+  test('is Markdown, CSV and a line of JSON for each result as well', () => {
+    expect(markdownLines({ ...report, command: 'bitnet bench' }).slice(4)).toEqual([
+      '- energy: none',
+      '- `bitnet bench`',
+      '',
+      'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s; ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
+      '',
+      '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS |',
+      '| --- | --: | --- | --: | --: | --: | --: | --: | --: |',
+      '| pp512 | 2 | base3-avx512vnni | 612 ± 50.0 | 1.63 | 836 ms | – | 74 % mul. | – |',
+      '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.50 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB |',
+    ]);
+    const [names, first, second] = csvLines({
+      ...report,
+      results: [result({ model: 'a,"b".gguf', samples: [1, 2] }), prompt],
+    });
+    const at = (name: string) => names!.split(',').indexOf(name);
+    expect(first).toContain(',"a,""b"".gguf",');
+    expect(second!.split(',')[at('tokensPerSecond.median')]).toBe('612.3');
+    expect(second!.split(',')[at('memory.mappedFile')]).toBe('');
+    expect(at('tuning')).toBe(-1);
+    const lines = jsonLines(report).map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { test: 'pp512', date: report.date, machine: { cores: 8 }, build: { version: '1.2.3' } },
+      { test: 'tg128', memory: { kv: 2 ** 20 } },
     ]);
   });
 

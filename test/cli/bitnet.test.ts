@@ -58,7 +58,7 @@ describe('docs/cli', () => {
     for (const flag of [option.short, option.long]) if (flag) expect(text).toContain(`\`${flag}`);
     if (option.envVar) expect(text).toContain(option.envVar);
     const fallback = [option.defaultValue].flat();
-    if (!fallback.every((value) => typeof value === 'number')) return;
+    if (!fallback.length || fallback.some((value) => typeof value !== 'number')) return;
     const row = text
       .split('\n')
       .find((line) => line.startsWith('|') && line.includes(option.long!));

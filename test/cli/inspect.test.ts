@@ -1,5 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { writeGguf } from '../../lib/gguf/writer.js';
+import type { Sparsity } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { tinyVocabulary } from '../fixtures/tiny-vocabulary.js';
@@ -35,6 +37,38 @@ describe('bitnet inspect', () => {
       memory: { ternary: 6 * 196_608 },
       cpu: { chosen: { ternary: 'mad2-scalar' } },
     });
+  });
+
+  test('--sparsity counts the zeros of a text, and says of which', async () => {
+    const { code, stdout } = await bitnet(['inspect', storiesPath, '--sparsity']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Zeros\n {2}Over 200 tokens of the text "Once upon a time/m);
+    expect(stdout).toMatch(
+      /^ {2}layer +closed gates +zero inputs of down\n( {2}\d .*%\n){6} {2}mean/m,
+    );
+    await writeFile(file('text.txt'), 'One day, a cat sat down.\n');
+    const given = ['-p', 'One day, a cat sat down.'];
+    const [a, b] = await Promise.all(
+      [given, ['-f', file('text.txt')]].map((text) =>
+        bitnet(['inspect', storiesPath, '--sparsity', '--json', ...text]),
+      ),
+    );
+    const { sparsity, memory } = JSON.parse(a!.stdout) as { sparsity: Sparsity; memory: object };
+    expect(JSON.parse(b!.stdout)).toEqual({ ...JSON.parse(a!.stdout) });
+    expect(memory).toBeDefined();
+    expect(sparsity).toMatchObject({ text: given[1], left: 0 });
+    expect(sparsity.layers).toHaveLength(6);
+    for (const { closedGates, zeroInputs } of sparsity.layers) {
+      expect(closedGates).toBeGreaterThan(0.4);
+      expect(zeroInputs).toBeGreaterThanOrEqual(closedGates);
+      expect(zeroInputs).toBeLessThan(1);
+    }
+  });
+
+  test('a text without --sparsity is wrong usage', async () => {
+    const { code, stdout, stderr } = await bitnet(['inspect', '-p', 'x']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('Expected --sparsity with a text');
   });
 
   test('works on a vocabulary without a model', async () => {

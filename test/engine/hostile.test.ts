@@ -171,6 +171,9 @@ describe('numbers that are none', () => {
     ['TQ2_0', 'infinite', -2, halfInfinity],
     ['IQ1_BN', 'NaN', 0, halfNan],
     ['IQ2_BN', 'NaN', 0, nan],
+    ['IQ2_BN_R4', 'NaN', 12, nan],
+    ['Q2_0', 'NaN', 18, halfNan],
+    ['PQ2_0', 'infinite', 0, halfInfinity],
   ])('as a scale of %s are refused: %s', async (weightType, _, at, bytes) => {
     const error = await errorOf({ weightType }, set(up, at, bytes));
     expect(error).toMatchObject({ name: 'BitnetError', code: 'ERR_BITNET_MODEL' });
@@ -183,6 +186,7 @@ describe('numbers that are none', () => {
     ['I2_S', 100],
     ['TQ2_0', 66 * 5 + 63],
     ['IQ2_BN', 4 + 15],
+    ['IQ2_BN_R4', 16 + 63],
   ])('as weights of %s, the code 3, are refused', async (weightType, at) => {
     for (const byte of [0b11, 0b1100, 0b11_0000, 0b1100_0000]) {
       const error = await errorOf({ weightType }, set(up, at, [byte]));

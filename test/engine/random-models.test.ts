@@ -60,6 +60,18 @@ const ternary: Case[] = [
     'llama, IQ2_BN with unequal scales',
     { arch: 'llama', weightType: 'IQ2_BN', unevenScales: true, ffnDim: 704, nHead: 2, nKvHead: 1 },
   ],
+  [
+    'bitnet, Q2_0 with unequal scales',
+    { arch: 'bitnet', weightType: 'Q2_0', unevenScales: true, dim: 320, ffnDim: 704, nHead: 5 },
+  ],
+  [
+    'llama, PQ2_0 with unequal scales',
+    { arch: 'llama', weightType: 'PQ2_0', unevenScales: true, ffnDim: 640, nKvHead: 2 },
+  ],
+  [
+    'bitnet-b1.58, IQ2_BN_R4 with unequal scales',
+    { weightType: 'IQ2_BN_R4', unevenScales: true, dim: 320, ffnDim: 704, nHead: 5 },
+  ],
   ['bitnet-b1.58, I2_S, untied', { tied: false }],
   ['bitnet-b1.58 with SiLU', { hiddenActivation: 'silu' }],
   ['llama with squared ReLU', { arch: 'llama', hiddenActivation: 'relu2' }],

@@ -58,7 +58,9 @@ describe('the size of a tensor', () => {
     ['NVFP4', 144],
     ['Q1_0', 36],
     ['Q2_0', 72],
+    ['Q2_0_G128', 68],
     ['PQ2_0', 68],
+    ['PTQ1_0', 56],
     ['IQ1_BN', 54],
     ['IQ2_BN', 68],
   ])('of 256 %s elements is %d bytes', (name, bytes) => {
@@ -105,7 +107,11 @@ describe('a type id with several meanings is resolved by size:', () => {
     expect(await resolve(39, [[1536, 1536]], [507936])).toEqual([['TL2', 507936]]);
   });
 
-  it('42 is Q2_0 or TL2', async () => {
+  it('42 is Q2_0, in groups of 64 or, in older files, of 128, or TL2', async () => {
+    expect(await resolve(42, [[1536, 1536]], [626688])).toEqual([['Q2_0_G128', 626688]]);
+    expect(await resolve(42, [[128, 64]], [2176])).toEqual([['Q2_0_G128', 2176]]);
+    expect(await resolve(42, [[128, 64]], [2304])).toEqual([['Q2_0', 2304]]);
+    expect(await resolve(42, [[192, 64]], [3456])).toEqual([['Q2_0', 3456]]);
     expect(await resolve(42, [[1536, 1536]], [663552])).toEqual([['Q2_0', 663552]]);
     expect(await resolve(42, [[1536, 1536]], [507936])).toEqual([['TL2', 507936]]);
   });
@@ -120,6 +126,11 @@ describe('a type id with several meanings is resolved by size:', () => {
   it('142 is PQ2_0, or a retired type of which only the name is known', async () => {
     expect(await resolve(142, [[2560, 4]], [2720])).toEqual([['PQ2_0', 2720]]);
     expect(await resolve(142, [[2560, 4]], [2576])).toEqual([['IQ2_TN', 2592]]);
+  });
+
+  it('143 is PTQ1_0, or a retired type of which only the name is known', async () => {
+    expect(await resolve(143, [[2560, 4]], [2240])).toEqual([['PTQ1_0', 2240]]);
+    expect(await resolve(143, [[2560, 4]], [2192])).toEqual([['IQ1_TN', 2208]]);
   });
 
   it('all tensors of an id together decide, where one alone fits both', async () => {

@@ -53,6 +53,10 @@ describe('tensors', () => {
     'TQ2_0',
     'IQ1_BN',
     'IQ2_BN',
+    'IQ2_BN_R4',
+    'Q2_0',
+    'Q2_0_G128',
+    'PQ2_0',
     'F16',
     'BF16',
     'F32',
@@ -65,15 +69,24 @@ describe('tensors', () => {
     expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
   });
 
-  it.each(['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'])(
-    'of embedding and head may be %s',
-    (headType) => {
-      const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
-      expect(
-        tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
-      ).toHaveLength(2);
-    },
-  );
+  it.each([
+    'F16',
+    'BF16',
+    'F32',
+    'Q8_0',
+    'Q6_K',
+    'Q4_0',
+    'Q4_K',
+    'TQ1_0',
+    'TQ2_0',
+    'Q2_0',
+    'PQ2_0',
+  ])('of embedding and head may be %s', (headType) => {
+    const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
+    expect(
+      tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
+    ).toHaveLength(2);
+  });
 
   it.each(['F16', 'BF16', 'F32'])('of norms may be %s', (type) => {
     const model = new PaperModel().change('blk.0.attn_norm.weight', { type });
@@ -81,32 +94,21 @@ describe('tensors', () => {
   });
 
   const projections =
-    'I2_S, TQ1_0, TQ2_0, IQ1_BN, IQ2_BN, F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K';
+    'I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K';
+  const tables = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, TQ1_0, TQ2_0, Q2_0, Q2_0_G128 or PQ2_0';
   const convert = 'convert the model with weights of one of these types, I2_S if ternary';
   it.each([
     ['blk.0.ffn_up.weight', 'Q5_K', projections, convert],
     ['blk.0.ffn_up.weight', 'type 77', projections, convert],
+    ['token_embd.weight', 'I2_S', tables, convert],
+    ['token_embd.weight', 'Q5_K', tables, convert],
+    ['token_embd.weight', 'IQ2_BN_R4', tables, convert],
     [
       'blk.0.ffn_up.weight',
-      'TL1',
+      'PTQ1_0',
       projections,
-      'this type depends on tables that are not in the file, convert the model to I2_S instead',
+      'models of this type need rotated activations and cannot run yet',
     ],
-    [
-      'blk.0.ffn_up.weight',
-      'TL2',
-      projections,
-      'this type depends on tables that are not in the file, convert the model to I2_S instead',
-    ],
-    ['blk.1.attn_q.weight', 'IQ2_BN_R4', projections, 'requantise the model to IQ2_BN'],
-    [
-      'blk.1.attn_q.weight',
-      'IQ1_BN without scales',
-      projections,
-      'convert the model again with a current ik_llama.cpp',
-    ],
-    ['token_embd.weight', 'I2_S', 'F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K', convert],
-    ['token_embd.weight', 'Q5_K', 'F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K', convert],
     ['output_norm.weight', 'Q8_0', 'F32, F16 or BF16', convert],
   ])('%s is refused as %s', (name, type, expected, advice) => {
     const error = refusal(new PaperModel().change(name, { type }));
@@ -125,10 +127,43 @@ describe('tensors', () => {
     expect(error.code).toBe('ERR_BITNET_TYPE');
   });
 
+  it('of type I2_S must fit the layout that was asked for', () => {
+    const refused = (model: PaperModel, i2sLayout: 'arm64' | 'rows4') => {
+      expect(() => modelSpec(model.file, { i2sLayout })).toThrowError(
+        expect.objectContaining({ code: 'ERR_BITNET_TYPE' }),
+      );
+      return (name: string, count: string, unit: string, found: string) =>
+        expect(() => modelSpec(model.file, { i2sLayout })).toThrow(
+          `Expected tensor "${name}" of "paper.gguf" to be a multiple of ${count}, because the layout ${i2sLayout} of I2_S stores them by ${unit}, but found ${found}; use another i2sLayout (--i2s-layout).`,
+        );
+    };
+    const sizes = { dim: 96, ffnDim: 97, nHead: 2, nKvHead: 2 };
+    refused(new PaperModel(sizes), 'arm64')(
+      'blk.0.ffn_gate.weight',
+      '64 elements',
+      '64',
+      '97 × 96',
+    );
+    refused(new PaperModel(sizes), 'rows4')('blk.0.ffn_gate.weight', '4 rows', '4', '97 × 96');
+    const { tensors } = modelSpec(new PaperModel().file, { i2sLayout: 'arm64' });
+    expect(tensors.filter(({ type }) => type === 'I2_S arm64')).toHaveLength(14);
+  });
+
+  it('of scales are bound to their matrix', () => {
+    const model = new PaperModel().add('blk.1.ffn_down.scale', [1], 'F32');
+    const { tensors, unused, decisions } = modelSpec(model.file);
+    const { offset } = model.file.tensors.find(({ name }) => name === 'blk.1.ffn_down.scale')!;
+    const scaled = tensors.filter(({ scaleOffset }) => scaleOffset !== undefined);
+    expect(scaled).toMatchObject([{ name: 'blk.1.ffn_down.weight', scaleOffset: offset }]);
+    expect(unused).toEqual([]);
+    expect(decisions.at(-1)?.choice).toBe('1 tensor "….scale"');
+  });
+
   it.each([
     ['blk.0.attn_q.bias', 'a bias', 'bitnet-b1.58'],
     ['output.bias', 'a bias', 'llama'],
-    ['blk.1.ffn_down.scale', 'a scale', 'bitnet'],
+    ['output.scale', 'a scale', 'bitnet'],
+    ['blk.7.ffn_down.scale', 'a scale', 'bitnet'],
     ['blk.1.ffn_down.input_scale', 'a scale', 'llama'],
     ['blk.0.attn_q_norm_in.weight', 'a norm before a projection', 'llama'],
     ['blk.0.ffn_down_norm_in.weight', 'a norm before a projection', 'llama'],

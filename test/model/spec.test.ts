@@ -99,6 +99,11 @@ describe('the file', () => {
       `Expected metadata "general.architecture" of "paper.gguf" to be ${architectures}, but found "__proto__"; ${only}.`,
     ],
     [
+      'a model with rotated activations',
+      new PaperModel().set('prism.hadamard.block_size', 'u32', 1024),
+      'Expected metadata "prism.hadamard.block_size" of "paper.gguf" to be absent, but found a rotation of the activations; models like this cannot run yet.',
+    ],
+    [
       'a part of a split model',
       new PaperModel().set('split.count', 'u16', 3),
       'Expected metadata "split.count" of "paper.gguf" to be absent or 1, but found a model split into 3 files; join the parts with llama-gguf-split --merge.',

@@ -123,6 +123,41 @@ TEST("logits are bit-equal whatever kernel each shape uses") {
     }
 }
 
+TEST("logits are bit-equal whether zeros are skipped or not") {
+  const std::vector<int32_t> tokens = some_tokens(40);
+  ModelFile file(true);
+  const ModelSpec& spec = file.spec();
+  const std::vector<float> expected = logits_of(spec, "scalar", 1, tokens, tokens.size());
+  const uint32_t features = detect_cpu_features();
+  size_t skipping = 0;
+  for (const KernelInfo& kernel : list_kernels(features)) {
+    KernelSet kernels;
+    if (!kernel.usable || !select_kernels(features, kernel.name, &kernels).ok() || !kernels.units)
+      continue;
+    ++skipping;
+    for (const UnitKernel* units : {kernels.units, static_cast<const UnitKernel*>(nullptr)}) {
+      kernels.units = units;
+      Flags flags;
+      ThreadPool pool(2);
+      std::shared_ptr<const Weights> weights;
+      const Status status =
+          load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
+      CHECK(status.ok(), status.message);
+      for (const LayerWeights& layer : weights->layers) {
+        CHECK((layer.up.kind == Linear::Kind::kRowUnits) == (units != nullptr), "layout of up");
+        CHECK((layer.down.kind == Linear::Kind::kColumnUnits) == (units != nullptr),
+              "layout of down");
+      }
+      for (size_t threads : {1, 2, 3, 7})
+        for (size_t chunk : {1, 2, 7, 40})
+          CHECK(same_bits(logits_of(weights, threads, tokens, chunk), expected),
+                kernel.name + (units ? ", skipping, " : ", not skipping, ") +
+                    std::to_string(threads) + " threads, chunks of " + std::to_string(chunk));
+    }
+  }
+  CHECK(skipping > 0, "a kernel that skips");
+}
+
 TEST("one pass that mixes sequences gives each what it would get alone") {
   ModelFile file(true);
   const ModelSpec& spec = file.spec();

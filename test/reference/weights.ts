@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readGguf } from '../../lib/gguf/reader.js';
 import type { GgufFile, GgufTensor } from '../../lib/gguf/types.js';
-import { decode } from '../fixtures/decode.js';
+import { decode, decodeTernary } from '../fixtures/decode.js';
 import { type DenseType, type TernaryType, ternaryTypes } from '../fixtures/encode.js';
 
 /** A matrix as numbers: value [r, c] = values[r * cols + c]. */
@@ -110,7 +110,13 @@ function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): 
   const [cols = 1, rows = 1] = dims;
   const stored = file.subarray(offset, offset + bytes);
   const values = decode(type as TernaryType | DenseType, stored, rows, cols);
-  return { rows, cols, values, ternary: (ternaryTypes as readonly string[]).includes(type) };
+  return { rows, cols, values, ternary: isTernary(type, stored, rows, cols) };
+}
+
+/** A matrix with a weight of +2, which some types have, is an ordinary one. */
+function isTernary(type: string, stored: Uint8Array, rows: number, cols: number): boolean {
+  if (!(ternaryTypes as readonly string[]).includes(type)) return false;
+  return decodeTernary(type as TernaryType, stored, rows, cols).trits.every((trit) => trit < 2);
 }
 
 function numbersOf({ metadata }: GgufFile, architecture: string) {

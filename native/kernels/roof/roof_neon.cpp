@@ -1,9 +1,10 @@
 // Limits of base NEON.
 #include <arm_neon.h>
 
-#include "kernels/cpu_features.h"
+#include "../cpu_features.h"
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 uint64_t read(const void* p, size_t bytes) {
@@ -39,4 +40,6 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofNeon;
-const Roof kRoofNeon = {"SMLAL", bitnet::kCpuNeon, read, multiply, 16 * 8};
+const Roof kRoofNeon = {"SMLAL", kCpuNeon, read, multiply, 16 * 8};
+
+} // namespace bitnet

@@ -1,6 +1,7 @@
 // Limits of plain C.
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 uint64_t read(const void* p, size_t bytes) {
@@ -24,3 +25,5 @@ uint64_t multiply(size_t rounds) {
 
 extern const Roof kRoofScalar;
 const Roof kRoofScalar = {"MUL", 0, read, multiply, 4};
+
+} // namespace bitnet

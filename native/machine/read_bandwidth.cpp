@@ -8,7 +8,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "aligned_buffer.h"
+#include "../common/aligned_buffer.h"
 
 namespace bitnet {
 namespace {

@@ -1,9 +1,10 @@
-// Limit of SMMLA.
+// Limit of SDOT.
 #include <arm_neon.h>
 
-#include "kernels/cpu_features.h"
+#include "../cpu_features.h"
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 uint64_t multiply(size_t rounds) {
@@ -15,7 +16,7 @@ uint64_t multiply(size_t rounds) {
   for (size_t round = 0; round < rounds; round++)
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++)
-      sum[i] = vmmlaq_s32(sum[i], a, a);
+      sum[i] = vdotq_s32(sum[i], a, a);
 #pragma GCC unroll 16
   for (int i = 1; i < 16; i++)
     sum[0] = veorq_s32(sum[0], sum[i]);
@@ -24,6 +25,7 @@ uint64_t multiply(size_t rounds) {
 
 } // namespace
 
-extern const Roof kRoofNeonI8mm;
-const Roof kRoofNeonI8mm = {"SMMLA", bitnet::kCpuNeon | bitnet::kCpuNeonI8mm, nullptr, multiply,
-                            16 * 32};
+extern const Roof kRoofNeonDot;
+const Roof kRoofNeonDot = {"SDOT", kCpuNeon | kCpuNeonDot, nullptr, multiply, 16 * 16};
+
+} // namespace bitnet

@@ -4,14 +4,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** One of these is the only external symbol of a roof_<isa>.cpp. Results only keep the work alive.
- */
+namespace bitnet {
+
+/** Results only keep the work alive. */
 struct Roof {
   const char* instruction; // that multiplies, "VPDPBUSD zmm"
   uint32_t features;       // CpuFeature bits it needs
-  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary. */
+  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary; null where another's does as well.
+   */
   uint64_t (*read)(const void* p, size_t bytes);
   /** Multiplies and adds in registers. */
   uint64_t (*multiply)(size_t rounds);
   size_t macs; // int8 multiply-adds of one round
 };
+
+} // namespace bitnet

@@ -1,9 +1,10 @@
 // Limits of 256-bit registers without VPDPBUSD.
 #include <immintrin.h>
 
-#include "kernels/cpu_features.h"
+#include "../cpu_features.h"
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 uint64_t low_half(__m256i v) {
@@ -42,4 +43,6 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvx2;
-const Roof kRoofAvx2 = {"VPMADDUBSW ymm", bitnet::kCpuAvx2, read, multiply, 12 * 32};
+const Roof kRoofAvx2 = {"VPMADDUBSW ymm", kCpuAvx2, read, multiply, 12 * 32};
+
+} // namespace bitnet

@@ -1,9 +1,10 @@
 // Limits of 512-bit registers with VPDPBUSD.
 #include <immintrin.h>
 
-#include "kernels/cpu_features.h"
+#include "../cpu_features.h"
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 uint64_t low_part(__m512i v) {
@@ -43,6 +44,7 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvx512Vnni;
-const Roof kRoofAvx512Vnni = {"VPDPBUSD zmm",
-                              bitnet::kCpuAvx2 | bitnet::kCpuAvx512 | bitnet::kCpuAvx512Vnni, read,
+const Roof kRoofAvx512Vnni = {"VPDPBUSD zmm", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, read,
                               multiply, 12 * 64};
+
+} // namespace bitnet

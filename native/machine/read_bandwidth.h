@@ -1,7 +1,7 @@
 // How fast memory can be read: the limit that decoding is held against.
 #pragma once
-#include "status.h"
-#include "thread_pool.h"
+#include "../common/status.h"
+#include "../common/thread_pool.h"
 
 namespace bitnet {
 

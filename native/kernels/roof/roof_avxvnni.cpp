@@ -1,9 +1,10 @@
 // Limit of VPDPBUSD on 256-bit registers.
 #include <immintrin.h>
 
-#include "kernels/cpu_features.h"
+#include "../cpu_features.h"
 #include "roof.h"
 
+namespace bitnet {
 namespace {
 
 #if defined(__GNUC__) // int lanes: GCC copies sums that are passed on as __m256i
@@ -50,5 +51,6 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvxVnni;
-const Roof kRoofAvxVnni = {"VPDPBUSD ymm", bitnet::kCpuAvx2 | bitnet::kCpuAvxVnni, nullptr,
-                           multiply, 12 * 32};
+const Roof kRoofAvxVnni = {"VPDPBUSD ymm", kCpuAvx2 | kCpuAvxVnni, nullptr, multiply, 12 * 32};
+
+} // namespace bitnet

@@ -1,0 +1,58 @@
+import type { BenchResult } from '../../lib/bench/report.js';
+import { bytes, digits } from './bench-numbers.mjs';
+
+/** A column of the report for people. */
+export interface Column {
+  readonly title: string;
+  readonly cell: (result: BenchResult) => string;
+  /** Text stands on the left, numbers on the right. */
+  readonly text?: true;
+  /** Whether the column is there at all. */
+  readonly wanted?: (result: BenchResult) => boolean;
+}
+
+const none = '–';
+
+/** docs/cli/bench.md explains each. */
+const columns: readonly Column[] = [
+  { title: 'test', cell: ({ test }) => test, text: true },
+  { title: 'threads', cell: ({ threads }) => String(threads) },
+  { title: 'kernel', cell: ({ kernel }) => kernel.ternary, text: true },
+  {
+    title: 'tokens/s',
+    cell: ({ tokensPerSecond: { median, sd } }) => `${digits(median)} ± ${digits(sd)}`,
+  },
+  { title: 'ms/token', cell: ({ millisecondsPerToken }) => digits(millisecondsPerToken) },
+  {
+    title: 'first token',
+    cell: ({ timeToFirstTokenMilliseconds: first }) =>
+      first === null ? none : `${digits(first)} ms`,
+    wanted: ({ timeToFirstTokenMilliseconds: first }) => first !== null,
+  },
+  {
+    title: 'GB/s',
+    cell: ({ gbPerSecond }) => (gbPerSecond === null ? none : digits(gbPerSecond)),
+    wanted: ({ gbPerSecond }) => gbPerSecond !== null,
+  },
+  { title: 'of limit', cell: limit },
+  {
+    title: 'J/token',
+    cell: ({ joulesPerToken }) => (joulesPerToken === null ? none : digits(joulesPerToken)),
+    wanted: ({ joulesPerToken }) => joulesPerToken !== null,
+  },
+  {
+    title: 'peak RSS',
+    cell: ({ peakRssBytes }) => (peakRssBytes === null ? none : bytes(peakRssBytes)),
+  },
+];
+
+/** The columns that have something to say about these results. */
+export function columnsFor(results: readonly BenchResult[]): Column[] {
+  return columns.filter(({ wanted }) => !wanted || results.some(wanted));
+}
+
+function limit({ fractionOfReadBandwidth: read, fractionOfMultiplyPeak: multiply }: BenchResult) {
+  if (read !== null) return `${(100 * read).toFixed(0)} % read`;
+  if (multiply !== null) return `${(100 * multiply).toFixed(0)} % mul.`;
+  return none;
+}

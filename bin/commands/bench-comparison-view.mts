@@ -1,0 +1,37 @@
+import type { Change, Comparison } from '../../lib/bench/compare.js';
+import { escaped } from '../terminal.mjs';
+import { digits } from './bench-numbers.mjs';
+
+/** A comparison as lines: a table of what both reports have, then what only one has. */
+export function comparisonLines({ changes, onlyOld, onlyNew, machine }: Comparison): string[] {
+  const header = ['model', 'test', 'threads', 'old tokens/s', 'new tokens/s', 'change', ''];
+  const rows = changes.length > 0 ? [header, ...changes.map(row)] : [];
+  const widths = header.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
+  const pad = (cell: string, i: number) =>
+    i < 2 || i === 6 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
+  return [
+    ...machine.map((text) => `machine: ${escaped(text)}`),
+    ...rows.map((cells) => cells.map(pad).join('  ').trimEnd()),
+    ...onlyOld.map((name) => `only in the old report: ${escaped(name)}`),
+    ...onlyNew.map((name) => `only in the new report: ${escaped(name)}`),
+  ];
+}
+
+function row(change: Change): string[] {
+  const { oldKernel, newKernel, ratio, ratioError, withinNoise } = change;
+  const [a, b] = [change.oldTokensPerSecond, change.newTokensPerSecond];
+  const percent = (part: number) => (100 * part).toFixed(1);
+  const notes = [
+    withinNoise ? 'within noise' : '',
+    oldKernel === newKernel ? '' : `${oldKernel} → ${newKernel}`,
+  ];
+  return [
+    escaped(`${change.model} ${change.format}`),
+    change.test,
+    String(change.threads),
+    `${digits(a.median)} ± ${digits(a.sd)}`,
+    `${digits(b.median)} ± ${digits(b.sd)}`,
+    `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))} ± ${percent(ratioError)} %`,
+    escaped(notes.filter(Boolean).join('; ')),
+  ];
+}

@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import type { PulledModel } from '../../lib/index.js';
+import { Output } from '../output.mjs';
+import { bytes } from '../size.mjs';
+import { escaped, Terminal } from '../terminal.mjs';
+
+interface ListOptions {
+  json?: boolean;
+}
+
+/** `bitnet list`: the models that were pulled. */
+export function listCommand(): Command {
+  return new Command('list')
+    .description('List the models that were pulled.')
+    .option('--json', 'one JSON object')
+    .action(list);
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const { listModels } = await import('../../lib/index.js');
+  const { storeFolder } = await import('../../lib/pull/store.js');
+  const models = await listModels();
+  const output = new Output();
+  if (options.json) return output.json({ folder: storeFolder(), models });
+  if (models.length > 0) return output.lines(table(models));
+  new Terminal(options).note('No models yet: bitnet pull owner/repo/file.gguf gets one.');
+}
+
+function table(models: readonly PulledModel[]): string[] {
+  const width = (texts: readonly string[]) => Math.max(...texts.map((text) => text.length));
+  const names = models.map(({ name }) => escaped(name));
+  const sizes = models.map((model) => bytes(model.bytes));
+  return models.map(({ pulled, complete }, i) => {
+    const columns = [names[i]!.padEnd(width(names)), sizes[i]!.padStart(width(sizes)), day(pulled)];
+    return [...columns, ...(complete ? [] : ['incomplete'])].join('  ');
+  });
+}
+
+/** The day in local time, as `2026-11-24`. */
+function day(date: Date): string {
+  const two = (count: number) => `${count}`.padStart(2, '0');
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}

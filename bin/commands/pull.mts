@@ -1,0 +1,87 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { PullResult } from '../../lib/index.js';
+import { integer } from '../arguments.mjs';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { bytes } from '../size.mjs';
+import { Terminal } from '../terminal.mjs';
+import { PullView } from './pull-view.mjs';
+
+interface PullCommandOptions {
+  output?: string;
+  sha256?: string;
+  force?: boolean;
+  retries: number;
+  timeout: number;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const examples = `
+Examples:
+  bitnet pull owner/repo/model.gguf
+  bitnet pull owner/repo
+  bitnet pull https://example.org/model.gguf -o model.gguf`;
+
+/** `bitnet pull`: get a model. */
+export function pullCommand(): Command {
+  return new Command('pull')
+    .description('Get a model from the Hugging Face Hub or another server.')
+    .argument('<source>', 'owner/repo/file.gguf, owner/repo or an address')
+    .addHelpText('after', examples)
+    .option('-o, --output <path>', 'file or folder instead of the cache folder')
+    .option('--sha256 <digits>', 'checksum the file must have', checksum)
+    .option('--force', 'replace what is there')
+    .option('--retries <count>', 'after failures in a row', integer(0, 1000), 4)
+    .option('--timeout <seconds>', 'of silence', integer(1, 86_400), 30)
+    .option('--json', 'one JSON object')
+    .option('--quiet', 'only errors on stderr')
+    .option('--no-color', 'no colours')
+    .action(pull);
+}
+
+async function pull(source: string, options: PullCommandOptions): Promise<void> {
+  const { pullModel } = await import('../../lib/index.js');
+  const { output, sha256, force, retries, timeout } = options;
+  const terminal = new Terminal(options);
+  const view = new PullView(terminal);
+  let result: PullResult;
+  try {
+    result = await pullModel(source, {
+      ...{ output, sha256, force, retries, stallTimeout: 1000 * timeout },
+      signal: interruptSignal(),
+      onProgress: (progress) => view.update(progress),
+      onNotice: (text) => {
+        view.stop(); // its line would be in the way
+        terminal.warn(text);
+      },
+    });
+  } catch (error) {
+    view.stop();
+    if ((error as { resumable?: boolean }).resumable) {
+      terminal.note('What has arrived is kept: the same command goes on from there.');
+    }
+    throw error;
+  } finally {
+    view.stop();
+  }
+  if (options.json) return new Output().json(result);
+  for (const line of summary(result)) terminal.note(line);
+}
+
+function summary({ name, path, bytes: size, received, files }: PullResult): string[] {
+  const parts = files.length > 1 ? ` in ${files.length} files` : '';
+  const there = received === 0 ? ', there already' : '';
+  const [file] = files;
+  return [
+    `${name ?? path}: ${bytes(size)}${parts}${there}`,
+    ...(files.length === 1 && file?.sha256 ? [`SHA-256 ${file.sha256}`] : []),
+    ...(name ? [`bitnet run ${name}`] : []),
+  ];
+}
+
+function checksum(text: string): string {
+  if (/^[\da-f]{64}$/i.test(text)) return text;
+  throw new InvalidArgumentError('Expected 64 hexadecimal digits.');
+}

@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import type { PulledModel } from '../../lib/index.js';
+import { Output } from '../output.mjs';
+import { bytes } from '../size.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface RmOptions {
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+/** `bitnet rm`: remove pulled models, and nothing else. */
+export function rmCommand(): Command {
+  return new Command('rm')
+    .description('Remove models that were pulled.')
+    .argument('<name...>', 'names as bitnet list has them, or the end of one')
+    .option('--json', 'one JSON object')
+    .option('--quiet', 'only errors on stderr')
+    .option('--no-color', 'no colours')
+    .action(remove);
+}
+
+async function remove(names: readonly string[], options: RmOptions): Promise<void> {
+  const { removeModel } = await import('../../lib/index.js');
+  const terminal = new Terminal(options);
+  const removed: PulledModel[] = [];
+  for (const name of names) {
+    const model = await removeModel(name);
+    removed.push(model);
+    terminal.note(`Removed ${model.name}: ${bytes(model.bytes)}`);
+  }
+  if (options.json) await new Output().json({ removed });
+}

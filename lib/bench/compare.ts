@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { BitnetError } from '../errors.js';
+import type { BenchReport, BenchResult, Spread } from './report.js';
+
+/** How one test changed from one report to another. */
+export interface Change {
+  /** File name of the model. */
+  readonly model: string;
+  readonly format: string;
+  readonly test: string;
+  readonly threads: number;
+  readonly oldKernel: string;
+  readonly newKernel: string;
+  readonly oldTokensPerSecond: Spread;
+  readonly newTokensPerSecond: Spread;
+  /** New median ÷ old median. */
+  readonly ratio: number;
+  /** Standard error of `ratio`, from the samples of both. */
+  readonly ratioError: number;
+  /** Whether `ratio` is nearer to 1 than twice its error. */
+  readonly withinNoise: boolean;
+}
+
+export interface Comparison {
+  readonly changes: readonly Change[];
+  /** Tests that only one of the reports has. */
+  readonly onlyOld: readonly string[];
+  readonly onlyNew: readonly string[];
+  /** What differs between the machines, in words: rates then say little about the program. */
+  readonly machine: readonly string[];
+}
+
+/** Reads a report of `bitnet bench -o json`. @throws ERR_BITNET_FILE */
+export async function readReport(path: string): Promise<BenchReport> {
+  let report: unknown;
+  try {
+    report = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw unreadable(path, (error as Error).message, error);
+  }
+  if (!isReport(report)) throw unreadable(path, 'it is some other JSON', undefined);
+  return report;
+}
+
+/** Pairs the tests of two reports by model file name, format, test and threads, and by kernel where that leaves a choice. */
+export function compareReports(older: BenchReport, newer: BenchReport): Comparison {
+  const changes: Change[] = [];
+  const rest = [...newer.results];
+  const onlyOld: string[] = [];
+  for (const old of older.results) {
+    const same = rest.filter((result) => key(result) === key(old));
+    const found = same.find(({ kernel }) => kernel.ternary === old.kernel.ternary) ?? same[0];
+    if (!found) {
+      onlyOld.push(key(old));
+      continue;
+    }
+    rest.splice(rest.indexOf(found), 1);
+    changes.push(change(old, found));
+  }
+  return { changes, onlyOld, onlyNew: rest.map(key), machine: machineChanges(older, newer) };
+}
+
+function change(older: BenchResult, newer: BenchResult): Change {
+  const [a, b] = [older.tokensPerSecond, newer.tokensPerSecond];
+  const ratio = b.median / a.median;
+  const relative = (spread: Spread, { samples }: BenchResult) =>
+    spread.sd / spread.mean / Math.sqrt(samples.length);
+  const ratioError = ratio * Math.hypot(relative(a, older), relative(b, newer));
+  return {
+    model: basename(older.model),
+    format: older.format,
+    test: older.test,
+    threads: older.threads,
+    oldKernel: older.kernel.ternary,
+    newKernel: newer.kernel.ternary,
+    oldTokensPerSecond: a,
+    newTokensPerSecond: b,
+    ratio,
+    ratioError,
+    withinNoise: Math.abs(ratio - 1) <= 2 * ratioError,
+  };
+}
+
+function machineChanges({ machine: a }: BenchReport, { machine: b }: BenchReport): string[] {
+  const found: string[] = [];
+  if (a.cpu !== b.cpu) found.push(`the CPU was ${a.cpu} and is ${b.cpu}`);
+  for (const { threads, gbPerSecond: old } of a.readBandwidth) {
+    const now = b.readBandwidth.find((other) => other.threads === threads)?.gbPerSecond;
+    if (now === undefined || Math.abs(now / old - 1) <= 0.05) continue;
+    found.push(
+      `${threads} ${threads === 1 ? 'thread' : 'threads'} read ${old.toFixed(1)} GB/s and now ${now.toFixed(1)} GB/s`,
+    );
+  }
+  return found;
+}
+
+function key({ model, format, test, threads }: BenchResult): string {
+  return `${basename(model)} ${format} ${test}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+}
+
+/** As much as a comparison needs. */
+function isReport(value: unknown): value is BenchReport {
+  const { results, machine } = (value ?? {}) as Partial<BenchReport>;
+  if (!Array.isArray(results) || typeof machine?.cpu !== 'string') return false;
+  if (!Array.isArray(machine.readBandwidth)) return false;
+  return results.every((result: Partial<BenchResult> | null) => {
+    const { model, format, test, threads, kernel, tokensPerSecond, samples } = result ?? {};
+    const texts = [model, format, test, kernel?.ternary];
+    const { median, mean, sd } = tokensPerSecond ?? {};
+    return (
+      texts.every((text) => typeof text === 'string') &&
+      [threads, median, mean, sd].every((number) => Number.isFinite(number)) &&
+      (median ?? 0) > 0 &&
+      Array.isArray(samples)
+    );
+  });
+}
+
+function unreadable(path: string, reason: string, cause: unknown): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,
+    { path, cause },
+  );
+}

@@ -1,0 +1,97 @@
+import { kvBytesPerPosition } from '../inspect/memory.js';
+import type { BenchPlan } from './options.js';
+import type { ProcessMemory } from './process-memory.js';
+import type { BenchResult, TrialMemory } from './report.js';
+import type { Roofs } from './roofs.js';
+import { shapeOf, weightFormat } from './shape.js';
+import { spread } from './spread.js';
+import { type BenchTest, type TestTimes, testLabel, testTokens } from './tests.js';
+import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
+import type { Loaded, Room, Setting } from './trial.js';
+
+/** A standard deviation above this part of the mean is too much to compare by. */
+const noisyPart = 0.05;
+
+const noEnergy = {
+  joulesPerToken: null,
+  energySource: null,
+  energyReason: 'this version does not measure energy',
+};
+
+/** One test of one setting, measured. */
+export interface Measured {
+  readonly setting: Setting;
+  readonly loaded: Loaded;
+  readonly test: BenchTest;
+  readonly times: readonly TestTimes[];
+  /** Of the process, after all of its tests. */
+  readonly memory: ProcessMemory;
+  readonly room: Room;
+}
+
+/** What a measurement says beside the machine's limits. */
+export function resultOf(
+  { setting: { screenHead, skipZeros }, loaded, test, times, memory, room }: Measured,
+  { batch }: BenchPlan,
+  roofs: Roofs | undefined,
+  modelSha256: string | null,
+): BenchResult {
+  const { path, spec, kernel, tuning, threads, loadMilliseconds } = loaded;
+  const samples = times.map(({ milliseconds }) => (1000 * testTokens(test)) / milliseconds);
+  const tokensPerSecond = spread(samples);
+  const { median, mean, sd } = tokensPerSecond;
+  const firsts = times.flatMap(({ firstToken }) => firstToken ?? []);
+  const decodesAlone = test.prompt === 0 && test.sequences === 1;
+  const bytes = decodesAlone ? bytesPerToken(spec, loaded.memory, test.generate, test.depth) : null;
+  const macs = test.generate === 0 ? ternaryMacsPerToken(spec) : 0;
+  const gbPerSecond = bytes === null ? null : (bytes * median) / 1e9;
+  const gmacPerSecond = macs === 0 ? null : (macs * median) / 1e9;
+  return {
+    model: path,
+    modelSha256,
+    shape: shapeOf(spec),
+    format: weightFormat(spec),
+    test: testLabel(test),
+    nPrompt: test.prompt,
+    nGenerate: test.generate,
+    depth: test.depth,
+    sequences: test.sequences,
+    batch,
+    threads,
+    kernel,
+    ...{ tuning, screenHead, skipZeros },
+    tokensPerSecond,
+    samples,
+    noisy: sd > noisyPart * mean,
+    millisecondsPerToken: 1000 / median,
+    timeToFirstTokenMilliseconds: firsts.length > 0 ? spread(firsts).median : null,
+    loadMilliseconds,
+    bytesPerToken: bytes,
+    gbPerSecond,
+    fractionOfReadBandwidth: quotient(gbPerSecond, roofs?.gbPerSecond),
+    gmacPerSecond,
+    fractionOfMultiplyPeak: quotient(gmacPerSecond, roofs?.gmacPerSecond),
+    peakRssBytes: memory.peakRss,
+    memory: trialMemory(loaded, memory, room),
+    ...noEnergy,
+  };
+}
+
+/** The memory of a trial's process, part by part: what is held is known, the rest is what the system says. */
+function trialMemory(
+  { memory, spec, before }: Loaded,
+  { anonymousRss, fileRss }: ProcessMemory,
+  { contextLength, sequences }: Room,
+): TrialMemory {
+  const kv = sequences * contextLength * kvBytesPerPosition(spec);
+  const { ternary, dense, head, norms } = memory;
+  const { anonymousRss: node } = before;
+  const held = ternary + dense + head + norms + kv;
+  const scratch =
+    anonymousRss === null || node === null ? null : Math.max(0, anonymousRss - node - held);
+  return { ...memory, kv, node, scratch, anonymousRss, mappedFile: fileRss };
+}
+
+function quotient(value: number | null, limit: number | undefined): number | null {
+  return value === null || limit === undefined ? null : value / limit;
+}

@@ -1,0 +1,71 @@
+// The conventions of the Hugging Face Hub: its endpoint, the user's token, a repository's files.
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { BitnetError } from '../errors.js';
+import { networkError } from './failures.js';
+import type { Http } from './http.js';
+
+const defaultEndpoint = 'https://huggingface.co';
+
+/** A list of files longer than this is a mistake. */
+const maxListBytes = 16 * 1024 * 1024;
+
+/** `HF_ENDPOINT`, else the public one, without a slash at the end. */
+export function hubEndpoint(): string {
+  const endpoint = (process.env.HF_ENDPOINT || defaultEndpoint).replace(/\/+$/, '');
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return endpoint;
+  throw new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    'Expected HF_ENDPOINT to be an http or https address without a user name, but it is not; correct or unset it.',
+  );
+}
+
+/** `HF_TOKEN`, else the file in which logging in has put one, if there is any. */
+export async function hubToken(): Promise<string | undefined> {
+  const { HF_TOKEN: token, HF_TOKEN_PATH: file, HF_HOME: home, XDG_CACHE_HOME: xdg } = process.env;
+  if (token?.trim()) return plainToken(token);
+  const folder = home || join(xdg || join(homedir(), '.cache'), 'huggingface');
+  const text = await readFile(file || join(folder, 'token'), 'utf8').catch(() => '');
+  return text.trim() ? plainToken(text) : undefined;
+}
+
+/** A token as it goes into a header; the error does not repeat it. */
+function plainToken(text: string): string {
+  const token = text.trim();
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    'Expected the Hugging Face token to have visible ASCII characters only, but it has others; set HF_TOKEN again.',
+  );
+}
+
+export function hubFileUrl(endpoint: string, repo: string, path: string): string {
+  const escaped = path.split('/').map(encodeURIComponent).join('/');
+  return `${endpoint}/${repo}/resolve/main/${escaped}`;
+}
+
+/**
+ * Paths of the GGUF files of a repository, of a split one its first part only.
+ * @throws ERR_BITNET_NETWORK
+ */
+export async function hubFiles(
+  http: Http,
+  repo: string,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const url = `${http.endpoint}/api/models/${repo}`;
+  const text = await http.text(url, maxListBytes, signal);
+  try {
+    const { siblings } = JSON.parse(text) as { siblings: { rfilename: string }[] };
+    return siblings
+      .map(({ rfilename }) => `${rfilename}`)
+      .filter((name) => /\.gguf$/i.test(name) && !/-(?!00001)\d{5}-of-\d{5}\.gguf$/i.test(name));
+  } catch (cause) {
+    throw networkError(
+      `Expected the list of files of ${repo} from ${url}, but received something else; name a file: ${repo}/<file>.gguf.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,51 @@
+import { BitnetError } from '../errors.js';
+import { received } from '../generate/option-checks.js';
+
+/** Longest part of a name: file systems take 255 bytes, and a partial file's name is longer by 50. */
+const maxSegmentBytes = 200;
+
+/** Names that Windows keeps for devices, with any extension. */
+const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * A model's name from the parts of its address, which is its path in the store too: every part is a
+ * plain file name on every system, so that no address leads out of the store.
+ *
+ * @throws ERR_BITNET_ARGUMENT
+ */
+export function nameOf(segments: readonly string[]): string {
+  const wrong = segments.find((segment) => !isPlain(segment));
+  const name = segments.join('/');
+  if (wrong === undefined && /\.gguf$/i.test(name)) return name;
+  const reason =
+    wrong === undefined ? 'it does not end with .gguf' : `it has the part ${received(wrong)}`;
+  throw new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    `Expected an address that can be a model's name, but ${reason}; say with -o where the file should go.`,
+  );
+}
+
+function isPlain(segment: string): boolean {
+  return (
+    /^[^."*:<>?|\\/\p{C}\p{Zl}\p{Zp}][^"*:<>?|\\/\p{C}\p{Zl}\p{Zp}]*$/u.test(segment) &&
+    !/[. ]$/.test(segment) &&
+    !device.test(segment) &&
+    Buffer.byteLength(segment) <= maxSegmentBytes
+  );
+}
+
+/** Part and number of parts of a split file, by its name. */
+export function splitOf(name: string): { part: number; count: number } | undefined {
+  const found = /-(\d{5})-of-(\d{5})\.gguf$/i.exec(name);
+  const [part, count] = [Number(found?.[1]), Number(found?.[2])];
+  return part >= 1 && part <= count ? { part, count } : undefined;
+}
+
+/** All parts of a split file, or the file itself; works on names, paths and addresses. */
+export function partsOf(name: string): string[] {
+  const split = splitOf(name);
+  if (!split) return [name];
+  return Array.from({ length: split.count }, (_, i) =>
+    name.replace(/\d{5}(-of-\d{5}\.gguf)$/i, `${`${i + 1}`.padStart(5, '0')}$1`),
+  );
+}

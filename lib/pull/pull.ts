@@ -1,0 +1,246 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { BitnetError } from '../errors.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { signalOption } from '../generate/options.js';
+import { fileSha256 } from './disk.js';
+import { type Download, download } from './download.js';
+import { networkError } from './failures.js';
+import { Http } from './http.js';
+import { hubEndpoint, hubFiles, hubToken } from './hub.js';
+import { partsOf, splitOf } from './names.js';
+import { type FileSource, hubFile, parseSource } from './source.js';
+import { storePath } from './store.js';
+
+export interface PullOptions {
+  /** File to write, or folder to write into. @default under the model's name in the cache folder */
+  readonly output?: string | undefined;
+  /** SHA-256 the file must have, in hexadecimal. @default what the server says, if it says one */
+  readonly sha256?: string | undefined;
+  /** Whether to pull again what is there. @default false */
+  readonly force?: boolean | undefined;
+  /** How often in a row to go on after a failure that may pass, such as a cut connection. @default 4 */
+  readonly retries?: number | undefined;
+  /** Milliseconds of silence after which a connection counts as broken. @default 30000 */
+  readonly stallTimeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called often while bytes come in. */
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+  /** Called with a sentence before a retry and when another process has to be waited for. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+export interface PullProgress {
+  /** Name of the file. */
+  readonly file: string;
+  /** Of the files of the model, counted from 1. */
+  readonly part: number;
+  readonly parts: number;
+  /** Bytes that are there. */
+  readonly bytes: number;
+  /** Bytes there will be, where the server says it. */
+  readonly total: number | undefined;
+}
+
+export interface PullResult {
+  /** What `findModel` and the command line know it by; absent with `output`. */
+  readonly name?: string;
+  /** What `loadModel` takes; of a split model its first part. */
+  readonly path: string;
+  /** Bytes of all its files. */
+  readonly bytes: number;
+  /** Bytes that came over the network: 0 when everything was there. */
+  readonly received: number;
+  readonly files: readonly {
+    readonly path: string;
+    readonly bytes: number;
+    /** In hexadecimal; absent of a file that was there and was not checked. */
+    readonly sha256?: string;
+  }[];
+}
+
+const optionNames = [
+  ...['output', 'sha256', 'force', 'retries', 'stallTimeout', 'signal', 'onProgress', 'onNotice'],
+];
+
+/** Milliseconds before the first retry. */
+const retryDelay = 1000;
+
+/**
+ * Gets a model from the Hugging Face Hub (`owner/repo`, `owner/repo/file.gguf`) or from an http or
+ * https address, of a split model all parts. A file appears under its name only when it is complete,
+ * begins as GGUF files do, and has the checksum that the server or the caller says; what was there
+ * of it when a pull failed is resumed by the next. Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`
+ * and `NO_PROXY`; `HF_ENDPOINT` and `HF_TOKEN` mean what they mean elsewhere.
+ *
+ * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_NETWORK`, `ERR_BITNET_CHECKSUM`, `ERR_BITNET_GGUF`,
+ *   `ERR_BITNET_FILE`, `ERR_BITNET_ABORTED`; those of a failed download have `resumable`
+ */
+export async function pullModel(source: string, options: PullOptions = {}): Promise<PullResult> {
+  const settings = checkedOptions(options);
+  const endpoint = hubEndpoint();
+  const parsed = parseSource(source, endpoint);
+  const { stallTimeout, signal } = settings;
+  const http = await Http.open({ endpoint, token: await hubToken(), stallTimeout });
+  try {
+    const files = 'urls' in parsed ? parsed : await onlyFile(http, parsed.repo, signal);
+    if (settings.sha256 !== undefined && files.urls.length > 1) {
+      throw new BitnetError(
+        'ERR_BITNET_ARGUMENT',
+        `Expected no checksum for a model of ${files.urls.length} files, but received one; leave it out.`,
+      );
+    }
+    return await pullFiles(http, files, settings);
+  } finally {
+    await http.close();
+  }
+}
+
+type Settings = ReturnType<typeof checkedOptions>;
+
+async function pullFiles(http: Http, source: FileSource, settings: Settings): Promise<PullResult> {
+  const { output, onProgress } = settings;
+  const names = output === undefined ? source.names() : undefined;
+  const targets = names ? names.map(storePath) : await outputPaths(output!, source);
+  const files: PullResult['files'][number][] = [];
+  let received = 0;
+  for (const [i, path] of targets.entries()) {
+    const there = await existing(path, settings);
+    if (there) {
+      files.push(there);
+      continue;
+    }
+    const file = basename(path);
+    const onBytes = (bytes: number, total: number | undefined) =>
+      onProgress?.({ file, part: i + 1, parts: targets.length, bytes, total });
+    const done =
+      (await fetched(http, source, i, path, { ...settings, retryDelay, onBytes })) ??
+      (await existing(path, { ...settings, output: undefined, force: false }));
+    if (!done) continue; // another process has brought it and somebody has removed it
+    const { bytes, sha256 } = done;
+    if ('received' in done) received += done.received;
+    files.push({ path, bytes, ...(sha256 !== undefined && { sha256 }) });
+  }
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return { ...(names && { name: names[0]! }), path: targets[0]!, bytes, received, files };
+}
+
+/** A download; where the hub has no such file, the error says which it has. */
+async function fetched(
+  http: Http,
+  { urls, repo }: FileSource,
+  i: number,
+  path: string,
+  options: Parameters<typeof download>[3],
+): Promise<Download | undefined> {
+  try {
+    return await download(http, urls[i]!, path, options);
+  } catch (error) {
+    const { status } = error as { status?: number };
+    if (status !== 404 || repo === undefined) throw error;
+    const names = await hubFiles(http, repo, options.signal).catch(() => undefined);
+    if (!names) throw error;
+    throw networkError(
+      `Expected ${repo} to have the file ${JSON.stringify(basename(path))}, but there is none; ${choice(names)}.`,
+      { status, cause: error },
+    );
+  }
+}
+
+/** The GGUF file of a repository that has one. */
+async function onlyFile(
+  http: Http,
+  repo: string,
+  signal: AbortSignal | undefined,
+): Promise<FileSource> {
+  const names = await hubFiles(http, repo, signal);
+  if (names.length === 1) return hubFile(http.endpoint, repo, names[0]!);
+  const found = names.length === 0 ? 'no GGUF file' : `${names.length} GGUF files`;
+  throw networkError(`Expected one GGUF file in ${repo}, but it has ${found}; ${choice(names)}.`);
+}
+
+function choice(names: readonly string[]): string {
+  if (names.length === 0)
+    return 'look for another repository, often one whose name ends with -gguf';
+  return `choose ${names.length > 1 ? 'one of ' : ''}${names.map((name) => JSON.stringify(name)).join(', ')}`;
+}
+
+/** A file that is there already, unless it is to be pulled again. */
+async function existing(
+  path: string,
+  { output, sha256, force, signal }: Settings,
+): Promise<PullResult['files'][number] | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info || force) return undefined;
+  if (output !== undefined) {
+    throw new BitnetError(
+      'ERR_BITNET_FILE',
+      `Expected no file at "${path}", but there is one; choose another name, or replace it with --force (option force).`,
+      { path },
+    );
+  }
+  if (sha256 === undefined) return { path, bytes: info.size };
+  const found = await fileSha256(path, signal);
+  if (found === sha256) return { path, bytes: info.size, sha256 };
+  throw new BitnetError(
+    'ERR_BITNET_CHECKSUM',
+    `Expected the SHA-256 ${sha256} of "${path}", but the file that was pulled before has ${found}; replace it with --force (option force).`,
+    { expected: sha256, found },
+  );
+}
+
+async function outputPaths(output: string, { files }: FileSource): Promise<string[]> {
+  const isFolder =
+    /[/\\]$/.test(output) || (await stat(output).catch(() => undefined))?.isDirectory();
+  if (isFolder) {
+    const unsafe = files.find((file) => basename(file) !== file || /^\.*$|[\\/:]/.test(file));
+    if (unsafe === undefined) return files.map((file) => join(resolve(output), file));
+    throw argumentError('a file name, which the address does not give,', 'option output', output);
+  }
+  const parts = partsOf(resolve(output));
+  const split = splitOf(output);
+  if (parts.length === files.length && (files.length === 1 || split?.part === 1)) return parts;
+  const end = `-00001-of-${`${files.length}`.padStart(5, '0')}.gguf`;
+  throw argumentError(
+    files.length === 1
+      ? 'a name that is not that of one part of several'
+      : `a folder, or a name that ends with ${end}, because the model has ${files.length} files,`,
+    'option output',
+    output,
+  );
+}
+
+function checkedOptions(options: PullOptions) {
+  checkOptionNames(options, optionNames);
+  const { output, sha256, force = false, retries = 4, stallTimeout = 30_000 } = options;
+  const { onProgress, onNotice = () => {} } = options;
+  if (output !== undefined && (typeof output !== 'string' || output === '')) {
+    throw argumentError('a path', 'option output', output);
+  }
+  if (sha256 !== undefined && !/^[\da-f]{64}$/i.test(`${sha256}`)) {
+    throw argumentError('64 hexadecimal digits', 'option sha256', sha256);
+  }
+  if (typeof force !== 'boolean') throw argumentError('true or false', 'option force', force);
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw argumentError('an integer of at least 0', 'option retries', retries);
+  }
+  if (!Number.isInteger(stallTimeout) || stallTimeout < 1 || stallTimeout >= 2 ** 31) {
+    throw argumentError('a number of milliseconds', 'option stallTimeout', stallTimeout);
+  }
+  for (const [name, value] of Object.entries({ onProgress, onNotice })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw argumentError('a function', `option ${name}`, value);
+    }
+  }
+  const signal = signalOption(options.signal);
+  return {
+    output,
+    sha256: sha256?.toLowerCase(),
+    force,
+    retries,
+    stallTimeout,
+    signal,
+    onProgress,
+    onNotice,
+  };
+}

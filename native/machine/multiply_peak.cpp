@@ -1,0 +1,43 @@
+// Short passes, because neighbours leave few long ones alone.
+#include "multiply_peak.h"
+
+#include <stdint.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "../kernels/cpu_features.h"
+#include "../kernels/kernels.h"
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kRounds = 100000; // about a millisecond
+constexpr int kPasses = 20;
+
+const Roof& strongest() {
+  return *usable_roofs(detect_cpu_features()).front();
+}
+
+} // namespace
+
+double measure_multiply_peak(ThreadPool& pool) {
+  const Roof& roof = strongest();
+  std::atomic<uint64_t> sink{0}; // what is never used might never be computed
+  double best = 0;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const auto begin = std::chrono::steady_clock::now();
+    pool.parallel(pool.threads(), [&](size_t, size_t) { sink += roof.multiply(kRounds); });
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    const double macs = static_cast<double>(kRounds * roof.macs * pool.threads());
+    best = std::max(best, macs / 1e9 / seconds.count());
+  }
+  return best;
+}
+
+const char* multiply_instruction() {
+  return strongest().instruction;
+}
+
+} // namespace bitnet

@@ -1,0 +1,110 @@
+import { writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { comparisonLines } from '../../bin/commands/bench-comparison-view.mjs';
+import { compareReports, readReport } from '../../lib/bench/compare.js';
+import type { BenchReport } from '../../lib/bench/report.js';
+import { spread } from '../../lib/bench/spread.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+
+const file = tempFolder();
+
+interface Row {
+  readonly test: string;
+  readonly kernel?: string;
+  readonly samples: readonly number[];
+}
+
+function report(rows: readonly Row[], gbPerSecond = 40, cpu = 'A CPU'): BenchReport {
+  const results = rows.map(({ test, kernel = 'base3-avx512vnni', samples }) => ({
+    ...{ model: '/some/where/a.gguf', format: 'i2_s', test, threads: 2, samples },
+    ...{ kernel: { ternary: kernel }, tokensPerSecond: spread(samples) },
+  }));
+  const machine = { cpu, readBandwidth: [{ threads: 2, gbPerSecond }] };
+  return { results, machine } as unknown as BenchReport;
+}
+
+describe('comparing two reports', () => {
+  test('gives each change its error, and says what is within noise', () => {
+    const older = report([
+      { test: 'pp512', samples: [100, 102, 98, 100] },
+      { test: 'tg128', samples: [50, 60, 40, 50] },
+    ]);
+    const newer = report([
+      { test: 'tg128', samples: [52, 61, 44, 51] },
+      { test: 'pp512', samples: [150, 153, 147, 150] },
+    ]);
+    const { changes, onlyOld, onlyNew, machine } = compareReports(older, newer);
+    expect({ onlyOld, onlyNew, machine }).toEqual({ onlyOld: [], onlyNew: [], machine: [] });
+    const [prompt, decode] = changes;
+    expect(prompt).toMatchObject({ model: 'a.gguf', test: 'pp512', ratio: 1.5 });
+    // Both have a standard deviation of 1.633 % of the mean, and four samples.
+    expect(prompt!.ratioError).toBeCloseTo(1.5 * Math.SQRT2 * (0.016_33 / 2), 5);
+    expect(prompt!.withinNoise).toBe(false);
+    expect(decode).toMatchObject({ test: 'tg128', withinNoise: true });
+    expect(decode!.ratio).toBeCloseTo(51.5 / 50, 12);
+    expect(comparisonLines({ changes, onlyOld, onlyNew, machine })).toEqual([
+      'model        test   threads  old tokens/s  new tokens/s         change',
+      'a.gguf i2_s  pp512        2    100 ± 1.63    150 ± 2.45  +50.0 ± 1.7 %',
+      'a.gguf i2_s  tg128        2   50.0 ± 8.16   51.5 ± 6.98  +3.0 ± 10.9 %  within noise',
+    ]);
+  });
+
+  test('pairs kernels of the same name where there are several, else whatever was used', () => {
+    const [a, b] = ['mad2-avx2', 'base3-avx512vnni'];
+    const older = report([
+      { test: 'tg8', kernel: a, samples: [10] },
+      { test: 'tg8', kernel: b, samples: [20] },
+      { test: 'tg9', kernel: a, samples: [10] },
+      { test: 'tg7', samples: [1] },
+    ]);
+    const newer = report([
+      { test: 'tg8', kernel: b, samples: [21] },
+      { test: 'tg8', kernel: a, samples: [5] },
+      { test: 'tg9', kernel: b, samples: [30] },
+      { test: 'tg6', samples: [1] },
+    ]);
+    const comparison = compareReports(older, newer);
+    expect(comparison.changes.map(({ ratio }) => ratio)).toEqual([0.5, 1.05, 3]);
+    const lines = comparisonLines(comparison);
+    expect(lines[1]).toContain('−50.0 ± 0.0 %');
+    expect(lines[3]).toContain('mad2-avx2 → base3-avx512vnni');
+    expect(lines.slice(-2)).toEqual([
+      'only in the old report: a.gguf i2_s tg7, 2 threads',
+      'only in the new report: a.gguf i2_s tg6, 2 threads',
+    ]);
+  });
+
+  test('says that another machine, or the same in another mood, was measured', () => {
+    const rows = [{ test: 'tg8', samples: [10] }];
+    expect(compareReports(report(rows), report(rows, 41)).machine).toEqual([]);
+    expect(compareReports(report(rows), report(rows, 30, 'B CPU')).machine).toEqual([
+      'the CPU was A CPU and is B CPU',
+      '2 threads read 40.0 GB/s and now 30.0 GB/s',
+    ]);
+  });
+
+  test.each([
+    ['no JSON', '{"results": ['],
+    ['other JSON', '[1, 2]'],
+    ['null', 'null'],
+    ['results of something else', '{"results": [{"test": "x"}], "machine": {"cpu": ""}}'],
+    ['rates of 0', JSON.stringify(report([{ test: 'tg8', samples: [0] }]))],
+  ])('refuses %s', async (_, text) => {
+    await writeFile(file('report.json'), text);
+    await expect(readReport(file('report.json'))).rejects.toMatchObject({
+      code: 'ERR_BITNET_FILE',
+      message: expect.stringMatching(
+        /^Expected a report of "bitnet bench -o json" in ".*report.json"/,
+      ),
+    });
+  });
+
+  test('refuses a file that is not there, and reads one that is', async () => {
+    await expect(readReport(file('nothere.json'))).rejects.toMatchObject({
+      code: 'ERR_BITNET_FILE',
+    });
+    const rows = [{ test: 'tg8', samples: [10] }];
+    await writeFile(file('good.json'), JSON.stringify(report(rows)));
+    expect(await readReport(file('good.json'))).toMatchObject({ results: [{ test: 'tg8' }] });
+  });
+});
