@@ -18,10 +18,11 @@ void bench_dense(const DenseKernel& kernel) {
     const char* name;
     size_t block, bytes;
     std::vector<size_t> exponents; // top bytes of the block's floats
-  } types[kDenseTypes] = {{"F32", 1, 4, {3}},        {"F16", 1, 2, {1}},
-                          {"BF16", 1, 2, {1}},       {"Q8_0", 32, 34, {1}},
-                          {"Q6_K", 256, 210, {209}}, {"Q4_0", 32, 18, {1}},
-                          {"Q4_K", 256, 144, {1, 3}}};
+  } types[kDenseTypes] = {
+      {"F32", 1, 4, {3}},         {"F16", 1, 2, {1}},         {"BF16", 1, 2, {1}},
+      {"Q8_0", 32, 34, {1}},      {"Q6_K", 256, 210, {209}},  {"Q4_0", 32, 18, {1}},
+      {"Q4_K", 256, 144, {1, 3}}, {"Q4_1", 32, 20, {1, 3}},   {"Q5_0", 32, 22, {1}},
+      {"Q5_1", 32, 24, {1, 3}},   {"Q5_K", 256, 176, {1, 3}}, {"IQ4_NL", 32, 18, {1}}};
   const DenseKernel& scalar = *usable_dense_kernels(0).back();
   const size_t cols = 2560;
   for (uint32_t type = 0; type < kDenseTypes; type++) {

@@ -75,10 +75,10 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
   };
 }
 
-/** What an interrupted generation had written. */
+/** What an interrupted generation had written, or a measurement had found. */
 function partialResult(error: object): object {
-  const { text, ids, usage, timings, seed } = error as Record<string, unknown>;
-  return { text, ids, usage, timings, seed };
+  const { text, ids, usage, timings, seed, result } = error as Record<string, unknown>;
+  return { text, ids, usage, timings, seed, result };
 }
 
 /** `0.1.0 (avx512vnni)`, or the version alone where the addon cannot be loaded. */

@@ -16,12 +16,12 @@ export function isPiped(): boolean {
 }
 
 /** A text file as part of a prompt: UTF-8, without the newline that ends its last line. */
-export async function readTextFile(path: string): Promise<string> {
+export async function readTextFile(path: string, maxBytes = maxPromptBytes): Promise<string> {
   const name = `file ${JSON.stringify(path)}`;
   try {
     const handle = await open(path);
     try {
-      return await readAll(handle.createReadStream({ autoClose: false }), name);
+      return await readAll(handle.createReadStream({ autoClose: false }), name, maxBytes);
     } finally {
       await handle.close();
     }
@@ -37,7 +37,11 @@ export async function readTextFile(path: string): Promise<string> {
 }
 
 /** What is piped in, as `readTextFile` reads a file; says so if it has to wait for long. */
-export async function readStdin(terminal: Terminal, signal: AbortSignal): Promise<string> {
+export async function readStdin(
+  terminal: Terminal,
+  signal: AbortSignal,
+  maxBytes = maxPromptBytes,
+): Promise<string> {
   const notice = () =>
     terminal.note(
       'Waiting for the rest of the prompt on standard input (or start with </dev/null).',
@@ -47,7 +51,7 @@ export async function readStdin(terminal: Terminal, signal: AbortSignal): Promis
   const stop = () => process.stdin.destroy();
   signal.addEventListener('abort', stop);
   try {
-    return await readAll(process.stdin, 'standard input');
+    return await readAll(process.stdin, 'standard input', maxBytes);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new BitnetError('ERR_BITNET_ABORTED', 'Reading the prompt was interrupted.');
@@ -57,16 +61,16 @@ export async function readStdin(terminal: Terminal, signal: AbortSignal): Promis
   }
 }
 
-async function readAll(stream: Readable, name: string): Promise<string> {
+async function readAll(stream: Readable, name: string, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > maxPromptBytes) {
+    if (bytes > maxBytes) {
       throw new BitnetError(
         'ERR_BITNET_FILE',
-        `Expected the ${name} to hold a prompt of at most ${maxPromptBytes / 1024 / 1024} MiB, but it goes on; give less text.`,
+        `Expected the ${name} to hold at most ${maxBytes / 1024 / 1024} MiB of text, but it goes on; give less text.`,
       );
     }
   }

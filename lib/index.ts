@@ -1,6 +1,18 @@
 export { Chat, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
+export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
+export {
+  type ChoiceItem,
+  type EvalItem,
+  type LastWordItem,
+  parseEvalItems,
+} from './evaluate/items.js';
+export {
+  type Perplexity,
+  type PerplexityOptions,
+  perplexity,
+} from './evaluate/perplexity.js';
 export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
 export type { GenerateOptions } from './generate/options.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';

@@ -3,7 +3,7 @@ import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
 import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
-import type { GgufFile, GgufValue } from './gguf/types.js';
+import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
@@ -37,20 +37,22 @@ export interface InspectOptions {
 export interface Inspection {
   readonly path: string;
   readonly file: {
-    /** Bytes of the whole file. */
+    /** Bytes of the whole file, or of all parts together. */
     readonly size: number;
     /** GGUF version. */
     readonly version: number;
     readonly alignment: number;
     /** Where the tensor data begins. */
     readonly dataStart: number;
+    /** The files of a split model, in order; absent when there is one file. */
+    readonly parts?: readonly GgufPart[];
   };
   /** The file's `general.architecture`. */
   readonly architecture?: string;
   /** In file order. */
   readonly metadata: readonly MetadataEntry[];
   /** The graph that would run; absent when the file has none that can. */
-  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions'>;
+  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions' | 'parts'>;
   readonly tokenizer?: TokenizerSummary;
   /** Whether a prompt would be wrapped in a chat template. */
   readonly chatTemplate: boolean;
@@ -99,7 +101,10 @@ export interface TensorSummary {
   /** Fastest-varying first, as in the file: `[cols, rows]` of a matrix. */
   readonly dims: readonly number[];
   readonly bytes: number;
+  /** Bytes from the start of its file. */
   readonly offset: number;
+  /** Of a split model: the place in `file.parts` of the file it is in. */
+  readonly part?: number;
 }
 
 /** Elements of an array that are shown. */
@@ -150,10 +155,10 @@ export async function inspectModel(
   const tuning = tuned ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros }) : [];
   const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
-  const { size, version, alignment, dataStart } = file;
+  const { size, version, alignment, dataStart, parts } = file;
   return {
     path,
-    file: { size, version, alignment, dataStart },
+    file: { size, version, alignment, dataStart, ...(parts && { parts }) },
     ...(typeof architecture === 'string' && { architecture }),
     metadata: metadataEntries(file),
     ...(spec && { model: withoutTensors(spec) }),
@@ -161,8 +166,9 @@ export async function inspectModel(
     chatTemplate: template !== undefined,
     decisions: [spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
     problems,
-    tensors: file.tensors.map(({ name, type, dims, bytes, offset }) => ({
+    tensors: file.tensors.map(({ name, type, dims, bytes, offset, part }) => ({
       ...{ name, type, dims, bytes, offset },
+      ...(part !== undefined && { part }),
     })),
     ...(spec &&
       chosen && {
@@ -197,7 +203,7 @@ function asArray(
 }
 
 function withoutTensors(spec: ModelSpec): NonNullable<Inspection['model']> {
-  const { tensors: _, decisions: __, ...numbers } = spec;
+  const { tensors: _, decisions: __, parts: ___, ...numbers } = spec;
   return numbers;
 }
 

@@ -140,6 +140,7 @@ interface Addon {
   readBandwidth(threads: number): Promise<number>;
   multiplyPeak(threads: number): Promise<number>;
   multiplyInstruction(): string;
+  selfTest(): Promise<readonly KernelVerdict[]>;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
   checksumFile(request: {
@@ -215,6 +216,24 @@ export function multiplyInstruction(): string {
   return addon().multiplyInstruction();
 }
 
+/** How a kernel did beside its definition, on small products. */
+export interface KernelVerdict {
+  /** 'ternary', 'units', 'dense', 'screen', 'vector'. */
+  readonly family: string;
+  /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
+  readonly name: string;
+  /** The first wrong result, '' when there is none. */
+  readonly wrong: string;
+}
+
+/**
+ * Tests every kernel that this CPU can run: milliseconds, on a native thread.
+ * @throws ERR_BITNET_MEMORY
+ */
+export function selfTest(): Promise<readonly KernelVerdict[]> {
+  return translatedAsync(translated(() => addon().selfTest()));
+}
+
 /** Name and version of the compiler that built the addon. */
 export function compiler(): string {
   return addon().compiler();
@@ -241,10 +260,11 @@ export function loadNativeModel(
   spec: ModelSpec,
   { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
-  const { rope, activation, tensors, ...numbers } = spec;
+  const { rope, activation, tensors, parts = [], ...numbers } = spec;
   const native = {
     ...numbers,
     path,
+    parts: parts.map((part) => ({ path: part })),
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
     ropeBase: rope.base,

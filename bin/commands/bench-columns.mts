@@ -1,5 +1,5 @@
 import type { BenchResult } from '../../lib/bench/report.js';
-import { bytes, digits } from './bench-numbers.mjs';
+import { bytes, digits, significant } from './bench-numbers.mjs';
 
 /** A column of the report for people. */
 export interface Column {
@@ -37,18 +37,42 @@ const columns: readonly Column[] = [
   { title: 'of limit', cell: limit },
   {
     title: 'J/token',
-    cell: ({ joulesPerToken }) => (joulesPerToken === null ? none : digits(joulesPerToken)),
+    cell: ({ joulesPerToken }) => optional(joulesPerToken),
     wanted: ({ joulesPerToken }) => joulesPerToken !== null,
+  },
+  {
+    title: 'net J/token',
+    cell: ({ netJoulesPerToken }) => optional(netJoulesPerToken),
+    wanted: ({ netJoulesPerToken }) => netJoulesPerToken !== null,
+  },
+  {
+    title: 'watts',
+    cell: ({ watts }) => optional(watts),
+    wanted: ({ watts }) => watts !== null,
   },
   {
     title: 'peak RSS',
     cell: ({ peakRssBytes }) => (peakRssBytes === null ? none : bytes(peakRssBytes)),
+  },
+  // Not measured, therefore apart from what is.
+  {
+    title: 'assumed J',
+    cell: ({ assumedJoulesPerToken }) => optional(assumedJoulesPerToken),
+    wanted: ({ assumedJoulesPerToken }) => assumedJoulesPerToken !== null,
+  },
+  {
+    title: 'modelled mJ',
+    cell: ({ modelledJoulesPerToken: { nm7 } }) => significant(1000 * nm7),
   },
 ];
 
 /** The columns that have something to say about these results. */
 export function columnsFor(results: readonly BenchResult[]): Column[] {
   return columns.filter(({ wanted }) => !wanted || results.some(wanted));
+}
+
+function optional(value: number | null): string {
+  return value === null ? none : significant(value);
 }
 
 function limit({ fractionOfReadBandwidth: read, fractionOfMultiplyPeak: multiply }: BenchResult) {

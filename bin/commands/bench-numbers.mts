@@ -4,6 +4,11 @@ export function digits(value: number): string {
   return value.toFixed(Math.max(0, 3 - whole));
 }
 
+/** The same for what may be very small: three significant digits below 1 too. */
+export function significant(value: number): string {
+  return Math.abs(value) >= 1 || value === 0 ? digits(value) : value.toPrecision(3);
+}
+
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

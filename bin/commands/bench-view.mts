@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { escaped } from '../terminal.mjs';
 import { type Column, columnsFor } from './bench-columns.mjs';
-import { bytes, count } from './bench-numbers.mjs';
+import { bytes, count, digits, significant } from './bench-numbers.mjs';
 
 /** Characters of the longest bar. */
 const barLength = 12;
@@ -57,14 +57,25 @@ function machineLines({ machine, build, results }: BenchReport): string[] {
   const multiplies = machine.multiplyPeak.map(
     ({ threads, gmacPerSecond }) => `${gmacPerSecond.toFixed(0)} GMAC/s ${on(threads)}`,
   );
-  const reasons = [...new Set(results.map(({ energyReason }) => energyReason))].filter(Boolean);
   return [
     `${machine.cpu}, ${machine.usableCores} of ${count(machine.cores, 'core')}, ${bytes(machine.memoryBytes)}`,
     `reads ${reads.join(', ')}`,
     `multiplies int8 with ${multiplyInstruction}: ${multiplies.join(', ')}`,
     `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
-    ...reasons.map((reason) => `energy: ${reason}`),
+    ...energyLines(results),
   ];
+}
+
+/** Where each of the kinds of energy comes from. */
+function energyLines(results: readonly BenchResult[]): string[] {
+  const lines = results.flatMap(({ energySource, energyReason, idleWatts, assumedWatts }) => [
+    energySource && `energy: ${energySource}, ${digits(idleWatts!)} W when idle`,
+    energyReason && `energy: not measured: ${energyReason}`,
+    assumedWatts && `assumed energy: not measured, ${significant(assumedWatts)} W as stated`,
+  ]);
+  const modelled =
+    'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables';
+  return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modelled);
 }
 
 /** The results of each model. */

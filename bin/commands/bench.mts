@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchReport } from '../../lib/bench/report.js';
-import { integer, integers } from '../arguments.mjs';
+import { decimal, integer, integers } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -21,6 +21,7 @@ interface BenchCommandOptions {
   autotune: boolean;
   screenHead: boolean;
   skipZeros: boolean;
+  assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   compare?: string[];
   json?: boolean;
@@ -37,10 +38,10 @@ Examples:
   bitnet bench a.gguf b.gguf --kernel mad2,base3
   bitnet bench --compare old.json new.json`;
 
-/** `bitnet bench`: how fast models are read in and continued on this machine. */
+/** `bitnet bench`: how fast models are read in and continued on this machine, and what that takes. */
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('Measure the speed and the memory of models on this machine.')
+    .description('Measure the speed, memory and energy of models on this machine.')
     .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
@@ -67,6 +68,7 @@ export function benchCommand(): Command {
     .option('--no-autotune', 'as in run')
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run')
+    .option('--assume-watts <watts>', 'also estimate the energy with this', decimal(0.001, 100_000))
     .addOption(
       new Option('-o, --output <format>', 'of the report')
         .choices(['table', 'md', 'csv', 'json', 'jsonl'])
@@ -90,7 +92,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
     kernel: kernels,
   } = options;
   const { sequences, batchSize: batch, repetitions, threads } = options;
-  const { autotune, screenHead, skipZeros } = options;
+  const { autotune, screenHead, skipZeros, assumeWatts } = options;
   const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
@@ -99,7 +101,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
       ...{ prompts, generations, pairs, depths, sequences, batch },
-      ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros },
+      ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),

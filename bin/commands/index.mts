@@ -2,8 +2,11 @@ import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
+import { doctorCommand } from './doctor.mjs';
+import { evalCommand } from './eval.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
+import { perplexityCommand } from './perplexity.mjs';
 import { pullCommand } from './pull.mjs';
 import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
@@ -18,7 +21,10 @@ export function commands(): Command[] {
     tokenizeCommand(),
     detokenizeCommand(),
     inspectCommand(),
+    perplexityCommand(),
+    evalCommand(),
     benchCommand(),
+    doctorCommand(),
     pullCommand(),
     listCommand(),
     rmCommand(),

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
 import { bytes } from '../size.mjs';
 import { escaped } from '../terminal.mjs';
@@ -34,6 +35,7 @@ function overview(inspection: Inspection): Row[] {
   const rows: Row[] = [
     ['File', path],
     ['', `${bytes(file.size)}, GGUF version ${file.version}, aligned to ${file.alignment} bytes`],
+    ...partRows(file.parts ?? []),
     ['Architecture', architecture ?? 'not said'],
   ];
   if (model) {
@@ -57,6 +59,14 @@ function overview(inspection: Inspection): Row[] {
     );
   }
   return rows;
+}
+
+/** The files of a split model. */
+function partRows(parts: readonly { path: string; size: number; tensors: number }[]): Row[] {
+  return parts.map(({ path, size, tensors }, i) => [
+    i === 0 ? 'Parts' : '',
+    `${basename(path)}: ${tensors} tensors, ${bytes(size)}`,
+  ]);
 }
 
 /** `42 I2_S, 25 F32, 1 F16`: how many tensors there are of each type. */

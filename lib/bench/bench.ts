@@ -1,11 +1,13 @@
+import { type OpenedMeter, openMeter } from '../energy/meter.js';
 import { inspectModel } from '../inspect.js';
+import { EnergyBench, type TestEnergy } from './energy.js';
 import { fileSha256 } from './file-hash.js';
 import { describeBuild, describeMachine } from './machine.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from './roofs.js';
-import { type BenchTest, type TestTimes, testLabel, testLength } from './tests.js';
+import { type BenchTest, type TestTimes, testLabel, testLength, testTokens } from './tests.js';
 import type { Loaded, Room, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
 import { Watch } from './watch.js';
@@ -27,18 +29,36 @@ interface Trial {
 /**
  * Measures models as llama-bench does: prompts of p tokens at once ('pp') and n tokens decoded one by one ('tg'). Every setting (a
  * model, a number of threads, a kernel) has a process of its own; all settings that fit into memory together are loaded first and
- * then take turns, so that a change of the machine's mood hits them alike. Each test runs once unmeasured.
+ * then take turns, so that a change of the machine's mood hits them alike. Each test runs once unmeasured. Where the machine counts
+ * energy, every test then runs again for at least a second.
  *
  * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED, and what `loadModel` throws
  */
-export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
+export async function bench(
+  options: BenchOptions = {},
+  open: () => OpenedMeter = openMeter,
+): Promise<BenchReport> {
   const plan = benchPlan(options);
+  const energy = new EnergyBench(open());
+  try {
+    return await measureAll(plan, options, energy);
+  } finally {
+    energy.close();
+  }
+}
+
+async function measureAll(
+  plan: BenchPlan,
+  options: BenchOptions,
+  energy: EnergyBench,
+): Promise<BenchReport> {
   const date = new Date().toISOString();
-  const watch = new Watch(plan, options);
+  const watch = new Watch(plan, energy.measures, options);
   const groups = await groupsThatFit(plan);
+  await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
   const measured: Measured[] = [];
-  for (const group of groups) measured.push(...(await measureGroup(group, plan, watch)));
+  for (const group of groups) measured.push(...(await measureGroup(group, plan, energy, watch)));
   const after = await roofsOf(plan, watch);
   const roofs = before.map((first, i) => better(first, after[i]!));
   const hashes = await hashesOf(measured, watch);
@@ -57,6 +77,7 @@ export async function bench(options: BenchOptions = {}): Promise<BenchReport> {
 async function measureGroup(
   settings: readonly Setting[],
   plan: BenchPlan,
+  energy: EnergyBench,
   watch: Watch,
 ): Promise<Measured[]> {
   const { tests, repetitions, batch } = plan;
@@ -85,10 +106,11 @@ async function measureGroup(
         }
       }
     }
+    const energies = await energiesOf(trials, settings, plan, energy, watch);
     const memories = await Promise.all(trials.map(({ process }) => process.memory()));
     return trials.flatMap(({ setting, loaded, times }, s) =>
       tests.map((test, t) => ({
-        ...{ setting, loaded, test, times: times[t]! },
+        ...{ setting, loaded, test, times: times[t]!, energy: energies[t]![s]! },
         ...{ memory: memories[s]!, room },
       })),
     );
@@ -98,6 +120,38 @@ async function measureGroup(
   } finally {
     watch.signal?.removeEventListener('abort', stop);
     stop();
+  }
+}
+
+/** `[test][setting]`, taking turns like the timed runs. */
+async function energiesOf(
+  trials: readonly Trial[],
+  settings: readonly Setting[],
+  { tests, batch }: BenchPlan,
+  energy: EnergyBench,
+  watch: Watch,
+): Promise<TestEnergy[][]> {
+  const energies: TestEnergy[][] = [];
+  for (const test of tests) {
+    const found: TestEnergy[] = [];
+    for (const [s, { process }] of trials.entries()) {
+      if (energy.measures) watch.next(`${testLabel(test)}, energy`, settings[s]!);
+      const repeat = (milliseconds: number) => process.repeat(test, batch, milliseconds);
+      found.push(await energy.measure(testTokens(test), repeat));
+    }
+    energies.push(found);
+  }
+  return energies;
+}
+
+async function measureIdle(energy: EnergyBench, watch: Watch): Promise<void> {
+  if (!energy.measures) return;
+  watch.next('power of the idle machine');
+  try {
+    await energy.measureIdle(watch.signal);
+  } catch (error) {
+    watch.throwIfAborted();
+    throw error;
   }
 }
 

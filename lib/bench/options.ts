@@ -71,6 +71,11 @@ export interface BenchOptions {
    * @default true
    */
   readonly skipZeros?: boolean | undefined;
+  /**
+   * Watts the machine is said to take while it works: adds estimates of the energy per token, beside the measured ones.
+   * @default none
+   */
+  readonly assumeWatts?: number | undefined;
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -81,10 +86,13 @@ export interface BenchOptions {
 /** Sessions that one process measures together. */
 const maxSequences = 256;
 
+/** More than any machine this runs on takes. */
+const maxWatts = 100_000;
+
 const optionNames = [
   ...['models', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
   ...['repetitions', 'threads', 'kernels'],
-  ...['autotune', 'screenHead', 'skipZeros', 'command', 'signal', 'onProgress'],
+  ...['autotune', 'screenHead', 'skipZeros', 'assumeWatts', 'command', 'signal', 'onProgress'],
 ];
 
 /** What to measure, checked. */
@@ -95,12 +103,13 @@ export interface BenchPlan {
   readonly batch: number;
   readonly repetitions: number;
   readonly threads: readonly number[];
+  readonly assumedWatts: number | null;
 }
 
 /** @throws ERR_BITNET_ARGUMENT */
 export function benchPlan(options: BenchOptions): BenchPlan {
   checkOptionNames(options, optionNames);
-  const { repetitions = 5, batch = 512 } = options;
+  const { repetitions = 5, batch = 512, assumeWatts } = options;
   const engine = {
     autotune: booleanOption('autotune', options.autotune, true),
     screenHead: booleanOption('screenHead', options.screenHead, true),
@@ -112,6 +121,13 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   checkCount('repetitions', repetitions, 1, 1000);
   for (const count of threads) checkCount('threads', count, 1, 1024);
   checkCount('batch', batch, 1, maxContextLength);
+  if (assumeWatts !== undefined && !(assumeWatts > 0 && assumeWatts <= maxWatts)) {
+    throw argumentError(
+      `watts, above 0 and at most ${maxWatts},`,
+      'option assumeWatts',
+      assumeWatts,
+    );
+  }
   const tests = testsOf(options);
   if (tests.length === 0 || threads.length === 0 || kernels.length === 0) {
     throw argumentError('at least one test, number of threads and kernel', 'options', options);
@@ -121,7 +137,8 @@ export function benchPlan(options: BenchOptions): BenchPlan {
       kernels.map((kernel) => ({ model, threads: count, kernel, ...engine })),
     ),
   );
-  return { settings, tests, batch, repetitions, threads: [...new Set(threads)] };
+  const assumedWatts = assumeWatts ?? null;
+  return { settings, tests, batch, repetitions, threads: [...new Set(threads)], assumedWatts };
 }
 
 /** Every depth and number of sequences with every prompt, then generation, then pair. */

@@ -1,4 +1,6 @@
+import type { ModelledJoules } from '../energy/model.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
+import type { TestEnergy } from './energy.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */
 export interface BenchReport {
@@ -38,7 +40,7 @@ export interface Build {
   readonly node: string;
 }
 
-export interface BenchResult {
+export interface BenchResult extends TestEnergy {
   /** Path of the file. */
   readonly model: string;
   /** SHA-256 of the file, in hexadecimal digits. */
@@ -90,10 +92,13 @@ export interface BenchResult {
   /** Most physical memory the trial's process had, over all of its tests; null where the system does not tell. */
   readonly peakRssBytes: number | null;
   readonly memory: TrialMemory;
-  readonly joulesPerToken: number | null;
-  readonly energySource: string | null;
-  /** Why there is no energy. */
-  readonly energyReason: string | null;
+  /** The arithmetic alone by published tables, as the BitNet papers have it: a model, no measurement of this machine. */
+  readonly modelledJoulesPerToken: ModelledJoules;
+  /** Power that the user stated, in watts; null without. */
+  readonly assumedWatts: number | null;
+  /** assumedWatts ÷ tokens per second: an estimate that is as good as the statement. */
+  readonly assumedJoulesPerToken: number | null;
+  readonly assumedEnergySource: 'estimate:assumed-watts' | null;
 }
 
 export interface ModelShape {

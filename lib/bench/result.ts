@@ -1,4 +1,6 @@
+import { modelledJoulesPerToken } from '../energy/model.js';
 import { kvBytesPerPosition } from '../inspect/memory.js';
+import type { TestEnergy } from './energy.js';
 import type { BenchPlan } from './options.js';
 import type { ProcessMemory } from './process-memory.js';
 import type { BenchResult, TrialMemory } from './report.js';
@@ -12,18 +14,13 @@ import type { Loaded, Room, Setting } from './trial.js';
 /** A standard deviation above this part of the mean is too much to compare by. */
 const noisyPart = 0.05;
 
-const noEnergy = {
-  joulesPerToken: null,
-  energySource: null,
-  energyReason: 'this version does not measure energy',
-};
-
 /** One test of one setting, measured. */
 export interface Measured {
   readonly setting: Setting;
   readonly loaded: Loaded;
   readonly test: BenchTest;
   readonly times: readonly TestTimes[];
+  readonly energy: TestEnergy;
   /** Of the process, after all of its tests. */
   readonly memory: ProcessMemory;
   readonly room: Room;
@@ -31,8 +28,8 @@ export interface Measured {
 
 /** What a measurement says beside the machine's limits. */
 export function resultOf(
-  { setting: { screenHead, skipZeros }, loaded, test, times, memory, room }: Measured,
-  { batch }: BenchPlan,
+  { setting: { screenHead, skipZeros }, loaded, test, times, energy, memory, room }: Measured,
+  { batch, assumedWatts }: BenchPlan,
   roofs: Roofs | undefined,
   modelSha256: string | null,
 ): BenchResult {
@@ -73,7 +70,18 @@ export function resultOf(
     fractionOfMultiplyPeak: quotient(gmacPerSecond, roofs?.gmacPerSecond),
     peakRssBytes: memory.peakRss,
     memory: trialMemory(loaded, memory, room),
-    ...noEnergy,
+    ...energy,
+    modelledJoulesPerToken: modelledJoulesPerToken(spec, test),
+    ...assumedEnergy(assumedWatts, median),
+  };
+}
+
+/** What nobody measured: the power that the user states, for as long as a token takes. */
+function assumedEnergy(watts: number | null, tokensPerSecond: number) {
+  return {
+    assumedWatts: watts,
+    assumedJoulesPerToken: watts === null ? null : watts / tokensPerSecond,
+    assumedEnergySource: watts === null ? null : ('estimate:assumed-watts' as const),
   };
 }
 

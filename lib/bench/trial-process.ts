@@ -35,6 +35,12 @@ export class TrialProcess {
     return (answer as Extract<Answer, { times: TestTimes }>).times;
   }
 
+  /** Runs a test again and again until so many milliseconds are over, and at least once; how often it was. */
+  async repeat(test: BenchTest, batch: number, milliseconds: number): Promise<number> {
+    const answer = await this.#ask({ ask: 'repeat', test, batch, milliseconds });
+    return (answer as Extract<Answer, { runs: number }>).runs;
+  }
+
   async memory(): Promise<ProcessMemory> {
     const answer = await this.#ask({ ask: 'memory' });
     return (answer as Extract<Answer, { memory: ProcessMemory }>).memory;

@@ -34,11 +34,19 @@ export type Question =
       readonly batch: number;
       readonly seed: number;
     }
+  | {
+      readonly ask: 'repeat';
+      readonly test: BenchTest;
+      readonly batch: number;
+      /** As many runs as fill this time, at least one. */
+      readonly milliseconds: number;
+    }
   | { readonly ask: 'memory' };
 
 export type Answer =
   | { readonly loaded: Loaded }
   | { readonly times: TestTimes }
+  | { readonly runs: number }
   | { readonly memory: ProcessMemory }
   | { readonly error: { readonly code: BitnetErrorCode | undefined; readonly message: string } };
 
@@ -89,9 +97,21 @@ async function answer(question: Question): Promise<Answer> {
       return {
         times: await runTest(model!, sessions, question.test, question.batch, question.seed),
       };
+    case 'repeat':
+      return { runs: await repeat(question.test, question.batch, question.milliseconds) };
     case 'memory':
       return { memory: processMemory() };
   }
+}
+
+/** Without a word to the parent in between, which would take its own time and energy. */
+async function repeat(test: BenchTest, batch: number, milliseconds: number): Promise<number> {
+  const begin = performance.now();
+  let runs = 0;
+  do {
+    await runTest(model!, sessions, test, batch, ++runs);
+  } while (performance.now() - begin < milliseconds);
+  return runs;
 }
 
 function send(message: Answer): void {

@@ -8,16 +8,19 @@ export class Watch {
   readonly #steps: number;
   #done = 0;
 
-  constructor(plan: BenchPlan, { signal, onProgress }: BenchOptions) {
+  /** @param energy whether energy is measured as well */
+  constructor(plan: BenchPlan, energy: boolean, { signal, onProgress }: BenchOptions) {
     const { settings, tests, repetitions, threads } = plan;
     this.signal = signal;
     this.#onProgress = onProgress;
-    this.#steps = 2 * threads.length + settings.length * (1 + tests.length * (1 + repetitions));
+    const runs = settings.length * tests.length * (1 + repetitions + Number(energy));
+    this.#steps = 2 * threads.length + settings.length + runs + Number(energy);
   }
 
-  next(step: string, { threads, kernel }: { readonly threads: number; readonly kernel?: string }) {
+  next(step: string, setting: { readonly threads?: number; readonly kernel?: string } = {}) {
     this.throwIfAborted();
-    const parts = [step, `${threads} ${threads === 1 ? 'thread' : 'threads'}`, kernel];
+    const { threads, kernel } = setting;
+    const parts = [step, threads && `${threads} ${threads === 1 ? 'thread' : 'threads'}`, kernel];
     this.#onProgress?.(parts.filter(Boolean).join(', '), this.#done++ / this.#steps);
   }
 

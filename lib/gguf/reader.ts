@@ -5,20 +5,28 @@ import { maxAlignment, maxMetadataEntries, maxTensors } from './limits.js';
 import { malformed } from './malformed.js';
 import { readMetadata } from './metadata.js';
 import { openFile } from './open.js';
+import { joinParts } from './split.js';
 import { TimeSlice } from './time-slice.js';
 import type { GgufFile, GgufValue } from './types.js';
 
 /**
  * Reads the header of a GGUF file, version 2 or 3: metadata and tensor directory, no tensor data,
  * so that a file of many gigabytes takes milliseconds. Every count, length, dimension and offset
- * is checked; the event loop is never held for more than a few milliseconds.
+ * is checked; the event loop is never held for more than a few milliseconds. Given any part of a
+ * split model (`name-00002-of-00003.gguf`), reads the headers of all.
  *
- * @throws ERR_BITNET_FILE when the file cannot be read, ERR_BITNET_GGUF when it is not sound
+ * @throws ERR_BITNET_FILE when the file or another part cannot be read, ERR_BITNET_GGUF when it is
+ * not sound or the parts do not fit together
  */
 export async function readGguf(path: string): Promise<GgufFile> {
+  return joinParts(await readFile(path), readFile);
+}
+
+/** `model` is the metadata of the whole model where the file, a later part, has none. */
+async function readFile(path: string, model?: GgufFile['metadata']): Promise<GgufFile> {
   const { handle, size } = await openFile(path);
   try {
-    return await readHeader(handle, path, size);
+    return await readHeader(handle, path, size, model);
   } finally {
     await handle.close();
   }
@@ -28,7 +36,12 @@ export async function readGguf(path: string): Promise<GgufFile> {
  * magic "GGUF" | version u32 | tensors u64 | metadata entries u64 | the entries | the tensor
  * directory | zeros up to a multiple of the alignment | tensor data
  */
-async function readHeader(handle: FileHandle, path: string, size: number): Promise<GgufFile> {
+async function readHeader(
+  handle: FileHandle,
+  path: string,
+  size: number,
+  model: GgufFile['metadata'] | undefined,
+): Promise<GgufFile> {
   const cursor = new HeaderCursor(handle, path, size);
   const slice = new TimeSlice();
   const version = await readVersion(cursor);
@@ -39,7 +52,7 @@ async function readHeader(handle: FileHandle, path: string, size: number): Promi
   const { dataStart, tensors } = await readDirectory(
     cursor,
     tensorCount,
-    { alignment, metadata: metadata.values },
+    { alignment, metadata: model ?? metadata.values },
     slice,
   );
   return {

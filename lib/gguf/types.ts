@@ -40,10 +40,11 @@ export const valueBytes: Readonly<Record<GgufNumericType, number>> = {
 export type GgufScalar = number | bigint | boolean | string;
 export type GgufValue = GgufScalar | GgufArray;
 
-/** What the header of a GGUF file says; no tensor data is held. */
+/** What the header of a GGUF file says, or of all files of a split model; no tensor data is held. */
 export interface GgufFile {
+  /** Of a split model, the first part. */
   readonly path: string;
-  /** Bytes of the whole file. */
+  /** Bytes of the whole file, or of all parts together. */
   readonly size: number;
   /** 2 or 3; both have the same layout. */
   readonly version: number;
@@ -55,8 +56,19 @@ export interface GgufFile {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** The type each metadata value has in the file, in the same order. */
   readonly valueTypes: ReadonlyMap<string, GgufValueType>;
-  /** In file order. */
+  /** In file order, part after part. */
   readonly tensors: readonly GgufTensor[];
+  /** The files of a split model, in order; everything else above is of the first. Absent when there is one file. */
+  readonly parts?: readonly GgufPart[];
+}
+
+/** One file of a split model. */
+export interface GgufPart {
+  readonly path: string;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  /** Number of tensors in it. */
+  readonly tensors: number;
 }
 
 /** One entry of the tensor directory, checked to lie inside the file and to overlap no other. */
@@ -72,4 +84,6 @@ export interface GgufTensor {
   readonly offset: number;
   /** Bytes of data; for a type whose size is not known, everything up to the next tensor. */
   readonly bytes: number;
+  /** Of a split model: the place in `parts` of the file that holds the data. */
+  readonly part?: number;
 }

@@ -10,7 +10,7 @@ import {
   supportedTypes,
 } from './graph-tensors.js';
 import { modelError, notYet } from './model-error.js';
-import { scaleNameOf, scaleOffsetOf } from './scale-tensors.js';
+import { scaleNameOf, scaleTensorOf } from './scale-tensors.js';
 import type { TensorBinding } from './spec.js';
 import { type StorageOverrides, storageOf } from './ternary-storage.js';
 
@@ -61,7 +61,7 @@ function bindTensor(
   file: GgufFile,
   { role, kind, shape }: GraphTensor,
   layer: number,
-  { name, dims, type, offset, bytes }: GgufTensor,
+  { name, dims, type, offset, bytes, part }: GgufTensor,
   sizes: Sizes,
 ): TensorBinding {
   const [rows, cols] = shape(sizes);
@@ -77,7 +77,8 @@ function bindTensor(
     const wanted = `of type ${types.slice(0, -1).join(', ')} or ${types.at(-1)}`;
     throw modelError(file.path, field, wanted, type, adviceFor(type), 'ERR_BITNET_TYPE');
   }
-  return { role, layer, name, type, rows, cols, offset, bytes };
+  const binding = { role, layer, name, type, rows, cols, offset, bytes };
+  return part === undefined ? binding : { ...binding, part };
 }
 
 /** A projection with how it is stored and where a scale of its own lies. */
@@ -87,19 +88,26 @@ function bindStorage(
   byName: ReadonlyMap<string, GgufTensor>,
   storage: StorageOverrides,
 ): TensorBinding {
-  const scaleOffset = scaleOffsetOf(file, binding, byName);
+  const scale = scaleTensorOf(file, binding, byName);
   return {
     ...binding,
     ...storageOf(file, binding, storage),
-    ...(scaleOffset !== undefined && { scaleOffset }),
+    ...(scale && { scaleOffset: scale.offset }),
+    ...(scale?.part !== undefined && { scalePart: scale.part }),
   };
 }
 
 function adviceFor(type: string): string {
+  if (otherQuantised.test(type)) {
+    return 'get the model as one of these types, which llama-quantize makes of an F16 file';
+  }
   return (
     typeAdvice.get(type) ?? 'convert the model with weights of one of these types, I2_S if ternary'
   );
 }
+
+/** Quantised types of weights that are not ternary: I2_S could not hold them. */
+const otherQuantised = /^(Q[238]_K|Q8_1|Q6_0|IQ[1234]_(XXS|XS|S|M|NL_4_4)|Q4_0_\d_\d|MXFP4|NVFP4)$/;
 
 const typeAdvice: ReadonlyMap<string, string> = new Map([
   ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],

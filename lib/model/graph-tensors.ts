@@ -23,7 +23,20 @@ const ternary = [
 /** Ternary types whose numbers a table of floats can hold: their blocks are turned into Q4_0. */
 const ternaryTables = ['TQ1_0', 'TQ2_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0'] as const;
 
-const dense = ['F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const;
+const dense = [
+  'F16',
+  'BF16',
+  'F32',
+  'Q8_0',
+  'Q6_K',
+  'Q4_0',
+  'Q4_K',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q5_K',
+  'IQ4_NL',
+] as const;
 
 /** The types the engine can read for each use. */
 export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {

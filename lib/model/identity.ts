@@ -6,36 +6,40 @@ import type { ModelSpec } from './spec.js';
 
 /** What tells whether a file is still the one that was loaded. */
 export interface FileStamp {
+  readonly path: string;
   readonly size: number;
   readonly mtimeMs: number;
   readonly ino: number;
 }
 
-/** The stamp of a file; of one that is gone, a stamp that no file has. */
-export async function fileStamp(path: string): Promise<FileStamp> {
-  try {
-    const { size, mtimeMs, ino } = await stat(path);
-    return { size, mtimeMs, ino };
-  } catch {
-    return { size: -1, mtimeMs: 0, ino: 0 };
-  }
+/** The stamps of files; one that is gone has a stamp that no file has. */
+export function fileStamps(paths: readonly string[]): Promise<FileStamp[]> {
+  return Promise.all(
+    paths.map(async (path) => {
+      try {
+        const { size, mtimeMs, ino } = await stat(path);
+        return { path, size, mtimeMs, ino };
+      } catch {
+        return { path, size: -1, mtimeMs: 0, ino: 0 };
+      }
+    }),
+  );
 }
 
 /**
  * Who a model is to the sessions it leaves on disk: a hash of what determines keys and values. That
  * is the graph with all its numbers (and options that overrule the file, such as `activation`), the
- * types and shapes of the weights, and every byte of them. Not part of it are the path, the name, the
- * place of tensors in the file, the tokenizer and the chat template (a session holds token ids), the
- * trained context, and kernel and threads, which all give the same bits.
+ * types and shapes of the weights, and every byte of them, file by file. Not part of it are paths, the
+ * name, the place of tensors in a file, the tokenizer and the chat template (a session holds token
+ * ids), the trained context, and kernel and threads, which all give the same bits.
  */
 export class ModelIdentity {
-  readonly #path: string;
   readonly #spec: ModelSpec;
-  readonly #loaded: FileStamp;
+  readonly #loaded: readonly FileStamp[];
   #hash: Promise<string> | undefined;
 
-  constructor(path: string, spec: ModelSpec, loaded: FileStamp) {
-    this.#path = path;
+  /** @param loaded the model's files, when they were read */
+  constructor(spec: ModelSpec, loaded: readonly FileStamp[]) {
     this.#spec = spec;
     this.#loaded = loaded;
   }
@@ -50,29 +54,40 @@ export class ModelIdentity {
   }
 
   async #compute(control: Int32Array): Promise<string> {
-    const { name, contextLength, decisions, unused, tensors, ...graph } = this.#spec;
+    const { name, contextLength, decisions, unused, tensors, parts, ...graph } = this.#spec;
     await this.#checkUnchanged();
-    const scales = tensors.flatMap(({ scaleOffset: offset }) =>
-      offset === undefined ? [] : { offset, bytes: 4 },
-    );
-    const weights = await checksumFile(this.#path, [...tensors, ...scales], control);
+    const weights: string[] = [];
+    for (const [file, { path }] of this.#loaded.entries()) {
+      weights.push((await checksumFile(path, rangesIn(this.#spec, file), control)).toString(16));
+    }
     await this.#checkUnchanged();
-    const shapes = tensors.map(({ offset, scaleOffset, ...tensor }) => {
+    const shapes = tensors.map(({ offset, part, scaleOffset, scalePart, ...tensor }) => {
       return { ...tensor, scaled: scaleOffset !== undefined };
     });
-    const text = JSON.stringify([graph, shapes, weights.toString(16)]);
+    const text = JSON.stringify([graph, shapes, weights]);
     return createHash('sha256').update(text).digest('hex');
   }
 
   /** The weights in memory must be those that are hashed. */
   async #checkUnchanged(): Promise<void> {
-    const now = await fileStamp(this.#path);
-    const { size, mtimeMs, ino } = this.#loaded;
-    if (size >= 0 && now.size === size && now.mtimeMs === mtimeMs && now.ino === ino) return;
-    throw new BitnetError(
-      'ERR_BITNET_FILE',
-      `Expected the model file "${this.#path}" to be as it was when it was loaded, to save or load a session by its content, but it has changed; load the model again.`,
-      { path: this.#path },
-    );
+    const now = await fileStamps(this.#loaded.map(({ path }) => path));
+    for (const [i, { path, size, mtimeMs, ino }] of this.#loaded.entries()) {
+      const same = now[i]!.size === size && now[i]!.mtimeMs === mtimeMs && now[i]!.ino === ino;
+      if (same && size >= 0) continue;
+      throw new BitnetError(
+        'ERR_BITNET_FILE',
+        `Expected the model file "${path}" to be as it was when it was loaded, to save or load a session by its content, but it has changed; load the model again.`,
+        { path },
+      );
+    }
   }
+}
+
+/** Where the weights, and scales in tensors of their own, lie in one of a model's files. */
+function rangesIn({ tensors }: ModelSpec, file: number) {
+  const weights = tensors.filter(({ part = 0 }) => part === file);
+  const scales = tensors.flatMap(({ scaleOffset: offset, scalePart = 0 }) =>
+    offset === undefined || scalePart !== file ? [] : { offset, bytes: 4 },
+  );
+  return [...weights, ...scales];
 }

@@ -8,7 +8,7 @@ import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
-import { fileStamp } from './identity.js';
+import { fileStamps } from './identity.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
@@ -122,7 +122,6 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
 
   const tlTable = await readTlTable(options.tlTable);
   const file = await readGguf(path ?? embeddedModelPath);
-  const stamp = await fileStamp(file.path);
   throwIfAborted(signal);
   const { activation } = options;
   const spec = modelSpec(file, {
@@ -130,6 +129,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
     i2sLayout,
     tlTable,
   });
+  const stamps = await fileStamps(spec.parts ?? [file.path]);
   const tuning =
     autotune && kernel === '' ? await tuneKernels(spec, { threads, skipZeros, signal }) : [];
   throwIfAborted(signal);
@@ -156,7 +156,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
       tokenizer,
       chatTemplate: template,
       native,
-      stamp,
+      stamps,
       tuning,
       contextLength,
       loadMilliseconds: performance.now() - begin,

@@ -42,8 +42,8 @@ export interface ModelParts {
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly native: NativeModel;
-  /** Of the file, when it was read. */
-  readonly stamp: FileStamp;
+  /** Of the model's files, when they were read. */
+  readonly stamps: readonly FileStamp[];
   readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
   readonly loadMilliseconds: number;
@@ -84,7 +84,7 @@ export class Model {
     this.loadMilliseconds = loadMilliseconds;
     ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
-    this.#identity = new ModelIdentity(path, spec, parts.stamp);
+    this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;
   }
 

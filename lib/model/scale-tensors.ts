@@ -8,17 +8,16 @@ export function scaleNameOf(projection: string): string {
 }
 
 /**
- * Where the one number lies that a projection's products are multiplied by, if a tensor of its own
- * holds it, as in ik_llama.cpp's files of 2024 and converters that keep scales apart.
+ * The tensor with the one number that a projection's products are multiplied by, if there is one, as in ik_llama.cpp's files of 2024 and converters that keep scales apart.
  *
  * @throws ERR_BITNET_MODEL for a scale of another shape, or none where the type has none either;
  *   ERR_BITNET_TYPE for one that is not F32
  */
-export function scaleOffsetOf(
+export function scaleTensorOf(
   file: GgufFile,
   projection: { readonly name: string; readonly type: string },
   byName: ReadonlyMap<string, GgufTensor>,
-): number | undefined {
+): GgufTensor | undefined {
   const name = scaleNameOf(projection.name);
   const field = `tensor ${quote(name)}`;
   const scale = byName.get(name);
@@ -35,5 +34,5 @@ export function scaleOffsetOf(
     const advice = 'convert the model with scales of type F32';
     throw modelError(file.path, field, 'of type F32', scale.type, advice, 'ERR_BITNET_TYPE');
   }
-  return scale.offset;
+  return scale;
 }

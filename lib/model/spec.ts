@@ -45,6 +45,8 @@ export interface ModelSpec {
   readonly decisions: readonly Decision[];
   /** The tensors of the graph: first those the model has once, then layer by layer. */
   readonly tensors: readonly TensorBinding[];
+  /** Paths of the files of a split model; `TensorBinding.part` counts them. Absent when there is one file. */
+  readonly parts?: readonly string[];
   /** Names of tensors in the file that the graph does not need. */
   readonly unused: readonly string[];
 }
@@ -91,6 +93,10 @@ export interface TensorBinding {
   readonly tile?: Tile;
   /** Bytes from the start of the file to an f32 that the products are multiplied by, if any. */
   readonly scaleOffset?: number;
+  /** Which of the model's `parts` has that. */
+  readonly scalePart?: number;
+  /** Which of the model's `parts` it is in. */
+  readonly part?: number;
 }
 
 export interface SpecOverrides extends StorageOverrides {
@@ -134,6 +140,7 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
       ...decideStorage(file, tensors, overrides),
     ],
     tensors,
+    ...(file.parts && { parts: file.parts.map(({ path }) => path) }),
     unused,
   };
 }
@@ -150,12 +157,6 @@ function findArchitecture(file: GgufFile): [string, Architecture] {
 
 /** Refuses files that hold less than a model. */
 function refusePartial(file: GgufFile): void {
-  const parts = file.metadata.get('split.count');
-  if (typeof parts === 'number' && parts > 1) {
-    const advice = 'join the parts with llama-gguf-split --merge';
-    const found = `a model split into ${parts} files`;
-    throw modelError(file.path, 'metadata "split.count"', 'absent or 1', found, advice);
-  }
   if (file.tensors.length === 0) {
     const advice = 'this is a vocabulary without a model, give the path of a model';
     throw modelError(file.path, 'the tensor count', 'at least 1', '0', advice);

@@ -6,6 +6,7 @@
 #include "bench_info.h"
 #include "cpu_info.h"
 #include "model_object.h"
+#include "self_test_info.h"
 #include "session_object.h"
 
 namespace {
@@ -20,6 +21,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("multiplyInstruction",
               Napi::Function::New(env, bitnet::multiply_instruction, "multiplyInstruction"));
   exports.Set("timeKernels", Napi::Function::New(env, bitnet::timed_kernels, "timeKernels"));
+  exports.Set("selfTest", Napi::Function::New(env, bitnet::tested_kernels, "selfTest"));
   exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
   exports.Set("checksumFile", Napi::Function::New(env, bitnet::checksum_file, "checksumFile"));

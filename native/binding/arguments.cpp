@@ -18,6 +18,8 @@ TensorSpec tensor_of(const Napi::Object& object) {
                  static_cast<size_t>(number_of(object, "tileCols")),
                  static_cast<size_t>(number_of(object, "tileGroupRows"))};
   tensor.scale_offset = static_cast<uint64_t>(number_of(object, "scaleOffset"));
+  tensor.part = static_cast<uint32_t>(number_of(object, "part"));
+  tensor.scale_part = static_cast<uint32_t>(number_of(object, "scalePart"));
   return tensor;
 }
 
@@ -57,6 +59,8 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.rope_scale = number_of(object, "ropeScale");
   spec.activation = static_cast<Activation>(count("activation"));
   spec.path = string_of(object, "path");
+  read_array(object, "parts",
+             [&](const Napi::Object& part) { spec.parts.push_back(string_of(part, "path")); });
   read_array(object, "tensors",
              [&](const Napi::Object& tensor) { spec.tensors.push_back(tensor_of(tensor)); });
   return spec;

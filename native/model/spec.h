@@ -41,6 +41,8 @@ struct TensorSpec {
   uint64_t bytes;
   TileShape tile = {};       // of TL1 and TL2
   uint64_t scale_offset = 0; // of an f32 in the file that the product is multiplied by; 0: none
+  uint32_t part = 0;         // which of the model's files it is in
+  uint32_t scale_part = 0;   // and which has that scale
 };
 
 struct ModelSpec {
@@ -58,6 +60,7 @@ struct ModelSpec {
   double rope_scale; // positions are divided by it
   Activation activation;
   std::string path;
+  std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
   std::vector<TensorSpec> tensors;
 };
 

@@ -27,7 +27,8 @@ struct DenseTypeInfo {
 constexpr DenseTypeInfo kDenseTypeInfo[] = {
     {"F32", kDenseF32, 1, 4},       {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
     {"Q8_0", kDenseQ8_0, 32, 34},   {"Q6_K", kDenseQ6_K, 256, 210}, {"Q4_0", kDenseQ4_0, 32, 18},
-    {"Q4_K", kDenseQ4_K, 256, 144},
+    {"Q4_K", kDenseQ4_K, 256, 144}, {"Q4_1", kDenseQ4_1, 32, 20},   {"Q5_0", kDenseQ5_0, 32, 22},
+    {"Q5_1", kDenseQ5_1, 32, 24},   {"Q5_K", kDenseQ5_K, 256, 176}, {"IQ4_NL", kDenseIq4Nl, 32, 18},
 };
 
 Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
@@ -140,7 +141,8 @@ Status TensorLoader::load_linear(const TensorSpec& tensor, Linear::Kind layout, 
 
 Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
   float scale = 0;
-  Status status = file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
+  Status status =
+      scale_file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
   if (!status.ok())
     return status;
   w->scale *= scale;
@@ -339,9 +341,8 @@ Status TensorLoader::load_table(const TensorSpec& tensor,
   DenseType type;
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
-                                          "; an embedding or output head is expected as F16, F32, "
-                                          "BF16, Q8_0, Q6_K, Q4_0, Q4_K, TQ or Q2_0: convert the "
-                                          "model.");
+                                          ", which an embedding or output head cannot have: "
+                                          "convert the model with F16 or Q8_0 there.");
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);

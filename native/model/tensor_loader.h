@@ -17,9 +17,10 @@ namespace bitnet {
 
 class TensorLoader {
 public:
-  /** Matrices live in `arena`. */
-  TensorLoader(const FileReader& file, const KernelSet& kernels, ThreadPool& pool, Arena& arena)
-      : file_(file), kernels_(kernels), pool_(pool), arena_(arena) {}
+  /** Reads from `file`, and a scale of its own from `scale_file`. Matrices live in `arena`. */
+  TensorLoader(const FileReader& file, const FileReader& scale_file, const KernelSet& kernels,
+               ThreadPool& pool, Arena& arena)
+      : file_(file), scale_file_(scale_file), kernels_(kernels), pool_(pool), arena_(arena) {}
 
   /**
    * A matrix: ternary types are decoded and packed, dense types kept as stored, and so are the
@@ -73,6 +74,7 @@ private:
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
 
   const FileReader& file_;
+  const FileReader& scale_file_;
   const KernelSet& kernels_;
   ThreadPool& pool_;
   Arena& arena_;

@@ -138,20 +138,37 @@ uint64_t memory_of(const Linear& w) {
   return w.data.size() + w.row_scale.size() * sizeof(float);
 }
 
-Status load_tensor(Weights& w, TensorLoader& loader, const std::shared_ptr<const FileReader>& file,
-                   const TensorSpec& tensor) {
+using Files = std::vector<std::shared_ptr<const FileReader>>;
+
+Status open_files(const ModelSpec& spec, Files* out) {
+  std::vector<std::string> paths = spec.parts;
+  if (paths.empty())
+    paths.push_back(spec.path);
+  for (const std::string& path : paths) {
+    auto file = std::make_shared<FileReader>();
+    Status status = file->open(path);
+    if (!status.ok())
+      return status;
+    out->push_back(std::move(file));
+  }
+  return {};
+}
+
+Status load_tensor(Weights& w, const Files& files, ThreadPool& pool, const TensorSpec& tensor) {
   const Shape shape = expected_shape(w.spec, tensor.role);
   const Slot slot = find_slot(w, tensor);
-  if (tensor.rows != shape.rows || tensor.cols != shape.cols || slot.empty())
+  if (tensor.rows != shape.rows || tensor.cols != shape.cols || slot.empty() ||
+      tensor.part >= files.size() || tensor.scale_part >= files.size())
     return Status::error(Code::kModel,
                          "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+  TensorLoader loader(*files[tensor.part], *files[tensor.scale_part], w.kernels, pool, w.arena);
   if (slot.vector) {
     Status status = loader.load_vector(tensor, slot.vector);
     w.bytes.norms += slot.vector->size() * sizeof(float);
     return status;
   }
   if (slot.table)
-    return loader.load_table(tensor, file, leave_from(w, tensor.role), slot.table);
+    return loader.load_table(tensor, files[tensor.part], leave_from(w, tensor.role), slot.table);
   Status status = loader.load_linear(tensor, layout_of(w, tensor.role), slot.linear);
   (slot.linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*slot.linear);
   return status;
@@ -169,9 +186,7 @@ Status finish_head(Weights& w, ThreadPool& pool) {
   return {};
 }
 
-Status load_all(Weights& w, const std::shared_ptr<const FileReader>& file, ThreadPool& pool,
-                const LoadControl& control) {
-  TensorLoader loader(*file, w.kernels, pool, w.arena);
+Status load_all(Weights& w, const Files& files, ThreadPool& pool, const LoadControl& control) {
   uint64_t total = 1;
   uint64_t done = 0;
   for (const TensorSpec& tensor : w.spec.tensors)
@@ -179,7 +194,7 @@ Status load_all(Weights& w, const std::shared_ptr<const FileReader>& file, Threa
   for (const TensorSpec& tensor : w.spec.tensors) {
     if (control.abort.raised())
       return Status::error(Code::kAborted, "Loading the model was aborted.");
-    Status status = load_tensor(w, loader, file, tensor);
+    Status status = load_tensor(w, files, pool, tensor);
     if (!status.ok())
       return status;
     done += tensor.bytes;
@@ -200,10 +215,10 @@ Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
     weights->spec = std::move(spec);
     weights->kernels = kernels;
     weights->layers.resize(weights->spec.n_layer);
-    auto file = std::make_shared<FileReader>();
-    Status status = file->open(weights->spec.path);
+    Files files;
+    Status status = open_files(weights->spec, &files);
     if (status.ok())
-      status = load_all(*weights, file, pool, control);
+      status = load_all(*weights, files, pool, control);
     if (status.ok())
       *out = std::move(weights);
     return status;

@@ -5,8 +5,13 @@ import Ajv from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
+import { openMeter } from '../../lib/energy/meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
+import { Powercap } from '../energy/powercap.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+
+const file = tempFolder();
 
 const schema = readFileSync(resolve(__dirname, '../../docs/bench-report.schema.json'), 'utf8');
 const validate = new Ajv({ formats: { 'date-time': true }, allowUnionTypes: true }).compile(
@@ -19,10 +24,14 @@ describe('bench', () => {
   test('measures every setting and test, in a report that agrees with itself', async () => {
     const steps: [string, number][] = [];
     const begin = performance.now();
-    const report = await bench({
-      ...{ ...quick, prompts: [20, 30], kernels: ['scalar', ''], command: 'bitnet bench' },
-      onProgress: (step, fraction) => steps.push([step, fraction]),
-    });
+    const report = await bench(
+      {
+        ...{ ...quick, prompts: [20, 30], kernels: ['scalar', ''], command: 'bitnet bench' },
+        assumeWatts: 20,
+        onProgress: (step, fraction) => steps.push([step, fraction]),
+      },
+      () => ({ meter: null, reason: 'no counters here' }),
+    );
     const wall = performance.now() - begin;
     const sha256 = createHash('sha256').update(readFileSync(embeddedModelPath)).digest('hex');
     expect(validate(JSON.parse(JSON.stringify(report)))).toBe(true);
@@ -76,8 +85,14 @@ describe('bench', () => {
         expect(result.gbPerSecond! * 1e9).toBeCloseTo(bytesPerToken! * tokensPerSecond.median, 0);
         expect(result.fractionOfReadBandwidth! * bandwidth).toBeCloseTo(result.gbPerSecond!, 9);
       }
-      expect(result).toMatchObject({ joulesPerToken: null, energySource: null });
-      expect(result.energyReason).toContain('energy');
+      expect(result).toMatchObject({
+        ...{ joulesPerToken: null, netJoulesPerToken: null, watts: null, idleWatts: null },
+        ...{ energySource: null, energyReason: 'no counters here' },
+        ...{ assumedWatts: 20, assumedEnergySource: 'estimate:assumed-watts' },
+      });
+      expect(result.assumedJoulesPerToken! * tokensPerSecond.median).toBeCloseTo(20, 9);
+      const { nm7, nm45 } = result.modelledJoulesPerToken;
+      expect([nm7, nm45].map((joules) => joules > 1e-8 && joules < 1e-4)).toEqual([true, true]);
     }
     expect(measured).toBeLessThan(wall);
     const fractions = steps.map(([, fraction]) => fraction);
@@ -87,6 +102,46 @@ describe('bench', () => {
     const settings = ['scalar', ''].map((kernel) => `1 thread${kernel && `, ${kernel}`}`);
     const rounds = ['tg6, warm-up', 'tg6', 'tg6'];
     expect(names).toEqual(rounds.flatMap((round) => settings.map((name) => `${round}, ${name}`)));
+  });
+
+  test('measures the energy of every test where there is a counter', async () => {
+    const powercap = new Powercap(file('powercap'), { 'intel-rapl:0': { name: 'package-0' } });
+    // Ten watts and a little more each time, whatever happens.
+    const begin = performance.now();
+    let count = 0;
+    const ticking = setInterval(() => {
+      powercap.set('intel-rapl:0', Math.round((performance.now() - begin) * 10_000) + count++);
+    }, 1);
+    const fractions: number[] = [];
+    const report = await bench(
+      { ...quick, repetitions: 1, onProgress: (_, fraction) => fractions.push(fraction) },
+      () => openMeter({ platform: 'linux', folder: powercap.folder }),
+    );
+    clearInterval(ticking);
+    expect(validate(JSON.parse(JSON.stringify(report)))).toBe(true);
+    expect(report.results).toHaveLength(2);
+    for (const { joulesPerToken, netJoulesPerToken, watts, ...result } of report.results) {
+      expect(result).toMatchObject({ energySource: 'rapl:package-0', energyReason: null });
+      expect(result.idleWatts).toBeGreaterThan(0);
+      expect(watts).toBeGreaterThan(0);
+      // Both are of the same window: what is left is the part of the power that is not idle.
+      expect(netJoulesPerToken! / joulesPerToken!).toBeCloseTo(1 - result.idleWatts! / watts!, 9);
+    }
+    // Two bandwidths, an idle machine, a load; two tests, each as warm-up, timed and for energy.
+    expect(fractions).toEqual(Array.from({ length: 10 }, (_, i) => i / 10));
+  });
+
+  test('can be aborted while it measures the idle machine', async () => {
+    const { folder } = new Powercap(file('idle'), { 'intel-rapl:0': { name: 'package-0' } });
+    const controller = new AbortController();
+    const running = bench(
+      {
+        ...{ ...quick, signal: controller.signal },
+        onProgress: () => setTimeout(() => controller.abort('enough'), 1),
+      },
+      () => openMeter({ platform: 'linux', folder }),
+    );
+    await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED', cause: 'enough' });
   });
 
   test('runs prompts with what follows, deep contexts and sequences side by side', async () => {
@@ -144,6 +199,19 @@ describe('a trial process', () => {
     trial.close();
     await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_MEMORY' });
     await expect(trial.memory()).rejects.toMatchObject({ code: 'ERR_BITNET_MEMORY' });
+  });
+
+  test('repeats a test for a time, and at least once', async () => {
+    const trial = new TrialProcess();
+    try {
+      await trial.load(setting, room);
+      expect(await trial.repeat({ ...once, generate: 2 }, 512, 0)).toBe(1);
+      const begin = performance.now();
+      expect(await trial.repeat({ ...once, generate: 2 }, 512, 200)).toBeGreaterThan(1);
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(199);
+    } finally {
+      trial.close();
+    }
   });
 
   test('refuses more tokens than it made room for, and goes on', async () => {

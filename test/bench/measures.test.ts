@@ -116,6 +116,7 @@ describe('benchPlan', () => {
       batch: 512,
       repetitions: 5,
       threads: [threads],
+      assumedWatts: null,
     });
   });
 
@@ -155,6 +156,8 @@ describe('benchPlan', () => {
     ['generations', { generations: [1.5] }],
     ['repetitions', { repetitions: 0 }],
     ['threads', { threads: [0] }],
+    ['watts, above 0 and at most 100000', { assumeWatts: 0 }],
+    ['assumeWatts', { assumeWatts: Number.NaN }],
     ['at least one test', { prompts: [0], generations: [] }],
     ['did you mean kernels', { kernel: ['scalar'] }],
   ])('refuses wrong options: %s', (words, options) => {

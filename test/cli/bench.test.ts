@@ -18,22 +18,24 @@ describe('bitnet bench', () => {
   test('prints a table of the embedded model', async () => {
     const { code, stdout } = await bitnet(['bench', ...quick]);
     expect(code).toBe(0);
+    expect(stdout).toMatch(/\nenergy: (not measured: .+; .+|\w+:\S+, .* W when idle)\n/);
     expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(stdout).toMatch(
-      /\ntest +threads {2}kernel +tokens\/s .* peak RSS\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modelled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
     );
   });
 
   test('prints one JSON object with -o json or --json', async () => {
     for (const json of [['-o', 'json'], ['--json']]) {
-      const args = ['bench', storiesPath, ...quick, '--kernel', 'scalar', ...json];
+      const settings = ['--kernel', 'scalar', '--assume-watts', '12.5'];
+      const args = ['bench', storiesPath, ...quick, ...settings, ...json];
       const { code, stdout } = await bitnet(args);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({
         command: `bitnet ${args.join(' ')}`,
         machine: { readBandwidth: [{ threads: 1 }] },
         results: [
-          { test: 'pp16', threads: 1, model: storiesPath },
+          { test: 'pp16', threads: 1, model: storiesPath, assumedWatts: 12.5 },
           { test: 'tg4', threads: 1, kernel: { ternary: expect.stringMatching(/scalar$/) } },
         ],
       });
@@ -86,6 +88,7 @@ describe('bitnet bench', () => {
   test.each([
     [['-p', '1,x'], 'Expected an integer from 0 to 16777216, or several separated by commas.'],
     [['-t', '0'], 'Expected an integer from 1 to 1024, or several separated by commas.'],
+    [['--assume-watts', '0'], 'Expected a number from 0.001 to 100000.'],
     [['-o', 'xml'], 'Allowed choices are table, md, csv, json, jsonl.'],
     [['-p', '0', '-n', '0'], 'Expected at least one test'],
   ])('%j is wrong usage', async (args, message) => {
@@ -144,7 +147,14 @@ describe('the table', () => {
     },
     joulesPerToken: null,
     energySource: null,
-    energyReason: 'none',
+    netJoulesPerToken: null,
+    watts: null,
+    idleWatts: null,
+    energyReason: 'no counter; buy one',
+    modelledJoulesPerToken: { nm7: 0.000_175_4, nm45: 0.000_555 },
+    assumedWatts: null,
+    assumedJoulesPerToken: null,
+    assumedEnergySource: null,
     ...changes,
   });
   const prompt = result({
@@ -180,15 +190,40 @@ describe('the table', () => {
       'reads 34.1 GB/s on 2 threads',
       'multiplies int8 with VPDPBUSD zmm: 472 GMAC/s on 2 threads',
       'bitnet 1.2.3, GCC 12.2.0, Node 20.0.0',
-      'energy: none',
+      'energy: not measured: no counter; buy one',
+      'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s',
       'ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
       '',
-      'test   threads  kernel               tokens/s  ms/token  first token  GB/s   of limit  peak RSS',
-      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63       836 ms     –  74 % mul.         –',
-      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2            –  31.1  91 % read  1.20 GiB',
+      'test   threads  kernel               tokens/s  ms/token  first token  GB/s   of limit  peak RSS  modelled mJ',
+      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63       836 ms     –  74 % mul.         –        0.175',
+      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2            –  31.1  91 % read  1.20 GiB        0.175',
     ]);
+  });
+
+  test('keeps measured energy apart from what is modelled or assumed', () => {
+    const measured = result({
+      ...{ joulesPerToken: 0.912_34, netJoulesPerToken: 0.0481, watts: 37.64, idleWatts: 12.06 },
+      ...{ energySource: 'rapl:package-0+dram', energyReason: null },
+    });
+    const assumed = result({
+      ...{ assumedWatts: 15, assumedJoulesPerToken: 15 / 41.26 },
+      assumedEnergySource: 'estimate:assumed-watts',
+    });
+    const lines = benchLines({ ...report, results: [measured, assumed] });
+    expect(lines.slice(4, 8)).toEqual([
+      'energy: rapl:package-0+dram, 12.1 W when idle',
+      'energy: not measured: no counter; buy one',
+      'assumed energy: not measured, 15.0 W as stated',
+      'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
+    ]);
+    const [heading, first, second] = lines.slice(-3);
+    expect(heading).toMatch(
+      / of limit +J\/token +net J\/token +watts +peak RSS +assumed J +modelled mJ/,
+    );
+    expect(first).toMatch(/ 91 % read +0\.912 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
+    expect(second).toMatch(/ 91 % read +– +– +– +1\.20 GiB +0\.364 +0\.175/);
   });
 
   test('has bars where tests have several results', () => {
@@ -200,15 +235,16 @@ describe('the table', () => {
 
   test('is Markdown, CSV and a line of JSON for each result as well', () => {
     expect(markdownLines({ ...report, command: 'bitnet bench' }).slice(4)).toEqual([
-      '- energy: none',
+      '- energy: not measured: no counter; buy one',
+      '- modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '- `bitnet bench`',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s; ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
       '',
-      '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS |',
-      '| --- | --: | --- | --: | --: | --: | --: | --: | --: |',
-      '| pp512 | 2 | base3-avx512vnni | 612 ± 50.0 | 1.63 | 836 ms | – | 74 % mul. | – |',
-      '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.50 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB |',
+      '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS | modelled mJ |',
+      '| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |',
+      '| pp512 | 2 | base3-avx512vnni | 612 ± 50.0 | 1.63 | 836 ms | – | 74 % mul. | – | 0.175 |',
+      '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.50 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB | 0.175 |',
     ]);
     const [names, first, second] = csvLines({
       ...report,
@@ -218,6 +254,8 @@ describe('the table', () => {
     expect(first).toContain(',"a,""b"".gguf",');
     expect(second!.split(',')[at('tokensPerSecond.median')]).toBe('612.3');
     expect(second!.split(',')[at('memory.mappedFile')]).toBe('');
+    expect(second!.split(',')[at('modelledJoulesPerToken.nm7')]).toBe('0.0001754');
+    expect(second!.split(',')[at('joulesPerToken')]).toBe('');
     expect(at('tuning')).toBe(-1);
     const lines = jsonLines(report).map((line) => JSON.parse(line));
     expect(lines).toMatchObject([

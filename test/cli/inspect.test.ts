@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { writeGguf } from '../../lib/gguf/writer.js';
 import type { Sparsity } from '../../lib/index.js';
+import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { tinyVocabulary } from '../fixtures/tiny-vocabulary.js';
@@ -77,6 +78,23 @@ describe('bitnet inspect', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('\nProblems\n  ERR_BITNET_MODEL: ');
     expect(stdout).toContain('\nNo tensors: a vocabulary only.\n');
+  });
+
+  test('shows the files of a split model', async () => {
+    const part = (no: number) => file(partName('split', no, 2));
+    await writeSplit(tinyModel(), part, 2);
+    const { code, stdout } = await bitnet(['inspect', part(1)]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^Parts {13}split-00001-of-00002\.gguf: 12 tensors, .*\n {18}split-00002-of-00002\.gguf: 12 tensors, /m,
+    );
+    const json = JSON.parse((await bitnet(['inspect', '--json', part(0)])).stdout);
+    expect(json.file.parts).toMatchObject([
+      { path: part(0), tensors: 12 },
+      { path: part(1), tensors: 12 },
+    ]);
+    expect(json.tensors[12]).toMatchObject({ part: 1 });
+    expect(json.problems).toEqual([]);
   });
 
   test('makes control characters of the file visible, and integers past 2^53 exact', async () => {

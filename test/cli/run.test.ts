@@ -196,7 +196,7 @@ describe('the prompt', () => {
       'endless input',
       [],
       'x'.repeat(2 ** 21 + 1),
-      /^Expected the standard input to hold a prompt of at most 2 MiB/,
+      /^Expected the standard input to hold at most 2 MiB of text/,
     ],
   ])('%s is an error', async (_, args, input, message) => {
     const { code, stdout } = await bitnet(['run', '--json', ...args], { input });

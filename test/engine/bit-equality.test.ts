@@ -22,6 +22,8 @@ const variants: Record<string, TinyOptions> = {
   },
   F16: { ...shape, nLayer: 1, weightType: 'F16', dim: 250, nHead: 5, nKvHead: 1 },
   'Q8_0 and Q6_K': { ...shape, nLayer: 1, weightType: 'Q8_0', headType: 'Q6_K', ffnDim: 768 },
+  'Q5_K and IQ4_NL': { ...shape, nLayer: 1, weightType: 'Q5_K', headType: 'IQ4_NL', ffnDim: 768 },
+  'Q4_1 and Q5_0': { ...shape, nLayer: 1, weightType: 'Q4_1', headType: 'Q5_0', ffnDim: 800 },
   'Q4_0 and Q4_K': { ...shape, nLayer: 1, weightType: 'Q4_K', headType: 'Q4_0', ffnDim: 768 },
 };
 const names = Object.keys(variants);

@@ -114,6 +114,11 @@ describe('block formats of dense weights give the logits of their numbers', () =
     ['Q6_K', 'tiny-bitnet'],
     ['Q4_0', 'tiny-bitnet'],
     ['Q4_K', 'tiny-b158'],
+    ['Q4_1', 'tiny-b158'],
+    ['Q5_0', 'tiny-bitnet'],
+    ['Q5_1', 'mix-llama'],
+    ['Q5_K', 'tiny-b158'],
+    ['IQ4_NL', 'tiny-bitnet'],
   ])('%s, %s', async (type, model) => {
     const path = temp(`${model}-${type}.gguf`);
     await convertProjections(i2s(model), path, type);

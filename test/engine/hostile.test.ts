@@ -6,7 +6,7 @@ import { readGguf } from '../../lib/gguf/reader.js';
 import { BitnetError, loadModel } from '../../lib/index.js';
 import { modelSpec } from '../../lib/model/spec.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
-import { type DenseType, encodeDense, type TernaryType } from '../fixtures/encode.js';
+import { type DenseType, denseTypes, encodeDense, type TernaryType } from '../fixtures/encode.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { type TinyModel, type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
@@ -222,12 +222,17 @@ describe('numbers that are none', () => {
 
   const numeric = { name: 'BitnetError', code: 'ERR_BITNET_NUMERIC' };
 
-  /** Where the blocks of a type have their (first) half. */
+  /** Where the blocks of a type have a half. */
   const scalePlaces: Partial<Record<DenseType, { first: number; every: number }>> = {
     Q8_0: { first: 0, every: 34 },
     Q6_K: { first: 208, every: 210 },
     Q4_0: { first: 0, every: 18 },
     Q4_K: { first: 0, every: 144 },
+    Q4_1: { first: 2, every: 20 },
+    Q5_0: { first: 0, every: 22 },
+    Q5_1: { first: 2, every: 24 },
+    Q5_K: { first: 2, every: 176 },
+    IQ4_NL: { first: 0, every: 18 },
   };
 
   it.each<[DenseType, number[]]>([
@@ -239,6 +244,11 @@ describe('numbers that are none', () => {
     ['Q6_K', []],
     ['Q4_0', []],
     ['Q4_K', []],
+    ['Q4_1', []],
+    ['Q5_0', []],
+    ['Q5_1', []],
+    ['Q5_K', []],
+    ['IQ4_NL', []],
   ])('in an %s embedding show when it writes', async (headType, bytes) => {
     const error = await errorOf({ headType }, (model) => {
       const all = model.tensors.get('token_embd.weight')!.bytes;
@@ -250,19 +260,16 @@ describe('numbers that are none', () => {
     expect(error!.message).toMatch(/finite|NaN/);
   });
 
-  it.each(['F16', 'F32', 'BF16', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const)(
-    'in dense %s weights show when it writes',
-    async (weightType) => {
-      const error = await errorOf({ weightType }, (model) => {
-        const { bytes, cols, rows } = model.tensors.get(up)!;
-        const huge = encodeDense('F32', new Float64Array(cols * rows).fill(Number.NaN));
-        if (weightType === 'F32') bytes.set(huge);
-        else bytes.fill(0x7f);
-      });
-      // 0x7f7f is NaN in f16, and 3.4e38 in bf16, whose products overflow.
-      expect(error).toMatchObject(numeric);
-    },
-  );
+  it.each(denseTypes)('in dense %s weights show when it writes', async (weightType) => {
+    const error = await errorOf({ weightType }, (model) => {
+      const { bytes, cols, rows } = model.tensors.get(up)!;
+      const huge = encodeDense('F32', new Float64Array(cols * rows).fill(Number.NaN));
+      if (weightType === 'F32') bytes.set(huge);
+      else bytes.fill(0x7f);
+    });
+    // 0x7f7f is NaN in f16, and 3.4e38 in bf16, whose products overflow.
+    expect(error).toMatchObject(numeric);
+  });
 
   it('that overflow on the way show when it writes', async () => {
     const largest = [0xff, 0xff, 0x7f, 0x7f];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ternaryTypes } from '../fixtures/encode.js';
+import { denseTypes, ternaryTypes } from '../fixtures/encode.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { type TinyModel, type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
@@ -101,6 +101,13 @@ const dense: Case[] = [
     { arch: 'bitnet', weightType: 'Q4_0', headType: 'Q4_0', dim: 288, nHead: 3, ffnDim: 800 },
   ],
   ['bitnet-b1.58, Q4_K', { weightType: 'Q4_K', headType: 'Q4_K', ffnDim: 512 }],
+  ['llama, Q5_K', { arch: 'llama', weightType: 'Q5_K', headType: 'Q5_K', ffnDim: 512 }],
+  ...(['Q4_1', 'Q5_0', 'Q5_1', 'IQ4_NL'] as const).map(
+    (type): Case => [
+      `llama, ${type}`,
+      { arch: 'llama', weightType: type, headType: type, dim: 288, nHead: 3, ffnDim: 800 },
+    ],
+  ),
   [
     'bitnet, F16, across blocks of 64 positions',
     { arch: 'bitnet', weightType: 'F16', nHead: 2, headDim: 100, nLayer: 1 },
@@ -128,12 +135,12 @@ describe('the engine agrees with the reference', () => {
   });
 
   it('to 1e-3 of the largest logit: projections of every type side by side', async () => {
-    const options = { ffnDim: 512, nHead: 4, nKvHead: 2, unevenScales: true };
-    const types = [...ternaryTypes, 'F16', 'BF16', 'F32', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_K'] as const;
+    const options = { nLayer: 3, ffnDim: 512, nHead: 4, nKvHead: 2, unevenScales: true };
+    const types = [...ternaryTypes, ...denseTypes];
     const model = tinyModel(options);
     const variants = types.map((weightType) => tinyModel({ ...options, weightType }));
     const projections = [...model.tensors.keys()].filter((name) => !/norm|embd/.test(name));
-    // Steps of 5 in 12 types over 7 projections: other neighbours in every layer.
+    // Steps of 5 in 17 types over 7 projections: other neighbours in every layer.
     projections.forEach((name, i) => {
       model.tensors.set(name, variants[(5 * i) % types.length]!.tensors.get(name)!);
     });

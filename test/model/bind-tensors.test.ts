@@ -2,6 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { modelSpec } from '../../lib/model/spec.js';
 import { damaged, notYet, PaperModel, refusal } from './paper-model.js';
 
+const dense = [
+  'F16',
+  'BF16',
+  'F32',
+  'Q8_0',
+  'Q6_K',
+  'Q4_0',
+  'Q4_K',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q5_K',
+  'IQ4_NL',
+];
+
 describe('tensors', () => {
   const shapes: [name: string, dims: number[], expected: string][] = [
     ['token_embd.weight', [64, 300], '[128, 300]'],
@@ -64,44 +79,46 @@ describe('tensors', () => {
     'Q6_K',
     'Q4_0',
     'Q4_K',
+    'Q4_1',
+    'Q5_0',
+    'Q5_1',
+    'Q5_K',
+    'IQ4_NL',
   ])('of projections may be %s', (weightType) => {
     const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
     expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
   });
 
-  it.each([
-    'F16',
-    'BF16',
-    'F32',
-    'Q8_0',
-    'Q6_K',
-    'Q4_0',
-    'Q4_K',
-    'TQ1_0',
-    'TQ2_0',
-    'Q2_0',
-    'PQ2_0',
-  ])('of embedding and head may be %s', (headType) => {
-    const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
-    expect(
-      tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
-    ).toHaveLength(2);
-  });
+  it.each([...dense, 'TQ1_0', 'TQ2_0', 'Q2_0', 'PQ2_0'])(
+    'of embedding and head may be %s',
+    (headType) => {
+      const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
+      expect(
+        tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
+      ).toHaveLength(2);
+    },
+  );
 
   it.each(['F16', 'BF16', 'F32'])('of norms may be %s', (type) => {
     const model = new PaperModel().change('blk.0.attn_norm.weight', { type });
     expect(modelSpec(model.file).tensors.find(({ role }) => role === 'attn_norm')?.type).toBe(type);
   });
 
-  const projections =
-    'I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, F16, BF16, F32, Q8_0, Q6_K, Q4_0 or Q4_K';
-  const tables = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, TQ1_0, TQ2_0, Q2_0, Q2_0_G128 or PQ2_0';
+  const denseList = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, Q4_1, Q5_0, Q5_1, Q5_K';
+  const projections = `I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, ${denseList} or IQ4_NL`;
+  const tables = `${denseList}, IQ4_NL, TQ1_0, TQ2_0, Q2_0, Q2_0_G128 or PQ2_0`;
+  const quantise = 'get the model as one of these types, which llama-quantize makes of an F16 file';
   const convert = 'convert the model with weights of one of these types, I2_S if ternary';
   it.each([
-    ['blk.0.ffn_up.weight', 'Q5_K', projections, convert],
+    ...[
+      ...['Q2_K', 'Q3_K', 'Q8_K', 'Q8_1', 'Q6_0', 'IQ1_S', 'IQ1_M', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S'],
+      ...['IQ3_XXS', 'IQ3_S', 'IQ4_XS', 'MXFP4', 'NVFP4', 'Q4_0_4_4', 'Q4_0_8_8', 'IQ4_NL_4_4'],
+    ].flatMap((type): [string, string, string, string][] => [
+      ['blk.0.ffn_up.weight', type, projections, quantise],
+      ['token_embd.weight', type, tables, quantise],
+    ]),
     ['blk.0.ffn_up.weight', 'type 77', projections, convert],
     ['token_embd.weight', 'I2_S', tables, convert],
-    ['token_embd.weight', 'Q5_K', tables, convert],
     ['token_embd.weight', 'IQ2_BN_R4', tables, convert],
     [
       'blk.0.ffn_up.weight',

@@ -104,11 +104,6 @@ describe('the file', () => {
       'Expected metadata "prism.hadamard.block_size" of "paper.gguf" to be absent, but found a rotation of the activations; models like this cannot run yet.',
     ],
     [
-      'a part of a split model',
-      new PaperModel().set('split.count', 'u16', 3),
-      'Expected metadata "split.count" of "paper.gguf" to be absent or 1, but found a model split into 3 files; join the parts with llama-gguf-split --merge.',
-    ],
-    [
       'more tokens than embeddings',
       new PaperModel().set('tokenizer.ggml.tokens', 'array', emptyStrings(301)),
       `Expected metadata "tokenizer.ggml.tokens" of "paper.gguf" to be at most 300 tokens, the rows of token_embd.weight, but found 301; ${damaged}.`,

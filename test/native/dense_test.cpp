@@ -20,9 +20,10 @@ struct Type {
   const char* name;
   size_t block, bytes; // columns of a block and its bytes
 };
-const Type kTypes[kDenseTypes] = {{"F32", 1, 4},     {"F16", 1, 2},      {"BF16", 1, 2},
-                                  {"Q8_0", 32, 34},  {"Q6_K", 256, 210}, {"Q4_0", 32, 18},
-                                  {"Q4_K", 256, 144}};
+const Type kTypes[kDenseTypes] = {{"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},
+                                  {"Q8_0", 32, 34},   {"Q6_K", 256, 210}, {"Q4_0", 32, 18},
+                                  {"Q4_K", 256, 144}, {"Q4_1", 32, 20},   {"Q5_0", 32, 22},
+                                  {"Q5_1", 32, 24},   {"Q5_K", 256, 176}, {"IQ4_NL", 32, 18}};
 
 std::vector<const DenseKernel*> kernels() {
   return usable_dense_kernels(detect_cpu_features());
@@ -57,13 +58,14 @@ void fill_weights(uint32_t type, Random& random, uint8_t* p, size_t bytes) {
   if (type == kDenseQ6_K)
     for (size_t i = 209; i < bytes; i += 210)
       limit_half(p + i);
-  if (type == kDenseQ4_0)
-    for (size_t i = 1; i < bytes; i += 18)
-      limit_half(p + i);
-  if (type == kDenseQ4_K)
-    for (size_t i = 0; i < bytes; i += 144) {
+  const bool one = type == kDenseQ4_0 || type == kDenseQ5_0 || type == kDenseIq4Nl;
+  const bool two =
+      type == kDenseQ4_K || type == kDenseQ5_K || type == kDenseQ4_1 || type == kDenseQ5_1;
+  if (one || two) // halves that a block begins with
+    for (size_t i = 0; i < bytes; i += kTypes[type].bytes) {
       limit_half(p + i + 1);
-      limit_half(p + i + 3);
+      if (two)
+        limit_half(p + i + 3);
     }
 }
 
@@ -253,6 +255,54 @@ TEST("blocks decode as the formats define them") {
   CHECK_EQ(out[128], 0.0f, "");
   CHECK_EQ(out[160], 0.5f * (48 + 13) * 15 - 2.0f * (32 + 7), "");
   CHECK_EQ(out[255], 0.0f, "");
+
+  uint8_t k5[176] = {0x00, 0x38, 0x00, 0x40}; // as k4, and high bits
+  memcpy(k5 + 4, k4 + 4, 12);
+  memcpy(k5 + 48, k4 + 16, 128);
+  k5[16 + 31] = 0x02; // fifth bit of element 63
+  k5[16 + 0] = 0x30;  // of elements 128 and 160
+  scalar().decode[kDenseQ5_K](k5, 256, out);
+  CHECK_EQ(out[31], 0.0f, "");
+  CHECK_EQ(out[63], 0.5f * 33 * (16 + 12) - 2.0f * 62, "");
+  CHECK_EQ(out[128], 0.0f, "");
+  CHECK_EQ(out[160], 0.5f * (48 + 13) * (16 + 15) - 2.0f * (32 + 7), "");
+  CHECK_EQ(out[161], -2.0f * (32 + 7), "");
+  CHECK_EQ(out[255], 0.0f, "");
+
+  uint8_t q41[20] = {0x00, 0x38, 0x00, 0xc4, 0xf0}; // d = 0.5, m = -4; elements 0, 16: 0 and 15
+  q41[19] = 0x9a;                                   // elements 15 and 31: 10 and 9
+  scalar().decode[kDenseQ4_1](q41, 32, out);
+  CHECK_EQ(out[0], -4.0f, "");
+  CHECK_EQ(out[16], 3.5f, "");
+  CHECK_EQ(out[15], 1.0f, "");
+  CHECK_EQ(out[31], 0.5f, "");
+  CHECK_EQ(out[1], -4.0f, "");
+
+  uint8_t q50[22] = {0x00, 0xb8, 0x01, 0x80, 0x00, 0x80, 0xf0}; // d = -0.5; bits 0, 15 and 31
+  q50[21] = 0x9a;
+  scalar().decode[kDenseQ5_0](q50, 32, out);
+  CHECK_EQ(out[0], -0.5f * (16 + 0 - 16), "");
+  CHECK_EQ(out[16], -0.5f * (15 - 16), "");
+  CHECK_EQ(out[15], -0.5f * (16 + 10 - 16), "");
+  CHECK_EQ(out[31], -0.5f * (16 + 9 - 16), "");
+  CHECK_EQ(out[1], 8.0f, "");
+
+  uint8_t q51[24] = {0x00, 0x38, 0x00, 0xc4, 0x01, 0x80, 0x00, 0x80, 0xf0}; // d = 0.5, m = -4
+  q51[23] = 0x9a;
+  scalar().decode[kDenseQ5_1](q51, 32, out);
+  CHECK_EQ(out[0], 0.5f * 16 - 4, "");
+  CHECK_EQ(out[16], 0.5f * 15 - 4, "");
+  CHECK_EQ(out[15], 0.5f * 26 - 4, "");
+  CHECK_EQ(out[31], 0.5f * 25 - 4, "");
+  CHECK_EQ(out[1], -4.0f, "");
+
+  uint8_t nl[18] = {0x00, 0x38, 0xf0}; // d = 0.5; elements 0 and 16: first and last number
+  nl[17] = 0x78;                       // elements 15 and 31: numbers 8 and 7
+  scalar().decode[kDenseIq4Nl](nl, 32, out);
+  CHECK_EQ(out[0], -63.5f, "");
+  CHECK_EQ(out[16], 56.5f, "");
+  CHECK_EQ(out[15], 0.5f, "");
+  CHECK_EQ(out[31], -5.0f, "");
 }
 
 TEST("the scalar dense product is as close to the exact sum as its rounding allows") {

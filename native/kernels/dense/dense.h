@@ -1,12 +1,12 @@
-// Contract of the dense products: stored rows (F32, F16, BF16, Q8_0, Q6_K, Q4_0,
-// Q4_K) times f32 activations.
+// Contract of the dense products: stored rows (floats and quantised blocks, the types of DenseType)
+// times f32 activations.
 //
 // Float results are defined, so that every ISA, batch and thread split gives the same bits:
 //   w[k]    = the stored weight as f32 (a block type's products and differences rounded to f32 one
-//   by one, as dense_scalar.cpp writes them; all but the difference of Q4_K are exact) lane[j] =
-//   fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting from +0, for the 16 lanes j result
-//   = tree(lane): pairs at distance 8, then 4, then 2, then 1: l[j] = l[j] + l[j + 8]; …; l[0] +
-//   l[1]
+//   by one, as dense_scalar.cpp writes them; all products are exact, sums with a minimum are not)
+//   lane[j] = fma over k = j, j + 16, j + 32, … of (w[k], x[k]) starting from +0, for the 16 lanes
+//   j result = tree(lane): pairs at distance 8, then 4, then 2, then 1: l[j] = l[j] + l[j + 8]; …;
+//   l[0] + l[1]
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,11 @@ enum DenseType : uint32_t {
   kDenseQ6_K,
   kDenseQ4_0,
   kDenseQ4_K,
+  kDenseQ4_1,
+  kDenseQ5_0,
+  kDenseQ5_1,
+  kDenseQ5_K,
+  kDenseIq4Nl,
   kDenseTypes
 };
 

@@ -222,9 +222,9 @@ const DenseKernel kDenseAvx2 = {
     "avx2",
     kCpuAvx2,
     {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
-     product<Q4_K>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>,
-     decode<Q4_K>},
+     product<Q4_K>, product<Q4_1>, product<Q5_0>, product<Q5_1>, product<Q5_K>, product<Iq4Nl>},
+    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>, decode<Q4_K>,
+     decode<Q4_1>, decode<Q5_0>, decode<Q5_1>, decode<Q5_K>, decode<Iq4Nl>},
 };
 
 } // namespace bitnet

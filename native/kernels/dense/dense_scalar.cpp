@@ -84,16 +84,63 @@ void decode_q4_0(const uint8_t* row, size_t cols, float* out) {
   }
 }
 
+/** Blocks of 32: f16 d, f16 m, q[16] as in Q4_0; value d * q + m. */
+void decode_q4_1(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 32, row += 20) {
+    const float d = float_of_half(load_u16(row)), m = float_of_half(load_u16(row + 2));
+    for (size_t j = 0; j < 32; j++) {
+      const int q = row[4 + j % 16] >> (j < 16 ? 0 : 4) & 15;
+      out[k + j] = d * static_cast<float>(q) + m;
+    }
+  }
+}
+
+/** Code j of a block of 32 five-bit ones: bit j of high[4] above a nibble of low[16] as in Q4_0. */
+int five_bits(const uint8_t* high, const uint8_t* low, size_t j) {
+  return (low[j % 16] >> (j < 16 ? 0 : 4) & 15) | (high[j / 8] >> j % 8 & 1) << 4;
+}
+
+/** Blocks of 32: f16 d, high[4], low[16]; value d * (q - 16). */
+void decode_q5_0(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 32, row += 22) {
+    const float d = float_of_half(load_u16(row));
+    for (size_t j = 0; j < 32; j++)
+      out[k + j] = d * static_cast<float>(five_bits(row + 2, row + 6, j) - 16);
+  }
+}
+
+/** Blocks of 32: f16 d, f16 m, high[4], low[16]; value d * q + m. */
+void decode_q5_1(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 32, row += 24) {
+    const float d = float_of_half(load_u16(row)), m = float_of_half(load_u16(row + 2));
+    for (size_t j = 0; j < 32; j++)
+      out[k + j] = d * static_cast<float>(five_bits(row + 4, row + 8, j)) + m;
+  }
+}
+
+/** Blocks of 32: f16 d, q[16] as in Q4_0; value d * (the q-th of 16 unevenly spread numbers). */
+void decode_iq4_nl(const uint8_t* row, size_t cols, float* out) {
+  static const float numbers[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                    1,    13,   25,  38,  53,  69,  89,  113};
+  for (size_t k = 0; k < cols; k += 32, row += 18) {
+    const float d = float_of_half(load_u16(row));
+    for (size_t j = 0; j < 32; j++)
+      out[k + j] = d * numbers[row[2 + j % 16] >> (j < 16 ? 0 : 4) & 15];
+  }
+}
+
 /**
- * Blocks of 256: f16 d, f16 dmin, scales[12], q[128]; the value is (d * scale) * q - dmin * min.
- * Pairs of sub-blocks share 32 bytes of q, the even one in the low nibbles. Sub-block s has 6 bits
- * of scale and of min:
+ * Blocks of 256: f16 d, f16 dmin, scales[12], in Q5_K high[32], q[128]; the value is
+ * (d * scale) * q - dmin * min. Pairs of sub-blocks share 32 bytes of q, the even one in the low
+ * nibbles; bit s of high[j] is the fifth of element j of sub-block s. Sub-block s has 6 bits of
+ * scale and of min:
  *   scales[0..3]   low six: scale s, s = 0..3       high two: scale s + 4, bits 4 and 5
  *   scales[4..7]   low six: min s                   high two: min s + 4, bits 4 and 5
  *   scales[8..11]  low four: scale s + 4, bits 0..3   high four: min s + 4, bits 0..3
  */
-void decode_q4_k(const uint8_t* row, size_t cols, float* out) {
-  for (size_t k = 0; k < cols; k += 256, row += 144) {
+template <size_t kHigh> // bytes of high bits: 0 or 32
+void decode_k(const uint8_t* row, size_t cols, float* out) {
+  for (size_t k = 0; k < cols; k += 256, row += 144 + kHigh) {
     const float d = float_of_half(load_u16(row)), dmin = float_of_half(load_u16(row + 2));
     const uint8_t* scales = row + 4;
     for (size_t s = 0; s < 8; s++) {
@@ -102,7 +149,9 @@ void decode_q4_k(const uint8_t* row, size_t cols, float* out) {
       const int min = s < 4 ? scales[4 + i] & 63 : scales[8 + i] >> 4 | scales[4 + i] >> 6 << 4;
       const float step = d * static_cast<float>(scale), least = dmin * static_cast<float>(min);
       for (size_t j = 0; j < 32; j++) {
-        const int q = row[16 + s / 2 * 32 + j] >> (s % 2 ? 4 : 0) & 15;
+        int q = row[16 + kHigh + s / 2 * 32 + j] >> (s % 2 ? 4 : 0) & 15;
+        if (kHigh > 0)
+          q |= (row[16 + j] >> s & 1) << 4;
         out[k + 32 * s + j] = step * static_cast<float>(q) - least;
       }
     }
@@ -147,8 +196,10 @@ const DenseKernel kDenseScalar = {
     0,
     {product<decode_f32, 1024>, product<decode_f16, 512>, product<decode_bf16, 512>,
      product<decode_q8_0, 272>, product<decode_q6_k, 210>, product<decode_q4_0, 144>,
-     product<decode_q4_k, 144>},
-    {decode_f32, decode_f16, decode_bf16, decode_q8_0, decode_q6_k, decode_q4_0, decode_q4_k},
+     product<decode_k<0>, 144>, product<decode_q4_1, 160>, product<decode_q5_0, 176>,
+     product<decode_q5_1, 192>, product<decode_k<32>, 176>, product<decode_iq4_nl, 144>},
+    {decode_f32, decode_f16, decode_bf16, decode_q8_0, decode_q6_k, decode_q4_0, decode_k<0>,
+     decode_q4_1, decode_q5_0, decode_q5_1, decode_k<32>, decode_iq4_nl},
 };
 
 } // namespace bitnet

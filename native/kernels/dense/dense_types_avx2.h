@@ -123,6 +123,12 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   }
 };
 
+/** 16 int8 in a register as float times a scale. */
+inline Lanes scaled(__m128i bytes, __m256 scale) {
+  return {_mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))),
+          _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))))};
+}
+
 /** The low nibbles of eight bytes, or the high ones. */
 inline __m256i nibbles(const uint8_t* p, bool high) {
   const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
@@ -158,16 +164,116 @@ struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
   }
 };
 
-struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+/** Codes times d plus m; the product is exact: fused is the same. */
+inline __m256 affine(__m256 d, __m256i code, __m256 m) {
+  return _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(code), m);
+}
+
+struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kBytes = 20;
+  __m256 d, m;
+  const uint8_t* q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 20;
+    d = broadcast_half(block);
+    m = broadcast_half(block + 2);
+    q = block + 4;
+  }
+  Lanes group(int, int j) const {
+    return {affine(d, nibbles(q, j), m), affine(d, nibbles(q + 8, j), m)};
+  }
+};
+
+/** 16 in lanes where a bit of `from` is set. */
+inline __m256i sixteen_where(__m256i from, __m256i bit) {
+  return _mm256_andnot_si256(
+      _mm256_cmpeq_epi32(_mm256_and_si256(from, bit), _mm256_setzero_si256()),
+      _mm256_set1_epi32(16));
+}
+
+struct FiveBits { // 32 codes: high[4], low[16], as dense_scalar.cpp has them
+  __m256i high;
+  const uint8_t* low;
+  void load(const uint8_t* p) {
+    uint32_t bits;
+    memcpy(&bits, p, 4);
+    high = _mm256_set1_epi32(static_cast<int>(bits));
+    low = p + 4;
+  }
+  /** Codes 16 * j + 8 * half and on. */
+  __m256i codes(int j, int half) const {
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i fifth = sixteen_where(high, _mm256_slli_epi32(bit, 16 * j + 8 * half));
+    return _mm256_or_si256(nibbles(low + 8 * half, j), fifth);
+  }
+};
+
+struct Q5_0 { // blocks of 32: f16 d, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kBytes = 22;
+  __m256 d;
+  FiveBits q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 22;
+    d = broadcast_half(block);
+    q.load(block + 2);
+  }
+  Lanes group(int, int j) const { return {value(q.codes(j, 0)), value(q.codes(j, 1))}; }
+  __m256 value(__m256i code) const {
+    return _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_sub_epi32(code, _mm256_set1_epi32(16))));
+  }
+};
+
+struct Q5_1 { // blocks of 32: f16 d, f16 m, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kBytes = 24;
+  __m256 d, m;
+  FiveBits q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 24;
+    d = broadcast_half(block);
+    m = broadcast_half(block + 2);
+    q.load(block + 4);
+  }
+  Lanes group(int, int j) const {
+    return {affine(d, q.codes(j, 0), m), affine(d, q.codes(j, 1), m)};
+  }
+};
+
+struct Iq4Nl { // blocks of 32: f16 d, q[16] of two nibbles, each the place of a number
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kBytes = 18;
+  __m256 d;
+  const uint8_t* q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 18;
+    d = broadcast_half(block);
+    q = block + 2;
+  }
+  Lanes group(int, int j) const {
+    const __m128i numbers =
+        _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    const __m128i bytes = load128(q), codes = j ? _mm_srli_epi16(bytes, 4) : bytes;
+    return scaled(_mm_shuffle_epi8(numbers, _mm_and_si128(codes, _mm_set1_epi8(15))), d);
+  }
+};
+
+template <size_t kHigh> // bytes of high bits: 0 or 32
+struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[128] of two nibbles
   static constexpr int kGroups = 16, kTogether = 4;
-  static constexpr size_t kBytes = 144;
+  static constexpr size_t kBytes = 144 + kHigh;
   alignas(32) float scale[8]; // d * scale and dmin * min of the sub-blocks, each 32 columns
   alignas(32) float least[8];
   const uint8_t* q;
 
   static int groups(size_t) { return kGroups; }
   void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 256 * 144;
+    const uint8_t* block = row + k / 256 * kBytes;
     // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
     uint32_t a, b, c;
     memcpy(&a, block + 4, 4);
@@ -184,14 +290,24 @@ struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbl
   }
   Lanes group(int g, int j) const {
     const int s = g / 2 + j / 2;
-    const uint8_t* p = q + 8 * g + 16 * (j % 2);
-    return {value(s, nibbles(p, j / 2)), value(s, nibbles(p + 8, j / 2))};
+    return {value(s, codes(s, g, j, 0)), value(s, codes(s, g, j, 8))};
+  }
+  __m256i codes(int s, int g, int j, int at) const { // at + 0..7 of the group
+    const __m256i low = nibbles(q + kHigh + 8 * g + 16 * (j % 2) + at, j / 2);
+    if (kHigh == 0)
+      return low;
+    const uint8_t* high = q + 16 * (j % 2) + at;
+    const __m256i bits =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high)));
+    return _mm256_or_si256(low, sixteen_where(bits, _mm256_set1_epi32(1 << s)));
   }
   __m256 value(int s, __m256i code) const { // the product is exact: fused is the same
     return _mm256_fmsub_ps(_mm256_set1_ps(scale[s]), _mm256_cvtepi32_ps(code),
                            _mm256_set1_ps(least[s]));
   }
 };
+using Q4_K = KBlocks<0>;
+using Q5_K = KBlocks<32>;
 
 /** Pairs at distance 8, 4, 2, 1. */
 inline float tree(__m256 low, __m256 high) {

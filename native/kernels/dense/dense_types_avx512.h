@@ -113,10 +113,10 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   }
 };
 
-// Four-bit codes are looked up in a register that holds the values of the block's 16 codes; VPERMPS
-// sees the low four bits of an index only. Scales wait in memory, read in loops that are not
-// unrolled whole: there an instruction broadcasts a float for free, from a register that takes the
-// ports that look up.
+// Four-bit codes are looked up in a register that holds the values of the block's 16 codes,
+// five-bit ones in two registers; VPERMPS sees the low four bits of an index only. Scales wait in
+// memory, read in loops that are not unrolled whole: there an instruction broadcasts a float for
+// free, from a register that takes the ports that look up.
 
 /** first, first + 1, … */
 inline __m512 codes_from(float first) {
@@ -130,7 +130,27 @@ inline __m512 look_up(__m512 values, const uint8_t* p, bool high) {
   return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, values);
 }
 
-struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
+/** The same, or where `fifth` says so the values of the codes from 16 on. */
+inline __m512 look_up(__m512 values, __m512 from_16, const uint8_t* p, bool high, __mmask16 fifth) {
+  const __m512i bytes = _mm512_cvtepu8_epi32(load128(p));
+  const __m512i codes = high ? _mm512_srli_epi32(bytes, 4) : bytes;
+  return _mm512_mask_permutexvar_ps(_mm512_permutexvar_ps(codes, values), fifth, codes, from_16);
+}
+
+/** d times each code plus m; the product is exact: fused is the same. */
+inline __m512 affine(__m512 d, __m512 codes, __m512 m) {
+  return _mm512_fmadd_ps(d, codes, m);
+}
+
+inline __m512 minus_eight() {
+  return codes_from(-8);
+}
+inline __m512 uneven() {
+  return _mm512_setr_ps(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+}
+
+template <__m512 (*kNumbers)()> // of the 16 codes
+struct FourBits {               // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
   static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
   static constexpr size_t kBytes = 144;
   alignas(32) float d[8];
@@ -150,20 +170,81 @@ struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
         _mm_store_ss(d + b, _mm_cvtph_ps(_mm_cvtsi32_si128(half(b))));
   }
   __m512 group(int g, int j) const {
-    const __m512 values = _mm512_mul_ps(_mm512_set1_ps(d[g / 2]), codes_from(-8));
+    const __m512 values = _mm512_mul_ps(_mm512_set1_ps(d[g / 2]), kNumbers());
     return look_up(values, blocks + 9 * g + 2, j);
   }
 };
+using Q4_0 = FourBits<minus_eight>;
+using Iq4Nl = FourBits<uneven>;
 
-struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
+  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
+  static constexpr size_t kBytes = 20;
+  __m512 values;
+  const uint8_t* q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 20;
+    values = affine(broadcast_half(block), codes_from(0), broadcast_half(block + 2));
+    q = block + 4;
+  }
+  __m512 group(int, int j) const { return look_up(values, q, j); }
+};
+
+struct FiveBits { // 32 codes, as dense_scalar.cpp has them: high[4], low[16]
+  uint32_t high;
+  const uint8_t* low;
+  void load(const uint8_t* p) {
+    memcpy(&high, p, 4);
+    low = p + 4;
+  }
+  __m512 look_up_in(__m512 values, __m512 from_16, int j) const {
+    return look_up(values, from_16, low, j, static_cast<__mmask16>(high >> 16 * j));
+  }
+};
+
+struct Q5_0 { // blocks of 32: f16 d, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
+  static constexpr size_t kBytes = 22;
+  __m512 values, from_16;
+  FiveBits q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 22;
+    const __m512 d = broadcast_half(block);
+    values = _mm512_mul_ps(d, codes_from(-16));
+    from_16 = _mm512_mul_ps(d, codes_from(0));
+    q.load(block + 2);
+  }
+  __m512 group(int, int j) const { return q.look_up_in(values, from_16, j); }
+};
+
+struct Q5_1 { // blocks of 32: f16 d, f16 m, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
+  static constexpr size_t kBytes = 24;
+  __m512 values, from_16;
+  FiveBits q;
+  static int groups(size_t) { return kGroups; }
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 32 * 24;
+    const __m512 d = broadcast_half(block), m = broadcast_half(block + 2);
+    values = affine(d, codes_from(0), m);
+    from_16 = affine(d, codes_from(16), m);
+    q.load(block + 4);
+  }
+  __m512 group(int, int j) const { return q.look_up_in(values, from_16, j); }
+};
+
+template <size_t kHigh> // bytes of high bits: 0 or 32
+struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[128] of two nibbles
   static constexpr int kGroups = 16, kTogether = 4, kStreams = 4;
-  static constexpr size_t kBytes = 144;
+  static constexpr size_t kBytes = 144 + kHigh;
   alignas(64) float scales[16]; // d * scale and dmin * min of sub-blocks 0..3, then of 4..7
   const uint8_t* q;
   static int groups(size_t) { return kGroups; }
 
   void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 256 * 144;
+    const uint8_t* block = row + k / 256 * kBytes;
     // dense_scalar.cpp draws the twelve bytes; `first` and `last` are four scales and four mins.
     uint64_t eight;
     uint32_t four;
@@ -182,11 +263,20 @@ struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbl
   __m512 group(int g, int j) const {
     const int s = g / 2 + j / 2;
     const float* scale = scales + s / 4 * 8 + s % 4;
-    const __m512 products = _mm512_mul_ps(_mm512_set1_ps(scale[0]), codes_from(0));
-    const __m512 values = _mm512_sub_ps(products, _mm512_set1_ps(scale[4]));
-    return look_up(values, q + 8 * g + 16 * (j % 2), j / 2);
+    const auto values = [scale](float first) { // of the codes from `first` on
+      const __m512 products = _mm512_mul_ps(_mm512_set1_ps(scale[0]), codes_from(first));
+      return _mm512_sub_ps(products, _mm512_set1_ps(scale[4]));
+    };
+    const uint8_t* low = q + kHigh + 8 * g + 16 * (j % 2);
+    if (kHigh == 0)
+      return look_up(values(0), low, j / 2);
+    const __mmask16 fifth =
+        _mm_test_epi8_mask(load128(q + 16 * (j % 2)), _mm_set1_epi8(static_cast<char>(1 << s)));
+    return look_up(values(0), values(16), low, j / 2, fifth);
   }
 };
+using Q4_K = KBlocks<0>;
+using Q5_K = KBlocks<32>;
 
 /** Pairs at distance 8, 4, 2, 1. */
 inline float tree(__m512 lane) {

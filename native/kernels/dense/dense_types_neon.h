@@ -153,21 +153,95 @@ struct Q4_0 { // blocks of 32: f16 d, q[16] of two nibbles
   }
 };
 
-struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbles
+/** Each plus m. A product of a code is exact: multiplying and adding is the fused result. */
+inline Lanes plus(Lanes w, float m) {
+  for (int i = 0; i < 4; i++)
+    w.v[i] = vaddq_f32(w.v[i], vdupq_n_f32(m));
+  return w;
+}
+
+struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kSize = 0;
+  float d, m;
+  const uint8_t* q;
+  static Q4_1 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 20;
+    return {float_of_half(block), float_of_half(block + 2), block + 4};
+  }
+  Lanes group(int, int j) const { return plus(scaled(vreinterpretq_s8_u8(nibbles(q, j)), d), m); }
+};
+
+/** 16 in bytes where a bit of `from` is set. */
+inline uint8x16_t sixteen_where(uint8x16_t from, uint8x16_t bit) {
+  return vandq_u8(vtstq_u8(from, bit), vdupq_n_u8(16));
+}
+
+/** Codes 16 * j and on of a block of 32: high[4], low[16], as dense_scalar.cpp has them. */
+inline uint8x16_t five_bits(const uint8_t* p, int j) {
+  const uint8x16_t high = vcombine_u8(vdup_n_u8(p[2 * j]), vdup_n_u8(p[2 * j + 1]));
+  const uint8x8_t bit = vcreate_u8(0x8040201008040201);
+  return vorrq_u8(nibbles(p + 4, j), sixteen_where(high, vcombine_u8(bit, bit)));
+}
+
+struct Q5_0 { // blocks of 32: f16 d, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kSize = 0;
+  float d;
+  const uint8_t* q;
+  static Q5_0 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 22;
+    return {float_of_half(block), block + 2};
+  }
+  Lanes group(int, int j) const {
+    return scaled(vreinterpretq_s8_u8(vsubq_u8(five_bits(q, j), vdupq_n_u8(16))), d);
+  }
+};
+
+struct Q5_1 { // blocks of 32: f16 d, f16 m, five-bit codes
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kSize = 0;
+  float d, m;
+  const uint8_t* q;
+  static Q5_1 at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 24;
+    return {float_of_half(block), float_of_half(block + 2), block + 4};
+  }
+  Lanes group(int, int j) const { return plus(scaled(vreinterpretq_s8_u8(five_bits(q, j)), d), m); }
+};
+
+struct Iq4Nl { // blocks of 32: f16 d, q[16] of two nibbles, each the place of a number
+  static constexpr int kGroups = 2, kTogether = 2;
+  static constexpr size_t kSize = 0;
+  float d;
+  const uint8_t* q;
+  static Iq4Nl at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 32 * 18;
+    return {float_of_half(block), block + 2};
+  }
+  Lanes group(int, int j) const {
+    static const int8_t numbers[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                       1,    13,   25,  38,  53,  69,  89,  113};
+    return scaled(vqtbl1q_s8(vld1q_s8(numbers), nibbles(q, j)), d);
+  }
+};
+
+template <size_t kHigh> // bytes of high bits: 0 or 32
+struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[128] of two nibbles
   static constexpr int kGroups = 16, kTogether = 4;
   static constexpr size_t kSize = 0;
   float scale[8]; // d * scale of the sub-blocks, each 32 columns
   float least[8]; // dmin * min
   const uint8_t* q;
 
-  static Q4_K at(const uint8_t* row, size_t k) {
-    const uint8_t* block = row + k / 256 * 144;
+  static KBlocks at(const uint8_t* row, size_t k) {
+    const uint8_t* block = row + k / 256 * (144 + kHigh);
     // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
     uint32_t a, b, c;
     memcpy(&a, block + 4, 4);
     memcpy(&b, block + 8, 4);
     memcpy(&c, block + 12, 4);
-    Q4_K w;
+    KBlocks w;
     store(w.scale, float_of_half(block), a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
     store(w.least, float_of_half(block + 2), b & 0x3f3f3f3f,
           (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030));
@@ -182,13 +256,16 @@ struct Q4_K { // blocks of 256: f16 d, f16 dmin, scales[12], q[128] of two nibbl
   }
   Lanes group(int g, int j) const {
     const int s = g / 2 + j / 2;
-    // The product is exact: multiplying and subtracting is the fused result.
-    Lanes w = scaled(vreinterpretq_s8_u8(nibbles(q + 8 * g + 16 * (j % 2), j / 2)), scale[s]);
-    for (int i = 0; i < 4; i++)
-      w.v[i] = vsubq_f32(w.v[i], vdupq_n_f32(least[s]));
-    return w;
+    uint8x16_t codes = nibbles(q + kHigh + 8 * g + 16 * (j % 2), j / 2);
+    if (kHigh > 0) {
+      const uint8x16_t bit = vdupq_n_u8(static_cast<uint8_t>(1 << s));
+      codes = vorrq_u8(codes, sixteen_where(vld1q_u8(q + 16 * (j % 2)), bit));
+    }
+    return plus(scaled(vreinterpretq_s8_u8(codes), scale[s]), -least[s]);
   }
 };
+using Q4_K = KBlocks<0>;
+using Q5_K = KBlocks<32>;
 
 /** Pairs at distance 8, 4, 2, 1. */
 inline float tree(const float32x4_t lane[4]) {

@@ -1,0 +1,66 @@
+import process from 'node:process';
+import { Command } from 'commander';
+import type { Check } from '../../lib/doctor/check.js';
+import { interruptSignal } from '../interrupt.mjs';
+import { kernelOption, modelPath } from '../load-model.mjs';
+import { Output } from '../output.mjs';
+import { escaped, Terminal, wantsColor } from '../terminal.mjs';
+
+interface DoctorCommandOptions {
+  kernel?: string;
+  json?: boolean;
+  color: boolean;
+}
+
+const examples = `
+Exit codes: 0 when nothing fails, 1 when something does.`;
+
+/** `bitnet doctor`: whether everything works here, and what to do where it does not. */
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('Check this machine, this installation and a model.')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .addHelpText('after', examples)
+    .addOption(kernelOption())
+    .option('--json', 'one JSON object')
+    .option('--no-color', 'no colours')
+    .action(examine);
+}
+
+async function examine(argument: string | undefined, options: DoctorCommandOptions) {
+  const { doctor } = await import('../../lib/doctor/doctor.js');
+  const { kernel, json } = options;
+  const output = new Output();
+  const spinner = new Terminal(options).spinner('Checking');
+  const colored = wantsColor(process.stdout, options.color);
+  const checks: Check[] = [];
+  try {
+    const signal = interruptSignal();
+    for await (const check of doctor(modelPath(argument), { kernel, signal })) {
+      checks.push(check);
+      if (!json) await output.lines(checkLines(check, colored));
+    }
+  } finally {
+    spinner.stop();
+  }
+  const count = (status: Check['status']) =>
+    checks.filter((check) => check.status === status).length;
+  const failed = count('fail');
+  if (json) await output.json({ ok: failed === 0, checks });
+  else {
+    const warnings = count('warn') === 1 ? '1 warning' : `${count('warn')} warnings`;
+    await output.lines(['', `${count('ok')} ok, ${warnings}, ${failed} failed`]);
+  }
+  if (failed > 0) process.exitCode = 1;
+}
+
+const colors = { ok: '32', warn: '33', fail: '31' };
+
+function checkLines({ subject, status, message, remedy }: Check, colored: boolean): string[] {
+  const word = status.padEnd(4);
+  const shown = colored ? `\x1b[${colors[status]}m${word}\x1b[0m` : word;
+  return [
+    `${shown}  ${subject.padEnd(9)}  ${escaped(message)}`,
+    ...(remedy === null ? [] : [`${' '.repeat(17)}to do: ${escaped(remedy)}`]),
+  ];
+}

@@ -1,0 +1,127 @@
+import { Command, Option } from 'commander';
+import type { EvalResult, Share } from '../../lib/index.js';
+import { integer } from '../arguments.mjs';
+import { interruptSignal } from '../interrupt.mjs';
+import { kernelOption, loadWithSpinner, modelPath, threadsOption } from '../load-model.mjs';
+import { Output } from '../output.mjs';
+import { Progress } from '../progress.mjs';
+import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface EvalCommandOptions {
+  file?: string;
+  blank?: boolean;
+  limit?: number;
+  context?: number;
+  kvType: 'f16' | 'q8_0';
+  threads?: number;
+  kernel?: string;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+/** Public benchmarks have some ten thousand items in about as many kilobytes. */
+const maxFileBytes = 64 * 1024 * 1024;
+
+const examples = `
+Examples:
+  bitnet eval model.gguf -f arc_easy.jsonl
+  bitnet eval model.gguf -f winogrande.jsonl --blank
+  bitnet eval model.gguf -f lambada.jsonl --limit 200`;
+
+/** `bitnet eval`: how often a model finds the right answer. */
+export function evalCommand(): Command {
+  return new Command('eval')
+    .description('Measure how often a model finds the right answer or last word.')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .addHelpText('after', examples)
+    .option('-f, --file <file>', 'JSON Lines; - or none: stdin')
+    .option('--blank', 'the choices fill the _ in the question')
+    .option('--limit <count>', 'evaluate the first ones', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-c, --context <tokens>', 'as in run', integer(1, 2 ** 24))
+    .addOption(new Option('--kv-type <type>', 'as in run').choices(['f16', 'q8_0']).default('f16'))
+    .addOption(threadsOption())
+    .addOption(kernelOption())
+    .option('--json', 'one JSON object')
+    .option('--quiet', 'only the result, and errors')
+    .option('--no-color', 'no colours')
+    .action(evaluate);
+}
+
+async function evaluate(
+  argument: string | undefined,
+  options: EvalCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { evalItems, parseEvalItems } = await import('../../lib/index.js');
+  const { file = '-', threads, kernel, json } = options;
+  if (options.file === undefined && !isPiped()) {
+    command.error('error: Expected items: -f <file> or JSON Lines on standard input.');
+  }
+  const terminal = new Terminal(options);
+  const output = new Output();
+  const signal = interruptSignal();
+  const items = parseEvalItems(
+    file === '-'
+      ? await readStdin(terminal, signal, maxFileBytes)
+      : await readTextFile(file, maxFileBytes),
+  );
+  const model = await loadWithSpinner(modelPath(argument), { threads, kernel, signal }, terminal);
+  const progress = new Progress(terminal, 'Evaluating');
+  const begin = performance.now();
+  try {
+    const result = await evalItems(model, items, {
+      blank: options.blank,
+      limit: options.limit,
+      contextLength: options.context,
+      kvType: options.kvType,
+      signal,
+      onProgress: (soFar) => progress.update(soFar.items / soFar.itemsInAll, describe(soFar)),
+    });
+    progress.stop();
+    const { path, kernel: kernels, tuning, threads: count } = model;
+    if (json)
+      await output.json({ ...result, model: path, kernel: kernels, tuning, threads: count });
+    else await output.lines(evalLines(result));
+    terminal.note(`${model.threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    progress.stop();
+    const { result } = error as { result?: EvalResult };
+    if (result && !json) await output.lines(evalLines(result));
+    throw error;
+  } finally {
+    model.close();
+  }
+}
+
+/** A line about how far it has come. */
+function describe({ items, itemsInAll, accuracy }: EvalResult): string {
+  return `item ${items} of ${itemsInAll}: accuracy ${percent(accuracy.value)}`;
+}
+
+function evalLines(result: EvalResult): string[] {
+  const { items, itemsInAll, accuracy, normalisedAccuracy, chance, perplexity, shortened } = result;
+  const some =
+    items === itemsInAll ? grouped(items) : `${grouped(items)} of ${grouped(itemsInAll)}`;
+  return [
+    `Accuracy        ${share(accuracy)}`,
+    ...(normalisedAccuracy ? [`Normalised      ${share(normalisedAccuracy)} (per byte)`] : []),
+    ...(chance === null ? [] : [`By chance       ${percent(chance)}`]),
+    ...(perplexity === null ? [] : [`Perplexity      ${perplexity.toFixed(4)} per last word`]),
+    `Items           ${some}`,
+    ...(shortened > 0 ? [`Shortened       ${grouped(shortened)} to fit the context`] : []),
+  ];
+}
+
+function share({ value, error }: Share): string {
+  return error === null ? percent(value) : `${percent(value)} ± ${percent(error)}`;
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(2)} %`;
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -1,0 +1,127 @@
+import { Command, Option } from 'commander';
+import type { Perplexity } from '../../lib/index.js';
+import { integer } from '../arguments.mjs';
+import { interruptSignal } from '../interrupt.mjs';
+import { kernelOption, loadWithSpinner, modelPath, threadsOption } from '../load-model.mjs';
+import { Output } from '../output.mjs';
+import { Progress } from '../progress.mjs';
+import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface PerplexityCommandOptions {
+  file?: string;
+  context?: number;
+  stride?: number;
+  chunks?: number;
+  parseSpecial?: boolean;
+  kvType: 'f16' | 'q8_0';
+  threads?: number;
+  kernel?: string;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const longest = 2 ** 24;
+
+const examples = `
+Examples:
+  bitnet perplexity -f story.txt
+  bitnet perplexity model.gguf -f wiki.test.raw -c 512
+  bitnet perplexity model.gguf --stride 64 < story.txt`;
+
+/** `bitnet perplexity`: how well a model predicts a text. */
+export function perplexityCommand(): Command {
+  return new Command('perplexity')
+    .description('Measure how well a model predicts a text.')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .addHelpText('after', examples)
+    .option('-f, --file <file>', 'file with the text; - or none: stdin')
+    .option('-c, --context <tokens>', "default: the model's, at most 512", integer(3, longest))
+    .option(
+      '--stride <tokens>',
+      'score every token, in windows this far apart',
+      integer(1, longest),
+    )
+    .option('--chunks <count>', 'evaluate at most this many', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('--parse-special', 'special tokens in the text count')
+    .addOption(new Option('--kv-type <type>', 'as in run').choices(['f16', 'q8_0']).default('f16'))
+    .addOption(threadsOption())
+    .addOption(kernelOption())
+    .option('--json', 'one JSON object')
+    .option('--quiet', 'only the result, and errors')
+    .option('--no-color', 'no colours')
+    .action(measure);
+}
+
+async function measure(
+  argument: string | undefined,
+  options: PerplexityCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { perplexity } = await import('../../lib/index.js');
+  const { file = '-', context, threads, kernel, json } = options;
+  if (options.file === undefined && !isPiped()) {
+    command.error('error: Expected a text: -f <file> or text on standard input.');
+  }
+  const terminal = new Terminal(options);
+  const output = new Output();
+  const signal = interruptSignal();
+  const text = file === '-' ? await readStdin(terminal, signal) : await readTextFile(file);
+  const model = await loadWithSpinner(modelPath(argument), { threads, kernel, signal }, terminal);
+  const progress = new Progress(terminal, 'Evaluating');
+  const begin = performance.now();
+  try {
+    const result = await perplexity(model, text, {
+      contextLength: context,
+      stride: options.stride,
+      chunks: options.chunks,
+      parseSpecial: options.parseSpecial,
+      kvType: options.kvType,
+      signal,
+      onProgress: (soFar) => progress.update(soFar.chunks / soFar.chunksInAll, describe(soFar)),
+    });
+    progress.stop();
+    const { path, kernel: kernels, tuning, threads: count } = model;
+    if (json)
+      await output.json({ ...result, model: path, kernel: kernels, tuning, threads: count });
+    else await output.lines(perplexityLines(result));
+    terminal.note(`${model.threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    progress.stop();
+    const { result } = error as { result?: Perplexity };
+    if (result && !json) await output.lines(perplexityLines(result));
+    throw error;
+  } finally {
+    model.close();
+  }
+}
+
+/** A line about how far it has come. */
+function describe({ chunks, chunksInAll, perplexity, stride }: Perplexity): string {
+  const unit = stride === null ? 'chunk' : 'window';
+  return `${unit} ${chunks} of ${chunksInAll}: perplexity ${perplexity.toFixed(4)}`;
+}
+
+function perplexityLines(result: Perplexity): string[] {
+  const { perplexity, error, nll, nllError, bitsPerByte, tokens, bytes } = result;
+  const { chunks, chunksInAll, contextLength, stride } = result;
+  const pieces = stride === null ? 'chunks' : `windows ${grouped(stride)} tokens apart,`;
+  const some =
+    chunks === chunksInAll ? grouped(chunks) : `${grouped(chunks)} of ${grouped(chunksInAll)}`;
+  return [
+    `Perplexity      ${perplexity.toFixed(4)}${plusMinus(error)}`,
+    `Nats per token  ${nll.toFixed(5)}${plusMinus(nllError)}`,
+    `Bits per byte   ${bitsPerByte.toFixed(5)}`,
+    `Scored          ${grouped(tokens)} tokens, ${grouped(bytes)} bytes`,
+    `Evaluated       ${some} ${pieces} of ${grouped(contextLength)} tokens`,
+  ];
+}
+
+function plusMinus(error: number | null): string {
+  return error === null ? '' : ` ± ${error.toFixed(5)}`;
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}

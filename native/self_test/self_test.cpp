@@ -1,0 +1,28 @@
+// Family by family, in the order in which kernels are chosen.
+#include "self_test.h"
+
+#include <new>
+
+namespace bitnet {
+
+Status self_test(uint32_t features, std::vector<KernelVerdict>* out) {
+  try {
+    for (const TernaryKernel* kernel : usable_ternary_kernels(features))
+      out->push_back({"ternary", name_of(*kernel), check_kernel(*kernel)});
+    for (const UnitKernel* kernel : usable_unit_kernels(features))
+      out->push_back({"units", kernel->isa, check_kernel(*kernel)});
+    const DenseKernel& dense = *usable_dense_kernels(0).front();
+    for (const DenseKernel* kernel : usable_dense_kernels(features))
+      out->push_back({"dense", kernel->isa, check_kernel(*kernel, dense)});
+    for (const ScreenKernel* kernel : usable_screen_kernels(features))
+      out->push_back({"screen", kernel->isa, check_kernel(*kernel)});
+    const VectorKernel& vector = *usable_vector_kernels(0).front();
+    for (const VectorKernel* kernel : usable_vector_kernels(features))
+      out->push_back({"vector", kernel->isa, check_kernel(*kernel, vector)});
+  } catch (const std::bad_alloc&) {
+    return Status::error(Code::kMemory, "Not enough memory to test the kernels.");
+  }
+  return {};
+}
+
+} // namespace bitnet

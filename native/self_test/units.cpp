@@ -1,0 +1,109 @@
+// Products of units beside plain sums of integers: rows and columns, some of them and all.
+#include <algorithm>
+#include <vector>
+
+#include "array.h"
+#include "self_test.h"
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kWidth = 2 * kUnitPad; // no padding
+constexpr size_t kUnits = 64;
+constexpr size_t kTokens = 3;
+
+// [kUnits, kWidth] codes, and [kTokens, stride] activations of which about a third is zero.
+struct Values {
+  size_t count, stride;
+  Array<uint8_t> codes{kUnits * kWidth};
+  Array<int8_t> q;
+  Array<int32_t> q_sum{kTokens};
+
+  Values(size_t inputs, bool extreme)
+      : count(inputs), stride((inputs + 63) / 64 * 64), q(kTokens * stride) {
+    std::mt19937 random(static_cast<uint32_t>(inputs));
+    for (size_t i = 0; i < codes.size(); ++i)
+      codes[i] = static_cast<uint8_t>(extreme ? 2 : number(random, 0, 2));
+    for (size_t i = 0; i < kTokens; ++i)
+      for (size_t k = 0; k < count; ++k) {
+        const int value = extreme ? 127 : std::max(number(random, -127, 127), -42) + 42;
+        q_sum[i] += q[i * stride + k] = static_cast<int8_t>(std::min(value, 127));
+      }
+  }
+  int32_t row(size_t token, size_t unit) {
+    int32_t sum = 0;
+    for (size_t k = 0; k < kWidth; ++k)
+      sum += (codes[unit * kWidth + k] - 1) * q[token * stride + k];
+    return sum;
+  }
+  int32_t column(size_t token, size_t row) {
+    int32_t sum = 0;
+    for (size_t unit = 0; unit < kUnits; ++unit)
+      sum += (codes[unit * kWidth + row] - 1) * q[token * stride + unit];
+    return sum;
+  }
+};
+
+std::string check_rows(const UnitKernel& kernel, bool extreme) {
+  Values v(kWidth, extreme);
+  const size_t bytes = kernel.unit_bytes(kWidth);
+  Array<uint8_t> packed(kUnits * bytes);
+  for (size_t unit = 0; unit < kUnits; ++unit)
+    kernel.pack_row(v.codes.data() + unit * kWidth, kWidth, packed.data() + unit * bytes);
+  const int32_t ids[] = {0, 1, 7, 30, static_cast<int32_t>(kUnits - 1)};
+  Array<int32_t> some(5);
+  kernel.dot(packed.data(), kWidth, ids, 5, v.q.data(), v.q_sum[0], some.data());
+  for (size_t i = 0; i < 5; ++i)
+    if (some[i] != v.row(0, static_cast<size_t>(ids[i])))
+      return difference("dot", i, some[i], v.row(0, static_cast<size_t>(ids[i])));
+  Array<int32_t> out(kTokens * kUnits);
+  Array<uint8_t> scratch(std::max<size_t>(1, kernel.scratch_bytes(kWidth)));
+  kernel.rows({packed.data(), bytes, kWidth, kUnits, v.q.data(), v.stride, v.q_sum.data(), kTokens,
+               out.data(), kUnits, scratch.data()},
+              0, kUnits);
+  for (size_t i = 0; i < out.size(); ++i)
+    if (out[i] != v.row(i / kUnits, i % kUnits))
+      return difference("rows", i, out[i], v.row(i / kUnits, i % kUnits));
+  return {};
+}
+
+std::string check_columns(const UnitKernel& kernel, bool extreme) {
+  Values v(kUnits, extreme);
+  const size_t bytes = kernel.unit_bytes(kWidth);
+  Array<uint8_t> packed(kUnits * bytes), codes(kUnitPad * kUnits);
+  for (size_t row = 0; row < kWidth; row += kUnitPad) {
+    for (size_t r = 0; r < kUnitPad; ++r)
+      for (size_t unit = 0; unit < kUnits; ++unit)
+        codes[r * kUnits + unit] = v.codes[unit * kWidth + row + r];
+    kernel.pack_columns(codes.data(), kUnits, row, packed.data(), bytes);
+  }
+  Array<int32_t> ids(kUnits + kLiveSlack), sums(kWidth);
+  const size_t live = kernel.find_live(v.q.data(), kUnits, ids.data());
+  kernel.accumulate(packed.data(), kWidth, ids.data(), live, v.q.data(), sums.data());
+  for (size_t r = 0; r < kWidth; ++r)
+    if (sums[r] - v.q_sum[0] != v.column(0, r))
+      return difference("accumulate", r, sums[r] - v.q_sum[0], v.column(0, r));
+  Array<int32_t> out(kTokens * kWidth);
+  Array<uint8_t> scratch(std::max<size_t>(1, kernel.scratch_bytes(kWidth)));
+  kernel.columns({packed.data(), bytes, kWidth, kUnits, v.q.data(), v.stride, v.q_sum.data(),
+                  kTokens, out.data(), kWidth, scratch.data()},
+                 0, kWidth);
+  for (size_t i = 0; i < out.size(); ++i)
+    if (out[i] != v.column(i / kWidth, i % kWidth))
+      return difference("columns", i, out[i], v.column(i / kWidth, i % kWidth));
+  return {};
+}
+
+} // namespace
+
+std::string check_kernel(const UnitKernel& kernel) {
+  for (bool extreme : {false, true})
+    for (const auto check : {check_rows, check_columns}) {
+      const std::string wrong = check(kernel, extreme);
+      if (!wrong.empty())
+        return wrong;
+    }
+  return {};
+}
+
+} // namespace bitnet

@@ -1,0 +1,102 @@
+// Vector operations beside those of the scalar kernel, to the bit.
+#include <string.h>
+
+#include "array.h"
+#include "self_test.h"
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kCount = 333; // no multiple of any vector's width
+constexpr size_t kPadded = 384;
+constexpr size_t kHeadDim = 64;
+constexpr size_t kPositions = 51;
+constexpr size_t kQueries = 3;
+
+// What every operation wrote, one after the other, as bytes.
+class Results {
+public:
+  template <class T> void add(Array<T>& values) {
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(values.data());
+    bytes_.append(bytes, bytes + values.size() * sizeof(T));
+  }
+  const std::basic_string<uint8_t>& bytes() const { return bytes_; }
+
+private:
+  std::basic_string<uint8_t> bytes_;
+};
+
+Array<float> reals(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  Array<float> values(count);
+  for (size_t i = 0; i < count; ++i)
+    values[i] = real(random);
+  return values;
+}
+
+Results elementwise(const VectorKernel& kernel) {
+  Results results;
+  Array<float> x = reals(kCount, 1), w = reals(kCount, 2), y(kCount);
+  kernel.rms_norm(x.data(), w.data(), kCount, 1e-5f, y.data());
+  results.add(y);
+  Array<int8_t> q(kPadded);
+  Array<int32_t> sums(kCount);
+  kernel.quantise(x.data(), kCount, q.data(), kPadded, sums.data(), y.data());
+  results.add(q);
+  results.add(sums);
+  std::mt19937 random(3);
+  for (size_t i = 0; i < kCount; ++i)
+    sums[i] = static_cast<int32_t>(random()) >> 4;
+  kernel.scale_rows(sums.data(), w.data(), 0.37f, kCount, y.data());
+  results.add(y);
+  kernel.scale_all(sums.data(), 0.37f, kCount, y.data());
+  results.add(y);
+  kernel.relu2_mul(x.data(), w.data(), kCount, y.data());
+  results.add(y);
+  kernel.silu_mul(x.data(), w.data(), kCount, y.data());
+  results.add(y);
+  Array<uint16_t> halves(kCount);
+  kernel.to_f16(x.data(), kCount, halves.data());
+  results.add(halves);
+  return results;
+}
+
+Results attention(const VectorKernel& kernel, KvType type) {
+  Results results;
+  const size_t row_bytes = kHeadDim * sizeof(uint16_t); // enough for either type
+  Array<float> keys = reals(kPositions * kHeadDim, 4), values = reals(kPositions * kHeadDim, 5);
+  Array<uint8_t> k(kPositions * row_bytes), v(kPositions * row_bytes);
+  for (size_t j = 0; j < kPositions; ++j)
+    for (auto [from, to] : {std::pair{&keys, &k}, std::pair{&values, &v}}) {
+      const float* x = from->data() + j * kHeadDim;
+      uint8_t* row = to->data() + j * row_bytes;
+      if (type == kKvF16)
+        kernel.to_f16(x, kHeadDim, reinterpret_cast<uint16_t*>(row));
+      else
+        kernel.to_q8_0(x, kHeadDim, row);
+    }
+  results.add(k);
+  Array<float> q = reals(kQueries * kHeadDim, 6), m(kQueries), l(kQueries);
+  Array<float> o(kQueries * kHeadDim);
+  kernel.attention_block[type]({q.data(), kQueries, kHeadDim, k.data(), v.data(), row_bytes,
+                                kPositions, 0.125f, m.data(), l.data(), o.data()});
+  kernel.attention_combine(&m[0], &l[0], o.data(), m[1], l[1], o.data() + kHeadDim, kHeadDim);
+  results.add(m);
+  results.add(l);
+  results.add(o);
+  return results;
+}
+
+} // namespace
+
+std::string check_kernel(const VectorKernel& kernel, const VectorKernel& scalar) {
+  if (elementwise(kernel).bytes() != elementwise(scalar).bytes())
+    return "norms, activations or roundings differ from those of the scalar kernel";
+  for (uint32_t type = 0; type < kKvTypes; ++type)
+    if (attention(kernel, static_cast<KvType>(type)).bytes() !=
+        attention(scalar, static_cast<KvType>(type)).bytes())
+      return "attention differs from that of the scalar kernel";
+  return {};
+}
+
+} // namespace bitnet

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { parseEvalItems } from '../../lib/index.js';
+
+const good = '{"question":"a","choices":["b","c"],"label":1}';
+
+describe('parseEvalItems', () => {
+  it('reads choices or texts, and ignores other fields and empty lines', () => {
+    const item = { question: 'a', choices: ['b', 'c'], label: 1 };
+    expect(parseEvalItems(`\n${good}\r\n  \n{"id":7,${good.slice(1)}`)).toEqual([item, item]);
+    expect(parseEvalItems('{"text":"one two","label":null}\n')).toEqual([{ text: 'one two' }]);
+  });
+
+  const bad: [string, RegExp][] = [
+    ['{"question":', /^Expected a JSON object on line 2, but it is not JSON \(.+\); correct or/],
+    ['[]', /^Expected a JSON object on line 2, but it is an array of length 0;/],
+    ['null', /^Expected a JSON object on line 2, but it is null;/],
+    ['{"choices":["b","c"],"label":1}', /^Expected a text as question on line 2, but it has undef/],
+    ['{"question":"a","label":1}', /^Expected 2 to 1000 texts.* on line 2, but it has undefined;/],
+    ['{"question":"a","choices":["b"," "],"label":1}', /none of them empty.*an array of length 2;/],
+    ['{"question":"a","choices":["b",3],"label":1}', /as choices on line 2/],
+    ['{"question":"a","choices":["b","c"],"label":2}', /from 0 to 1 as label on line 2.* has 2;/],
+    ['{"question":"a","choices":["b","c"],"label":"1"}', /as label on line 2, but it has "1";/],
+    [
+      '{"text":"one two"}',
+      /^Expected \{ question, choices, label \} like the lines before on line 2/,
+    ],
+    [
+      '{"text":"one"}',
+      /^Expected a text of at least two words on line 2, but it has "one" as text;/,
+    ],
+  ];
+  it.each(bad)('refuses the line %s', (line, message) => {
+    const parse = () => parseEvalItems(`${good}\n${line}\n${good}`);
+    expect(parse).toThrow(message);
+    expect(parse).toThrow(expect.objectContaining({ code: 'ERR_BITNET_FILE', line: 2 }));
+  });
+
+  it('refuses a file without items', () => {
+    expect(() => parseEvalItems('\n\n')).toThrow(/^Expected at least one line of/);
+  });
+});

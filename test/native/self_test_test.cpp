@@ -1,0 +1,80 @@
+// The self-test finds no fault in this build's kernels, and finds those of broken ones.
+#include "self_test/self_test.h"
+
+#include "check.h"
+#include "kernels/cpu_features.h"
+
+using namespace bitnet;
+
+namespace {
+
+template <class Kernel> const Kernel* original;
+
+void wrong_ternary(const TernaryProduct& p, size_t begin, size_t end) {
+  original<TernaryKernel>->product(p, begin, end);
+  p.out[(p.n - 1) * p.out_stride + end - begin - 1] ^= 1;
+}
+void wrong_rows(const UnitProduct& p, size_t begin, size_t end) {
+  original<UnitKernel>->rows(p, begin, end);
+  p.out[0] += 1;
+}
+void wrong_columns(const UnitProduct& p, size_t begin, size_t end) {
+  original<UnitKernel>->columns(p, begin, end);
+  p.out[end - begin - 1] -= 1;
+}
+void wrong_dense(const DenseProduct& p, size_t begin, size_t end) {
+  original<DenseKernel>->product[kDenseQ8_0](p, begin, end);
+  p.out[0] *= 1.0000002f;
+}
+void wrong_screen(const ScreenProduct& p, size_t begin, size_t end) {
+  original<ScreenKernel>->product(p, begin, end);
+  p.out[0] += 128.0f;
+}
+void wrong_silu(const float* g, const float* u, size_t count, float* y) {
+  original<VectorKernel>->silu_mul(g, u, count, y);
+  y[count - 1] *= 1.0000002f;
+}
+
+} // namespace
+
+TEST("every usable kernel passes the self-test") {
+  const uint32_t features = detect_cpu_features();
+  std::vector<KernelVerdict> verdicts;
+  CHECK(self_test(features, &verdicts).ok(), "status");
+  const size_t count =
+      usable_ternary_kernels(features).size() + usable_unit_kernels(features).size() +
+      usable_dense_kernels(features).size() + usable_screen_kernels(features).size() +
+      usable_vector_kernels(features).size();
+  CHECK_EQ(verdicts.size(), count, "verdicts");
+  for (const KernelVerdict& verdict : verdicts)
+    CHECK_EQ(verdict.wrong, "", verdict.family + " " + verdict.name);
+}
+
+TEST("the self-test notices one wrong value of each kind of kernel") {
+  const TernaryKernel& ternary = *(original<TernaryKernel> = usable_ternary_kernels(0).front());
+  TernaryKernel broken = ternary;
+  broken.product = wrong_ternary;
+  CHECK_EQ(check_kernel(ternary), "", "ternary");
+  CHECK(check_kernel(broken).find("product of ") == 0, check_kernel(broken));
+
+  UnitKernel units = *(original<UnitKernel> = usable_unit_kernels(0).front());
+  units.rows = wrong_rows;
+  CHECK(check_kernel(units).find("rows: element 0 ") == 0, check_kernel(units));
+  units = *original<UnitKernel>;
+  units.columns = wrong_columns;
+  CHECK(check_kernel(units).find("columns: element ") == 0, check_kernel(units));
+
+  const DenseKernel& scalar = *(original<DenseKernel> = usable_dense_kernels(0).front());
+  DenseKernel dense = scalar;
+  dense.product[kDenseQ8_0] = wrong_dense;
+  CHECK(check_kernel(dense, scalar).find("product of type 3 ") == 0, check_kernel(dense, scalar));
+
+  ScreenKernel screen = *(original<ScreenKernel> = usable_screen_kernels(0).front());
+  screen.product = wrong_screen;
+  CHECK(check_kernel(screen).find("product of 1 vectors: element 0 ") == 0, check_kernel(screen));
+
+  const VectorKernel& exact = *(original<VectorKernel> = usable_vector_kernels(0).front());
+  VectorKernel vector = exact;
+  vector.silu_mul = wrong_silu;
+  CHECK(!check_kernel(vector, exact).empty(), "vector");
+}
