@@ -1,3 +1,4 @@
+export { Chat, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
@@ -37,4 +38,10 @@ export {
 } from './native.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
 export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
-export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer/index.js';
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  Tokenizer,
+  TokenizerOptions,
+} from './tokenizer/index.js';
+export { loadTokenizer } from './tokenizer/load-tokenizer.js';

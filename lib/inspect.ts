@@ -6,8 +6,8 @@ import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
 import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
+import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
-import { embeddedModelPath } from './model/load.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import {

@@ -105,10 +105,25 @@ export interface NativeRequest {
   readonly ffnCounts?: Float64Array;
 }
 
+/** Where a session goes on disk; the seed of its checksum comes in two numbers of 32 bits. */
+export interface NativeDiskRequest {
+  readonly path: string;
+  /** `[position]`, read or written. */
+  readonly tokens: Int32Array;
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  /** `[abort]` */
+  readonly control: Int32Array;
+}
+
 export interface NativeSession {
   evaluate(request: NativeRequest): Promise<void>;
   position(): number;
   truncate(position: number): void;
+  /** Bytes of keys and values of one position. */
+  bytesPerPosition(): number;
+  save(request: NativeDiskRequest & { readonly header: Uint8Array }): Promise<void>;
+  load(request: NativeDiskRequest & { readonly offset: number }): Promise<void>;
   close(): void;
 }
 
@@ -137,6 +152,12 @@ interface Addon {
   selfTest(): Promise<readonly KernelVerdict[]>;
   compiler(): string;
   timeKernels(question: object): Promise<readonly ShapeTiming[]>;
+  checksumFile(request: {
+    readonly path: string;
+    readonly offsets: Float64Array;
+    readonly lengths: Float64Array;
+    readonly control: Int32Array;
+  }): Promise<bigint>;
   loadModel(spec: object, options: object): Promise<NativeModel>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
@@ -302,6 +323,35 @@ export function createNativeSession(
 
 export function nativeEvaluate(session: NativeSession, request: NativeRequest): Promise<void> {
   return translatedAsync(translated(() => session.evaluate(request)));
+}
+
+/** Writes a new file: the header, then tokens, keys and values, and their checksum. */
+export function nativeSave(
+  session: NativeSession,
+  request: Parameters<NativeSession['save']>[0],
+): Promise<void> {
+  return translatedAsync(translated(() => session.save(request)));
+}
+
+/** Reads them back from `offset` on; the session stays as it was when something is wrong. */
+export function nativeLoad(
+  session: NativeSession,
+  request: Parameters<NativeSession['load']>[0],
+): Promise<void> {
+  return translatedAsync(translated(() => session.load(request)));
+}
+
+/** A 64-bit checksum of parts of a file, one after the other. */
+export function checksumFile(
+  path: string,
+  parts: readonly { readonly offset: number; readonly bytes: number }[],
+  control: Int32Array,
+): Promise<bigint> {
+  const offsets = Float64Array.from(parts, ({ offset }) => offset);
+  const lengths = Float64Array.from(parts, ({ bytes }) => bytes);
+  return translatedAsync(
+    translated(() => addon().checksumFile({ path, offsets, lengths, control })),
+  );
 }
 
 function addon(): Addon {

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
+import { chatCommand } from './chat.mjs';
+import { detokenizeCommand } from './detokenize.mjs';
 import { doctorCommand } from './doctor.mjs';
 import { embedCommand } from './embed.mjs';
 import { evalCommand } from './eval.mjs';
@@ -10,11 +12,15 @@ import { pullCommand } from './pull.mjs';
 import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
 import { synthCommand } from './synth.mjs';
+import { tokenizeCommand } from './tokenize.mjs';
 
 /** Every command, in the order in which --help lists them; docs/cli has a page for each. */
 export function commands(): Command[] {
   return [
     runCommand(),
+    chatCommand(),
+    tokenizeCommand(),
+    detokenizeCommand(),
     embedCommand(),
     inspectCommand(),
     perplexityCommand(),

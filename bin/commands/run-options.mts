@@ -1,18 +1,12 @@
 import { Command, Option } from 'commander';
+import type { GenerateOptions } from '../../lib/index.js';
 import { type Activation, activations } from '../activation.mjs';
 import { decimal, integer, repeated } from '../arguments.mjs';
 
-/** The options of `bitnet run` as commander hands them over. */
-export interface RunOptions {
-  model?: string;
-  prompt?: string;
-  file?: string;
-  system?: string;
-  systemFile?: string;
-  raw?: boolean;
+/** How text is drawn, for every command that writes some. */
+export interface GenerationOptions {
   maxTokens: number;
   context?: number;
-  kvType: 'f16' | 'q8_0';
   seed?: number;
   temp: number;
   topK: number;
@@ -23,6 +17,12 @@ export interface RunOptions {
   presencePenalty: number;
   frequencyPenalty: number;
   stop?: string[];
+}
+
+/** How a model is loaded and computes. */
+export interface EngineOptions {
+  context?: number;
+  kvType: 'f16' | 'q8_0';
   threads?: number;
   kernel?: string;
   autotune: boolean;
@@ -32,10 +32,25 @@ export interface RunOptions {
   i2sLayout?: 'canonical' | 'arm64' | 'rows4';
   tlTable?: string;
   preTokenizer?: string;
+}
+
+/** What is said, and in which form. */
+export interface OutputOptions {
   json?: boolean;
   verbose?: boolean;
   quiet?: boolean;
   color: boolean;
+}
+
+/** The options of `bitnet run` as commander hands them over. */
+export interface RunOptions extends GenerationOptions, EngineOptions, OutputOptions {
+  model?: string;
+  prompt?: string;
+  file?: string;
+  system?: string;
+  systemFile?: string;
+  raw?: boolean;
+  session?: string;
 }
 
 const most = 2 ** 31 - 1;
@@ -61,9 +76,9 @@ export function runOptions(): Command {
     .argument('[text...]', 'the prompt, if no option gives it')
     .addHelpText('after', examples);
   input(command.optionsGroup('Input:'));
-  generation(command.optionsGroup('Generation:'));
-  engine(command.optionsGroup('Engine:'));
-  output(command.optionsGroup('Output:'));
+  generationOptions(command.optionsGroup('Generation:'));
+  engineOptions(command.optionsGroup('Engine:'));
+  outputOptions(command.optionsGroup('Output:'));
   return command;
 }
 
@@ -82,10 +97,11 @@ function input(command: Command): void {
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
+    .option('--session <file>', 'file that keeps what was evaluated')
     .option('--raw', 'no chat template; special tokens in the prompt count');
 }
 
-function generation(command: Command): void {
+export function generationOptions(command: Command): void {
   command
     .option(
       '-n, --max-tokens <count>',
@@ -106,7 +122,7 @@ function generation(command: Command): void {
     .option('--stop <text>', 'end before this text; may be repeated', repeated);
 }
 
-function engine(command: Command): void {
+export function engineOptions(command: Command): void {
   command
     .addOption(
       new Option('-t, --threads <count>', 'default: the cores there are')
@@ -136,10 +152,23 @@ function engine(command: Command): void {
     );
 }
 
-function output(command: Command): void {
+export function outputOptions(command: Command): void {
   command
     .option('--json', 'one JSON object instead of text')
     .option('--verbose', 'say more on stderr')
     .addOption(new Option('--quiet', 'only errors on stderr').conflicts('verbose'))
     .option('--no-color', 'no colours');
+}
+
+/** As the library takes them. */
+export function generateOptions(options: GenerationOptions, signal: AbortSignal): GenerateOptions {
+  const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
+  const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
+  return {
+    maxTokens: maxTokens === -1 ? Number.POSITIVE_INFINITY : maxTokens,
+    seed: seed === -1 ? undefined : seed,
+    ...{ temperature, topK, topP, minP, stop },
+    ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
+    signal,
+  };
 }

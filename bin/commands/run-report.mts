@@ -1,6 +1,6 @@
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
-import type { RunOptions } from './run-options.mjs';
+import type { EngineOptions, GenerationOptions } from './run-options.mjs';
 import { tuningText } from './tuning-text.mjs';
 
 /** One line about a finished or interrupted generation. */
@@ -11,8 +11,13 @@ export function summaryLine(
     timings,
     stopReason,
   }: Partial<GenerationResult> & Pick<GenerationResult, 'usage' | 'timings'>,
+  kept?: number,
 ): string {
-  const prompt = `prompt ${tokens(usage.promptTokens)}${rate(timings.promptTokensPerSecond)}`;
+  const read =
+    kept === undefined
+      ? tokens(usage.promptTokens)
+      : `${count(usage.promptTokens, 'new token')}, ${kept} kept`;
+  const prompt = `prompt ${read}${rate(timings.promptTokensPerSecond)}`;
   const text = `text ${tokens(usage.completionTokens)}${rate(timings.tokensPerSecond)}`;
   const engine = `${model.kernel.ternary}, ${count(model.threads, 'thread')}`;
   const endings: Partial<Record<string, string>> = {
@@ -24,7 +29,7 @@ export function summaryLine(
 }
 
 /** With `--verbose`: what was loaded, how it runs, and which rules were applied to the file. */
-export function describeModel(model: Model, options: RunOptions, terminal: Terminal): void {
+export function describeModel(model: Model, options: EngineOptions, terminal: Terminal): void {
   const { spec, kernel } = model;
   terminal.detail('model', `${model.path}, loaded in ${model.loadMilliseconds.toFixed(0)} ms`);
   terminal.detail('graph', `${spec.architecture}, ${spec.nLayer} layers, dim ${spec.dim}`);
@@ -44,7 +49,11 @@ export function describeModel(model: Model, options: RunOptions, terminal: Termi
 }
 
 /** With `--verbose`: what another run needs to give the same text. */
-export function describeSettings(options: RunOptions, seed: number, terminal: Terminal): void {
+export function describeSettings(
+  options: GenerationOptions,
+  seed: number,
+  terminal: Terminal,
+): void {
   const { temp, topK, topP, minP } = options;
   const limits = `top-k ${topK}, top-p ${topP}, min-p ${minP}`;
   terminal.detail('sampling', `temperature ${temp}, ${limits}, seed ${seed}`);
@@ -73,4 +82,9 @@ function count(n: number, noun: string): string {
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** Whether an error is that of an interrupted generation, which carries usage and timings. */
+export function isPartial(error: unknown): error is Parameters<typeof summaryLine>[1] {
+  return error instanceof Error && 'usage' in error && 'timings' in error;
 }

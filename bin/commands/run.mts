@@ -1,12 +1,21 @@
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { ChatMessage, GenerateOptions, Model } from '../../lib/index.js';
+import type { ChatMessage, Model, Session } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
-import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
-import { type RunOptions, runOptions } from './run-options.mjs';
-import { describeHead, describeModel, describeSettings, summaryLine } from './run-report.mjs';
+import { loadWithSpinner } from './load-model.mjs';
+import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
+import {
+  describeHead,
+  describeModel,
+  describeSettings,
+  isPartial,
+  summaryLine,
+} from './run-report.mjs';
+import { fileOrText, modelAndText } from './text-arguments.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out. */
 export function runCommand(): Command {
@@ -19,16 +28,20 @@ async function run(
   options: RunOptions,
   command: Command,
 ): Promise<void> {
-  const { path, text } = readArguments(argument, words, options, command);
+  if (options.raw && (options.system ?? options.systemFile) !== undefined) {
+    command.error('error: Expected --raw or a system message, but received both.');
+  }
+  const { path, text } = modelAndText(argument, words, options, command);
   const terminal = new Terminal(options);
   const output = new Output();
   const signal = interruptSignal();
   const fromStdin = options.file === '-' || isPiped();
   const given = await fileOrText(options.file === '-' ? undefined : options.file, text);
   const system = await fileOrText(options.systemFile, options.system);
-  if (given === undefined && !fromStdin) await refuseWithoutPrompt(path, command);
+  const continues = options.session !== undefined && existsSync(options.session);
+  if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
-  const model = await load(path, options, terminal, signal);
+  const model = await loadWithSpinner(path, options, terminal, signal);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
@@ -38,9 +51,13 @@ async function run(
     }
     const piped = fromStdin ? await readStdin(terminal, signal) : '';
     const prompt = [given, piped].filter(Boolean).join('\n');
-    if (prompt === '' && given === undefined) await refuseWithoutPrompt(path, command);
+    const absent = prompt === '' && given === undefined;
+    if (absent && !continues) await refuseWithoutPrompt(path, command);
     if (options.raw || !model.chatTemplate) output.continueLine(terminal.echo(prompt));
-    await write(model, wrap(model, prompt, system, options), { options, terminal, output, signal });
+    const session = model.createSession({ kvType: options.kvType });
+    if (continues) await session.load(options.session!, { signal });
+    const input = absent ? undefined : wrap(model, prompt, system, options);
+    await write(model, session, input, { options, terminal, output, signal });
   } finally {
     model.close();
   }
@@ -51,59 +68,6 @@ async function refuseWithoutPrompt(path: string | undefined, command: Command): 
   const { inspectModel } = await import('../../lib/index.js');
   await inspectModel(path);
   return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
-}
-
-async function fileOrText(
-  file: string | undefined,
-  text: string | undefined,
-): Promise<string | undefined> {
-  return file === undefined ? text : readTextFile(file);
-}
-
-/** Which of the arguments is the model and which are the prompt. */
-function readArguments(
-  argument: string | undefined,
-  words: readonly string[],
-  options: RunOptions,
-  command: Command,
-): { path: string | undefined; text: string | undefined } {
-  // After -m all arguments are text; a model from the environment gives way to one that is named.
-  const named = command.getOptionValueSource('model') === 'cli';
-  const path = named ? options.model : (argument ?? (options.model || undefined));
-  const trailing = named && argument !== undefined ? [argument, ...words] : words;
-  if (trailing.length > 0 && (options.prompt !== undefined || options.file !== undefined)) {
-    command.error(
-      `error: Expected one prompt, but received ${JSON.stringify(trailing.join(' '))} besides ${options.file === undefined ? '-p' : '-f'}.`,
-    );
-  }
-  if (options.raw && (options.system ?? options.systemFile) !== undefined) {
-    command.error('error: Expected --raw or a system message, but received both.');
-  }
-  return { path, text: trailing.length > 0 ? trailing.join(' ') : options.prompt };
-}
-
-async function load(
-  path: string | undefined,
-  options: RunOptions,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Model> {
-  const { loadModel } = await import('../../lib/index.js');
-  const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
-  const spinner = terminal.spinner(label);
-  try {
-    return await loadModel(path, {
-      ...{ threads: options.threads, kernel: options.kernel, activation: options.activation },
-      ...{ i2sLayout: options.i2sLayout, tlTable: options.tlTable },
-      ...{ preTokenizer: options.preTokenizer, contextLength: options.context },
-      ...{ autotune: options.autotune, screenHead: options.screenHead },
-      skipZeros: options.skipZeros,
-      signal,
-      onProgress: (fraction) => spinner.update(`${label} ${Math.floor(100 * fraction)} %`),
-    });
-  } finally {
-    spinner.stop();
-  }
 }
 
 /** The prompt as the model wants to see it: in its chat template, or as it is. */
@@ -122,13 +86,21 @@ function wrap(
 /** Generates, and shows the text as it comes or, with `--json`, everything at the end. */
 async function write(
   model: Model,
-  prompt: string | readonly number[],
+  session: Session,
+  input: string | readonly number[] | undefined,
   view: { options: RunOptions; terminal: Terminal; output: Output; signal: AbortSignal },
 ): Promise<void> {
   const { options, terminal, output, signal } = view;
-  const generation = model
-    .createSession({ kvType: options.kvType })
-    .generate(prompt, generateOptions(options, signal));
+  const { prompt, kept } = options.session
+    ? resumed(model, session, input, options)
+    : { prompt: input!, kept: undefined };
+  const save = async () => {
+    if (options.session !== undefined) await session.save(options.session);
+  };
+  const generation = session.generate(prompt, {
+    ...generateOptions(options, signal),
+    parseSpecial: options.raw,
+  });
   let text = '';
   const ids: number[] = [];
   try {
@@ -140,33 +112,55 @@ async function write(
     await output.endLine();
   } catch (error) {
     await output.endLine();
-    if (isPartial(error)) terminal.note(summaryLine(model, error));
+    if (isPartial(error)) {
+      await save();
+      terminal.note(summaryLine(model, error, kept));
+    }
     throw error;
   }
   const result = await generation.result;
+  await save();
   if (options.json) {
     const { path, kernel, tuning, threads } = model;
-    await output.json({ text, ids, ...result, model: path, kernel, tuning, threads });
+    await output.json({
+      text,
+      ids,
+      ...result,
+      keptTokens: kept,
+      model: path,
+      kernel,
+      tuning,
+      threads,
+    });
   }
   describeSettings(options, result.seed, terminal);
   describeHead(model, terminal);
-  terminal.note(summaryLine(model, result));
+  terminal.note(summaryLine(model, result, kept));
 }
 
-function generateOptions(options: RunOptions, signal: AbortSignal): GenerateOptions {
-  const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
-  const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
-  return {
-    maxTokens: maxTokens === -1 ? Number.POSITIVE_INFINITY : maxTokens,
-    seed: seed === -1 ? undefined : seed,
-    ...{ temperature, topK, topP, minP, stop },
-    ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
-    parseSpecial: options.raw,
-    signal,
-  };
-}
-
-/** Whether an error is that of an interrupted generation, which carries usage and timings. */
-function isPartial(error: unknown): error is Parameters<typeof summaryLine>[1] {
-  return error instanceof Error && 'usage' in error && 'timings' in error;
+/**
+ * What is left of the prompt when the session has some of it. Without a prompt the saved text goes
+ * on: with the token that was written last, which is not evaluated yet, or is once more.
+ */
+function resumed(
+  { tokenizer }: Model,
+  session: Session,
+  input: string | readonly number[] | undefined,
+  { raw: parseSpecial = false }: RunOptions,
+): { prompt: readonly number[]; kept: number } {
+  if (input === undefined) {
+    const kept = session.position;
+    if (session.hasPending || kept === 0) return { prompt: [], kept };
+    const { tokens } = session;
+    session.truncate(kept - 1);
+    return { prompt: [tokens.at(-1)!], kept: kept - 1 };
+  }
+  const begin = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
+  let ids = input;
+  if (typeof ids === 'string') {
+    ids = tokenizer.encode(ids, { parseSpecial });
+    if (ids[0] !== begin[0]) ids = [...begin, ...ids];
+  }
+  const kept = session.keepPrefix(ids);
+  return { prompt: ids.slice(kept), kept };
 }

@@ -3,7 +3,7 @@ import type { Tokenizer } from '../tokenizer/index.js';
 import type { ChatMessage } from './messages.js';
 
 /**
- * The token ids of a chat, in which control tokens come from the template alone.
+ * A chat as control tokens and the non-empty texts between, in which control tokens come from the template alone.
  *
  * A message that contains `<|eot_id|>` must not end its turn. What a template renders no longer
  * says which part was written by whom, and marks around the contents would change what the template
@@ -18,15 +18,30 @@ import type { ChatMessage } from './messages.js';
  * @param template its source
  * @param render from messages to text; also called with other contents than the chat's
  */
-export function encodeChat(
+export function chatParts(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
   template: string,
   render: (messages: readonly ChatMessage[]) => string,
-): number[] {
+): (string | number)[] {
+  return begun(tokenizer, renderedParts(tokenizer, messages, template, render));
+}
+
+/** With the begin token once, if the model wants it. */
+function begun(tokenizer: Tokenizer, parts: (string | number)[]): (string | number)[] {
+  const { addBos, bos } = tokenizer;
+  return addBos && bos !== undefined && parts[0] !== bos ? [bos, ...parts] : parts;
+}
+
+function renderedParts(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  template: string,
+  render: (messages: readonly ChatMessage[]) => string,
+): (string | number)[] {
   const contents = messages.map(({ content }) => content).join('\n');
   const standIns = chooseStandIns(contents, template, tokenizer);
-  if (standIns.size === 0) return encodeParts(tokenizer, tokenizer.splitControl(render(messages)));
+  if (standIns.size === 0) return tokenizer.splitControl(render(messages));
   const inert = messages.map(({ role, content }) => ({
     role,
     content: replaced(content, standIns),
@@ -34,20 +49,10 @@ export function encodeChat(
   const inertParts = tokenizer.splitControl(render(inert));
   if (!messages.some(({ content }) => hasControl(tokenizer, content))) {
     const parts = tokenizer.splitControl(render(messages));
-    if (sameControl(parts, inertParts)) return encodeParts(tokenizer, parts);
+    if (sameControl(parts, inertParts)) return parts;
   }
   const originals = new Map([...standIns].map(([original, standIn]) => [standIn, original]));
-  return encodeParts(
-    tokenizer,
-    inertParts.map((part) => (typeof part === 'string' ? replaced(part, originals) : part)),
-  );
-}
-
-function encodeParts(tokenizer: Tokenizer, parts: readonly (string | number)[]): number[] {
-  const ids = parts.flatMap((part) => (typeof part === 'string' ? tokenizer.encode(part) : part));
-  const { bos } = tokenizer;
-  if (tokenizer.addBos && bos !== undefined && ids[0] !== bos) ids.unshift(bos);
-  return ids;
+  return inertParts.map((part) => (typeof part === 'string' ? replaced(part, originals) : part));
 }
 
 function hasControl(tokenizer: Tokenizer, text: string): boolean {

@@ -1,7 +1,7 @@
 import { BitnetError } from '../errors.js';
 import type { Decision, Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
-import { encodeChat } from './encode-chat.js';
+import { chatParts } from './encode-chat.js';
 import type { Node } from './jinja.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
 import { chosenTemplate } from './overrides.js';
@@ -37,6 +37,8 @@ export interface ChatTemplate {
    * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_TEMPLATE
    */
   encode(messages: readonly ChatMessage[], options?: ChatOptions): number[];
+  /** What `encode` tokenises: control tokens, and the texts between. */
+  parts(messages: readonly ChatMessage[], options?: ChatOptions): readonly (string | number)[];
 }
 
 /**
@@ -51,12 +53,17 @@ export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTe
   if (chosen === undefined) return undefined;
   const { source, decisions } = chosen;
   const text = renderer(source, tokenizer);
+  const parts = (messages: readonly ChatMessage[], options?: ChatOptions) =>
+    chatParts(tokenizer, checkedMessages(messages), source, (variant) => text(variant, options));
   return {
     source,
     decisions,
     apply: (messages, options) => text(checkedMessages(messages), options),
     encode: (messages, options) =>
-      encodeChat(tokenizer, checkedMessages(messages), source, (variant) => text(variant, options)),
+      parts(messages, options).flatMap((part) =>
+        typeof part === 'string' ? tokenizer.encode(part) : part,
+      ),
+    parts,
   };
 }
 

@@ -18,10 +18,21 @@ export class Continuation {
     if (evaluator.position !== this.#position) this.clear(evaluator.position);
   }
 
-  clear(position: number): void {
-    this.history = [];
-    this.pending = undefined;
+  /** Forgets what lies behind `position`: the pending token, and the history from there on. */
+  rewind(position: number): void {
+    const length = this.history.length - (this.#position - position);
+    this.restore(this.history.slice(0, Math.max(length, 0)), undefined, position);
+  }
+
+  /** Takes over what another session remembered. */
+  restore(history: number[], pending: number | undefined, position: number): void {
+    this.history = history;
+    this.pending = pending;
     this.#position = position;
+  }
+
+  clear(position: number): void {
+    this.restore([], undefined, position);
   }
 
   /** Runs the evaluation of `ids`; the record stays true even if it fails half-way. */
@@ -48,8 +59,7 @@ const continuations = new WeakMap<Evaluator, Continuation>();
 
 /** The continuation of a session, locked for one generation until `busy` is set back. */
 export function claimContinuation(evaluator: Evaluator): Continuation {
-  const continuation = continuations.get(evaluator) ?? new Continuation();
-  continuations.set(evaluator, continuation);
+  const continuation = continuationOf(evaluator);
   if (continuation.busy) {
     throw new BitnetError(
       'ERR_BITNET_BUSY',
@@ -66,7 +76,14 @@ export function isGenerating(evaluator: Evaluator): boolean {
   return continuations.get(evaluator)?.busy ?? false;
 }
 
-/** Drops the pending token and the history: for a session that is reset, truncated or fed by hand. */
+/** The continuation of a session, to look at or to restore. */
+export function continuationOf(evaluator: Evaluator): Continuation {
+  const continuation = continuations.get(evaluator) ?? new Continuation();
+  continuations.set(evaluator, continuation);
+  return continuation;
+}
+
+/** Drops the pending token and the history: for a session that is fed by hand. */
 export function forgetContinuation(evaluator: Evaluator): void {
   continuations.get(evaluator)?.clear(evaluator.position);
 }

@@ -32,18 +32,20 @@ export interface Completion extends GenerationResult {
  * A running generation: iterate it with `for await` for pieces of text as they come. It starts
  * with the first `next()` and rests while nobody asks for the next piece. Leaving the loop ends it.
  */
-export class Generation implements AsyncGenerator<Piece, GenerationResult, undefined> {
+export class Generation<Result extends GenerationResult = GenerationResult>
+  implements AsyncGenerator<Piece, Result, undefined>
+{
   /**
    * The result, once the iteration has come to its end; rejects as the iteration does, and with
    * `ERR_BITNET_ABORTED` if the iteration was left early. Nobody has to listen to it.
    */
-  readonly result: Promise<GenerationResult>;
-  readonly #pieces: AsyncGenerator<Piece, GenerationResult, undefined>;
+  readonly result: Promise<Result>;
+  readonly #pieces: AsyncGenerator<Piece, Result, undefined>;
   readonly #progress: Progress;
-  #resolve!: (result: GenerationResult) => void;
+  #resolve!: (result: Result) => void;
   #reject!: (reason: unknown) => void;
 
-  constructor(pieces: AsyncGenerator<Piece, GenerationResult, undefined>, progress: Progress) {
+  constructor(pieces: AsyncGenerator<Piece, Result, undefined>, progress: Progress) {
     this.#pieces = pieces;
     this.#progress = progress;
     this.result = new Promise((resolve, reject) => {
@@ -53,7 +55,7 @@ export class Generation implements AsyncGenerator<Piece, GenerationResult, undef
     this.result.catch(() => {});
   }
 
-  async next(): Promise<IteratorResult<Piece, GenerationResult>> {
+  async next(): Promise<IteratorResult<Piece, Result>> {
     try {
       const step = await this.#pieces.next();
       if (step.done) this.#resolve(step.value);
@@ -65,14 +67,14 @@ export class Generation implements AsyncGenerator<Piece, GenerationResult, undef
   }
 
   /** Ends the generation between two tokens; `for await` calls it on `break`. */
-  async return(value?: unknown): Promise<IteratorReturnResult<GenerationResult>> {
+  async return(value?: unknown): Promise<IteratorReturnResult<Result>> {
     await this.#pieces.return(undefined as never);
     this.#reject(abortedError(this.#progress, undefined));
-    return { done: true, value: (await value) as GenerationResult };
+    return { done: true, value: (await value) as Result };
   }
 
   /** Ends the generation and rejects with `error`. */
-  async throw(error: unknown): Promise<IteratorResult<Piece, GenerationResult>> {
+  async throw(error: unknown): Promise<IteratorResult<Piece, Result>> {
     await this.#pieces.return(undefined as never);
     this.#reject(error);
     throw error;

@@ -58,7 +58,7 @@ export async function complete(
 }
 
 /** Holds the session's lock around the loop, and gives aborts their public form. */
-async function* guarded(
+export async function* guarded(
   evaluator: Evaluator,
   tokenizer: Tokenizer,
   prompt: string | readonly number[],

@@ -1,20 +1,17 @@
-import { join } from 'node:path';
 import { chatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import { loadNativeModel } from '../native.js';
-import { packageRoot } from '../package-root.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
+import { embeddedModelPath } from './embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
+import { fileStamps } from './identity.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
-
-/** The model in the package: a small ternary model that writes children's stories. */
-export const embeddedModelPath = join(packageRoot, 'models', 'stories-ternary.gguf');
 
 /** More threads than this is a mistake. */
 const maxThreads = 1024;
@@ -132,6 +129,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
     i2sLayout,
     tlTable,
   });
+  const stamps = await fileStamps(spec.parts ?? [file.path]);
   const tuning =
     autotune && kernel === '' ? await tuneKernels(spec, { threads, skipZeros, signal }) : [];
   throwIfAborted(signal);
@@ -158,6 +156,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
       tokenizer,
       chatTemplate: template,
       native,
+      stamps,
       tuning,
       contextLength,
       loadMilliseconds: performance.now() - begin,

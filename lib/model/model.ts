@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { Chat, type ChatSettings } from '../chat/chat.js';
 import type { ChatTemplate } from '../chat/template.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
@@ -12,6 +14,7 @@ import {
 } from '../native.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
+import { type FileStamp, ModelIdentity } from './identity.js';
 import { maxContextLength } from './limits.js';
 import { Session } from './session.js';
 import type { ModelSpec } from './spec.js';
@@ -40,6 +43,8 @@ export interface ModelParts {
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
   readonly native: NativeModel;
+  /** Of the model's files, when they were read. */
+  readonly stamps: readonly FileStamp[];
   readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
   readonly loadMilliseconds: number;
@@ -64,6 +69,7 @@ export class Model {
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
+  readonly #identity: ModelIdentity;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   #native: NativeModel | undefined;
@@ -79,6 +85,7 @@ export class Model {
     this.loadMilliseconds = loadMilliseconds;
     ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
+    this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;
   }
 
@@ -97,11 +104,24 @@ export class Model {
       dim: this.spec.dim,
       contextLength,
       kvType,
+      name: this.spec.name ?? basename(this.path),
+      identity: (control) => this.#identity.hash(control),
       onClose: () => this.#sessions.delete(entry),
     });
     const entry = new WeakRef(session);
     this.#sessions.add(entry);
     return session;
+  }
+
+  /**
+   * A new chat, in a session of its own: in the model's chat template if it has one, else every
+   * message begins a text of its own.
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
+   */
+  createChat(options: ChatSettings = {}): Chat {
+    checkOptionNames(options, ['system', 'contextLength', 'kvType']);
+    const { system, ...sessionOptions } = options;
+    return new Chat(this, system, () => this.createSession(sessionOptions));
   }
 
   /** @internal The addon's object, while the model is open. */

@@ -1,5 +1,10 @@
 import { BitnetError } from '../errors.js';
-import { forgetContinuation, isGenerating } from '../generate/continuation.js';
+import {
+  type Continuation,
+  continuationOf,
+  forgetContinuation,
+  isGenerating,
+} from '../generate/continuation.js';
 import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
@@ -15,6 +20,8 @@ import {
   want,
 } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
+import { readSession, type SessionOwnership, writeSession } from './session-file.js';
+import { TokenRecord } from './token-record.js';
 
 /** `evaluate(…, { logits: 'all' })` holds at most this many bytes of logits: 1 GiB. */
 const maxLogitsBytes = 2 ** 30;
@@ -52,6 +59,10 @@ export interface SessionOwner {
   readonly dim: number;
   readonly contextLength: number;
   readonly kvType: KvType;
+  /** For messages. */
+  readonly name: string;
+  /** See `ModelIdentity`. */
+  readonly identity: (control: Int32Array) => Promise<string>;
   /** Called once, when the session closes. */
   readonly onClose: () => void;
 }
@@ -64,11 +75,14 @@ export interface SessionOwner {
 export class Session {
   /** Most tokens the session can hold. */
   readonly contextLength: number;
+  /** How keys and values are kept. */
+  readonly kvType: KvType;
   readonly #tokenizer: Tokenizer;
   readonly #vocab: number;
   readonly #dim: number;
   readonly #evaluator: Evaluator;
-  readonly #onClose: () => void;
+  readonly #owner: SessionOwner;
+  readonly #record = new TokenRecord();
   #native: NativeSession | undefined;
   #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
 
@@ -78,7 +92,8 @@ export class Session {
     this.#tokenizer = owner.tokenizer;
     this.#vocab = owner.vocab;
     this.#dim = owner.dim;
-    this.#onClose = owner.onClose;
+    this.kvType = owner.kvType;
+    this.#owner = owner;
     this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
     this.#evaluator = this.#createEvaluator();
   }
@@ -91,6 +106,26 @@ export class Session {
   /** Tokens evaluated so far: the next one goes here. */
   get position(): number {
     return this.#open().position();
+  }
+
+  /** `[position]` the tokens evaluated so far, a copy. */
+  get tokens(): Int32Array {
+    this.#open();
+    return this.#record.tokens;
+  }
+
+  /**
+   * Whether the last generation ended with a token that is not evaluated yet, because nobody may
+   * want what follows it: the next one evaluates it first.
+   */
+  get hasPending(): boolean {
+    this.#open();
+    return settledContinuation(this.#evaluator).pending !== undefined;
+  }
+
+  /** Bytes that keys and values of one token take. */
+  get bytesPerToken(): number {
+    return this.#open().bytesPerPosition();
   }
 
   /**
@@ -200,12 +235,83 @@ export class Session {
       throw argumentError(`an integer from 0 to the position, ${position},`, 'length', length);
     }
     this.#open().truncate(length);
-    forgetContinuation(this.#evaluator);
+    this.#record.truncate(length);
+    continuationOf(this.#evaluator).rewind(length);
+  }
+
+  /**
+   * Forgets everything from the first token on that differs from `ids`, and at least what belongs to
+   * the last of them, which has to be evaluated to know what follows: `ids.slice(n)` is then what is
+   * left to evaluate, or to give to `generate`.
+   *
+   * @returns n, the number of tokens kept
+   * @throws `ERR_BITNET_BUSY`, `ERR_BITNET_CLOSED`
+   */
+  keepPrefix(ids: ArrayLike<number>): number {
+    const { tokens } = this;
+    const most = Math.min(tokens.length, ids.length - 1);
+    let n = 0;
+    while (n < most && tokens[n] === ids[n]) n++;
+    this.truncate(n);
+    return n;
   }
 
   /** Starts over at position 0. */
   reset(): void {
     this.truncate(0);
+  }
+
+  /**
+   * Writes the session to a file: tokens, keys and values, a checksum, and which model it belongs
+   * to. The file is there under its name once it is complete; until then, one that was there stays.
+   *
+   * @param options.data anything that JSON can hold, to be kept with it
+   * @throws `ERR_BITNET_FILE`, `ERR_BITNET_ARGUMENT`, `ERR_BITNET_BUSY`, `ERR_BITNET_ABORTED`,
+   *   `ERR_BITNET_CLOSED`
+   */
+  async save(
+    path: string,
+    options: { readonly data?: unknown; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    checkOptionNames(options, ['data', 'signal']);
+    checkPath(path);
+    this.#checkIdle();
+    const { history, pending } = settledContinuation(this.#evaluator);
+    const state = { tokens: this.tokens, history: history.length, pending, data: options.data };
+    await this.#exclusively(signalOption(options.signal), async (native, control) => {
+      await writeSession(native, path, state, await this.#ownership(control), control);
+    });
+  }
+
+  /**
+   * Replaces the session by one that `save` wrote, of the same model and type of keys and values:
+   * it goes on with the same bits as if it had never been away. When the file is refused, the session
+   * stays as it was.
+   *
+   * @param options.accept sees the data before anything else is read; what it throws refuses the file
+   * @returns the data that was saved with it
+   * @throws `ERR_BITNET_SESSION` when the file is damaged or belongs to something else,
+   *   `ERR_BITNET_CONTEXT` when it is longer than the context, and as `save`
+   */
+  async load(
+    path: string,
+    options: {
+      readonly accept?: ((data: unknown) => void) | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
+  ): Promise<unknown> {
+    checkOptionNames(options, ['accept', 'signal']);
+    checkPath(path);
+    this.#checkIdle();
+    const signal = signalOption(options.signal);
+    const state = await this.#exclusively(signal, async (native, control) =>
+      readSession(native, path, await this.#ownership(control), control, options.accept),
+    );
+    const { tokens, history, pending } = state;
+    this.#record.replace(tokens);
+    const seen = history === 0 ? [] : Array.from(tokens.subarray(-history));
+    continuationOf(this.#evaluator).restore(seen, pending, tokens.length);
+    return state.data;
   }
 
   /** Frees the KV cache; stops what is running. May be called again. */
@@ -214,7 +320,7 @@ export class Session {
     if (!this.#native) return;
     this.#native.close();
     this.#native = undefined;
-    this.#onClose();
+    this.#owner.onClose();
   }
 
   /** Closes, and waits until nothing of the session runs any more. */
@@ -266,16 +372,32 @@ export class Session {
     request: Omit<NativeRequest, 'control'>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const before = this.position;
+    try {
+      await this.#exclusively(signal, (native, control) =>
+        nativeEvaluate(native, { ...request, control }),
+      );
+    } finally {
+      const taken = (this.#native?.position() ?? before) - before;
+      this.#record.append(request.tokens.subarray(0, taken));
+    }
+  }
+
+  /** Runs native work of which there is one at a time. */
+  async #exclusively<T>(
+    signal: AbortSignal | undefined,
+    work: (native: NativeSession, control: Int32Array) => Promise<T>,
+  ): Promise<T> {
     const native = this.#open();
     if (this.#running) throw busy('it is still evaluating');
     if (signal?.aborted) throw aborted(signal);
     const control = new Int32Array(1);
     const stop = () => Atomics.store(control, 0, 1);
     signal?.addEventListener('abort', stop, { once: true });
-    const done = nativeEvaluate(native, { ...request, control });
-    this.#running = { control, done: done.catch(() => {}) };
+    const done = work(native, control);
+    this.#running = { control, done: done.then(ignore, ignore) };
     try {
-      await done;
+      return await done;
     } catch (error) {
       if (!this.#native) throw closed();
       throw signal?.aborted ? aborted(signal) : error;
@@ -283,6 +405,11 @@ export class Session {
       this.#running = undefined;
       signal?.removeEventListener('abort', stop);
     }
+  }
+
+  async #ownership(control: Int32Array): Promise<SessionOwnership> {
+    const { name, kvType, contextLength, vocab, identity } = this.#owner;
+    return { name, kvType, contextLength, vocab, identity: await identity(control) };
   }
 
   #open(): NativeSession {
@@ -328,6 +455,20 @@ export class Session {
     }
     return tokens;
   }
+}
+
+/** What generations on a session remember, unless someone else moved it. */
+function settledContinuation(evaluator: Evaluator): Continuation {
+  const continuation = continuationOf(evaluator);
+  continuation.settle(evaluator);
+  return continuation;
+}
+
+function ignore(): void {}
+
+function checkPath(path: unknown): asserts path is string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
+  throw argumentError('the path of a session file', 'path', path);
 }
 
 function checkedTop(top: unknown, vocab: number): number {

@@ -8,7 +8,7 @@ export interface Decision {
 
 export interface TokenizerOptions {
   /** Name of the pre-tokenizer to use instead of the one in the file; byte-level BPE only. */
-  readonly preTokenizer?: string;
+  readonly preTokenizer?: string | undefined;
 }
 
 export interface EncodeOptions {
@@ -23,6 +23,11 @@ export interface EncodeOptions {
    * @default false
    */
   readonly parseSpecial?: boolean;
+  /**
+   * The text goes on where another one ended: no space is put before it.
+   * @default false
+   */
+  readonly continues?: boolean;
 }
 
 export interface DecodeOptions {

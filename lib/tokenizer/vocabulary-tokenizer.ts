@@ -61,7 +61,7 @@ export class VocabularyTokenizer implements Tokenizer {
   encode(text: string, options: EncodeOptions = {}): number[] {
     checkText(text);
     const ids: number[] = [];
-    let afterSpecial = true;
+    let afterSpecial = options.continues !== true;
     this.#specials.split(text, options.parseSpecial === true, (part) => {
       if (typeof part === 'number') ids.push(part);
       else this.#encoder.encode(part, afterSpecial, ids);

@@ -24,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("selfTest", Napi::Function::New(env, bitnet::tested_kernels, "selfTest"));
   exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
   exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
+  exports.Set("checksumFile", Napi::Function::New(env, bitnet::checksum_file, "checksumFile"));
   exports.Set("NativeModel", bitnet::ModelObject::define(env));
   exports.Set("NativeSession", bitnet::SessionObject::define(env));
   return exports;

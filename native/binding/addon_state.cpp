@@ -26,6 +26,8 @@ const char* code_name(Code code) {
     return "ERR_BITNET_MEMORY";
   case Code::kModel:
     return "ERR_BITNET_MODEL";
+  case Code::kSession:
+    return "ERR_BITNET_SESSION";
   case Code::kType:
     return "ERR_BITNET_TYPE";
   }

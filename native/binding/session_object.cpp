@@ -52,6 +52,9 @@ Napi::Function SessionObject::define(Napi::Env env) {
                      {InstanceMethod<&SessionObject::js_evaluate>("evaluate"),
                       InstanceMethod<&SessionObject::js_position>("position"),
                       InstanceMethod<&SessionObject::js_truncate>("truncate"),
+                      InstanceMethod<&SessionObject::js_bytes_per_position>("bytesPerPosition"),
+                      InstanceMethod<&SessionObject::js_save>("save"),
+                      InstanceMethod<&SessionObject::js_load>("load"),
                       InstanceMethod<&SessionObject::js_close>("close")});
 }
 

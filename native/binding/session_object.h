@@ -23,9 +23,15 @@ private:
   Napi::Value js_evaluate(const Napi::CallbackInfo& info);
   Napi::Value js_position(const Napi::CallbackInfo& info);
   Napi::Value js_truncate(const Napi::CallbackInfo& info);
+  Napi::Value js_bytes_per_position(const Napi::CallbackInfo& info);
+  Napi::Value js_save(const Napi::CallbackInfo& info);
+  Napi::Value js_load(const Napi::CallbackInfo& info);
   Napi::Value js_close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<SessionData> data_; // null once closed
 };
+
+/** checksumFile({ path, offsets, lengths, control }) → Promise<bigint> */
+Napi::Value checksum_file(const Napi::CallbackInfo& info);
 
 } // namespace bitnet

@@ -16,6 +16,7 @@ enum class Code {
   kKernel,
   kMemory,
   kModel,
+  kSession,
   kType
 };
 

@@ -12,6 +12,7 @@ constexpr size_t kQ8Block = 32; // values that share a scale
 
 Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
   context_ = context;
+  n_layer_ = spec.n_layer;
   n_kv_head_ = spec.n_kv_head;
   type_ = type;
   head_dim_ = pad_to(spec.head_dim, type == kKvF16 ? kFloatPad : kQ8Block);

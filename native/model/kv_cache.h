@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <utility>
 
 #include "../common/aligned_buffer.h"
 #include "../common/status.h"
@@ -20,7 +21,15 @@ public:
   /** Room for `context` positions; memory is touched only as positions are written. */
   Status allocate(const ModelSpec& spec, size_t context, KvType type = kKvF16);
 
+  /** Takes keys, values and position of a cache of the same sizes. */
+  void take(KvCache& other) {
+    data_ = std::move(other.data_);
+    position = other.position.load();
+  }
+
   size_t context() const { return context_; }
+  size_t n_layer() const { return n_layer_; }
+  size_t n_kv_head() const { return n_kv_head_; }
   KvType type() const { return type_; }
   size_t head_dim() const { return head_dim_; } // padded
   size_t row_bytes() const { return row_bytes_; }
@@ -39,6 +48,7 @@ private:
 
   AlignedBuffer data_;
   size_t context_ = 0;
+  size_t n_layer_ = 0;
   size_t n_kv_head_ = 0;
   KvType type_ = kKvF16;
   size_t head_dim_ = 0;

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
 import { openMeter } from '../../lib/energy/meter.js';
-import { embeddedModelPath } from '../../lib/model/load.js';
+import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { Powercap } from '../energy/powercap.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

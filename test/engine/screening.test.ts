@@ -42,6 +42,8 @@ async function driven(path: string, screenFrom: number): Promise<Driven> {
     dim,
     contextLength,
     kvType: 'f16',
+    name: 'stories',
+    identity: async () => '',
     onClose() {},
   } as const;
   return { native, session: new Session(owner) };

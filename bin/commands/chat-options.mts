@@ -1,0 +1,45 @@
+import { Command, Option } from 'commander';
+import {
+  type EngineOptions,
+  engineOptions,
+  type GenerationOptions,
+  generationOptions,
+  type OutputOptions,
+  outputOptions,
+} from './run-options.mjs';
+
+/** The options of `bitnet chat` as commander hands them over. */
+export interface ChatOptions extends GenerationOptions, EngineOptions, OutputOptions {
+  model?: string;
+  system?: string;
+  systemFile?: string;
+  session?: string;
+}
+
+const examples = `
+Examples:
+  bitnet chat model.gguf
+  bitnet chat model.gguf --system "Answer in one sentence." --session talk.session
+  printf 'Hello\\nAnd again?\\n' | bitnet chat model.gguf --json
+
+/help lists what can be typed. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
+
+/** `bitnet chat` with all its options, without what it does. */
+export function chatOptions(): Command {
+  const command = new Command('chat')
+    .description('Talk with a model, turn by turn.')
+    .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .addHelpText('after', examples);
+  command
+    .optionsGroup('Input:')
+    .addOption(new Option('-m, --model <file>', 'GGUF file').env('BITNET_MODEL'))
+    .option('--system <text>', 'system message, for models with a chat template')
+    .addOption(
+      new Option('--system-file <file>', 'file with the system message').conflicts('system'),
+    )
+    .option('--session <file>', 'file that keeps the chat');
+  generationOptions(command.optionsGroup('Generation:'));
+  engineOptions(command.optionsGroup('Engine:'));
+  outputOptions(command.optionsGroup('Output:'));
+  return command;
+}

@@ -1,0 +1,82 @@
+import { Command, Option } from 'commander';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { isPiped, readStdin } from '../prompt.mjs';
+import { Terminal } from '../terminal.mjs';
+
+interface DetokenizeOptions {
+  model?: string;
+  special?: boolean;
+  json?: boolean;
+}
+
+const examples = `
+Examples:
+  bitnet detokenize model.gguf 9906 1917
+  bitnet detokenize < ids.txt`;
+
+/** `bitnet detokenize`: token ids in, their text out. */
+export function detokenizeCommand(): Command {
+  return new Command('detokenize')
+    .description('Show the text that token ids stand for.')
+    .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
+    .argument('[ids...]', 'token ids; without any, they are read from stdin')
+    .addHelpText('after', examples)
+    .addOption(
+      new Option('-m, --model <file>', 'GGUF file; all arguments are ids then').env('BITNET_MODEL'),
+    )
+    .option('--special', 'show control tokens instead of leaving them out')
+    .option('--json', 'one JSON object: { text }')
+    .action(detokenize);
+}
+
+async function detokenize(
+  argument: string | undefined,
+  words: readonly string[],
+  options: DetokenizeOptions,
+  command: Command,
+): Promise<void> {
+  const { path, given } = modelAndIds(argument, words, options, command);
+  if (given.length === 0 && !isPiped()) {
+    command.error('error: Expected token ids as arguments or on standard input.');
+  }
+  const { loadTokenizer } = await import('../../lib/index.js');
+  const tokenizer = await loadTokenizer(path);
+  const text =
+    given.length > 0 ? given.join(' ') : await readStdin(new Terminal(options), interruptSignal());
+  const decoded = tokenizer.decode(readIds(text, command), { special: options.special === true });
+  const output = new Output();
+  if (options.json) return output.json({ text: decoded });
+  await output.text(decoded);
+  await output.endLine();
+}
+
+/** The first argument is the model, unless it is a number (a file of such a name is `./42`). */
+function modelAndIds(
+  argument: string | undefined,
+  words: readonly string[],
+  options: DetokenizeOptions,
+  command: Command,
+): { path: string | undefined; given: readonly string[] } {
+  const named = command.getOptionValueSource('model') === 'cli';
+  if (argument === undefined || named || isNumber(argument)) {
+    const given = argument === undefined ? words : [argument, ...words];
+    return { path: options.model || undefined, given };
+  }
+  return { path: argument, given: words };
+}
+
+function isNumber(text: string): boolean {
+  return /^[\d,[\]]+$/.test(text);
+}
+
+/** Ids between spaces or commas; brackets, as around a JSON array, are allowed. */
+function readIds(text: string, command: Command): number[] {
+  return text
+    .split(/[\s,[\]]+/)
+    .filter(Boolean)
+    .map((word) => {
+      if (/^\d+$/.test(word)) return Number(word);
+      return command.error(`error: Expected token ids, but received ${JSON.stringify(word)}.`);
+    });
+}

@@ -1,0 +1,94 @@
+import { Command, Option } from 'commander';
+import type { Tokenizer } from '../../lib/index.js';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { isPiped, readStdin } from '../prompt.mjs';
+import { escaped, Terminal } from '../terminal.mjs';
+import { fileOrText, modelAndText, type TextOptions } from './text-arguments.mjs';
+
+interface TokenizeOptions extends TextOptions {
+  /** False after `--no-bos`. */
+  bos: boolean;
+  /** False after `--no-special`. */
+  special: boolean;
+  ids?: boolean;
+  preTokenizer?: string;
+  json?: boolean;
+}
+
+const examples = `
+Examples:
+  bitnet tokenize -p "Once upon a time"
+  bitnet tokenize model.gguf --json < text.txt
+  bitnet tokenize model.gguf --ids -p "Hello" | bitnet detokenize model.gguf`;
+
+/** `bitnet tokenize`: a text in, its token ids and their texts out. */
+export function tokenizeCommand(): Command {
+  return new Command('tokenize')
+    .description('Show the tokens a model makes of a text.')
+    .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
+    .argument('[text...]', 'the text, if no option gives it')
+    .addHelpText('after', examples)
+    .addOption(
+      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
+        'BITNET_MODEL',
+      ),
+    )
+    .option('-p, --prompt <text>', 'the text')
+    .addOption(
+      new Option('-f, --file <file>', 'file with the text; - is stdin').conflicts('prompt'),
+    )
+    .option('--no-bos', 'no begin and end token where the model wants them')
+    .option('--no-special', 'special tokens spelt in the text are ordinary text')
+    .option('--pre-tokenizer <name>', 'overrule the file')
+    .addOption(new Option('--ids', 'only the ids, on one line').conflicts('json'))
+    .option('--json', 'one JSON object: { ids, pieces }')
+    .action(tokenize);
+}
+
+async function tokenize(
+  argument: string | undefined,
+  words: readonly string[],
+  options: TokenizeOptions,
+  command: Command,
+): Promise<void> {
+  const { path, text } = modelAndText(argument, words, options, command);
+  const fromStdin = options.file === '-' || (text === undefined && options.file === undefined);
+  if (fromStdin && options.file !== '-' && !isPiped()) {
+    command.error('error: Expected a text: -p <text>, -f <file> or text on standard input.');
+  }
+  const { loadTokenizer } = await import('../../lib/index.js');
+  const tokenizer = await loadTokenizer(path, { preTokenizer: options.preTokenizer });
+  const given = fromStdin
+    ? await readStdin(new Terminal(options), interruptSignal())
+    : await fileOrText(options.file, text);
+  const { bos: addSpecial, special: parseSpecial } = options;
+  const ids = tokenizer.encode(given ?? '', { addSpecial, parseSpecial });
+  const pieces = ids.map((id) => piece(tokenizer, id));
+  const output = new Output();
+  if (options.json) await output.json({ ids, pieces });
+  else if (options.ids) await output.lines([ids.join(' ')]);
+  else if (ids.length > 0) await output.lines(listing(ids, pieces));
+}
+
+/** A token's text, or its bytes where they are not whole characters. */
+function piece(tokenizer: Tokenizer, id: number): string | number[] {
+  const bytes = tokenizer.tokenBytes(id);
+  if (bytes.length === 0) return tokenizer.tokenText(id); // a control token
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return [...bytes];
+  }
+}
+
+function listing(ids: readonly number[], pieces: readonly (string | number[])[]): string[] {
+  const width = String(Math.max(...ids)).length;
+  return ids.map((id, i) => `${String(id).padStart(width)}  ${shown(pieces[i]!)}`);
+}
+
+function shown(text: string | number[]): string {
+  if (typeof text === 'string') return escaped(JSON.stringify(text));
+  const hex = text.map((byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
+  return `bytes ${hex.join(' ')}`;
+}

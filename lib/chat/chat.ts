@@ -1,0 +1,243 @@
+import { BitnetError } from '../errors.js';
+import { Generation, type GenerationResult, type Piece } from '../generate/generation.js';
+import { guarded } from '../generate/loop.js';
+import { argumentError } from '../generate/option-checks.js';
+import {
+  type GenerateOptions,
+  type GenerateSettings,
+  generateSettings,
+} from '../generate/options.js';
+import { Progress } from '../generate/progress.js';
+import type { SessionOptions } from '../model/model.js';
+import type { Session } from '../model/session.js';
+import type { Tokenizer } from '../tokenizer/index.js';
+import { chatData, readChatData } from './chat-data.js';
+import { type ChatMessage, checkedMessages } from './messages.js';
+import type { ChatTemplate } from './template.js';
+import { encodeAfter, type WrittenPart, withAnswer } from './written-parts.js';
+
+export interface ChatSettings extends SessionOptions {
+  /** What the model is told before the first turn; only for models with a chat template. */
+  readonly system?: string | undefined;
+}
+
+/** How a turn ended. */
+export interface ChatResult extends GenerationResult {
+  /** Tokens of the prompt that were in the session already; `usage.promptTokens` are the others. */
+  readonly keptTokens: number;
+  /** Oldest turns that were forgotten so that this one had room. */
+  readonly droppedTurns: number;
+}
+
+/** What a chat needs of its model. */
+interface ChatModel {
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: ChatTemplate | undefined;
+}
+
+/** The part of a context that should be free for an answer. */
+const answerShare = 4;
+
+/**
+ * A conversation with a model: made by `model.createChat()`. What was said stays in the KV cache, so
+ * that a turn evaluates only what is new in it. When the context is full, the oldest turns are
+ * forgotten. Close it to free its memory.
+ */
+export class Chat {
+  /** What the conversation is kept in. To change it by hand costs no more than evaluating it again. */
+  readonly session: Session;
+  readonly #tokenizer: Tokenizer;
+  readonly #template: ChatTemplate | undefined;
+  #system: string | undefined;
+  /** Turns: a user's message and its answer, alternating. */
+  #messages: readonly ChatMessage[] = [];
+  #written: readonly WrittenPart[] = [];
+
+  /** @internal */
+  constructor(model: ChatModel, system: unknown, createSession: () => Session) {
+    this.#tokenizer = model.tokenizer;
+    this.#template = model.chatTemplate;
+    this.system = system as string | undefined;
+    this.session = createSession();
+  }
+
+  /** Whether the model has a chat template; if not, every message begins a text of its own. */
+  get hasTemplate(): boolean {
+    return this.#template !== undefined;
+  }
+
+  /** What the model is told before the first turn. */
+  get system(): string | undefined {
+    return this.#system;
+  }
+
+  /** @throws `ERR_BITNET_ARGUMENT` when the model has no chat template */
+  set system(system: string | undefined) {
+    if (system !== undefined && typeof system !== 'string') {
+      throw argumentError('a text', 'option system', system);
+    }
+    if (system !== undefined && !this.#template) {
+      throw new BitnetError(
+        'ERR_BITNET_ARGUMENT',
+        'Expected no system message: the model has no chat template, so it only continues text.',
+      );
+    }
+    this.#system = system;
+  }
+
+  /** The turns that are remembered: a user's message and its answer, alternating. */
+  get messages(): readonly ChatMessage[] {
+    return this.#messages;
+  }
+
+  /**
+   * Says `text` and gives the answer: an async iterator of `{ text, ids }`, whose return value (also
+   * `.result`) is a `ChatResult`. An answer that is ended early, by a signal or by leaving the loop,
+   * is remembered as far as it came; a turn without any answer is not.
+   *
+   * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_CONTEXT` when the turn alone is
+   *   longer than the context (nothing is forgotten then), `ERR_BITNET_TEMPLATE`, and as `generate`
+   */
+  send(text: string, options?: GenerateOptions): Generation<ChatResult> {
+    const [message] = checkedMessages([{ role: 'user', content: text }]);
+    return this.#generation(() => [...this.#messages, message!], options);
+  }
+
+  /** Answers the last message again, in place of its answer; otherwise like `send`. */
+  regenerate(options?: GenerateOptions): Generation<ChatResult> {
+    if (this.#messages.length === 0) {
+      throw new BitnetError(
+        'ERR_BITNET_ARGUMENT',
+        'Expected a chat with an answer to make again, but it has none yet; send a message first.',
+      );
+    }
+    return this.#generation(() => this.#messages.slice(0, -1), options);
+  }
+
+  /** Forgets every turn; the system message stays. */
+  clear(): void {
+    this.session.reset();
+    this.#messages = [];
+    this.#written = [];
+  }
+
+  /** Writes the chat to a file, with its KV cache; see `session.save`. */
+  async save(path: string, options: { readonly signal?: AbortSignal | undefined } = {}) {
+    const { system, messages } = this;
+    const data = chatData({ system, messages, written: this.#written });
+    await this.session.save(path, { ...options, data });
+  }
+
+  /**
+   * Replaces the chat, its system message too, by one that `save` wrote; see `session.load`. When the
+   * file is refused, also because it holds a session that is no chat, the chat stays as it was.
+   */
+  async load(path: string, options: { readonly signal?: AbortSignal | undefined } = {}) {
+    const read = (data: unknown) => readChatData(path, data, this.#tokenizer.vocab);
+    const data = await this.session.load(path, { ...options, accept: read });
+    const { system, messages, written } = read(data);
+    this.#system = system;
+    this.#messages = messages;
+    this.#written = written;
+  }
+
+  /** Frees the KV cache; stops what is running. May be called again. */
+  close(): void {
+    this.session.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session[Symbol.asyncDispose]();
+  }
+
+  #generation(
+    messages: () => readonly ChatMessage[],
+    options: GenerateOptions | undefined,
+  ): Generation<ChatResult> {
+    const settings = generateSettings(options);
+    const progress = new Progress(settings.seed);
+    return new Generation(this.#turn(messages, settings, progress), progress);
+  }
+
+  async *#turn(
+    wanted: () => readonly ChatMessage[],
+    settings: GenerateSettings,
+    progress: Progress,
+  ): AsyncGenerator<Piece, ChatResult, undefined> {
+    const { messages, parts, droppedTurns } = this.#fitted(wanted(), settings.maxTokens);
+    const ids = parts.flatMap((part) => part.ids);
+    const keptTokens = this.session.keepPrefix(ids);
+    this.#written = parts;
+    const { evaluator } = this.session;
+    const pieces = guarded(evaluator, this.#tokenizer, ids.slice(keptTokens), settings, progress);
+    const answer = { text: '', ids: [] as number[] };
+    let over = false;
+    try {
+      for (;;) {
+        const step = await pieces.next();
+        if (step.done) {
+          over = true;
+          return { ...step.value, keptTokens, droppedTurns };
+        }
+        answer.text += step.value.text;
+        answer.ids.push(...step.value.ids);
+        yield step.value;
+      }
+    } catch (error) {
+      if (error instanceof BitnetError && 'usage' in error) {
+        Object.assign(error, { keptTokens, droppedTurns });
+      }
+      throw error;
+    } finally {
+      await pieces.return(undefined as never);
+      if (over || answer.ids.length > 0) {
+        this.#messages = [...messages, { role: 'assistant', content: answer.text }];
+        this.#written = withAnswer(parts, answer, this.#tokenizer);
+      }
+    }
+  }
+
+  /**
+   * The messages, without the oldest turns where the context has no room for all and an answer. Then
+   * half of the context is made free, so that not every turn from now on evaluates everything again.
+   */
+  #fitted(all: readonly ChatMessage[], maxTokens: number) {
+    const { contextLength } = this.session;
+    let messages = this.#template ? all : all.slice(-1);
+    let parts = this.#encoded(messages);
+    let droppedTurns = 0;
+    const wanted = contextLength - Math.min(maxTokens, Math.floor(contextLength / answerShare));
+    if (count(parts) > wanted) {
+      while (messages.length > 2 && count(parts) > contextLength / 2) {
+        messages = messages.slice(2);
+        droppedTurns++;
+        parts = this.#encoded(messages);
+      }
+    }
+    if (count(parts) >= contextLength) {
+      throw new BitnetError(
+        'ERR_BITNET_CONTEXT',
+        `Expected a turn that leaves room for an answer in a context of ${contextLength} tokens, but it has ${count(parts)} alone; shorten it or use a longer context (-c, contextLength).`,
+        { tokens: count(parts), contextLength },
+      );
+    }
+    return { messages, parts, droppedTurns };
+  }
+
+  #encoded(messages: readonly ChatMessage[]): WrittenPart[] {
+    const template = this.#template;
+    if (!template) {
+      const { content } = messages.at(-1)!;
+      return [{ part: content, ids: this.#tokenizer.encode(content, { addSpecial: true }) }];
+    }
+    const system = this.#system;
+    const all: readonly ChatMessage[] =
+      system === undefined ? messages : [{ role: 'system', content: system }, ...messages];
+    const parts = template.parts(all, { addGenerationPrompt: true });
+    return encodeAfter(this.#written, parts, this.#tokenizer);
+  }
+}
+
+function count(parts: readonly WrittenPart[]): number {
+  return parts.reduce((sum, { ids }) => sum + ids.length, 0);
+}

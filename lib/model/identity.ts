@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { BitnetError } from '../errors.js';
+import { checksumFile } from '../native.js';
+import type { ModelSpec } from './spec.js';
+
+/** What tells whether a file is still the one that was loaded. */
+export interface FileStamp {
+  readonly path: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+}
+
+/** The stamps of files; one that is gone has a stamp that no file has. */
+export function fileStamps(paths: readonly string[]): Promise<FileStamp[]> {
+  return Promise.all(
+    paths.map(async (path) => {
+      try {
+        const { size, mtimeMs, ino } = await stat(path);
+        return { path, size, mtimeMs, ino };
+      } catch {
+        return { path, size: -1, mtimeMs: 0, ino: 0 };
+      }
+    }),
+  );
+}
+
+/**
+ * Who a model is to the sessions it leaves on disk: a hash of what determines keys and values. That
+ * is the graph with all its numbers (and options that overrule the file, such as `activation`), the
+ * types and shapes of the weights, and every byte of them, file by file. Not part of it are paths, the
+ * name, the place of tensors in a file, the tokenizer and the chat template (a session holds token
+ * ids), the trained context, and kernel and threads, which all give the same bits.
+ */
+export class ModelIdentity {
+  readonly #spec: ModelSpec;
+  readonly #loaded: readonly FileStamp[];
+  #hash: Promise<string> | undefined;
+
+  /** @param loaded the model's files, when they were read */
+  constructor(spec: ModelSpec, loaded: readonly FileStamp[]) {
+    this.#spec = spec;
+    this.#loaded = loaded;
+  }
+
+  /** 64 hexadecimal digits; the weights are read once, on a native thread. */
+  hash(control: Int32Array): Promise<string> {
+    this.#hash ??= this.#compute(control).catch((error) => {
+      this.#hash = undefined; // another time it may work
+      throw error;
+    });
+    return this.#hash;
+  }
+
+  async #compute(control: Int32Array): Promise<string> {
+    const { name, contextLength, decisions, unused, tensors, parts, ...graph } = this.#spec;
+    await this.#checkUnchanged();
+    const weights: string[] = [];
+    for (const [file, { path }] of this.#loaded.entries()) {
+      weights.push((await checksumFile(path, rangesIn(this.#spec, file), control)).toString(16));
+    }
+    await this.#checkUnchanged();
+    const shapes = tensors.map(({ offset, part, scaleOffset, scalePart, ...tensor }) => {
+      return { ...tensor, scaled: scaleOffset !== undefined };
+    });
+    const text = JSON.stringify([graph, shapes, weights]);
+    return createHash('sha256').update(text).digest('hex');
+  }
+
+  /** The weights in memory must be those that are hashed. */
+  async #checkUnchanged(): Promise<void> {
+    const now = await fileStamps(this.#loaded.map(({ path }) => path));
+    for (const [i, { path, size, mtimeMs, ino }] of this.#loaded.entries()) {
+      const same = now[i]!.size === size && now[i]!.mtimeMs === mtimeMs && now[i]!.ino === ino;
+      if (same && size >= 0) continue;
+      throw new BitnetError(
+        'ERR_BITNET_FILE',
+        `Expected the model file "${path}" to be as it was when it was loaded, to save or load a session by its content, but it has changed; load the model again.`,
+        { path },
+      );
+    }
+  }
+}
+
+/** Where the weights, and scales in tensors of their own, lie in one of a model's files. */
+function rangesIn({ tensors }: ModelSpec, file: number) {
+  const weights = tensors.filter(({ part = 0 }) => part === file);
+  const scales = tensors.flatMap(({ scaleOffset: offset, scalePart = 0 }) =>
+    offset === undefined || scalePart !== file ? [] : { offset, bytes: 4 },
+  );
+  return [...weights, ...scales];
+}

@@ -1,0 +1,179 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyModel } from '../fixtures/tiny-model.js';
+import { bitnet, bitnetPath, finished, plainEnvironment, start } from './bitnet.js';
+
+const file = tempFolder();
+const path = file('chat.gguf');
+const template =
+  "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+
+beforeAll(async () => {
+  const model = tinyModel({ contextLength: 512 });
+  model.metadata.set('tokenizer.chat_template', { type: 'string', value: template });
+  await model.write(path);
+});
+
+const chat = ['chat', path, '-n', '8', '--seed', '1'];
+const say = (input: string, ...args: string[]) => bitnet([...chat, ...args], { input });
+
+/** What --json says, a line each. */
+const turns = (stdout: string) =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('bitnet chat, piped', () => {
+  test('answers a line each, and evaluates what is new in it alone', async () => {
+    const { code, stdout, stderr } = await say('Hi\n\nBye');
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('> ');
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    const [first, second] = lines.map(
+      (line) =>
+        /^prompt (\d+) new tokens, (\d+) kept, .*; text (\d+) tokens?, .*cut off by -n$/.exec(
+          line,
+        )!,
+    );
+    expect(first!.slice(1)).toEqual(['19', '0', '8']);
+    // 19 and 7 evaluated answer tokens are kept; the 8th, "\nuser: Bye\nassistant: " are new.
+    expect(second!.slice(1)).toEqual(['22', '26', '8']);
+  });
+
+  test('gives one JSON object a turn, also for what goes wrong', async () => {
+    const { code, stdout, stderr } = await say(`Hi\n${'x'.repeat(600)}\nBye\n`, '--json');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    const [first, wrong, last] = turns(stdout);
+    expect(first).toEqual({
+      text: expect.any(String),
+      ids: expect.any(Array),
+      stopReason: 'length',
+      usage: { promptTokens: 19, completionTokens: 8 },
+      timings: expect.any(Object),
+      seed: 1,
+      keptTokens: 0,
+      droppedTurns: 0,
+    });
+    expect(wrong.error.code).toBe('ERR_BITNET_CONTEXT');
+    expect(last).toMatchObject({ keptTokens: 26, droppedTurns: 0 });
+  });
+
+  test('says on stderr what it has forgotten', async () => {
+    const input = Array.from({ length: 6 }, (_, i) => `This is turn ${i}.`).join('\n');
+    const { stderr } = await say(input, '-c', '160');
+    expect(stderr).toMatch(
+      /warning: The context was full: the oldest (turn was|\d turns were) forgotten/,
+    );
+  });
+
+  test('does what commands say', async () => {
+    const input = [
+      ...['Hi', '/regen', '/stats', '/save chat.session', '/clear', '/stats', '/load chat.session'],
+      ...['/help', '/hlep', '/wrong', '/save', '/exit now', '/stats', '/exit', 'never'],
+    ].join('\n');
+    const { code, stdout, stderr } = await bitnet([...chat, '--verbose'], {
+      input: input.replaceAll('chat.session', file('chat.session')),
+    });
+    expect(code).toBe(1); // some commands were wrong
+    expect(stdout).not.toContain('never');
+    expect(stderr).toMatch(/prompt 1 new token, 18 kept/);
+    expect(stderr).toMatch(
+      /Saved 26 tokens\.\nForgotten\.\nremembered {2}0 turns\ncontext {5}0 of 512/,
+    );
+    expect(stderr).toMatch(/Loaded 1 turn\./);
+    expect(stderr).toMatch(/\/regen +another answer/);
+    expect(stderr).toContain('received "/hlep"; did you mean /help?');
+    expect(stderr).toContain('received "/wrong"; /help lists them.');
+    expect(stderr).toContain('Expected /save <file>, but received "/save".');
+    expect(stderr).toContain('Expected /exit, but received "/exit now".');
+    expect(stderr).toMatch(
+      /remembered {2}1 turn\ncontext {5}26 of 512 tokens[^\n]*\n[^\n]*\n[^\n]*\n$/,
+    );
+  });
+
+  test('takes messages of several lines', async () => {
+    const { stdout } = await say('a\\\nb\n"""\n/help\n"""\n', '--json');
+    expect(turns(stdout)).toHaveLength(2);
+  });
+
+  test('keeps a chat in a file from one run to the next', async () => {
+    const session = ['--session', file('kept.session'), '--json'];
+    const uninterrupted = turns((await say('Hi\nBye\n', '--json', '--system', 'Be kind.')).stdout);
+    const first = turns((await say('Hi\n', ...session, '--system', 'Be kind.')).stdout);
+    const second = turns((await say('Bye\n', ...session)).stdout);
+    expect([...first, ...second].map(({ ids }) => ids)).toEqual(
+      uninterrupted.map(({ ids }) => ids),
+    );
+    expect(second[0].keptTokens).toBe(uninterrupted[1].keptTokens);
+    writeFileSync(file('other.session'), 'hello, hello');
+    const { code, stderr } = await say('Hi', '--session', file('other.session'));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/to be a session file of this program, but it is another kind of file/);
+  });
+
+  test('stops an answer at Ctrl-C and leaves with 130', async () => {
+    const endless = ['-n', '-1', '-c', '60000', '--temp', '9', '--top-k', '0', '--top-p', '1'];
+    const child = start([
+      'chat',
+      path,
+      ...endless,
+      '--min-p',
+      '0',
+      '--session',
+      file('cut.session'),
+    ]);
+    child.stdin.write('Hi\n');
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    const { code, stdout } = await finished(child);
+    expect(code).toBe(130);
+    expect(stdout.endsWith('\n')).toBe(true);
+    expect(existsSync(file('cut.session'))).toBe(true);
+  });
+});
+
+describe('bitnet chat', () => {
+  test('with a model that has no template makes texts of their own', async () => {
+    const { stdout } = await bitnet(['chat', '-n', '4', '--temp', '0', '--json'], {
+      input: 'Once upon a time\nOnce upon a time\n',
+    });
+    const [first, second] = turns(stdout);
+    expect(first.text).toBe(', there was a');
+    expect(second.text).toBe(first.text);
+  });
+
+  test('refuses wrong usage', async () => {
+    const twice = await bitnet(['chat', path, '-m', path]);
+    expect(twice.code).toBe(2);
+    expect(twice.stderr).toMatch(/^error: Expected one model/);
+    const system = await bitnet(['chat', '--system', 'Be kind.']);
+    expect(system.code).toBe(2);
+    expect(system.stderr).toMatch(/^error: Expected no system message/);
+  });
+
+  // `script` makes a terminal, as for a person.
+  const hasScript = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
+  test.skipIf(!hasScript)('with a person shows marks and takes what is pasted as one', async () => {
+    const command = `"${process.execPath}" "${bitnetPath}" chat "${path}" -n 8 --seed 1 --no-color`;
+    const env = { ...plainEnvironment(), TERM: 'xterm' };
+    const child = spawn('script', ['-qec', command, '/dev/null'], { env });
+    const steps = ['Hi\r', '\x1b[200~one\rtwo\x1b[201~\r', 'half\x03', '/stats\r', '\x03', '\x03'];
+    let shown = '';
+    child.stdout.on('data', (chunk) => {
+      shown += chunk;
+      // The mark stands at the end of what is shown once a message is expected.
+      if (stripVTControlCharacters(shown).endsWith('> ')) child.stdin.write(steps.shift() ?? '');
+    });
+    const { code, stdout } = await finished(child);
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/19 new tokens, 0 kept/);
+    expect(stdout).toContain('… ');
+    expect(stdout).toMatch(/remembered {2}2 turns/);
+    expect(stdout).toContain('Ctrl-C again or Ctrl-D leaves.');
+  });
+});
