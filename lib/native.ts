@@ -127,6 +127,17 @@ export interface NativeSession {
   close(): void;
 }
 
+/** What decides the weights of a model that is made and not read: `struct SyntheticSpec`. */
+export interface NativeSynthetic {
+  readonly seed: number;
+  /** `[65536]` */
+  readonly normal: Uint16Array;
+  /** `[tensors]` */
+  readonly scales: Float32Array;
+  /** `[tensors]` */
+  readonly halfScales: Uint16Array;
+}
+
 export interface NativeLoadOptions {
   /** 0 for all cores this process may use. */
   readonly threads: number;
@@ -138,6 +149,8 @@ export interface NativeLoadOptions {
   readonly skipZeros?: boolean;
   /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
   readonly screenFrom?: number;
+  /** Instead of reading the file. */
+  readonly synthetic?: NativeSynthetic | undefined;
   /** `[abort, progress]`: progress counts from 0 to 1000. */
   readonly control: Int32Array;
 }
@@ -290,6 +303,7 @@ export function loadNativeModel(
     ...numbers,
     path,
     parts: parts.map((part) => ({ path: part })),
+    synthetic: options.synthetic,
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
     ropeBase: rope.base,

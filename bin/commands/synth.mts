@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
+import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
 import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
 import type { Synthesis } from '../../lib/synth/synth.js';
 import { decimal, integer } from '../arguments.mjs';
@@ -9,7 +10,7 @@ import { Terminal } from '../terminal.mjs';
 
 interface SynthCommandOptions {
   shape: ShapeName;
-  format: 'i2_s' | 'f16';
+  format: SynthFormat;
   output: string;
   gateSparsity?: number;
   layers?: number;
@@ -37,7 +38,8 @@ export function synthCommand(): Command {
     )
     .requiredOption('-o, --output <file>', 'GGUF file to write')
     .addOption(
-      new Option('--format <name>', 'of linear layers').choices(['i2_s', 'f16']).default('i2_s'),
+      new Option('--format <name>', 'of linear layers')
+        .choices(synthFormats).default('i2_s'),
     )
     .option('--gate-sparsity <part>', 'gate outputs that are at most 0', decimal(0.05, 0.95))
     .option('--layers <count>', 'default: as many as the shape has', integer(1, 1024))

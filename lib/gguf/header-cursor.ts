@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { maxHeaderBytes, maxStringBytes } from './limits.js';
 import { malformed } from './malformed.js';
@@ -9,6 +8,16 @@ const firstRead = 64 * 1024;
 
 /** Bytes held at once, and the most that is read ahead. */
 const windowBytes = 1024 * 1024;
+
+/** What a cursor reads from, such as an open file. */
+export interface Readable {
+  read(
+    target: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ bytesRead: number }>;
+}
 
 /**
  * Walks the header of a file front to back, reading it piece by piece, and never allocates more
@@ -28,7 +37,7 @@ export class HeaderCursor {
   #readBytes = firstRead;
 
   constructor(
-    readonly handle: FileHandle,
+    readonly handle: Readable,
     readonly path: string,
     readonly size: number,
   ) {

@@ -1,6 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
 import { readDirectory } from './directory.js';
-import { HeaderCursor } from './header-cursor.js';
+import { HeaderCursor, type Readable } from './header-cursor.js';
 import { maxAlignment, maxMetadataEntries, maxTensors } from './limits.js';
 import { malformed } from './malformed.js';
 import { readMetadata } from './metadata.js';
@@ -26,21 +25,24 @@ export async function readGguf(path: string): Promise<GgufFile> {
 async function readFile(path: string, model?: GgufFile['metadata']): Promise<GgufFile> {
   const { handle, size } = await openFile(path);
   try {
-    return await readHeader(handle, path, size, model);
+    return await readGgufHeader(handle, path, size, model);
   } finally {
     await handle.close();
   }
 }
 
-/*
+/**
+ * As `readGguf`, of one part: anything that can be read at a position and has `size` bytes. `model` is the metadata of the whole
+ * model where a later part has none.
+ *
  * magic "GGUF" | version u32 | tensors u64 | metadata entries u64 | the entries | the tensor
  * directory | zeros up to a multiple of the alignment | tensor data
  */
-async function readHeader(
-  handle: FileHandle,
+export async function readGgufHeader(
+  handle: Readable,
   path: string,
   size: number,
-  model: GgufFile['metadata'] | undefined,
+  model?: GgufFile['metadata'],
 ): Promise<GgufFile> {
   const cursor = new HeaderCursor(handle, path, size);
   const slice = new TimeSlice();

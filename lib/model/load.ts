@@ -3,7 +3,8 @@ import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
-import { loadNativeModel } from '../native.js';
+import type { GgufFile } from '../gguf/types.js';
+import { loadNativeModel, type NativeSynthetic } from '../native.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
@@ -100,10 +101,24 @@ const optionNames = [
  *   `ERR_BITNET_MEMORY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_ADDON`
  */
 export async function loadModel(path?: string, options: LoadOptions = {}): Promise<Model> {
-  const begin = performance.now();
   if (path !== undefined && (typeof path !== 'string' || path === '')) {
     throw argumentError('the path of a GGUF file', 'path', path);
   }
+  return loadFrom(async () => ({ file: await readGguf(path ?? embeddedModelPath) }), options);
+}
+
+/** Where a model comes from: a file, or a description of what one would hold. */
+export interface ModelSource {
+  readonly file: GgufFile;
+  readonly synthetic?: NativeSynthetic;
+}
+
+/** @internal `loadModel` from any source. */
+export async function loadFrom(
+  open: () => Promise<ModelSource>,
+  options: LoadOptions,
+): Promise<Model> {
+  const begin = performance.now();
   checkOptionNames(options, optionNames);
   const threads = checkedThreads(options.threads);
   const contextLength = checkedContextLength(options.contextLength);
@@ -121,7 +136,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   throwIfAborted(signal);
 
   const tlTable = await readTlTable(options.tlTable);
-  const file = await readGguf(path ?? embeddedModelPath);
+  const { file, synthetic } = await open();
   throwIfAborted(signal);
   const { activation } = options;
   const spec = modelSpec(file, {
@@ -135,7 +150,7 @@ export async function loadModel(path?: string, options: LoadOptions = {}): Promi
   throwIfAborted(signal);
   const control = new Int32Array(2); // [abort, progress]
   const loading = loadNativeModel(file.path, spec, {
-    ...{ threads, kernel, byShape: tuning, skipZeros, control },
+    ...{ threads, kernel, byShape: tuning, skipZeros, synthetic, control },
     ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
   });
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too

@@ -1,5 +1,6 @@
+import { encodeTrits, i2sTail, type SynthFormat } from './formats.js';
 import { WeightRandom } from './random.js';
-import { halfBits, i2sTail, normalQuantile, type SynthFormat } from './weights.js';
+import { normalQuantile } from './weights.js';
 
 /**
  * Share of an embedding's energy that lies along the direction all embeddings have in common. A gate row tilted against that
@@ -46,7 +47,6 @@ export function* gateTensor(
   const random = new WeightRandom(seed, name);
   const [along, against] = [codeTable(-tilt), codeTable(tilt)];
   const tables = Array.from(direction, (d) => (d >= 0 ? against : along));
-  const halves = [-scale, 0, scale].map(halfBits);
   for (let row = 0; row < rows; row += pieceRows) {
     const count = Math.min(pieceRows, rows - row) * cols;
     const bits = new Uint16Array(count + (count & 1));
@@ -55,8 +55,7 @@ export function* gateTensor(
       bits[i] = tables[col]![bits[i]!]!;
       if (++col === cols) col = 0;
     }
-    const codes = bits.subarray(0, count);
-    yield format === 'i2_s' ? packI2s(codes) : f16Bytes(codes, halves);
+    yield encodeTrits(format, bits.subarray(0, count), scale);
   }
   if (format === 'i2_s') yield i2sTail(scale);
 }
@@ -69,21 +68,4 @@ function codeTable(tilt: number): Uint8Array {
     .fill(1)
     .fill(0, 0, negative)
     .fill(2, 65_536 - positive);
-}
-
-/** Four codes a byte; element 128 b + j in byte 32 b + (j mod 32), first quarter in the top bits. */
-function packI2s(codes: Uint16Array): Uint8Array {
-  const bytes = new Uint8Array(codes.length / 4);
-  for (let block = 0, out = 0; block < codes.length; block += 128) {
-    for (let m = block; m < block + 32; m++) {
-      bytes[out++] =
-        (codes[m]! << 6) | (codes[m + 32]! << 4) | (codes[m + 64]! << 2) | codes[m + 96]!;
-    }
-  }
-  return bytes;
-}
-
-function f16Bytes(codes: Uint16Array, halves: readonly number[]): Uint8Array {
-  const words = Uint16Array.from(codes, (code) => halves[code]!);
-  return new Uint8Array(words.buffer);
 }

@@ -1,13 +1,15 @@
 /**
- * Random 32-bit words for gigabytes of weights: xoshiro128++ (Blackman and Vigna 2019), seeded by splitmix32 from a seed and the
- * name of what is filled, so that one tensor's content does not depend on what was written before it.
+ * Random 32-bit words for gigabytes of weights: xoshiro128++ (Blackman and Vigna 2019), seeded by splitmix32 from a seed, the name of
+ * what is filled and the number of a piece of it, so that any piece of any tensor can be made without what is before it.
+ * native/model/synthetic_source.cpp makes the same words.
  */
 export class WeightRandom {
   readonly #state = new Uint32Array(4);
 
-  constructor(seed: number, name: string) {
+  constructor(seed: number, name: string, piece = 0) {
     let mixed = seed >>> 0;
     for (const character of name) mixed = Math.imul(mixed ^ character.codePointAt(0)!, 0x01000193);
+    mixed = Math.imul(mixed ^ piece, 0x01000193);
     for (let i = 0; i < 4; i++) {
       mixed = (mixed + 0x9e3779b9) | 0;
       let word = mixed ^ (mixed >>> 16);

@@ -16,12 +16,17 @@ const bitnet = { architecture: 'bitnet', ropeBase: 10_000, contextLength: 2048 }
 const llamaVocab = { ...bitnet, vocab: 32_002 } as const;
 
 /**
- * Shapes of public ternary models and of the models in the BitNet b1.58 paper (Ma et al. 2024), which follow LLaMA
- * (Touvron et al. 2023). All have tied embeddings and a head_dim of dim / nHead.
+ * Shapes of public ternary models and of those in the BitNet papers. Where a paper names a size and states no numbers, its authors
+ * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All have tied
+ * embeddings and a head_dim of dim / nHead.
  */
 export const shapes = {
+  /** The 125M of bitnet.cpp's generator of dummy models (Wang et al. 2024). */
+  '125m': { ...llamaVocab, nLayer: 11, dim: 768, ffnDim: 3072, nHead: 12, nKvHead: 12 },
   /** 1bitLLM/bitnet_b1_58-large. */
   '700m': { ...llamaVocab, nLayer: 24, dim: 1536, ffnDim: 4096, nHead: 16, nKvHead: 16 },
+  /** 1bitLLM/bitnet_b1_58-xl. */
+  '1.3b': { ...llamaVocab, nLayer: 24, dim: 2048, ffnDim: 5460, nHead: 32, nKvHead: 32 },
   /** microsoft/bitnet-b1.58-2B-4T. */
   '2b4t': {
     architecture: 'bitnet-b1.58',
@@ -36,12 +41,27 @@ export const shapes = {
   },
   /** 1bitLLM/bitnet_b1_58-3B. */
   '3b': { ...llamaVocab, nLayer: 26, dim: 3200, ffnDim: 8640, nHead: 32, nKvHead: 32 },
+  /**
+   * Assumed: the 3B with so wide a feed-forward layer that there are 3.9 billion parameters. It makes the ternary weights 0.15 GB more
+   * than those of the 3B; the paper has 0.16 between the two models.
+   */
+  '3.9b': { ...llamaVocab, nLayer: 26, dim: 3200, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
   /** LLaMA 7B. */
   '7b': { ...llamaVocab, nLayer: 32, dim: 4096, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
+  /** LLaMA 33B, which its licence form called 30B. */
+  '30b': { ...llamaVocab, nLayer: 60, dim: 6656, ffnDim: 17_920, nHead: 52, nKvHead: 52 },
   /** Llama 2 70B. */
   '70b': { ...llamaVocab, nLayer: 80, dim: 8192, ffnDim: 28_672, nHead: 64, nKvHead: 8 },
+  /** The 100B of bitnet.cpp's generator of dummy models. */
+  '100b': { ...llamaVocab, nLayer: 72, dim: 8192, ffnDim: 45_568, nHead: 64, nKvHead: 64 },
 } satisfies Record<string, Shape>;
 
 export type ShapeName = keyof typeof shapes;
+
+/** Weights of one layer's seven matrices. */
+export function weightsPerLayer({ dim, ffnDim, nHead, nKvHead }: Shape): number {
+  const kvDim = (dim / nHead) * nKvHead;
+  return 2 * dim * dim + 2 * dim * kvDim + 3 * dim * ffnDim;
+}

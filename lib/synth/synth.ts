@@ -2,35 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { access, stat } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import type { SynthModel } from './model.js';
-import { type Shape, type ShapeName, shapes } from './shapes.js';
+import type { SynthFormat } from './formats.js';
+import { describedModel, type SynthDescription } from './model.js';
+import type { Shape } from './shapes.js';
 import { tuneGates } from './tune-gates.js';
-import type { SynthFormat } from './weights.js';
 import { writeSynthModel } from './write.js';
 
-export interface SynthOptions {
-  /** Whose hyper-parameters to take. */
-  readonly shape: ShapeName;
-  /**
-   * How linear layers are stored; the embedding is F16.
-   * @default 'i2_s'
-   */
-  readonly format?: SynthFormat | undefined;
+export interface SynthOptions extends SynthDescription {
   /**
    * Fraction of each layer's gate outputs that shall be at most 0, from 0.05 to 0.95.
    * @default plain random trits, about 0.5
    */
   readonly gateSparsity?: number | undefined;
-  /**
-   * Layers to write, 1 to 1024.
-   * @default those of the shape
-   */
-  readonly layers?: number | undefined;
-  /**
-   * From 0 to 2³² − 1; the same options give the same file.
-   * @default 0
-   */
-  readonly seed?: number | undefined;
   /**
    * Whether a file that is there may be replaced.
    * @default false
@@ -68,14 +51,9 @@ const optionNames = [
  */
 export async function synthesise(path: string, options: SynthOptions): Promise<Synthesis> {
   checkOptionNames(options, optionNames);
-  const { format = 'i2_s', gateSparsity, seed = 0, signal, onProgress } = options;
-  const shape = checkedShape(options);
-  if (format !== 'i2_s' && format !== 'f16') {
-    throw argumentError("'i2_s' or 'f16'", 'option format', format);
-  }
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
-    throw argumentError('an integer from 0 to 4294967295', 'option seed', seed);
-  }
+  const { gateSparsity, signal, onProgress } = options;
+  const plain = describedModel(options);
+  const { shape, format, seed } = plain;
   if (gateSparsity !== undefined && !(gateSparsity >= 0.05 && gateSparsity <= 0.95)) {
     throw argumentError('a number from 0.05 to 0.95', 'option gateSparsity', gateSparsity);
   }
@@ -86,7 +64,6 @@ export async function synthesise(path: string, options: SynthOptions): Promise<S
       { path },
     );
   }
-  const plain: SynthModel = { name: options.shape, shape, format, seed };
   const watch = (step: 'trial' | 'model') => ({
     signal,
     onFraction: (fraction: number) => onProgress?.(step, fraction),
@@ -100,19 +77,6 @@ export async function synthesise(path: string, options: SynthOptions): Promise<S
   await writeSynthModel(path, model, watch('model'));
   const { size: bytes } = await stat(path);
   return { path, bytes, shape, format, seed, ...(tuned && { closedGates: tuned.closed }) };
-}
-
-function checkedShape(options: SynthOptions): Shape {
-  if (!Object.hasOwn(shapes, options.shape)) {
-    const names = Object.keys(shapes).join(', ');
-    throw argumentError(`one of ${names}`, 'option shape', options.shape);
-  }
-  const shape: Shape = shapes[options.shape];
-  const { layers = shape.nLayer } = options;
-  if (!Number.isInteger(layers) || layers < 1 || layers > 1024) {
-    throw argumentError('an integer from 1 to 1024', 'option layers', layers);
-  }
-  return { ...shape, nLayer: layers };
 }
 
 function exists(path: string): Promise<boolean> {

@@ -23,6 +23,20 @@ TensorSpec tensor_of(const Napi::Object& object) {
   return tensor;
 }
 
+template <class T> std::vector<T> copy_of(const Napi::Object& object, const char* key) {
+  const T* elements = elements_of<T>(object, key);
+  return elements ? std::vector<T>(elements, elements + length_of(object, key)) : std::vector<T>();
+}
+
+std::shared_ptr<const SyntheticSpec> synthetic_of(const Napi::Object& object) {
+  auto synthetic = std::make_shared<SyntheticSpec>();
+  synthetic->seed = static_cast<uint32_t>(number_of(object, "seed"));
+  synthetic->normal = copy_of<uint16_t>(object, "normal");
+  synthetic->scales = copy_of<float>(object, "scales");
+  synthetic->half_scales = copy_of<uint16_t>(object, "halfScales");
+  return synthetic;
+}
+
 } // namespace
 
 double number_of(const Napi::Object& object, const char* key) {
@@ -69,6 +83,9 @@ ModelSpec model_spec_of(const Napi::Object& object) {
              [&](const Napi::Object& part) { spec.parts.push_back(string_of(part, "path")); });
   read_array(object, "tensors",
              [&](const Napi::Object& tensor) { spec.tensors.push_back(tensor_of(tensor)); });
+  const Napi::Value synthetic = object.Get("synthetic");
+  if (synthetic.IsObject())
+    spec.synthetic = synthetic_of(synthetic.As<Napi::Object>());
   return spec;
 }
 

@@ -6,22 +6,21 @@
 
 #include <string>
 
-#include "status.h"
+#include "byte_source.h"
 
 namespace bitnet {
 
-class FileReader {
+class FileReader : public ByteSource {
 public:
   FileReader() = default;
   FileReader(const FileReader&) = delete;
   FileReader& operator=(const FileReader&) = delete;
-  ~FileReader();
+  ~FileReader() override;
 
   /** Opens `path` (UTF-8). */
   Status open(const std::string& path);
 
-  /** Reads exactly `bytes` bytes at `offset` into `out`, or says what was missing. */
-  Status read(uint64_t offset, size_t bytes, uint8_t* out) const;
+  Status read(uint64_t offset, size_t bytes, uint8_t* out) const override;
 
 private:
   std::string path_;

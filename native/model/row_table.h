@@ -3,7 +3,7 @@
 #pragma once
 #include <memory>
 
-#include "../common/file_reader.h"
+#include "../common/byte_source.h"
 #include "linear.h"
 
 namespace bitnet {
@@ -12,7 +12,7 @@ struct RowTable {
   Linear linear; // its data are the rows when they are in memory, else empty
 
   // Where the rows lie in the file; used only when they are not in memory.
-  std::shared_ptr<const FileReader> file;
+  std::shared_ptr<const ByteSource> file;
   uint64_t offset = 0;
 
   size_t rows() const { return linear.rows; }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,14 @@ struct TensorSpec {
   uint32_t scale_part = 0;   // and which has that scale
 };
 
+/** What decides the weights of a model that is made and not read (lib/synth/load.ts). */
+struct SyntheticSpec {
+  uint32_t seed;
+  std::vector<uint16_t> normal;      // [65536] an f16 of the embedding for 16 random bits
+  std::vector<float> scales;         // per tensor, the size of a weight; 0 where it has none
+  std::vector<uint16_t> half_scales; // the same as f16
+};
+
 struct ModelSpec {
   uint32_t n_layer;
   uint32_t dim;
@@ -82,8 +91,9 @@ struct ModelSpec {
   uint32_t window;                  // positions a token of a local layer sees, itself included
   double local_rope_base;           // of local layers, whose positions are not scaled
   Activation activation;
-  std::string path;
+  std::string path;               // of the file, or what errors call the model
   std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
+  std::shared_ptr<const SyntheticSpec> synthetic; // null: read from the file
   std::vector<TensorSpec> tensors;
 
   bool is_local(size_t layer) const { return !local.empty() && local[layer] != 0; }

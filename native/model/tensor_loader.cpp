@@ -333,7 +333,7 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
 }
 
 Status TensorLoader::load_table(const TensorSpec& tensor,
-                                const std::shared_ptr<const FileReader>& file, uint64_t leave_from,
+                                const std::shared_ptr<const ByteSource>& file, uint64_t leave_from,
                                 RowTable* out) {
   const TernaryFormat* format = find_ternary_format(tensor.type);
   if (format && format->scale_cols != 0)

@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "../common/arena.h"
-#include "../common/file_reader.h"
+#include "../common/byte_source.h"
 #include "../common/thread_pool.h"
 #include "../formats/formats.h"
 #include "linear.h"
@@ -18,7 +18,7 @@ namespace bitnet {
 class TensorLoader {
 public:
   /** Reads from `file`, and a scale of its own from `scale_file`. Matrices live in `arena`. */
-  TensorLoader(const FileReader& file, const FileReader& scale_file, const KernelSet& kernels,
+  TensorLoader(const ByteSource& file, const ByteSource& scale_file, const KernelSet& kernels,
                ThreadPool& pool, Arena& arena)
       : file_(file), scale_file_(scale_file), kernels_(kernels), pool_(pool), arena_(arena) {}
 
@@ -33,7 +33,7 @@ public:
    * The rows of an embedding or head. Tables of floats from `leave_from` bytes on stay in the file:
    * the screened head reads a few hundred rows of them per token, an embedding one.
    */
-  Status load_table(const TensorSpec& tensor, const std::shared_ptr<const FileReader>& file,
+  Status load_table(const TensorSpec& tensor, const std::shared_ptr<const ByteSource>& file,
                     uint64_t leave_from, RowTable* out);
 
   /** A vector as f32; every value must be finite. */
@@ -73,8 +73,8 @@ private:
   Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
 
-  const FileReader& file_;
-  const FileReader& scale_file_;
+  const ByteSource& file_;
+  const ByteSource& scale_file_;
   const KernelSet& kernels_;
   ThreadPool& pool_;
   Arena& arena_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <new>
 
+#include "../common/file_reader.h"
+#include "synthetic_source.h"
 #include "tensor_loader.h"
 
 namespace bitnet {
@@ -188,9 +190,14 @@ uint64_t memory_of(const Linear& w) {
   return w.data.size() + w.row_scale.size() * sizeof(float);
 }
 
-using Files = std::vector<std::shared_ptr<const FileReader>>;
+using Sources = std::vector<std::shared_ptr<const ByteSource>>;
 
-Status open_files(const ModelSpec& spec, Files* out) {
+Status open_sources(const ModelSpec& spec, ThreadPool& pool, Sources* out) {
+  if (spec.synthetic) {
+    auto source = std::make_shared<SyntheticSource>(spec);
+    out->push_back(source);
+    return source->prepare(pool);
+  }
   std::vector<std::string> paths = spec.parts;
   if (paths.empty())
     paths.push_back(spec.path);
@@ -204,7 +211,7 @@ Status open_files(const ModelSpec& spec, Files* out) {
   return {};
 }
 
-Status load_tensor(Weights& w, const Files& files, ThreadPool& pool, const TensorSpec& tensor) {
+Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor) {
   const Shape shape = expected_shape(w.spec, tensor.role);
   const Slot slot = find_slot(w, tensor);
   if (tensor.rows != shape.rows || tensor.cols != shape.cols || slot.empty() ||
@@ -236,7 +243,7 @@ Status finish_head(Weights& w, ThreadPool& pool) {
   return {};
 }
 
-Status load_all(Weights& w, const Files& files, ThreadPool& pool, const LoadControl& control) {
+Status load_all(Weights& w, const Sources& files, ThreadPool& pool, const LoadControl& control) {
   uint64_t total = 1;
   uint64_t done = 0;
   for (const TensorSpec& tensor : w.spec.tensors)
@@ -265,8 +272,8 @@ Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
     weights->spec = std::move(spec);
     weights->kernels = kernels;
     weights->layers.resize(weights->spec.n_layer);
-    Files files;
-    Status status = open_files(weights->spec, &files);
+    Sources files;
+    Status status = open_sources(weights->spec, pool, &files);
     if (status.ok())
       status = load_all(*weights, files, pool, control);
     if (status.ok())

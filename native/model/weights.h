@@ -6,7 +6,6 @@
 
 #include "../common/abort.h"
 #include "../common/arena.h"
-#include "../common/file_reader.h"
 #include "../common/thread_pool.h"
 #include "linear.h"
 #include "row_table.h"
