@@ -38,8 +38,7 @@ export function synthCommand(): Command {
     )
     .requiredOption('-o, --output <file>', 'GGUF file to write')
     .addOption(
-      new Option('--format <name>', 'of linear layers')
-        .choices(synthFormats).default('i2_s'),
+      new Option('--format <name>', 'of linear layers').choices(synthFormats).default('i2_s'),
     )
     .option('--gate-sparsity <part>', 'gate outputs that are at most 0', decimal(0.05, 0.95))
     .option('--layers <count>', 'default: as many as the shape has', integer(1, 1024))

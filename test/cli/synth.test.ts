@@ -62,8 +62,9 @@ describe('bitnet synth', () => {
     [['synth', '--shape', '700m'], "required option '-o, --output <file>' not specified"],
     [
       ['synth', '--shape', '8b', '-o', 'x.gguf'],
-      'Allowed choices are 700m, 2b4t, 3b, 7b, 13b, 70b',
+      'Allowed choices are 125m, 700m, 1.3b, 2b4t, 3b, 3.9b, 7b, 13b, 30b, 70b, 100b',
     ],
+    [[...small, '-o', 'x', '--format', 'q2_k'], 'Allowed choices are i2_s, tq1_0'],
     [[...small, '-o', 'x', '--gate-sparsity', '1'], 'Expected a number from 0.05 to 0.95.'],
   ])('%j is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await bitnet(args);
