@@ -85,7 +85,7 @@ function modelsOf({ results }: BenchReport): BenchResult[][] {
 }
 
 function modelText([first]: readonly BenchResult[]): string[] {
-  const { model, shape, format, memory, loadMilliseconds } = first!;
+  const { model, shape, format, memory, loadMilliseconds, extrapolated } = first!;
   const { anonymousRss, ...parts } = memory;
   const part = (own: boolean) =>
     Object.entries(parts)
@@ -94,6 +94,11 @@ function modelText([first]: readonly BenchResult[]): string[] {
   const process = part(false);
   return [
     `${escaped(basename(model))}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
+    ...(extrapolated
+      ? [
+          `not measured: extended on a straight line from ${extrapolated.layers.join(' and ')} layers`,
+        ]
+      : []),
     part(true).join(', ') + (process.length > 0 ? `; ${process.join(', ')}` : ''),
   ];
 }

@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchReport } from '../../lib/bench/report.js';
-import { decimal, integer, integers } from '../arguments.mjs';
+import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
+import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
+import { decimal, integer, integers, memorySize, names } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -9,6 +11,10 @@ import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 
 interface BenchCommandOptions {
+  shape?: ShapeName[];
+  format?: SynthFormat[];
+  layers?: number;
+  memory?: number;
   nPrompt: number[];
   nGen: number[];
   pg: [number, number][];
@@ -36,6 +42,8 @@ Examples:
   bitnet bench
   bitnet bench model.gguf -p 128,512 -n 64 -t 1,2 -o json
   bitnet bench a.gguf b.gguf --kernel mad2,base3
+  bitnet bench --shape 3b --format f16,q4_0,i2_s
+  bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --compare old.json new.json`;
 
 /** `bitnet bench`: how fast models are read in and continued on this machine, and what that takes. */
@@ -44,6 +52,18 @@ export function benchCommand(): Command {
     .description('Measure the speed, memory and energy of models on this machine.')
     .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
+    .addOption(
+      new Option('--shape <names>', 'synthetic models instead, see bitnet synth').argParser(
+        names(Object.keys(shapes) as ShapeName[]),
+      ),
+    )
+    .addOption(
+      new Option('--format <names>', 'of their linear layers (default: i2_s)').argParser(
+        names(synthFormats),
+      ),
+    )
+    .option('--layers <count>', 'of their layers, to extrapolate from', integer(1, 1024))
+    .option('--memory <size>', 'that one of them may take, as 16GB', memorySize)
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])
     .addOption(
@@ -81,9 +101,21 @@ export function benchCommand(): Command {
     .action(bench);
 }
 
-async function bench(models: readonly string[], options: BenchCommandOptions): Promise<void> {
+async function bench(
+  paths: readonly string[],
+  options: BenchCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { shape, format = ['i2_s' as const], layers, memory } = options;
+  if (!shape && (options.format ?? layers ?? memory) !== undefined) {
+    command.error('error: Expected --shape with --format, --layers or --memory.');
+  }
+  const synthetic = (shape ?? []).flatMap((name) =>
+    format.map((type) => ({ shape: name, format: type, layers })),
+  );
+  const models = [...paths, ...synthetic];
   const { bench: measure } = await import('../../lib/bench/bench.js');
-  if (options.compare) return compare(models, options.compare, options);
+  if (options.compare) return compare(paths, options.compare, options);
   const {
     nPrompt: prompts,
     nGen: generations,
@@ -100,6 +132,7 @@ async function bench(models: readonly string[], options: BenchCommandOptions): P
   try {
     report = await measure({
       models: models.length > 0 ? models : fromEnvironment,
+      memory,
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),

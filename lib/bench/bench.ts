@@ -1,8 +1,8 @@
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
-import { inspectModel } from '../inspect.js';
 import { EnergyBench, type TestEnergy } from './energy.js';
 import { fileSha256 } from './file-hash.js';
 import { describeBuild, describeMachine } from './machine.js';
+import { fittingSettings, settingMemory, withExtrapolations } from './models.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
@@ -14,9 +14,6 @@ import { Watch } from './watch.js';
 
 /** Part of the free memory that models are loaded into at the same time. */
 const usablePart = 0.8;
-
-/** A Node process with the library and a vocabulary. */
-const processBytes = 150 * 2 ** 20;
 
 /** A setting while it is measured: `times[test]` are its runs. */
 interface Trial {
@@ -38,7 +35,7 @@ export async function bench(
   options: BenchOptions = {},
   open: () => OpenedMeter = openMeter,
 ): Promise<BenchReport> {
-  const plan = benchPlan(options);
+  const plan = await fittingPlan(benchPlan(options), options.memory);
   const energy = new EnergyBench(open());
   try {
     return await measureAll(plan, options, energy);
@@ -67,10 +64,13 @@ async function measureAll(
     machine: { ...describeMachine(), ...describeRoofs(roofs) },
     build: describeBuild(),
     command: options.command ?? null,
-    results: measured.map((one) => {
-      const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
-      return resultOf(one, plan, limits, hashes.get(one.loaded.path)!);
-    }),
+    results: withExtrapolations(
+      measured.map((one) => {
+        const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
+        return resultOf(one, plan, limits, hashes.get(one.loaded.path) ?? null);
+      }),
+      plan.settings,
+    ),
   };
 }
 
@@ -162,16 +162,21 @@ function roomFor(tests: readonly BenchTest[]): Room {
   };
 }
 
+/** The plan with settings whose models fit into memory. */
+async function fittingPlan(plan: BenchPlan, memory: number | undefined): Promise<BenchPlan> {
+  const budget = memory ?? usablePart * process.availableMemory();
+  const { contextLength, sequences } = roomFor(plan.tests);
+  const settings = await fittingSettings(plan.settings, budget, contextLength * sequences);
+  return { ...plan, settings };
+}
+
 /** Settings cut into groups that can be loaded at the same time, in their order. */
 async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
   const available = usablePart * process.availableMemory();
   const groups: Setting[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (const setting of settings) {
-    const { model, kernel, screenHead, skipZeros } = setting;
-    const { memory } = await inspectModel(model, { kernel, screenHead, skipZeros });
-    const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
-    const bytes = ternary + dense + head + norms + processBytes;
+    const bytes = await settingMemory(setting);
     if (used + bytes > available) {
       groups.push([]);
       used = 0;
@@ -197,8 +202,8 @@ async function hashesOf(
   watch: Watch,
 ): Promise<ReadonlyMap<string, string>> {
   const hashes = new Map<string, string>();
-  for (const { loaded } of measured) {
-    if (hashes.has(loaded.path)) continue;
+  for (const { setting, loaded } of measured) {
+    if (typeof setting.model === 'object' || hashes.has(loaded.path)) continue;
     watch.throwIfAborted();
     hashes.set(loaded.path, await fileSha256(loaded.path));
   }

@@ -2,15 +2,21 @@ import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { cpuInfo } from '../native.js';
+import { describedModel, type SynthDescription } from '../synth/model.js';
 import type { BenchTest } from './tests.js';
 import type { Setting } from './trial.js';
 
 export interface BenchOptions {
   /**
-   * GGUF files.
+   * GGUF files, and synthetic models.
    * @default the embedded model
    */
-  readonly models?: readonly string[] | undefined;
+  readonly models?: readonly (string | SynthDescription)[] | undefined;
+  /**
+   * Bytes a synthetic model and its process may take: of a larger one some layers are measured, and all of them extrapolated.
+   * @default 80 % of the free memory
+   */
+  readonly memory?: number | undefined;
   /**
    * Lengths of prompts; 0 measures none.
    * @default [512]
@@ -90,7 +96,7 @@ const maxSequences = 256;
 const maxWatts = 100_000;
 
 const optionNames = [
-  ...['models', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
+  ...['models', 'memory', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
   ...['repetitions', 'threads', 'kernels'],
   ...['autotune', 'screenHead', 'skipZeros', 'assumeWatts', 'command', 'signal', 'onProgress'],
 ];
@@ -128,6 +134,8 @@ export function benchPlan(options: BenchOptions): BenchPlan {
       assumeWatts,
     );
   }
+  for (const model of models) if (typeof model === 'object') describedModel(model);
+  if (options.memory !== undefined) checkCount('memory', options.memory, 1, 2 ** 53 - 1);
   const tests = testsOf(options);
   if (tests.length === 0 || threads.length === 0 || kernels.length === 0) {
     throw argumentError('at least one test, number of threads and kernel', 'options', options);

@@ -1,6 +1,7 @@
 import type { ModelledJoules } from '../energy/model.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
 import type { TestEnergy } from './energy.js';
+import type { Extrapolated } from './extrapolate.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */
 export interface BenchReport {
@@ -41,9 +42,11 @@ export interface Build {
 }
 
 export interface BenchResult extends TestEnergy {
-  /** Path of the file. */
+  /** Path of the file, or of a synthetic model its name: 'synthetic 3b i2_s'. */
   readonly model: string;
-  /** SHA-256 of the file, in hexadecimal digits. */
+  /** Set when the result was computed from those of fewer layers; null: it was measured. */
+  readonly extrapolated: Extrapolated | null;
+  /** SHA-256 of the file, in hexadecimal digits; null where there is none. */
   readonly modelSha256: string | null;
   readonly shape: ModelShape;
   /** Type of the linear layers, such as 'i2_s'. */

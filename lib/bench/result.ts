@@ -3,7 +3,7 @@ import { kvBytesPerPosition } from '../inspect/memory.js';
 import type { TestEnergy } from './energy.js';
 import type { BenchPlan } from './options.js';
 import type { ProcessMemory } from './process-memory.js';
-import type { BenchResult, TrialMemory } from './report.js';
+import type { BenchResult, Spread, TrialMemory } from './report.js';
 import type { Roofs } from './roofs.js';
 import { shapeOf, weightFormat } from './shape.js';
 import { spread } from './spread.js';
@@ -13,6 +13,11 @@ import type { Loaded, Room, Setting } from './trial.js';
 
 /** A standard deviation above this part of the mean is too much to compare by. */
 const noisyPart = 0.05;
+
+/** Whether samples vary so much. */
+export function isNoisy({ sd, mean }: Spread): boolean {
+  return sd > noisyPart * mean;
+}
 
 /** One test of one setting, measured. */
 export interface Measured {
@@ -36,7 +41,7 @@ export function resultOf(
   const { path, spec, kernel, tuning, threads, loadMilliseconds } = loaded;
   const samples = times.map(({ milliseconds }) => (1000 * testTokens(test)) / milliseconds);
   const tokensPerSecond = spread(samples);
-  const { median, mean, sd } = tokensPerSecond;
+  const { median } = tokensPerSecond;
   const firsts = times.flatMap(({ firstToken }) => firstToken ?? []);
   const decodesAlone = test.prompt === 0 && test.sequences === 1;
   const bytes = decodesAlone ? bytesPerToken(spec, loaded.memory, test.generate, test.depth) : null;
@@ -45,6 +50,7 @@ export function resultOf(
   const gmacPerSecond = macs === 0 ? null : (macs * median) / 1e9;
   return {
     model: path,
+    extrapolated: null,
     modelSha256,
     shape: shapeOf(spec),
     format: weightFormat(spec),
@@ -59,7 +65,7 @@ export function resultOf(
     ...{ tuning, screenHead, skipZeros },
     tokensPerSecond,
     samples,
-    noisy: sd > noisyPart * mean,
+    noisy: isNoisy(tokensPerSecond),
     millisecondsPerToken: 1000 / median,
     timeToFirstTokenMilliseconds: firsts.length > 0 ? spread(firsts).median : null,
     loadMilliseconds,

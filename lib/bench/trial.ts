@@ -1,22 +1,24 @@
 // A trial's process: loads a model once, then runs tests as it is told. Started by trial-process.ts.
 import type { BitnetErrorCode } from '../errors.js';
-import { loadModel } from '../model/load.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { ModelSpec } from '../model/spec.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
+import { type BenchModel, loadBenchModel } from './models.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
 import { type BenchTest, runTest, type TestTimes } from './tests.js';
 
 /** One model as it is run. */
 export interface Setting {
-  readonly model: string | undefined;
+  readonly model: BenchModel;
   readonly threads: number;
   /** Empty for the best. */
   readonly kernel: string;
   readonly autotune: boolean;
   readonly screenHead: boolean;
   readonly skipZeros: boolean;
+  /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
+  readonly extrapolateTo?: number;
 }
 
 /** What the tests of a trial need at most. */
@@ -80,9 +82,9 @@ async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
       const { contextLength, sequences } = question.room;
-      const { model: path, ...options } = question.setting;
+      const { model: source, extrapolateTo: _, ...options } = question.setting;
       const before = processMemory();
-      const loaded = await loadModel(path, options);
+      const loaded = await loadBenchModel(source, options);
       model = loaded;
       sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
       const { spec, loadMilliseconds, memory, kernel, tuning, threads } = loaded;

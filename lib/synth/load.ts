@@ -1,9 +1,8 @@
 import { BitnetError } from '../errors.js';
-import { bytesHeld, kvBytesPerPosition, memoryEstimate } from '../inspect/memory.js';
+import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../inspect/memory.js';
 import { type LoadOptions, loadFrom, type ModelSource } from '../model/load.js';
 import type { Model } from '../model/model.js';
 import { type ModelSpec, modelSpec } from '../model/spec.js';
-import { ternaryTile } from '../native.js';
 import { describedModel, type SynthDescription } from './model.js';
 import { synthSource } from './source.js';
 
@@ -21,25 +20,34 @@ export async function loadSynthetic(
   const model = describedModel(description);
   return loadFrom(async () => {
     const source = await synthSource(model);
-    refuseTooLarge(source, options.kernel);
+    refuseTooLarge(source, options);
     return source;
   }, options);
 }
 
-/** Bytes a loaded synthetic model takes, with the keys and values of one session of `positions`. */
-export function syntheticMemory(
-  spec: ModelSpec,
-  { kernel = '', positions = 0 }: { kernel?: string | undefined; positions?: number } = {},
-): number {
-  const { ternary, dense, head, norms } = memoryEstimate(spec, ternaryTile(kernel));
+/** How a synthetic model will be used, as far as that decides its memory. */
+export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' | 'skipZeros'> {
+  /**
+   * Positions of the KV cache.
+   * @default 0
+   */
+  readonly positions?: number | undefined;
+}
+
+/** Bytes a loaded synthetic model takes, with its keys and values. */
+export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
+  const { kernel = process.env.BITNET_KERNEL ?? '', skipZeros = true } = use;
+  const { screenHead = true, positions = 0 } = use;
+  const tile = packing(kernel, skipZeros);
+  const { ternary, dense, head, norms } = memoryEstimate(spec, tile, { screenHead });
   const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
   // A large embedding stands in for the file it would stay in; a small one is part of `head`.
-  const kept = bytesHeld(embedding, false) === 0 ? embedding.bytes : 0;
+  const kept = bytesHeld(embedding, 'looked up') === 0 ? embedding.bytes : 0;
   return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
 }
 
-function refuseTooLarge({ file }: ModelSource, kernel = process.env.BITNET_KERNEL): void {
-  const bytes = syntheticMemory(modelSpec(file), { kernel });
+function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {
+  const bytes = syntheticMemory(modelSpec(file), use);
   const available = process.availableMemory();
   if (bytes <= available) return;
   const gigabytes = (n: number) => `${(n / 2 ** 30).toFixed(1)} GiB`;

@@ -5,14 +5,22 @@ import type { ModelSource } from '../model/load.js';
 import { modelSpec } from '../model/spec.js';
 import { halfBits } from './formats.js';
 import { type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
+import { type ShapeName, shapes } from './shapes.js';
 import { normalTable } from './weights.js';
+
+/** What stands for the path of a synthetic model: 'synthetic 3b i2_s', with '(2 layers)' where the shape has others. */
+export function syntheticName({ name, shape: { nLayer }, format }: SynthModel): string {
+  const whole = Object.hasOwn(shapes, name) && shapes[name as ShapeName].nLayer === nLayer;
+  const layers = `${nLayer} ${nLayer === 1 ? 'layer' : 'layers'}`;
+  return `synthetic ${name} ${format}${whole ? '' : ` (${layers})`}`;
+}
 
 /**
  * A synthetic model as if its file had been opened: the header is encoded and read in memory, the weights are described, for native
  * code to make the bytes `writeSynthModel` would have written. Gates have no tilts.
  */
 export async function synthSource(model: SynthModel): Promise<ModelSource> {
-  const path = `synthetic ${model.name} ${model.format}`;
+  const path = syntheticName(model);
   const places = synthTensors(model).map(({ name, dims, type, data }) => ({
     ...{ name, dims, typeId: typeNamed(type as string)!.id },
     bytes: data instanceof Uint8Array ? data.length : data.bytes,

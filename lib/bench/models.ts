@@ -1,0 +1,111 @@
+// What is measured: a file, or a synthetic model of which perhaps only some layers fit into memory.
+import { BitnetError } from '../errors.js';
+import { inspectModel } from '../inspect.js';
+import { type LoadOptions, loadModel } from '../model/load.js';
+import type { Model } from '../model/model.js';
+import { modelSpec } from '../model/spec.js';
+import { loadSynthetic, syntheticMemory } from '../synth/load.js';
+import { describedModel, type SynthDescription } from '../synth/model.js';
+import { shapes } from '../synth/shapes.js';
+import { syntheticName, synthSource } from '../synth/source.js';
+import { extrapolateResult } from './extrapolate.js';
+import { fitShape, processBytes } from './fit.js';
+import type { BenchResult } from './report.js';
+import type { Setting } from './trial.js';
+
+/** The path of a file, or a synthetic model; undefined for the embedded one. */
+export type BenchModel = string | SynthDescription | undefined;
+
+/** Loads whatever is measured. */
+export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise<Model> {
+  return typeof model === 'object' ? loadSynthetic(model, options) : loadModel(model, options);
+}
+
+/** Bytes that a process with the model of a setting takes, without its sessions. */
+export async function settingMemory(setting: Setting): Promise<number> {
+  const { model, kernel, screenHead, skipZeros } = setting;
+  const engine = { kernel, screenHead, skipZeros };
+  if (typeof model === 'object') {
+    const { file } = await synthSource(describedModel(model));
+    return processBytes + syntheticMemory(modelSpec(file), engine);
+  }
+  const { memory } = await inspectModel(model, engine);
+  const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
+  return processBytes + ternary + dense + head + norms;
+}
+
+/**
+ * The settings to measure instead of each one with a synthetic model: itself, or where fewer layers than the shape's run within
+ * `budget` bytes or were asked for, half of them and then all of these, whose results lead to one for all layers of the shape.
+ *
+ * @throws ERR_BITNET_MEMORY when not even two layers fit
+ */
+export async function fittingSettings(
+  settings: readonly Setting[],
+  budget: number,
+  positions: number,
+): Promise<Setting[]> {
+  const fitting: Setting[] = [];
+  for (const setting of settings) {
+    const { model, kernel, screenHead, skipZeros } = setting;
+    if (typeof model !== 'object') {
+      fitting.push(setting);
+      continue;
+    }
+    const { shape, format = 'i2_s', layers: asked } = model;
+    const { layers, of, memory } = await fitShape(shape, format, budget, {
+      ...{ kernel, screenHead, skipZeros, positions },
+    });
+    const least = asked ?? Math.min(of, 2);
+    const needed = memory.rest + least * memory.perLayer;
+    if (needed > budget) throw tooLarge(model, least, needed, budget);
+    const [few, more] = layersToMeasure(asked ?? layers, of);
+    if (few !== undefined) fitting.push({ ...setting, model: { ...model, layers: few } });
+    fitting.push({
+      ...setting,
+      model: { ...model, layers: more },
+      ...(few !== undefined && { extrapolateTo: of }),
+    });
+  }
+  return fitting;
+}
+
+/**
+ * Half of `layers` and `layers` where there are fewer than the `of` of the whole shape, for a line through both; only `layers` where
+ * there is nothing to extrapolate to, or a single layer to do it from.
+ */
+export function layersToMeasure(
+  layers: number,
+  of: number,
+): [few: number | undefined, more: number] {
+  return layers < of && layers >= 2 ? [Math.floor(layers / 2), layers] : [undefined, layers];
+}
+
+/** The results, setting by setting those of all tests; behind the two that lead to an extrapolated one stands that. */
+export function withExtrapolations(
+  results: readonly BenchResult[],
+  settings: readonly Setting[],
+): BenchResult[] {
+  const tests = results.length / settings.length;
+  return settings.flatMap(({ model, extrapolateTo: of }, s) => {
+    const own = results.slice(s * tests, (s + 1) * tests);
+    if (of === undefined || typeof model !== 'object') return own;
+    const few = results.slice((s - 1) * tests, s * tests);
+    const name = `${syntheticName(describedModel({ ...model, layers: of }))} (extrapolated)`;
+    return [...own, ...own.map((more, t) => extrapolateResult(few[t]!, more, of, name))];
+  });
+}
+
+function tooLarge(
+  { shape, format = 'i2_s' }: SynthDescription,
+  layers: number,
+  needed: number,
+  budget: number,
+) {
+  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
+  const all = layers === shapes[shape].nLayer ? 'all' : layers;
+  return new BitnetError(
+    'ERR_BITNET_MEMORY',
+    `Expected ${gigabytes(needed)} of memory for ${all} ${layers === 1 ? 'layer' : 'layers'} of ${shape} in ${format}, but ${gigabytes(budget)} may be used; allow more (--memory), or choose fewer layers, another format or a smaller shape.`,
+  );
+}
