@@ -104,15 +104,12 @@ function energyOf(
   };
   const joulesPerToken = measured('joulesPerToken');
   const [a, b] = [few.modelledJoulesPerToken, more.modelledJoulesPerToken];
-  const processes = Object.keys(b) as (keyof typeof b)[];
   const assumed = more.assumedJoulesPerToken;
   return {
     joulesPerToken,
     netJoulesPerToken: measured('netJoulesPerToken'),
     watts: joulesPerToken === null ? null : joulesPerToken * rate,
-    modelledJoulesPerToken: Object.fromEntries(
-      processes.map((process) => [process, extend(a[process], b[process])]),
-    ) as unknown as typeof b,
+    modelledJoulesPerToken: { nm7: extend(a.nm7, b.nm7), nm45: extend(a.nm45, b.nm45) },
     assumedJoulesPerToken: assumed === null ? null : (assumed * more.tokensPerSecond.median) / rate,
   };
 }

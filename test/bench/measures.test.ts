@@ -159,6 +159,9 @@ describe('benchPlan', () => {
     ['watts, above 0 and at most 100000', { assumeWatts: 0 }],
     ['assumeWatts', { assumeWatts: Number.NaN }],
     ['at least one test', { prompts: [0], generations: [] }],
+    ['option shape', { models: [{ shape: '8b' }] }],
+    ['option format', { models: [{ shape: '3b', format: 'tq2_0' }] }],
+    ['memory', { memory: 0 }],
     ['did you mean kernels', { kernel: ['scalar'] }],
   ])('refuses wrong options: %s', (words, options) => {
     expect(() => benchPlan(options)).toThrow(

@@ -68,6 +68,60 @@ describe('bitnet bench', () => {
     expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('b.json') });
   });
 
+  test('measures synthetic models, and extrapolates the layers that were not there', async () => {
+    const args = ['bench', '--shape', '125m', '--format', 'i2_s,q4_0', '--layers', '2', ...quick];
+    const { code, stdout } = await bitnet([...args, '--json']);
+    expect(code).toBe(0);
+    const { results } = JSON.parse(stdout) as BenchReport;
+    expect(results.map(({ model, test }) => `${model}: ${test}`)).toEqual(
+      ['i2_s', 'q4_0'].flatMap((format) =>
+        ['(1 layer)', '(2 layers)', '(extrapolated)'].flatMap((note) =>
+          ['pp16', 'tg4'].map((test) => `synthetic 125m ${format} ${note}: ${test}`),
+        ),
+      ),
+    );
+    for (const { model, extrapolated, shape, format, memory, tokensPerSecond } of results) {
+      const computed = model.endsWith('(extrapolated)');
+      expect(extrapolated).toEqual(computed ? { layers: [1, 2], of: 11 } : null);
+      // 9,437,184 weights a layer in blocks of 32 with 18 bytes.
+      if (format === 'q4_0') expect(memory.dense).toBe((shape.nLayer * 9_437_184 * 18) / 32);
+      else expect(memory.ternary).toBeGreaterThan((shape.nLayer * 9_437_184) / 5);
+      expect(tokensPerSecond.median).toBeGreaterThan(0);
+    }
+  });
+
+  test('one layer is measured and nothing extrapolated from it', async () => {
+    const { stdout } = await bitnet(['bench', '--shape', '125m', '--layers', '1', ...quick]);
+    expect(stdout).toContain('\nsynthetic 125m i2_s (1 layer): i2_s, 1 layer, loaded in ');
+    expect(stdout).not.toContain('extrapolated');
+  });
+
+  test('marks what was extrapolated in the table', async () => {
+    const { stdout } = await bitnet(['bench', '--shape', '125m', '--memory', '245MB', ...quick]);
+    expect(stdout).toMatch(
+      /\nsynthetic 125m i2_s \(extrapolated\): i2_s, 11 layers, .*\nnot measured: extended on a straight line from \d+ and \d+ layers\n/,
+    );
+  });
+
+  test.each([
+    [['--shape', '8b'], 2, 'Expected one of 125m, 700m, '],
+    [['--shape', '125m', '--format', 'q2_k'], 2, 'Expected one of i2_s, '],
+    [['--shape', '125m', '--memory', '16'], 2, 'Expected a size with its unit'],
+    [['--shape', '125m', '--memory', '0GB'], 2, 'Expected a size with its unit'],
+    [['--shape', '125m', '--layers', '0'], 2, 'Expected an integer from 1 to 1024'],
+    [['--layers', '2'], 2, 'Expected --shape with --format, --layers or --memory.'],
+    [
+      ['--shape', '125m', '--memory', '1MB'],
+      1,
+      'of memory for 2 layers of 125m in i2_s, but 0.0 GB',
+    ],
+    [['--shape', '3b', '--format', 'tq1_0'], 2, 'rows of 3200 and 8640 weights'],
+  ])('refuses %j', async (args, expected, words) => {
+    const { code, stdout, stderr } = await bitnet(['bench', ...args]);
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
+    expect(stderr).toContain(words);
+  });
+
   test.runIf(process.platform === 'linux')('after Ctrl-C exits with 130', async () => {
     const child = start(['bench', '-p', '0', '-n', '4096', '-r', '1000', '-t', '1']);
     const children = `/proc/${child.pid}/task/${child.pid}/children`;
@@ -101,6 +155,7 @@ describe('bitnet bench', () => {
 describe('the table', () => {
   const result = (changes: Partial<BenchResult>): BenchResult => ({
     model: '/models/big\x1b.gguf',
+    extrapolated: null,
     shape: {
       name: '2b4t',
       nLayer: 30,

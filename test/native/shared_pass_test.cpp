@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "common/file_reader.h"
 #include "tiny_model.h"
 
 using namespace bitnet;

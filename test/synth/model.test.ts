@@ -109,22 +109,22 @@ describe('a synthetic model', () => {
     expect(Buffer.compare(some, all.subarray(0, some.length))).toBe(0);
   });
 
-  test.each(['tq1_0', 'tq2_0', 'q8_0', 'q4_0'] as const)(
-    'holds exactly the weights of F16 in %s',
-    async (format) => {
-      for (const [rows, cols, part] of [
-        [256, 256, 'attn_q'],
-        [128, 256, 'attn_k'],
-      ] as const) {
-        const name = `blk.1.${part}.weight`;
-        const bytes = await bytesOf({ ...plain, format }, name);
-        const halves = await bytesOf({ ...plain, format: 'f16' }, name);
-        expect(decode(format.toUpperCase(), bytes, rows, cols)).toEqual(
-          decode('F16', halves, rows, cols),
-        );
-      }
-    },
-  );
+  test.each([
+    ['tq1_0', 'TQ1_0'],
+    ['tq2_0', 'TQ2_0'],
+    ['q8_0', 'Q8_0'],
+    ['q4_0', 'Q4_0'],
+  ] as const)('holds exactly the weights of F16 in %s', async (format, type) => {
+    for (const [rows, cols, part] of [
+      [256, 256, 'attn_q'],
+      [128, 256, 'attn_k'],
+    ] as const) {
+      const name = `blk.1.${part}.weight`;
+      const bytes = await bytesOf({ ...plain, format }, name);
+      const halves = await bytesOf({ ...plain, format: 'f16' }, name);
+      expect(decode(type, bytes, rows, cols)).toEqual(decode('F16', halves, rows, cols));
+    }
+  });
 
   test.each(['i2_s', 'f16'] as const)('loads and generates as %s', async (format) => {
     const path = file(`${format}.gguf`);

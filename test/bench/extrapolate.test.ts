@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import { atLayers, extrapolateResult, layerCost } from '../../lib/bench/extrapolate.js';
+import { fitShape, layersThatFit, processBytes } from '../../lib/bench/fit.js';
+import { fittingSettings, layersToMeasure, withExtrapolations } from '../../lib/bench/models.js';
+import type { BenchResult } from '../../lib/bench/report.js';
+import type { Setting } from '../../lib/bench/trial.js';
+import { kvBytesPerPosition } from '../../lib/inspect/memory.js';
+import { shapes, weightsPerLayer } from '../../lib/synth/shapes.js';
+
+/** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */
+function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult {
+  const milliseconds = 2 * layers + 1;
+  const bytesPerToken = 1000 * layers + 500;
+  const samples = [1000 / milliseconds, 1000 / (1.1 * milliseconds)];
+  return {
+    model: `synthetic (${layers})`,
+    extrapolated: null,
+    shape: { nLayer: layers },
+    samples,
+    loadMilliseconds: 10 * layers + 40,
+    bytesPerToken,
+    gbPerSecond: 20,
+    fractionOfReadBandwidth: 0.5,
+    peakRssBytes: 100 * layers + 7,
+    memory: {
+      ternary: 100 * layers,
+      dense: 0,
+      head: 64,
+      norms: layers,
+      kv: 2 * layers,
+      anonymousRss: null,
+    },
+    test: 'tg8',
+    threads: 2,
+    ...numbers,
+  } as unknown as BenchResult;
+}
+
+describe('the cost of a layer', () => {
+  test('is the slope of the line, and what does not depend on layers the rest', () => {
+    const cost = layerCost({ layers: 3, value: 7 }, { layers: 5, value: 11 });
+    expect(cost).toEqual({ perLayer: 2, rest: 1 });
+    expect(atLayers(cost, 80)).toBe(161);
+    expect(atLayers(cost, 3)).toBe(7);
+  });
+
+  test.each([
+    ['falls', 7, 6],
+    ['begins below zero', 2, 11],
+  ])('is that of the larger model alone where noise makes a line that %s', (_, few, more) => {
+    const cost = layerCost({ layers: 3, value: few }, { layers: 5, value: more });
+    expect(cost).toEqual({ perLayer: more / 5, rest: 0 });
+  });
+});
+
+describe('an extrapolated result', () => {
+  test('extends times, bytes and memory on straight lines, sample by sample', () => {
+    const full = extrapolateResult(result(2), result(4), 80, 'all of it');
+    expect(full).toMatchObject({
+      ...{ model: 'all of it', shape: { nLayer: 80 }, test: 'tg8', threads: 2 },
+      extrapolated: { layers: [2, 4], of: 80 },
+      ...{ bytesPerToken: 80_500, loadMilliseconds: 840, peakRssBytes: 8007 },
+      memory: { ternary: 8000, dense: 0, head: 64, norms: 80, kv: 160, anonymousRss: null },
+    });
+    expect(full.samples[0]).toBeCloseTo(1000 / 161, 9);
+    expect(full.samples[1]).toBeCloseTo(1000 / (1.1 * 161), 9);
+    const { median } = full.tokensPerSecond;
+    expect(median).toBeCloseTo((1000 / 161 + 1000 / 177.1) / 2, 9);
+    expect(full.millisecondsPerToken).toBeCloseTo(1000 / median, 9);
+    expect(full.gbPerSecond).toBeCloseTo((80_500 * median) / 1e9, 15);
+    // 20 GB/s were half of the bandwidth, so it is 40.
+    expect(full.fractionOfReadBandwidth).toBeCloseTo(full.gbPerSecond! / 40, 12);
+  });
+
+  test('has no traffic where prompts have none', () => {
+    const none = { bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null };
+    expect(extrapolateResult(result(1, none), result(2, none), 11, '')).toMatchObject(none);
+  });
+
+  test('stands behind the two that it comes from', () => {
+    const setting = (layers: number | undefined, more: object = {}) =>
+      ({ model: layers ? { shape: '7b', format: 'f16', layers } : 'a.gguf', ...more }) as Setting;
+    const settings = [
+      setting(undefined),
+      setting(2),
+      setting(4, { extrapolateTo: 32 }),
+      setting(32),
+    ];
+    const results = [9, 9, 2, 2, 4, 4, 32, 32].map((layers) => result(layers));
+    const all = withExtrapolations(results, settings);
+    expect(all.map(({ shape }) => shape.nLayer)).toEqual([9, 9, 2, 2, 4, 4, 32, 32, 32, 32]);
+    const marked = all.filter(({ extrapolated }) => extrapolated !== null);
+    expect(marked).toEqual([all[6], all[7]]);
+    expect(marked[0]!.model).toBe('synthetic 7b f16 (extrapolated)');
+  });
+});
+
+describe('the layers that fit', () => {
+  test.each([
+    [100, 0],
+    [149, 0],
+    [150, 1],
+    [1e4, 198],
+    [0, 0],
+  ])('into %d bytes are %d', (budget, layers) => {
+    expect(layersThatFit({ perLayer: 50, rest: 100 }, budget)).toBe(layers);
+  });
+
+  test('are told from the bytes of the weights, head, embedding, norms and keys', async () => {
+    const { layers, of, memory } = await fitShape('7b', 'f16', 8e9, { positions: 100 });
+    const { dim, ffnDim, nHead, vocab } = shapes['7b'];
+    const kv =
+      100 * kvBytesPerPosition({ nLayer: 1, nKvHead: nHead, headDim: dim / nHead } as never);
+    const perLayer = 2 * weightsPerLayer(shapes['7b']) + 4 * (3 * dim + ffnDim) + kv;
+    // The shadow of the head is int8 in tiles of 64 rows, with three numbers a row.
+    const head = Math.ceil(vocab / 64) * 64 * (dim + 12);
+    expect(memory).toEqual({ perLayer, rest: head + 2 * vocab * dim + 4 * dim + processBytes });
+    expect({ layers, of }).toEqual({ layers: Math.floor((8e9 - memory.rest) / perLayer), of: 32 });
+    expect((await fitShape('7b', 'i2_s', 8e9)).layers).toBe(32);
+    expect((await fitShape('7b', 'f16', 1)).layers).toBe(0);
+  });
+
+  test.each([
+    [32, 32, [undefined, 32]],
+    [40, 32, [undefined, 40]],
+    [31, 32, [15, 31]],
+    [2, 32, [1, 2]],
+    [1, 32, [undefined, 1]],
+  ])('%d of %d are measured as %j', (layers, of, expected) => {
+    expect(layersToMeasure(layers, of)).toEqual(expected);
+  });
+});
+
+describe('the settings that fit', () => {
+  const setting = (model: Setting['model']): Setting => ({
+    model,
+    threads: 1,
+    kernel: '',
+    autotune: true,
+  });
+  const layersOf = (settings: readonly Setting[]) =>
+    settings.map(({ model, extrapolateTo }) => [
+      ...[typeof model === 'object' ? model.layers : model, extrapolateTo],
+    ]);
+
+  test('are files as they are, whole shapes, and half and all of the layers there is room for', async () => {
+    const shape = { shape: '700m', format: 'f16' } as const;
+    const settings = [setting('a.gguf'), setting(shape)];
+    expect(layersOf(await fittingSettings(settings, 1e12, 1))).toEqual([
+      ['a.gguf', undefined],
+      [24, undefined],
+    ]);
+    const { memory } = await fitShape('700m', 'f16', 0, { positions: 1 });
+    const room = memory.rest + 9.5 * memory.perLayer;
+    expect(layersOf(await fittingSettings(settings, room, 1))).toEqual([
+      ['a.gguf', undefined],
+      [4, undefined],
+      [9, 24],
+    ]);
+    const asked = [setting({ ...shape, layers: 6 })];
+    expect(layersOf(await fittingSettings(asked, room, 1))).toEqual([
+      [3, undefined],
+      [6, 24],
+    ]);
+  });
+
+  test.each([
+    [undefined, /for 2 layers of 700m in f16, but 0\.3 GB may be used; allow more \(--memory\)/],
+    [1, /for 1 layer of 700m/],
+    [24, /for all layers of 700m/],
+  ])('are none where there is no room for %s layers', async (layers, message) => {
+    const model = { shape: '700m', format: 'f16', layers } as const;
+    await expect(fittingSettings([setting(model)], 0.3e9, 1)).rejects.toMatchObject({
+      ...{ code: 'ERR_BITNET_MEMORY', message: expect.stringMatching(message) },
+    });
+  });
+});
