@@ -63,7 +63,7 @@ describe('a synthetic model without a file', () => {
     const { synthesise } = await import('../../lib/synth/synth.js');
     await synthesise(file('1.3b'), description);
     const written = await loadModel(file('1.3b'), { threads });
-    expect(model.path).toBe('synthetic 1.3b i2_s');
+    expect(model.path).toBe('synthetic 1.3b i2_s (1 layer)');
     expect(model.memory).toEqual(written.memory);
     expect(model.tokenize('Hello')).toEqual(written.tokenize('Hello'));
     expect(await logitsOf(model)).toEqual(await logitsOf(written));
@@ -75,7 +75,7 @@ describe('a synthetic model without a file', () => {
     ).rejects.toMatchObject({
       code: 'ERR_BITNET_MEMORY',
       message: expect.stringMatching(
-        /^Expected \d+\.\d GiB of free memory for synthetic 100b f16, but there are \d+\.\d GiB; use fewer layers\.$/,
+        /^Expected \d+\.\d GiB of free memory for synthetic 100b f16 \(1024 layers\), but there are \d+\.\d GiB; use fewer layers\.$/,
       ),
     });
   });
