@@ -19,7 +19,13 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
     samples,
     loadMilliseconds: 10 * layers + 40,
     bytesPerToken,
+    tokensPerSecond: { median: (samples[0]! + samples[1]!) / 2, mean: 0, sd: 0 },
     gbPerSecond: 20,
+    // 3e9 multiply-adds a layer
+    gmacPerSecond: 3 * layers * ((samples[0]! + samples[1]!) / 2),
+    fractionOfMultiplyPeak: 0.1,
+    timeToFirstTokenMilliseconds: 5 * layers,
+    noisy: false,
     fractionOfReadBandwidth: 0.5,
     peakRssBytes: 100 * layers + 7,
     memory: {
@@ -28,7 +34,9 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
       head: 64,
       norms: layers,
       kv: 2 * layers,
-      anonymousRss: null,
+      node: 61,
+      scratch: 9,
+      anonymousRss: 500,
     },
     test: 'tg8',
     threads: 2,
@@ -59,8 +67,15 @@ describe('an extrapolated result', () => {
     expect(full).toMatchObject({
       ...{ model: 'all of it', shape: { nLayer: 80 }, test: 'tg8', threads: 2 },
       extrapolated: { layers: [2, 4], of: 80 },
-      ...{ bytesPerToken: 80_500, loadMilliseconds: 840, peakRssBytes: 8007 },
-      memory: { ternary: 8000, dense: 0, head: 64, norms: 80, kv: 160, anonymousRss: null },
+      ...{ bytesPerToken: 80_500, loadMilliseconds: 840, timeToFirstTokenMilliseconds: 400 },
+      // The samples of each differ by 10 %.
+      noisy: true,
+      // 76 layers of 103 bytes more than were there.
+      peakRssBytes: 407 + 76 * 103,
+      memory: {
+        ...{ ternary: 8000, dense: 0, head: 64, norms: 80, kv: 160, node: 61, scratch: 9 },
+        anonymousRss: 500 + 76 * 103,
+      },
     });
     expect(full.samples[0]).toBeCloseTo(1000 / 161, 9);
     expect(full.samples[1]).toBeCloseTo(1000 / (1.1 * 161), 9);
@@ -70,10 +85,20 @@ describe('an extrapolated result', () => {
     expect(full.gbPerSecond).toBeCloseTo((80_500 * median) / 1e9, 15);
     // 20 GB/s were half of the bandwidth, so it is 40.
     expect(full.fractionOfReadBandwidth).toBeCloseTo(full.gbPerSecond! / 40, 12);
+    expect(full.gmacPerSecond).toBeCloseTo(3 * 80 * median, 9);
+    const { gmacPerSecond } = result(4);
+    expect(full.fractionOfMultiplyPeak).toBeCloseTo(
+      (0.1 * full.gmacPerSecond!) / gmacPerSecond!,
+      12,
+    );
   });
 
   test('has no traffic where prompts have none', () => {
-    const none = { bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null };
+    const none = {
+      ...{ bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null },
+      ...{ gmacPerSecond: null, fractionOfMultiplyPeak: null, timeToFirstTokenMilliseconds: null },
+      peakRssBytes: null,
+    };
     expect(extrapolateResult(result(1, none), result(2, none), 11, '')).toMatchObject(none);
   });
 
@@ -137,6 +162,8 @@ describe('the settings that fit', () => {
     threads: 1,
     kernel: '',
     autotune: true,
+    screenHead: true,
+    skipZeros: true,
   });
   const layersOf = (settings: readonly Setting[]) =>
     settings.map(({ model, extrapolateTo }) => [
