@@ -26,6 +26,9 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
     fractionOfMultiplyPeak: 0.1,
     timeToFirstTokenMilliseconds: 5 * layers,
     noisy: false,
+    ...{ joulesPerToken: 4 * layers + 2, netJoulesPerToken: layers, watts: 30 },
+    modelledJoulesPerToken: { nm7: layers + 1, nm45: 2 * layers },
+    assumedJoulesPerToken: null,
     fractionOfReadBandwidth: 0.5,
     peakRssBytes: 100 * layers + 7,
     memory: {
@@ -85,6 +88,11 @@ describe('an extrapolated result', () => {
     expect(full.gbPerSecond).toBeCloseTo((80_500 * median) / 1e9, 15);
     // 20 GB/s were half of the bandwidth, so it is 40.
     expect(full.fractionOfReadBandwidth).toBeCloseTo(full.gbPerSecond! / 40, 12);
+    expect(full).toMatchObject({
+      ...{ joulesPerToken: 322, netJoulesPerToken: 80, assumedJoulesPerToken: null },
+      modelledJoulesPerToken: { nm7: 81, nm45: 160 },
+    });
+    expect(full.watts).toBeCloseTo(322 * median, 9);
     expect(full.gmacPerSecond).toBeCloseTo(3 * 80 * median, 9);
     const { gmacPerSecond } = result(4);
     expect(full.fractionOfMultiplyPeak).toBeCloseTo(
@@ -97,9 +105,16 @@ describe('an extrapolated result', () => {
     const none = {
       ...{ bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null },
       ...{ gmacPerSecond: null, fractionOfMultiplyPeak: null, timeToFirstTokenMilliseconds: null },
-      peakRssBytes: null,
+      ...{ peakRssBytes: null, joulesPerToken: null, netJoulesPerToken: null, watts: null },
     };
     expect(extrapolateResult(result(1, none), result(2, none), 11, '')).toMatchObject(none);
+  });
+
+  test('takes the watts that are assumed for all of it', () => {
+    const [few, more] = [result(2), result(4)];
+    const assumed = 25 / more.tokensPerSecond.median;
+    const full = extrapolateResult(few, { ...more, assumedJoulesPerToken: assumed }, 80, '');
+    expect(full.assumedJoulesPerToken).toBeCloseTo(25 / full.tokensPerSecond.median, 9);
   });
 
   test('stands behind the two that it comes from', () => {
