@@ -1,25 +1,11 @@
 import { basename } from 'node:path';
 import process from 'node:process';
-import { Option } from 'commander';
 import type { LoadOptions, Model } from '../lib/index.js';
-import { integer } from './arguments.mjs';
 import type { Terminal } from './terminal.mjs';
 
 /** The model a command names, or BITNET_MODEL, or undefined for the embedded one. */
 export function modelPath(argument: string | undefined): string | undefined {
   return argument ?? (process.env.BITNET_MODEL || undefined);
-}
-
-/** `-t`, as every command that evaluates has it. */
-export function threadsOption(): Option {
-  return new Option('-t, --threads <count>', 'default: the cores there are')
-    .env('BITNET_THREADS')
-    .argParser(integer(1, 1024));
-}
-
-/** `--kernel`, as every command that evaluates has it. */
-export function kernelOption(): Option {
-  return new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL');
 }
 
 /** Loads a model, with a spinner where that takes long. */

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
+import type { EngineOptions } from '../model-options.mjs';
 import {
-  type EngineOptions,
   engineOptions,
   type GenerationOptions,
   generationOptions,

@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { interruptedExitCode } from '../interrupt.mjs';
+import { loadWithSpinner } from '../load-model.mjs';
 import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
+import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { type ChatOptions, chatOptions } from './chat-options.mjs';
 import { ChatTalk } from './chat-talk.mjs';
-import { loadWithSpinner } from './load-model.mjs';
 import { describeModel } from './run-report.mjs';
 import { fileOrText } from './text-arguments.mjs';
 
@@ -30,7 +31,11 @@ async function chat(
   const loading = new AbortController();
   const stop = () => loading.abort();
   process.once('SIGINT', stop);
-  const model = await loadWithSpinner(path, options, terminal, loading.signal);
+  const model = await loadWithSpinner(
+    path,
+    { ...loadOptions(options), contextLength: options.context, signal: loading.signal },
+    terminal,
+  );
   process.off('SIGINT', stop);
   try {
     describeModel(model, options, terminal);

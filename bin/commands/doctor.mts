@@ -2,11 +2,17 @@ import process from 'node:process';
 import { Command } from 'commander';
 import type { Check } from '../../lib/doctor/check.js';
 import { interruptSignal } from '../interrupt.mjs';
-import { kernelOption, modelPath } from '../load-model.mjs';
+import { modelPath } from '../load-model.mjs';
+import {
+  addFileOptions,
+  type FileOptions,
+  fileOverrides,
+  kernelOption,
+} from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { escaped, Terminal, wantsColor } from '../terminal.mjs';
 
-interface DoctorCommandOptions {
+interface DoctorCommandOptions extends FileOptions {
   kernel?: string;
   json?: boolean;
   color: boolean;
@@ -17,11 +23,12 @@ Exit codes: 0 when nothing fails, 1 when something does.`;
 
 /** `bitnet doctor`: whether everything works here, and what to do where it does not. */
 export function doctorCommand(): Command {
-  return new Command('doctor')
+  const command = new Command('doctor')
     .description('Check this machine, this installation and a model.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
-    .addOption(kernelOption())
+    .addOption(kernelOption());
+  return addFileOptions(command)
     .option('--json', 'one JSON object')
     .option('--no-color', 'no colours')
     .action(examine);
@@ -36,7 +43,11 @@ async function examine(argument: string | undefined, options: DoctorCommandOptio
   const checks: Check[] = [];
   try {
     const signal = interruptSignal();
-    for await (const check of doctor(modelPath(argument), { kernel, signal })) {
+    for await (const check of doctor(modelPath(argument), {
+      ...fileOverrides(options),
+      kernel,
+      signal,
+    })) {
       checks.push(check);
       if (!json) await output.lines(checkLines(check, colored));
     }

@@ -1,22 +1,18 @@
-import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Model } from '../../lib/index.js';
-import { integer } from '../arguments.mjs';
 import { shortestFloat } from '../float.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { loadWithSpinner } from '../load-model.mjs';
+import { addEngineOptions, type EngineOptions, loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 
-interface EmbedOptions {
+interface EmbedOptions extends EngineOptions {
   model?: string;
   file?: string;
   pooling?: 'last' | 'mean' | 'first';
   normalize: boolean;
-  threads?: number;
-  kernel?: string;
-  autotune: boolean;
-  preTokenizer?: string;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -32,7 +28,7 @@ Texts are the arguments after the model, or the lines of a file or of what is pi
 
 /** `bitnet embed`: texts in, a vector of numbers for each of them out. */
 export function embedCommand(): Command {
-  return new Command('embed')
+  const command = new Command('embed')
     .description('Turn texts into vectors that can be compared.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .argument('[text...]', 'texts; without any, lines of a file or of stdin')
@@ -50,17 +46,8 @@ export function embedCommand(): Command {
         'first',
       ]),
     )
-    .option('--no-normalize', 'do not scale vectors to length 1')
-    .addOption(
-      new Option('-t, --threads <count>', 'default: the cores there are')
-        .env('BITNET_THREADS')
-        .argParser(integer(1, 1024)),
-    )
-    .addOption(
-      new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
-    )
-    .option('--no-autotune', 'do not measure which kernels are the fastest')
-    .option('--pre-tokenizer <name>', 'overrule the file')
+    .option('--no-normalize', 'do not scale vectors to length 1');
+  return addEngineOptions(command)
     .option('--json', 'one JSON array of { text, embedding, tokens }')
     .option('--quiet', 'only errors on stderr')
     .option('--no-color', 'no colours')
@@ -86,7 +73,7 @@ async function embed(
   }
   const texts = given.length > 0 ? given : await lines(options, terminal, signal);
   if (texts.length === 0) await refuseWithoutTexts(path, command);
-  const model = await load(path, options, terminal, signal);
+  const model = await loadWithSpinner(path, { ...loadOptions(options), signal }, terminal);
   try {
     await write(model, texts, options, terminal, signal);
   } finally {
@@ -113,25 +100,6 @@ async function lines(
   if (file === undefined && !isPiped()) return [];
   const all = fromFile ? await readTextFile(file) : await readStdin(terminal, signal);
   return all === '' ? [] : all.split(/\r?\n/);
-}
-
-async function load(
-  path: string | undefined,
-  { threads, kernel, autotune, preTokenizer }: EmbedOptions,
-  terminal: Terminal,
-  signal: AbortSignal,
-): Promise<Model> {
-  const { loadModel } = await import('../../lib/index.js');
-  const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
-  const spinner = terminal.spinner(label);
-  try {
-    return await loadModel(path, {
-      ...{ threads, kernel, autotune, preTokenizer, signal },
-      onProgress: (fraction) => spinner.update(`${label}, ${Math.floor(100 * fraction)} %`),
-    });
-  } finally {
-    spinner.stop();
-  }
 }
 
 async function write(

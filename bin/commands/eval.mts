@@ -1,21 +1,25 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { EvalResult, Share } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { kernelOption, loadWithSpinner, modelPath, threadsOption } from '../load-model.mjs';
+import { loadWithSpinner, modelPath } from '../load-model.mjs';
+import {
+  addEngineOptions,
+  type EngineOptions,
+  kvTypeOption,
+  loadOptions,
+} from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { Progress } from '../progress.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 
-interface EvalCommandOptions {
+interface EvalCommandOptions extends EngineOptions {
   file?: string;
   blank?: boolean;
   limit?: number;
   context?: number;
   kvType: 'f16' | 'q8_0';
-  threads?: number;
-  kernel?: string;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -32,7 +36,7 @@ Examples:
 
 /** `bitnet eval`: how often a model finds the right answer. */
 export function evalCommand(): Command {
-  return new Command('eval')
+  const command = new Command('eval')
     .description('Measure how often a model finds the right answer or last word.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
@@ -40,9 +44,8 @@ export function evalCommand(): Command {
     .option('--blank', 'the choices fill the _ in the question')
     .option('--limit <count>', 'evaluate the first ones', integer(1, Number.MAX_SAFE_INTEGER))
     .option('-c, --context <tokens>', 'as in run', integer(1, 2 ** 24))
-    .addOption(new Option('--kv-type <type>', 'as in run').choices(['f16', 'q8_0']).default('f16'))
-    .addOption(threadsOption())
-    .addOption(kernelOption())
+    .addOption(kvTypeOption());
+  return addEngineOptions(command)
     .option('--json', 'one JSON object')
     .option('--quiet', 'only the result, and errors')
     .option('--no-color', 'no colours')
@@ -55,7 +58,7 @@ async function evaluate(
   command: Command,
 ): Promise<void> {
   const { evalItems, parseEvalItems } = await import('../../lib/index.js');
-  const { file = '-', threads, kernel, json } = options;
+  const { file = '-', json } = options;
   if (options.file === undefined && !isPiped()) {
     command.error('error: Expected items: -f <file> or JSON Lines on standard input.');
   }
@@ -67,7 +70,11 @@ async function evaluate(
       ? await readStdin(terminal, signal, maxFileBytes)
       : await readTextFile(file, maxFileBytes),
   );
-  const model = await loadWithSpinner(modelPath(argument), { threads, kernel, signal }, terminal);
+  const model = await loadWithSpinner(
+    modelPath(argument),
+    { ...loadOptions(options), signal },
+    terminal,
+  );
   const progress = new Progress(terminal, 'Evaluating');
   const begin = performance.now();
   try {

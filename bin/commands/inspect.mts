@@ -1,20 +1,21 @@
 import { Command, Option } from 'commander';
 import type { Sparsity } from '../../lib/index.js';
-import { type Activation, activations } from '../activation.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import {
+  addFileOptions,
+  type FileOptions,
+  fileOverrides,
+  kernelOption,
+} from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { inspectionLines } from './inspect-view.mjs';
 import { passage } from './passage.mjs';
 
-interface InspectOptions {
+interface InspectOptions extends FileOptions {
   json?: boolean;
   kernel?: string;
-  activation?: Activation;
-  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
-  tlTable?: string;
-  preTokenizer?: string;
   screenHead: boolean;
   skipZeros: boolean;
   sparsity?: boolean;
@@ -26,18 +27,13 @@ interface InspectOptions {
 
 /** `bitnet inspect`: what a model file holds and what would be done with it. */
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description('Describe a model file: metadata, graph, tensors, memory, kernels.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
-    .addOption(new Option('--kernel <name>', 'as in run').env('BITNET_KERNEL'))
-    .addOption(new Option('--activation <name>', 'as in run').choices(activations))
-    .addOption(
-      new Option('--i2s-layout <name>', 'as in run').choices(['canonical', 'arm64', 'rows4']),
-    )
-    .option('--tl-table <name>', 'as in run')
-    .option('--pre-tokenizer <name>', 'as in run')
+    .addOption(kernelOption())
     .option('--no-screen-head', 'as in run')
-    .option('--no-skip-zeros', 'as in run')
+    .option('--no-skip-zeros', 'as in run');
+  return addFileOptions(command)
     .option('--sparsity', 'also load it, and count zeros over a text')
     .option('-p, --prompt <text>', 'the text (default: a story of 159 words)')
     .addOption(new Option('-f, --file <file>', 'file with the text').conflicts('prompt'))
@@ -56,11 +52,10 @@ async function inspect(
     command.error('error: Expected --sparsity with a text: nothing else is measured.');
   }
   const { inspectModel } = await import('../../lib/index.js');
-  const { kernel, activation, i2sLayout, tlTable, preTokenizer } = options;
-  const { screenHead, skipZeros } = options;
+  const { kernel, screenHead, skipZeros } = options;
   const model = path ?? (process.env.BITNET_MODEL || undefined);
   const inspection = await inspectModel(model, {
-    ...{ kernel, activation, i2sLayout, tlTable, preTokenizer, screenHead, skipZeros },
+    ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
   });
   const sparsity = options.sparsity ? await zeros(model, options) : undefined;
   const output = new Output();
@@ -72,12 +67,11 @@ async function inspect(
 async function zeros(path: string | undefined, options: InspectOptions): Promise<Sparsity> {
   const { loadModel, measureSparsity } = await import('../../lib/index.js');
   const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
-  const { kernel, activation, i2sLayout, tlTable, preTokenizer } = options;
-  const { screenHead, skipZeros } = options;
+  const { kernel, screenHead, skipZeros } = options;
   const spinner = new Terminal(options).spinner('Counting zeros');
   try {
     const model = await loadModel(path, {
-      ...{ kernel, activation, i2sLayout, tlTable, preTokenizer, screenHead, skipZeros },
+      ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
       autotune: false,
       signal: interruptSignal(),
     });

@@ -1,22 +1,26 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Perplexity } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { kernelOption, loadWithSpinner, modelPath, threadsOption } from '../load-model.mjs';
+import { loadWithSpinner, modelPath } from '../load-model.mjs';
+import {
+  addEngineOptions,
+  type EngineOptions,
+  kvTypeOption,
+  loadOptions,
+} from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { Progress } from '../progress.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 
-interface PerplexityCommandOptions {
+interface PerplexityCommandOptions extends EngineOptions {
   file?: string;
   context?: number;
   stride?: number;
   chunks?: number;
   parseSpecial?: boolean;
   kvType: 'f16' | 'q8_0';
-  threads?: number;
-  kernel?: string;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -32,7 +36,7 @@ Examples:
 
 /** `bitnet perplexity`: how well a model predicts a text. */
 export function perplexityCommand(): Command {
-  return new Command('perplexity')
+  const command = new Command('perplexity')
     .description('Measure how well a model predicts a text.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
@@ -45,9 +49,8 @@ export function perplexityCommand(): Command {
     )
     .option('--chunks <count>', 'evaluate at most this many', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--parse-special', 'special tokens in the text count')
-    .addOption(new Option('--kv-type <type>', 'as in run').choices(['f16', 'q8_0']).default('f16'))
-    .addOption(threadsOption())
-    .addOption(kernelOption())
+    .addOption(kvTypeOption());
+  return addEngineOptions(command)
     .option('--json', 'one JSON object')
     .option('--quiet', 'only the result, and errors')
     .option('--no-color', 'no colours')
@@ -60,7 +63,7 @@ async function measure(
   command: Command,
 ): Promise<void> {
   const { perplexity } = await import('../../lib/index.js');
-  const { file = '-', context, threads, kernel, json } = options;
+  const { file = '-', context, json } = options;
   if (options.file === undefined && !isPiped()) {
     command.error('error: Expected a text: -f <file> or text on standard input.');
   }
@@ -68,7 +71,11 @@ async function measure(
   const output = new Output();
   const signal = interruptSignal();
   const text = file === '-' ? await readStdin(terminal, signal) : await readTextFile(file);
-  const model = await loadWithSpinner(modelPath(argument), { threads, kernel, signal }, terminal);
+  const model = await loadWithSpinner(
+    modelPath(argument),
+    { ...loadOptions(options), signal },
+    terminal,
+  );
   const progress = new Progress(terminal, 'Evaluating');
   const begin = performance.now();
   try {

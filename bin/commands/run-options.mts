@@ -1,12 +1,13 @@
 import { Command, Option } from 'commander';
 import type { GenerateOptions } from '../../lib/index.js';
-import { type Activation, activations } from '../activation.mjs';
 import { decimal, integer, repeated } from '../arguments.mjs';
+import { addEngineOptions, type EngineOptions, kvTypeOption } from '../model-options.mjs';
 
-/** How text is drawn, for every command that writes some. */
+/** How text is drawn and into what context, for every command that writes some. */
 export interface GenerationOptions {
   maxTokens: number;
   context?: number;
+  kvType: 'f16' | 'q8_0';
   seed?: number;
   temp: number;
   topK: number;
@@ -17,21 +18,6 @@ export interface GenerationOptions {
   presencePenalty: number;
   frequencyPenalty: number;
   stop?: string[];
-}
-
-/** How a model is loaded and computes. */
-export interface EngineOptions {
-  context?: number;
-  kvType: 'f16' | 'q8_0';
-  threads?: number;
-  kernel?: string;
-  autotune: boolean;
-  screenHead: boolean;
-  skipZeros: boolean;
-  activation?: Activation;
-  i2sLayout?: 'canonical' | 'arm64' | 'rows4';
-  tlTable?: string;
-  preTokenizer?: string;
 }
 
 /** What is said, and in which form. */
@@ -122,34 +108,9 @@ export function generationOptions(command: Command): void {
     .option('--stop <text>', 'end before this text; may be repeated', repeated);
 }
 
+/** As `addEngineOptions`, with the type of the cache. */
 export function engineOptions(command: Command): void {
-  command
-    .addOption(
-      new Option('-t, --threads <count>', 'default: the cores there are')
-        .env('BITNET_THREADS')
-        .argParser(integer(1, 1024)),
-    )
-    .addOption(
-      new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL'),
-    )
-    .option('--no-autotune', 'do not measure which kernels are the fastest')
-    .option('--no-screen-head', 'multiply every row of the output head')
-    .option('--no-skip-zeros', 'read weights that only meet zeros too')
-    .addOption(new Option('--activation <name>', 'overrule the file').choices(activations))
-    .addOption(
-      new Option('--i2s-layout <name>', 'order of I2_S bytes').choices([
-        'canonical',
-        'arm64',
-        'rows4',
-      ]),
-    )
-    .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
-    .option('--pre-tokenizer <name>', 'overrule the file')
-    .addOption(
-      new Option('--kv-type <type>', 'q8_0: half the memory per token')
-        .choices(['f16', 'q8_0'])
-        .default('f16'),
-    );
+  addEngineOptions(command).addOption(kvTypeOption());
 }
 
 export function outputOptions(command: Command): void {

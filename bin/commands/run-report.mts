@@ -1,6 +1,6 @@
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
-import type { EngineOptions, GenerationOptions } from './run-options.mjs';
+import type { GenerationOptions } from './run-options.mjs';
 import { tuningText } from './tuning-text.mjs';
 
 /** One line about a finished or interrupted generation. */
@@ -29,7 +29,7 @@ export function summaryLine(
 }
 
 /** With `--verbose`: what was loaded, how it runs, and which rules were applied to the file. */
-export function describeModel(model: Model, options: EngineOptions, terminal: Terminal): void {
+export function describeModel(model: Model, options: GenerationOptions, terminal: Terminal): void {
   const { spec, kernel } = model;
   terminal.detail('model', `${model.path}, loaded in ${model.loadMilliseconds.toFixed(0)} ms`);
   terminal.detail('graph', `${spec.architecture}, ${spec.nLayer} layers, dim ${spec.dim}`);

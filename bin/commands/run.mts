@@ -3,10 +3,11 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
+import { loadWithSpinner } from '../load-model.mjs';
+import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
-import { loadWithSpinner } from './load-model.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
 import {
   describeHead,
@@ -41,7 +42,8 @@ async function run(
   const continues = options.session !== undefined && existsSync(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
-  const model = await loadWithSpinner(path, options, terminal, signal);
+  const loading = { ...loadOptions(options), contextLength: options.context, signal };
+  const model = await loadWithSpinner(path, loading, terminal);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {

@@ -1,10 +1,12 @@
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
+import type { LoadOptions } from '../model/load.js';
 import type { Check } from './check.js';
 import * as machine from './machine-checks.js';
 import { modelChecks } from './model-checks.js';
 
-export interface DoctorOptions {
+export interface DoctorOptions
+  extends Pick<LoadOptions, 'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer'> {
   /** @default the environment variable BITNET_KERNEL, else the best this CPU can run */
   readonly kernel?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -21,8 +23,10 @@ export async function* doctor(
   path?: string,
   options: DoctorOptions = {},
 ): AsyncGenerator<Check, void> {
-  checkOptionNames(options, ['kernel', 'signal']);
-  const { kernel = process.env.BITNET_KERNEL ?? '' } = options;
+  const { kernel = process.env.BITNET_KERNEL ?? '', signal: _, ...overrides } = options;
+  checkOptionNames(options, [
+    ...['activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'kernel', 'signal'],
+  ]);
   if (typeof kernel !== 'string') throw argumentError('a name', 'option kernel', kernel);
   const signal = signalOption(options.signal);
   const addon = machine.checkAddon();
@@ -36,5 +40,5 @@ export async function* doctor(
   yield machine.checkHugePages();
   yield await machine.checkCache();
   yield machine.checkEnergy();
-  if (addon.status !== 'fail') yield* modelChecks(path, { kernel, signal });
+  if (addon.status !== 'fail') yield* modelChecks(path, { overrides, kernel, signal });
 }

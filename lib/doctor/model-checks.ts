@@ -26,6 +26,8 @@ const report = 'report this with the model and the output of bitnet doctor --jso
 
 export interface ModelCheckOptions {
   /** '' for the best. */
+  /** What overrules the file. */
+  readonly overrides?: Pick<LoadOptions, 'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer'>;
   readonly kernel: string;
   readonly signal: AbortSignal | undefined;
   /** Bytes of memory a model may take. @default what is free */
@@ -35,12 +37,12 @@ export interface ModelCheckOptions {
 /** @param path of a GGUF file; undefined for the embedded model */
 export async function* modelChecks(
   path: string | undefined,
-  { kernel, signal, free = freemem() }: ModelCheckOptions,
+  { overrides, kernel, signal, free = freemem() }: ModelCheckOptions,
 ): AsyncGenerator<Check> {
-  const options: LoadOptions = { kernel, autotune: false, signal };
+  const options: LoadOptions = { ...overrides, kernel, autotune: false, signal };
   let inspection: Inspection;
   try {
-    inspection = await inspectModel(path, { kernel });
+    inspection = await inspectModel(path, { ...overrides, kernel });
   } catch (error) {
     yield failure('file', error);
     return;

@@ -23,11 +23,6 @@ TensorSpec tensor_of(const Napi::Object& object) {
   return tensor;
 }
 
-template <class T> std::vector<T> copy_of(const Napi::Object& object, const char* key) {
-  const T* elements = elements_of<T>(object, key);
-  return elements ? std::vector<T>(elements, elements + length_of(object, key)) : std::vector<T>();
-}
-
 std::shared_ptr<const SyntheticSpec> synthetic_of(const Napi::Object& object) {
   auto synthetic = std::make_shared<SyntheticSpec>();
   synthetic->seed = static_cast<uint32_t>(number_of(object, "seed"));

@@ -1,0 +1,74 @@
+import { type Command, Option } from 'commander';
+import type { LoadOptions } from '../lib/index.js';
+import { integer } from './arguments.mjs';
+
+/** What overrules a model file that is wrong or silent. */
+export interface FileOptions {
+  activation?: (typeof activations)[number];
+  i2sLayout?: (typeof layouts)[number];
+  tlTable?: string;
+  preTokenizer?: string;
+}
+
+/** How a model is loaded and computes. */
+export interface EngineOptions extends FileOptions {
+  threads?: number;
+  kernel?: string;
+  autotune: boolean;
+  screenHead: boolean;
+  skipZeros: boolean;
+}
+
+const activations = ['relu2', 'silu', 'gelu_tanh'] as const;
+const layouts = ['canonical', 'arm64', 'rows4'] as const;
+
+/** `-t`. */
+export function threadsOption(): Option {
+  return new Option('-t, --threads <count>', 'default: the cores there are')
+    .env('BITNET_THREADS')
+    .argParser(integer(1, 1024));
+}
+
+/** `--kernel`. */
+export function kernelOption(): Option {
+  return new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL');
+}
+
+/** `--kv-type`. */
+export function kvTypeOption(): Option {
+  return new Option('--kv-type <type>', 'q8_0: half the memory per token')
+    .choices(['f16', 'q8_0'])
+    .default('f16');
+}
+
+/** Adds the options of `FileOptions`. */
+export function addFileOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--activation <name>', 'overrule the file').choices(activations))
+    .addOption(new Option('--i2s-layout <name>', 'order of I2_S bytes').choices(layouts))
+    .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
+    .option('--pre-tokenizer <name>', 'overrule the file');
+}
+
+/** Adds the options of `EngineOptions`: every command that loads a model to evaluate has them. */
+export function addEngineOptions(command: Command): Command {
+  command
+    .addOption(threadsOption())
+    .addOption(kernelOption())
+    .option('--no-autotune', 'do not measure which kernels are the fastest')
+    .option('--no-screen-head', 'multiply every row of the output head')
+    .option('--no-skip-zeros', 'read weights that only meet zeros too');
+  return addFileOptions(command);
+}
+
+/** As the library takes them. */
+export function fileOverrides(options: FileOptions) {
+  const { activation, i2sLayout, tlTable, preTokenizer } = options;
+  return { activation, i2sLayout, tlTable, preTokenizer };
+}
+
+/** As the library takes them. */
+export function loadOptions(options: EngineOptions): LoadOptions {
+  const { threads, kernel, autotune, screenHead, skipZeros } = options;
+  return { threads, kernel, autotune, screenHead, skipZeros, ...fileOverrides(options) };
+}
