@@ -13,14 +13,25 @@ const options: Partial<Record<string, TinyOptions>> = {
 };
 
 describe('a file of architecture', () => {
-  test.each([...architectures.keys()])('%s is described, runs and gives vectors', async (name) => {
+  test.each([...architectures.keys()])('%s works with every command', async (name) => {
     const path = file(`${name}.gguf`);
     await tinyModel({ arch: name as TinyArchitecture, ...options[name] }).write(path);
-    const inspection = JSON.parse((await bitnet(['inspect', '--json', path])).stdout);
+    const json = async (args: readonly string[], input = '') =>
+      JSON.parse((await bitnet([...args, '--json'], { input })).stdout);
+    const inspection = await json(['inspect', path]);
     expect(inspection).toMatchObject({ architecture: name, problems: [], model: { unused: [] } });
-    const run = await bitnet(['run', path, '-p', 'the rain', '-n', '12', '--temp', '0', '--json']);
-    expect(JSON.parse(run.stdout).usage.completionTokens).toBeGreaterThan(0);
-    const vectors = JSON.parse((await bitnet(['embed', path, 'the rain', '--json'])).stdout);
-    expect(vectors[0].embedding).toHaveLength(256);
+    const run = await json(['run', path, '-p', 'the rain', '-n', '12', '--temp', '0']);
+    expect(run.usage.completionTokens).toBeGreaterThan(0);
+    const chat = await json(['chat', path, '-n', '4', '--temp', '0'], 'the rain\n');
+    expect(chat.text).toBeTypeOf('string');
+    const [{ embedding }] = await json(['embed', path, 'the rain']);
+    expect(embedding).toHaveLength(256);
+    const { ids } = await json(['tokenize', path, '-p', 'the rain']);
+    expect(ids.length).toBeGreaterThan(0);
+    const { perplexity } = await json(['perplexity', path, '-c', '16'], 'the rain '.repeat(20));
+    expect(perplexity).toBeGreaterThan(1);
+    const { ok, checks } = await json(['doctor', path]);
+    expect(checks.filter(({ status }: { status: string }) => status === 'fail')).toEqual([]);
+    expect(ok).toBe(true);
   });
 });
