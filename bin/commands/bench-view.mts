@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import { type Column, columnsFor } from '../../lib/bench/columns.js';
+import { bytes, count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { escaped } from '../terminal.mjs';
-import { type Column, columnsFor } from './bench-columns.mjs';
-import { bytes, count, digits, significant } from './bench-numbers.mjs';
 
 /** Characters of the longest bar. */
 const barLength = 12;

@@ -1,0 +1,34 @@
+import { kernelName } from '../columns.js';
+import type { BenchResult } from '../report.js';
+import { fileName, formatName, parametersOf } from './names.js';
+import { groupedBy } from './part.js';
+import type { Axis, Series } from './plot/line-plot.js';
+import { parametersText } from './plot/tick-text.js';
+
+export const sizeAxis: Axis = { label: 'Parameters', scale: 'log', text: parametersText };
+
+/** Whether there is something to draw a line from and to. */
+export function severalSizes(results: readonly BenchResult[]): boolean {
+  return new Set(results.map(({ shape }) => parametersOf(shape))).size > 1;
+}
+
+/** A series for each weight format over the models' sizes: of each model the setting with the most, or the least, of a value. */
+export function seriesByFormat(
+  results: readonly BenchResult[],
+  best: 'most' | 'least',
+  value: (result: BenchResult) => number,
+): Series[] {
+  const better = (a: BenchResult, b: BenchResult) =>
+    best === 'most' ? value(a) > value(b) : value(a) < value(b);
+  return groupedBy(results, formatName).map((same) => ({
+    name: formatName(same[0]!),
+    points: groupedBy(same, ({ model }) => model).map((settings) => {
+      const chosen = settings.reduce((a, b) => (better(b, a) ? b : a));
+      return {
+        x: parametersOf(chosen.shape),
+        y: value(chosen),
+        note: `${fileName(chosen)}, threads: ${chosen.threads}, ${kernelName(chosen)}`,
+      };
+    }),
+  }));
+}
