@@ -17,6 +17,7 @@ export function seriesByFormat(
   results: readonly BenchResult[],
   best: 'most' | 'least',
   value: (result: BenchResult) => number,
+  spread: (result: BenchResult) => number = () => 0,
 ): Series[] {
   const better = (a: BenchResult, b: BenchResult) =>
     best === 'most' ? value(a) > value(b) : value(a) < value(b);
@@ -27,6 +28,7 @@ export function seriesByFormat(
       return {
         x: parametersOf(chosen.shape),
         y: value(chosen),
+        spread: spread(chosen),
         note: `${fileName(chosen)}, threads: ${chosen.threads}, ${kernelName(chosen)}`,
       };
     }),

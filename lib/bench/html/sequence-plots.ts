@@ -38,7 +38,7 @@ function throughputPlot(settings: readonly (readonly BenchResult[])[]): Markup {
   const names = namesOf(firsts, () => '');
   return linePlot({
     title: `${testOf(firsts[0]!)}: throughput`,
-    caption: `Median of all sequences together. ${names.common}`,
+    caption: `Median and standard deviation, all sequences together. ${names.common}`,
     x: { label: 'Sequences side by side', ticksAtValues: true },
     y: { label: 'Tokens per second, all sequences', scale: 'linear' },
     series: settings.map((results, i) => ({
@@ -46,6 +46,7 @@ function throughputPlot(settings: readonly (readonly BenchResult[])[]): Markup {
       points: results.map(({ sequences, tokensPerSecond }) => ({
         x: sequences,
         y: tokensPerSecond.median,
+        spread: tokensPerSecond.sd,
       })),
     })),
   });

@@ -24,10 +24,15 @@ export function sizePlots({ results }: BenchReport): Part {
 function speedPlot(results: readonly BenchResult[]): Markup {
   return linePlot({
     title: `${results[0]!.test}: tokens per second`,
-    caption: 'Median; of each model the fastest setting.',
+    caption: 'Median and standard deviation; of each model the fastest setting.',
     x: sizeAxis,
     y: { label: 'Tokens per second' },
-    series: seriesByFormat(results, 'most', ({ tokensPerSecond }) => tokensPerSecond.median),
+    series: seriesByFormat(
+      results,
+      'most',
+      ({ tokensPerSecond }) => tokensPerSecond.median,
+      ({ tokensPerSecond }) => tokensPerSecond.sd,
+    ),
   });
 }
 

@@ -24,19 +24,21 @@ p { margin: .25rem 0; }
 figcaption p, .missing, dt, header p { color: var(--soft); }
 figcaption p { font-size: .85rem; }
 .plots { display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); }
-figure { margin: 0; max-width: 36rem; break-inside: avoid; }
+figure { margin: 0; max-width: 28rem; break-inside: avoid; }
 svg.plot { display: block; width: 100%; margin-top: .5rem; font-size: ${fontSize}px; fill: var(--text); overflow: visible; }
 .grid { stroke: var(--grid); stroke-width: 1; fill: none; }
 .axis { stroke: var(--soft); stroke-width: 1; fill: none; }
 .label { fill: var(--soft); }
 .value { font-variant-numeric: tabular-nums; }
 .line { fill: none; stroke: var(--series); stroke-width: 2; }
+.spread { stroke: var(--series); stroke-width: 1.5; fill: none; }
 .mark { fill: var(--series); stroke: var(--back); stroke-width: 1; }
 .bar { fill: var(--bar); }
 .limit { stroke: var(--limit); stroke-width: 3; fill: none; }
 ${[0, 1, 2, 3, 4, 5].map((i) => `.s${i} { --series: var(--s${i}); }`).join(' ')}
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .5rem 0 0; padding: 0; list-style: none; font-size: .85rem; }
-.key { width: 36px; height: 14px; margin-right: .4rem; vertical-align: middle; }
+.legend li { display: flex; align-items: center; gap: .4rem; }
+.key { flex: none; width: 36px; height: 14px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--grid); }

@@ -6,6 +6,8 @@ import { elementsOf } from './elements.js';
 /** Corners of the area of a line plot: x from 64 to 376 (10 from its sides), y from 226 at the bottom to 26. */
 const [left, right, bottom, top] = [64, 376, 226, 26];
 
+const round = (value: number) => Math.round(10 * value) / 10;
+
 describe('a line plot', () => {
   const plot = linePlot({
     ...{ title: 'Speed', caption: 'A caption.' },
@@ -43,6 +45,31 @@ describe('a line plot', () => {
     expect(at('100')).toMatchObject({ x: `${right}`, y: `${bottom + 16}` });
     expect(texts.map(({ text }) => text)).toEqual(
       expect.arrayContaining(['tokens/s', 'Size, log scale', '0', '20', '40', '1', '2', '50']),
+    );
+  });
+
+  test('has bars for spreads, which end at the axis', () => {
+    const points = [
+      { x: 1, y: 30, spread: 10 },
+      { x: 2, y: 5, spread: 10 },
+      { x: 3, y: 5, spread: 0 },
+    ];
+    const pages = (['linear', 'log'] as const).map((scale) =>
+      linePlot({
+        title: 't',
+        ...{ x: { label: 'x', scale: 'log' }, y: { label: 'y', scale } },
+        series: [{ name: 's', points }],
+      }),
+    );
+    const [linear, log] = pages.map((page) =>
+      elementsOf(`${page}`)
+        .filter(({ attributes }) => attributes.class === 'spread')
+        .map(({ attributes }) => attributes.d!.replace(/.*,/, '')),
+    );
+    // From 20 to 40 and from 0 to 15, of 40; from 5, the first tick, to 15, of 50.
+    expect(linear).toEqual([`${bottom - 100}V${top}`, `${bottom}V${bottom - 75}`]);
+    expect(log![1]).toBe(
+      `${bottom}V${bottom - round(200 * (Math.log(15 / 5) / Math.log(50 / 5)))}`,
     );
   });
 

@@ -19,6 +19,8 @@ export interface Axis {
 export interface Point {
   readonly x: number;
   readonly y: number;
+  /** How far y may be off: a bar this far up and down. @default 0 */
+  readonly spread?: number;
   /** More about it than its numbers, shown to a pointer that rests on it. */
   readonly note?: string;
 }
@@ -63,25 +65,36 @@ export function linePlot(plot: LinePlot): Markup {
   );
   const up = scaleOf(
     y,
-    points.map((point) => point.y),
+    points.flatMap(({ y, spread = 0 }) => [y, y + spread]),
   );
   const left = (value: number) =>
     area.left + inset + across.place(value) * (area.right - area.left - 2 * inset);
   const top = (value: number) => area.bottom - up.place(value) * (area.bottom - area.top);
   const description = `${y.label} against ${x.label}, for ${series.map(({ name }) => name).join('; ')}`;
+  const placement = { across, up, left, top };
   const drawing = [
-    axes(plot, { across, up, left, top }),
-    series.map(
-      ({ name, points }, i) => markup`
-<g class="${seriesClass(i)}">${line(
-        i,
-        points.map((point) => [left(point.x), top(point.y)]),
-      )}${points.map((point) =>
-        mark(i, left(point.x), top(point.y), noteOf(name, point, plot)),
-      )}</g>`,
-    ),
+    axes(plot, placement),
+    series.map((each, i) => seriesLine(each, i, plot, placement)),
   ];
   return figure(plot, description, height, drawing, legend(series.map(({ name }) => name)));
+}
+
+function seriesLine(
+  { name, points }: Series,
+  index: number,
+  plot: LinePlot,
+  { up, left, top }: Placement,
+): Markup {
+  const corners = points.map(({ x, y }) => [left(x), top(y)] as const);
+  const marks = points.map((point, i) => mark(index, ...corners[i]!, noteOf(name, point, plot)));
+  const spreads = points
+    .filter(({ spread = 0 }) => spread > 0)
+    .map(({ x, y, spread = 0 }) => {
+      const [low, high] = [top(Math.max(y - spread, up.ticks[0]!)), top(y + spread)];
+      return markup`<path class="spread" d="M${coordinate(left(x))},${coordinate(low)}V${coordinate(high)}"/>`;
+    });
+  return markup`
+<g class="${seriesClass(index)}">${line(index, corners)}${spreads}${marks}</g>`;
 }
 
 function scaleOf({ scale, ticksAtValues }: Axis, values: readonly number[]): Scale {
