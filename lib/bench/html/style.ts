@@ -39,6 +39,7 @@ ${[0, 1, 2, 3, 4, 5].map((i) => `.s${i} { --series: var(--s${i}); }`).join(' ')}
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: .5rem 0 0; padding: 0; list-style: none; font-size: .85rem; }
 .legend li { display: flex; align-items: center; gap: .4rem; }
 .key { flex: none; width: 36px; height: 14px; }
+.plots + .missing { margin-top: 1rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--grid); }
