@@ -69,13 +69,17 @@ function machineLines({ machine, build, results }: BenchReport): string[] {
 /** Where each of the kinds of energy comes from. */
 function energyLines(results: readonly BenchResult[]): string[] {
   const lines = results.flatMap(({ energySource, energyReason, idleWatts, assumedWatts }) => [
-    energySource && `energy: ${energySource}, ${digits(idleWatts!)} W when idle`,
+    energySource && `energy: ${energySource}${idle(idleWatts)}`,
     energyReason && `energy: not measured: ${energyReason}`,
     assumedWatts && `assumed energy: not measured, ${significant(assumedWatts)} W as stated`,
   ]);
   const modelled =
     'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables';
   return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modelled);
+}
+
+function idle(watts: number | null): string {
+  return watts === null ? '' : `, ${digits(watts)} W when idle`;
 }
 
 /** The results of each model. */

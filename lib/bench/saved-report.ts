@@ -36,8 +36,10 @@ const result: Fields = {
     ...{ ternary: number, dense: number, head: number, norms: number, kv: number },
     ...{ node: orNull(number), scratch: orNull(number), mappedFile: orNull(number) },
   },
-  joulesPerToken: orNull(number),
-  energyReason: orNull(text),
+  ...{ joulesPerToken: orNull(number), netJoulesPerToken: orNull(number), watts: orNull(number) },
+  ...{ idleWatts: orNull(number), energySource: orNull(text), energyReason: orNull(text) },
+  modelledJoulesPerToken: { nm7: number, nm45: number },
+  ...{ assumedWatts: orNull(number), assumedJoulesPerToken: orNull(number) },
 };
 
 const report: Fields = {

@@ -6,22 +6,14 @@ import { groupedBy, type Part } from './part.js';
 import { barPlot } from './plot/bar-plot.js';
 import { linePlot } from './plot/line-plot.js';
 
-/** What a report may say about energy; those of versions that did not measure it lack some. */
-interface Energy {
-  readonly joulesPerToken?: number | null;
-  readonly energyReason?: string | null;
-  readonly assumedJoulesPerToken?: number | null;
-  readonly modelledJoulesPerToken?: { readonly nm7: number } | null;
-}
-
-type Result = BenchResult & Energy;
-
 /** Kinds of energy that never stand in for each other: each has plots of its own. */
 interface Kind {
   readonly title: string;
   readonly caption: string;
   readonly label: string;
-  readonly value: (result: Result) => number | null | undefined;
+  readonly value: (result: BenchResult) => number | null;
+  /** What it was counted or assumed by. */
+  readonly source?: (result: BenchResult) => string;
 }
 
 const kinds: readonly Kind[] = [
@@ -30,12 +22,14 @@ const kinds: readonly Kind[] = [
     caption: 'Counted by the machine while the test ran, all that it did included.',
     label: 'J per token',
     value: ({ joulesPerToken }) => joulesPerToken,
+    source: ({ energySource }) => `Source: ${energySource}.`,
   },
   {
     title: 'assumed energy',
     caption: 'Not measured: watts that the user stated, for as long as a token took.',
     label: 'J per token, assumed',
     value: ({ assumedJoulesPerToken }) => assumedJoulesPerToken,
+    source: ({ assumedWatts }) => `${assumedWatts} W.`,
   },
   {
     title: 'modelled energy',
@@ -43,30 +37,31 @@ const kinds: readonly Kind[] = [
       'Not measured, and nothing about this machine: the arithmetic alone in a 7 nm chip, by published energies of operations. Reading the weights is not in it.',
     label: 'mJ per token, modelled',
     value: ({ modelledJoulesPerToken, sequences }) =>
-      sequences === 1 && modelledJoulesPerToken ? 1000 * modelledJoulesPerToken.nm7 : null, // others have the same
+      sequences === 1 ? 1000 * modelledJoulesPerToken.nm7 : null, // others have the same
   },
 ];
 
 /** Energy of a token in each test, by its kind: measured, assumed, modelled. */
 export function energyPlots({ results }: BenchReport): Part {
-  const all: readonly Result[] = results;
   const figures = kinds.flatMap((kind) => {
-    const known = all.filter((result) => typeof kind.value(result) === 'number');
+    const known = results.filter((result) => kind.value(result) !== null);
     return groupedBy(known, ({ test }) => test).map((same) => energyPlot(kind, same));
   });
-  const measured = all.some(({ joulesPerToken }) => typeof joulesPerToken === 'number');
+  const measured = results.some(({ joulesPerToken }) => joulesPerToken !== null);
   return {
     heading: 'Energy per token',
     figures,
-    missing: measured ? [] : [whyNotMeasured(all)],
+    missing: measured ? [] : [whyNotMeasured(results)],
   };
 }
 
 /** Against the sizes of models where there are several, else a bar for each result. */
-function energyPlot(kind: Kind, results: readonly Result[]): Markup {
-  const { caption, label } = kind;
+function energyPlot(kind: Kind, results: readonly BenchResult[]): Markup {
+  const { label } = kind;
+  const sources = new Set(results.map((result) => kind.source?.(result) ?? ''));
+  const caption = [kind.caption, ...sources].filter(Boolean).join(' ');
   const title = `${results[0]!.test}: ${kind.title}`;
-  const value = (result: Result) => kind.value(result)!;
+  const value = (result: BenchResult) => kind.value(result)!;
   if (severalSizes(results)) {
     const series = seriesByFormat(results, 'least', value);
     return linePlot({ title, caption, x: sizeAxis, y: { label }, series });
@@ -80,7 +75,7 @@ function energyPlot(kind: Kind, results: readonly Result[]): Markup {
   return barPlot({ title, caption: `${caption} ${names.common}`, label, bars });
 }
 
-function whyNotMeasured(results: readonly Result[]): string {
+function whyNotMeasured(results: readonly BenchResult[]): string {
   const reasons = new Set(results.flatMap(({ energyReason }) => energyReason ?? []));
   const why = reasons.size > 0 ? [...reasons].join('; ') : 'the report does not say why';
   return `Energy was not measured: ${why}.`;

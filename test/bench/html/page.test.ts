@@ -24,7 +24,7 @@ const missing = {
 describe('the page', () => {
   test('of one result has its limit, and says how to get the rest', () => {
     expect(contentsOf(reportOf([resultOf()]))).toEqual({
-      plots: ['Decoding: bytes read'],
+      plots: ['Decoding: bytes read', 'tg128: modelled energy'],
       missing: [
         missing.sizes,
         expect.stringContaining('need a test of a prompt and a ternary model'),
@@ -77,7 +77,7 @@ describe('the page', () => {
     const slow = resultOf({ threads: 4, gbPerSecond: 10 });
     const report = reportOf([promptOf(), resultOf(), slow]);
     const elements = elementsOf(benchPage(report));
-    expect(contentsOf(report).plots).toEqual([
+    expect(contentsOf(report).plots.slice(0, 2)).toEqual([
       'Decoding: bytes read',
       'Prompts: multiply-adds of ternary layers',
     ]);
@@ -104,26 +104,24 @@ describe('the page', () => {
   });
 
   test('keeps measured, assumed and modelled energy apart', () => {
-    const energy = { joulesPerToken: 0.5, energyReason: null } as const;
-    const others = {
-      assumedJoulesPerToken: 0.4,
-      modelledJoulesPerToken: { nm7: 0.000_02, nm45: 0.0001 },
-    };
-    const { plots, missing: sentences } = contentsOf(
-      reportOf([{ ...resultOf(energy), ...others } as BenchResult]),
-    );
+    const measured = {
+      ...{ joulesPerToken: 0.5, netJoulesPerToken: 0.3, watts: 20, idleWatts: 8 },
+      ...{ energySource: 'rapl:package-0', energyReason: null },
+      ...{ assumedWatts: 16, assumedJoulesPerToken: 0.4 },
+      assumedEnergySource: 'estimate:assumed-watts',
+    } as const;
+    const { plots, missing: sentences } = contentsOf(reportOf([resultOf(measured)]));
     expect(plots.slice(1)).toEqual([
       'tg128: measured energy',
       'tg128: assumed energy',
       'tg128: modelled energy',
     ]);
     expect(sentences).not.toContain(missing.energy);
-    const onlyModelled = { ...resultOf(), modelledJoulesPerToken: others.modelledJoulesPerToken };
-    const page = benchPage(reportOf([onlyModelled]));
-    expect(contentsOf(reportOf([onlyModelled]))).toMatchObject({
-      plots: ['Decoding: bytes read', 'tg128: modelled energy'],
-      missing: expect.arrayContaining([missing.energy]),
-    });
+    const page = benchPage(reportOf([resultOf(measured)]));
+    expect(page).toContain('tg128: measured energy: 2b4t: 0.5"');
+    expect(page).toContain('all that it did included. Source: rapl:package-0.');
+    expect(page).toContain('tg128: assumed energy: 2b4t: 0.4"');
+    expect(page).toContain('for as long as a token took. 16 W.');
     expect(page).toContain('tg128: modelled energy: 2b4t: 0.02"');
     expect(page).toContain('Not measured, and nothing about this machine');
   });
@@ -133,11 +131,12 @@ describe('the page', () => {
     const texts = (tag: string) => elements.filter(({ name }) => name === tag).map((e) => e.text);
     expect(texts('th')).toEqual([
       ...['model', 'format', 'parameters', 'weights + KV', 'test', 'threads', 'kernel'],
-      ...['tokens/s', 'ms/token', 'first token', 'GB/s', 'of limit', 'peak RSS', 'note'],
+      ...['tokens/s', 'ms/token', 'first token', 'GB/s', 'of limit', 'peak RSS', 'modelled mJ'],
+      'note',
     ]);
-    expect(texts('td').slice(0, 14)).toEqual([
+    expect(texts('td').slice(0, 15)).toEqual([
       ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677 MiB', 'tg128', '2', 'base3-avx2'],
-      ...['40.0 ± 0.50', '25.0', '–', '30.2', '89 % read', '858 MiB', ''],
+      ...['40.0 ± 0.50', '25.0', '–', '30.2', '89 % read', '858 MiB', '0.0200', ''],
     ]);
     expect(texts('td').at(-1)).toBe('noisy');
     expect(texts('dd')).toEqual([

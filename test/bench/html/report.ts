@@ -21,7 +21,10 @@ export function resultOf(changes: Partial<BenchResult> = {}): BenchResult {
       ...{ ternary: 4e8, dense: 0, head: 3e8, norms: 1e6, kv: 9e6 },
       ...{ node: 5e7, scratch: 1e7, anonymousRss: 8e8, mappedFile: 4e7 },
     },
-    ...{ joulesPerToken: null, energySource: null, energyReason: 'no counters' },
+    ...{ joulesPerToken: null, netJoulesPerToken: null, watts: null, idleWatts: null },
+    ...{ energySource: null, energyReason: 'no counters' },
+    modelledJoulesPerToken: { nm7: 0.000_02, nm45: 0.0001 },
+    ...{ assumedWatts: null, assumedJoulesPerToken: null, assumedEnergySource: null },
     ...changes,
   };
 }
