@@ -22,6 +22,9 @@ export function parametersOf(shape: ModelShape): number {
   return nLayer * (attention + 3 * dim * ffnDim) + vocab * dim;
 }
 
+/** Letters of a model's name in a label that has more to say. */
+const longestName = 24;
+
 /** What tells results apart, and what they have in common. */
 export interface Names {
   readonly common: string;
@@ -31,7 +34,7 @@ export interface Names {
 /** Names for results by file, format, test, threads and kernel: what all have in common is said once. */
 export function namesOf(results: readonly BenchResult[], test = (r: BenchResult) => r.test): Names {
   const rows = results.map((result) => [
-    fileName(result).replace(/\.gguf$/i, ''),
+    shortened(fileName(result).replace(/\.gguf$/i, '')),
     inFileName(result) ? '' : result.format,
     test(result),
     `${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,
@@ -45,6 +48,14 @@ export function namesOf(results: readonly BenchResult[], test = (r: BenchResult)
     common: join(rows[0] ?? [], (i) => !differs(i)),
     own: rows.map((row) => join(row, differs) || row[0]!),
   };
+}
+
+/** Both ends of a long name, as names of models often differ in the last letters. */
+function shortened(name: string): string {
+  const letters = [...name];
+  if (letters.length <= longestName) return name;
+  const half = (longestName - 2) / 2;
+  return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`;
 }
 
 /** Whether a name such as 2b4t-i2_s.gguf tells the format already. */

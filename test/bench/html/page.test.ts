@@ -24,7 +24,7 @@ const missing = {
 describe('the page', () => {
   test('of one result has its limit, and says how to get the rest', () => {
     expect(contentsOf(reportOf([resultOf()]))).toEqual({
-      plots: ['Decoding: bytes read', 'tg128: modelled energy'],
+      plots: ['Decoding: bytes read', 'Modelled energy'],
       missing: [
         missing.sizes,
         expect.stringContaining('need a test of a prompt and a ternary model'),
@@ -111,19 +111,39 @@ describe('the page', () => {
       assumedEnergySource: 'estimate:assumed-watts',
     } as const;
     const { plots, missing: sentences } = contentsOf(reportOf([resultOf(measured)]));
-    expect(plots.slice(1)).toEqual([
-      'tg128: measured energy',
-      'tg128: assumed energy',
-      'tg128: modelled energy',
-    ]);
+    expect(plots.slice(1)).toEqual(['Measured energy', 'Assumed energy', 'Modelled energy']);
     expect(sentences).not.toContain(missing.energy);
     const page = benchPage(reportOf([resultOf(measured)]));
-    expect(page).toContain('tg128: measured energy: 2b4t: 0.5"');
+    expect(page).toContain('Measured energy: 2b4t: 500"');
     expect(page).toContain('all that it did included. Source: rapl:package-0.');
-    expect(page).toContain('tg128: assumed energy: 2b4t: 0.4"');
+    expect(page).toContain('Assumed energy: 2b4t: 400"');
     expect(page).toContain('for as long as a token took. 16 W.');
-    expect(page).toContain('tg128: modelled energy: 2b4t: 0.02"');
+    expect(page).toContain('Modelled energy: 2b4t: 20"');
     expect(page).toContain('Not measured, and nothing about this machine');
+    for (const unit of ['mJ per token<', 'mJ per token, assumed<', 'µJ per token, modelled<']) {
+      expect(page).toContain(unit);
+    }
+  });
+
+  test('has energy by model size where a test was made with several, else a bar for each result', () => {
+    const results = [
+      resultOf(),
+      resultOf({ model: 'other.gguf', shape: sizedShape(3) }),
+      promptOf(),
+      promptOf({ test: 'pp64', modelledJoulesPerToken: { nm7: 1e-5, nm45: 1e-4 } }),
+    ];
+    expect(contentsOf(reportOf(results)).plots.slice(-2)).toEqual([
+      'Modelled energy, tg128',
+      'Modelled energy',
+    ]);
+    expect(benchPage(reportOf(results))).toContain('Modelled energy: pp512: 20; pp64: 10');
+  });
+
+  test('shortens long names of models, at both ends', () => {
+    const model = `/m/${'a'.repeat(30)}-q4_0.gguf`;
+    const page = benchPage(reportOf([resultOf({ model }), resultOf()]));
+    expect(page).toContain(`Decoding: bytes read: ${'a'.repeat(11)}…aaaaaa-q4_0: 30.2 (89 %);`);
+    expect(page).toContain(`>${'a'.repeat(30)}-q4_0.gguf</td>`);
   });
 
   test('has all numbers, the machine and the command', () => {
