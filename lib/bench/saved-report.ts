@@ -12,14 +12,15 @@ const truth: Check = (value) => typeof value === 'boolean';
 /** More than anything that is measured here. */
 const number: Check = (value) => typeof value === 'number' && Math.abs(value) <= 1e18;
 const orNull =
-  (check: Check): Check =>
+  (fields: Fields): Check =>
   (value) =>
-    value === null || check(value);
+    value === null || faultIn(value, fields, '') === undefined;
 
 const spread = { median: number, mean: number, sd: number };
 
 const result: Fields = {
   ...{ model: text, format: text, test: text, batch: number, sequences: number, threads: number },
+  extrapolated: orNull({ layers: [number], of: number }),
   kernel: { ternary: text, dense: text, vector: text },
   shape: {
     ...{ name: orNull(text), nLayer: number, dim: number, ffnDim: number, nHead: number },

@@ -1,5 +1,5 @@
 import type { BenchReport, BenchResult } from '../report.js';
-import { seriesByFormat, severalSizes, sizeAxis } from './by-size.js';
+import { seriesByFormat, severalSizes, sizeAxis, withoutSteps } from './by-size.js';
 import type { Markup } from './markup.js';
 import { namesOf } from './names.js';
 import { groupedBy, type Part } from './part.js';
@@ -56,7 +56,7 @@ export function energyPlots({ results }: BenchReport): Part {
   const measured = results.some(({ joulesPerToken }) => joulesPerToken !== null);
   return {
     heading: 'Energy per token',
-    figures: kinds.flatMap((kind) => plotsOf(kind, results)),
+    figures: kinds.flatMap((kind) => plotsOf(kind, withoutSteps(results))),
     missing: measured ? [] : [whyNotMeasured(results)],
   };
 }

@@ -34,7 +34,7 @@ export interface Names {
 /** Names for results by file, format, test, threads and kernel: what all have in common is said once. */
 export function namesOf(results: readonly BenchResult[], test = (r: BenchResult) => r.test): Names {
   const rows = results.map((result) => [
-    shortened(fileName(result).replace(/\.gguf$/i, '')),
+    shortened(fileName(result).replace(/^synthetic |\.gguf$/gi, '')),
     inFileName(result) ? '' : result.format,
     test(result),
     `${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,

@@ -1,6 +1,7 @@
 import { columnsFor } from '../columns.js';
 import { bytes } from '../numbers.js';
 import type { BenchResult } from '../report.js';
+import { extrapolationOf } from './by-size.js';
 import { type Markup, markup } from './markup.js';
 import { fileName, formatName, parametersOf } from './names.js';
 import { parametersText } from './plot/tick-text.js';
@@ -39,6 +40,7 @@ export function numbersTable(results: readonly BenchResult[]): Markup {
 </div>`;
 }
 
-function note({ noisy }: BenchResult): Markup {
-  return markup`<td>${noisy ? 'noisy' : ''}</td>`;
+function note(result: BenchResult): Markup {
+  const notes = [result.noisy ? 'noisy' : '', extrapolationOf(result)];
+  return markup`<td>${notes.filter(Boolean).join(', ')}</td>`;
 }

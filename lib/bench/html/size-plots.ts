@@ -1,11 +1,12 @@
 import type { BenchReport, BenchResult } from '../report.js';
-import { seriesByFormat, severalSizes, sizeAxis } from './by-size.js';
+import { seriesByFormat, severalSizes, sizeAxis, withoutSteps } from './by-size.js';
 import type { Markup } from './markup.js';
 import { groupedBy, type Part } from './part.js';
 import { linePlot } from './plot/line-plot.js';
 
 /** Speed of each test and memory against the size of models, a line for each weight format. */
-export function sizePlots({ results }: BenchReport): Part {
+export function sizePlots({ results: all }: BenchReport): Part {
+  const results = withoutSteps(all);
   const alone = results.filter(({ sequences }) => sequences === 1);
   const tests = groupedBy(alone, ({ test }) => test).filter(severalSizes);
   const figures = [
@@ -13,7 +14,7 @@ export function sizePlots({ results }: BenchReport): Part {
     ...(severalSizes(results) ? [memoryPlot(results)] : []),
   ];
   const missing =
-    'Speed and memory against model size need models of at least two sizes in one report: bitnet bench small.gguf large.gguf --html report.html. bitnet synth writes models of many sizes.';
+    'Speed and memory against model size need models of at least two sizes in one report: bitnet bench --shape 700m,2b4t --format f16,q4_0,i2_s --html report.html.';
   return {
     heading: 'Speed and memory by model size',
     figures,

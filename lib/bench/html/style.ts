@@ -33,6 +33,7 @@ svg.plot { display: block; width: 100%; margin-top: .5rem; font-size: ${fontSize
 .line { fill: none; stroke: var(--series); stroke-width: 2; }
 .spread { stroke: var(--series); stroke-width: 1.5; fill: none; }
 .mark { fill: var(--series); stroke: var(--back); stroke-width: 1; }
+.hollow { fill: var(--back); stroke: var(--series, var(--text)); stroke-width: 2; }
 .bar { fill: var(--bar); }
 .limit { stroke: var(--limit); stroke-width: 3; fill: none; }
 ${[0, 1, 2, 3, 4, 5].map((i) => `.s${i} { --series: var(--s${i}); }`).join(' ')}

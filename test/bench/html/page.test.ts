@@ -73,6 +73,30 @@ describe('the page', () => {
     );
   });
 
+  test('marks what was extrapolated, and leaves out of the sizes what led there', () => {
+    const layers = [1, 2, 30];
+    const results = layers.map((nLayer) =>
+      resultOf({
+        ...{ model: `synthetic 2b4t i2_s (${nLayer})`, shape: sizedShape(nLayer) },
+        extrapolated: nLayer === 30 ? { layers: [1, 2], of: 30 } : null,
+      }),
+    );
+    const other = resultOf({ model: 'a.gguf', shape: { ...sizedShape(2), dim: 1280 } });
+    const elements = elementsOf(benchPage(reportOf([...results, other])));
+    const line = elements.find(({ name }) => name === 'polyline')!;
+    expect(line.attributes.points!.split(' ')).toHaveLength(2);
+    const notes = elements.filter(({ name }) => name === 'title').map(({ text }) => text);
+    expect(notes[1]).toContain('a.gguf, threads: 2, base3-avx2\nParameters');
+    expect(notes[2]).toContain('base3-avx2\nextrapolated from 1 and 2 layers\nParameters');
+    const hollow = elements.filter(({ attributes }) => attributes.class === 'mark hollow');
+    expect(hollow.length).toBeGreaterThan(2);
+    expect(elements.some(({ text }) => text === 'not measured, extrapolated')).toBe(true);
+    const cells = elements.filter(({ name }) => name === 'td').map(({ text }) => text);
+    expect(cells.filter((text) => text === 'extrapolated from 1 and 2 layers')).toHaveLength(1);
+    expect(contentsOf(reportOf(results.slice(0, 2))).plots).toContain('Memory');
+    expect(contentsOf(reportOf(results)).plots).not.toContain('Memory');
+  });
+
   test('has bytes and multiply-adds beside the limits of as many threads', () => {
     const slow = resultOf({ threads: 4, gbPerSecond: 10 });
     const report = reportOf([promptOf(), resultOf(), slow]);

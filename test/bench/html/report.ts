@@ -9,6 +9,7 @@ const shape = {
 /** A decode test of a model; what a test is about replaces what it says. */
 export function resultOf(changes: Partial<BenchResult> = {}): BenchResult {
   return {
+    extrapolated: null,
     ...{ model: '/models/2b4t.gguf', modelSha256: null, shape, format: 'i2_s', test: 'tg128' },
     ...{ nPrompt: 0, nGenerate: 128, depth: 0, sequences: 1, batch: 512, threads: 2, tuning: [] },
     kernel: { ternary: 'base3-avx2', dense: 'avx2', vector: 'avx2' },

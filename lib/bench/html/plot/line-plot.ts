@@ -21,6 +21,8 @@ export interface Point {
   readonly y: number;
   /** How far y may be off: a bar this far up and down. @default 0 */
   readonly spread?: number;
+  /** Points that were not are hollow. @default true */
+  readonly measured?: boolean;
   /** More about it than its numbers, shown to a pointer that rests on it. */
   readonly note?: string;
 }
@@ -71,12 +73,14 @@ export function linePlot(plot: LinePlot): Markup {
     area.left + inset + across.place(value) * (area.right - area.left - 2 * inset);
   const top = (value: number) => area.bottom - up.place(value) * (area.bottom - area.top);
   const description = `${y.label} against ${x.label}, for ${series.map(({ name }) => name).join('; ')}`;
+  const names = series.map(({ name }) => name);
+  const hollow = points.some(({ measured }) => measured === false);
   const placement = { across, up, left, top };
   const drawing = [
     axes(plot, placement),
     series.map((each, i) => seriesLine(each, i, plot, placement)),
   ];
-  return figure(plot, description, height, drawing, legend(series.map(({ name }) => name)));
+  return figure(plot, description, height, drawing, legend(names, hollow));
 }
 
 function seriesLine(
@@ -86,7 +90,9 @@ function seriesLine(
   { up, left, top }: Placement,
 ): Markup {
   const corners = points.map(({ x, y }) => [left(x), top(y)] as const);
-  const marks = points.map((point, i) => mark(index, ...corners[i]!, noteOf(name, point, plot)));
+  const marks = points.map((point, i) =>
+    mark(index, ...corners[i]!, noteOf(name, point, plot), point.measured),
+  );
   const spreads = points
     .filter(({ spread = 0 }) => spread > 0)
     .map(({ x, y, spread = 0 }) => {

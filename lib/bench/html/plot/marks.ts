@@ -22,9 +22,9 @@ export function seriesClass(series: number): string {
 }
 
 /** The mark of a series at a point; `note` is shown to a pointer that rests on it. */
-export function mark(series: number, x: number, y: number, note = ''): Markup {
+export function mark(series: number, x: number, y: number, note = '', solid = true): Markup {
   const title = note === '' ? '' : markup`<title>${note}</title>`;
-  return markup`<path class="mark" d="${outlines[series % outlines.length]!}" transform="translate(${coordinate(x)} ${coordinate(y)})">${title}</path>`;
+  return markup`<path class="${solid ? 'mark' : 'mark hollow'}" d="${outlines[series % outlines.length]!}" transform="translate(${coordinate(x)} ${coordinate(y)})">${title}</path>`;
 }
 
 /** The line of a series through points. */
@@ -33,14 +33,18 @@ export function line(series: number, points: readonly (readonly [number, number]
   return markup`<polyline class="line" stroke-dasharray="${dashes[series % dashes.length]!}" points="${path}"/>`;
 }
 
-/** Names of series, each beside a piece of its line and its mark. */
-export function legend(names: readonly string[]): Markup {
+/** Names of series, each beside a piece of its line and its mark, and what `hollow` marks are if there are any. */
+export function legend(names: readonly string[], hollow: boolean): Markup {
   const entry = (name: string, series: number) => markup`
 <li><svg class="key ${seriesClass(series)}" viewBox="0 0 36 14" aria-hidden="true">${line(series, [
     [0, 7],
     [36, 7],
   ])}${mark(series, 18, 7)}</svg>${name}</li>`;
-  return markup`<ul class="legend">${names.map(entry)}</ul>`;
+  const note = hollow
+    ? markup`
+<li><svg class="key" viewBox="0 0 36 14" aria-hidden="true">${mark(0, 18, 7, '', false)}</svg>not measured, extrapolated</li>`
+    : '';
+  return markup`<ul class="legend">${names.map(entry)}${note}</ul>`;
 }
 
 /** A tenth of a pixel is enough. */
