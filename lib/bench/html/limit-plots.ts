@@ -15,7 +15,7 @@ interface Roof {
   readonly missing: string;
 }
 
-/** How near each kernel comes to what memory and multipliers of this machine can do. */
+/** How near each kernel came, where it was measured, to what memory and multipliers of this machine can do. */
 export function limitPlots({ machine, results }: BenchReport): Part {
   const roofs: Roof[] = [
     {
@@ -40,7 +40,7 @@ export function limitPlots({ machine, results }: BenchReport): Part {
   ];
   const measured = roofs.map((roof) => ({
     roof,
-    of: results.filter((result) => roof.rate(result) !== null),
+    of: results.filter((result) => roof.rate(result) !== null && !result.extrapolated),
   }));
   return {
     heading: 'How near the limits of the machine',

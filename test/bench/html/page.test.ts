@@ -93,6 +93,10 @@ describe('the page', () => {
     expect(elements.some(({ text }) => text === 'not measured, extrapolated')).toBe(true);
     const cells = elements.filter(({ name }) => name === 'td').map(({ text }) => text);
     expect(cells.filter((text) => text === 'extrapolated from 1 and 2 layers')).toHaveLength(1);
+    const limits = elements.flatMap(({ attributes }) => attributes['aria-label'] ?? []);
+    expect(limits.find((label) => label.startsWith('Decoding'))).toBe(
+      'Decoding: bytes read: 2b4t i2_s (1): 30.2 (89 %); 2b4t i2_s (2): 30.2 (89 %); a · i2_s: 30.2 (89 %)',
+    );
     expect(contentsOf(reportOf(results.slice(0, 2))).plots).toContain('Memory');
     expect(contentsOf(reportOf(results)).plots).not.toContain('Memory');
   });
