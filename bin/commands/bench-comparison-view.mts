@@ -1,6 +1,6 @@
 import type { Change, Comparison } from '../../lib/bench/compare.js';
+import { digits } from '../../lib/bench/numbers.js';
 import { escaped } from '../terminal.mjs';
-import { digits } from './bench-numbers.mjs';
 
 /** A comparison as lines: a table of what both reports have, then what only one has. */
 export function comparisonLines({ changes, onlyOld, onlyNew, machine }: Comparison): string[] {

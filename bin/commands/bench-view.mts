@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import { type Column, columnsFor } from '../../lib/bench/columns.js';
+import { bytes, count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { escaped } from '../terminal.mjs';
-import { type Column, columnsFor } from './bench-columns.mjs';
-import { bytes, count, digits, significant } from './bench-numbers.mjs';
 
 /** Characters of the longest bar. */
 const barLength = 12;
@@ -69,13 +69,17 @@ function machineLines({ machine, build, results }: BenchReport): string[] {
 /** Where each of the kinds of energy comes from. */
 function energyLines(results: readonly BenchResult[]): string[] {
   const lines = results.flatMap(({ energySource, energyReason, idleWatts, assumedWatts }) => [
-    energySource && `energy: ${energySource}, ${digits(idleWatts!)} W when idle`,
+    energySource && `energy: ${energySource}${idle(idleWatts)}`,
     energyReason && `energy: not measured: ${energyReason}`,
     assumedWatts && `assumed energy: not measured, ${significant(assumedWatts)} W as stated`,
   ]);
   const modelled =
     'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables';
   return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modelled);
+}
+
+function idle(watts: number | null): string {
+  return watts === null ? '' : `, ${digits(watts)} W when idle`;
 }
 
 /** The results of each model. */

@@ -7,6 +7,7 @@ import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
+import { checkPagePath, pagePath, writePage } from './bench-html.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 
@@ -29,6 +30,8 @@ interface BenchCommandOptions {
   skipZeros: boolean;
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
+  html?: string;
+  from?: string;
   compare?: string[];
   json?: boolean;
   quiet?: boolean;
@@ -44,6 +47,8 @@ Examples:
   bitnet bench a.gguf b.gguf --kernel mad2,base3
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
+  bitnet bench --html report.html -o json > report.json
+  bitnet bench --from report.json --html report.html
   bitnet bench --compare old.json new.json`;
 
 /** `bitnet bench`: how fast models are read in and continued on this machine, and what that takes. */
@@ -94,6 +99,12 @@ export function benchCommand(): Command {
         .choices(['table', 'md', 'csv', 'json', 'jsonl'])
         .default('table'),
     )
+    .addOption(
+      new Option('--html <file>', 'also write a page with plots, over one there').argParser(
+        pagePath,
+      ),
+    )
+    .option('--from <report>', 'a JSON report to show: measure nothing')
     .option('--compare <reports...>', 'two JSON reports, the older first: measure nothing')
     .option('--json', 'the same as -o json, and failures as JSON too')
     .option('--quiet', 'only errors on stderr')
@@ -106,16 +117,43 @@ async function bench(
   options: BenchCommandOptions,
   command: Command,
 ): Promise<void> {
-  const { shape, format = ['i2_s' as const], layers, memory } = options;
-  if (!shape && (options.format ?? layers ?? memory) !== undefined) {
+  const { shape, format, layers, memory } = options;
+  if (!shape && (format ?? layers ?? memory) !== undefined) {
     command.error('error: Expected --shape with --format, --layers or --memory.');
   }
+  if (options.compare) return compare(paths, options.compare, options);
+  if (options.html !== undefined) await checkPagePath(options.html);
+  const terminal = new Terminal(options);
+  const report =
+    options.from === undefined
+      ? await measured(paths, options, terminal)
+      : await saved([...paths, ...(shape ?? [])], options.from);
+  try {
+    if (options.html !== undefined) await writePage(options.html, report);
+  } finally {
+    // Last, because a reader that has enough ends the process; and always, because measuring took long.
+    await write(report, options.json ? 'json' : options.output);
+  }
+  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
+  const noisy = noisyTests(report);
+  if (noisy.length > 0) {
+    terminal.warn(
+      `Samples of ${noisy.join(', ')} vary by more than 5 %: something else ran on this machine; close it and measure again.`,
+    );
+  }
+}
+
+async function measured(
+  paths: readonly string[],
+  options: BenchCommandOptions,
+  terminal: Terminal,
+): Promise<BenchReport> {
+  const { bench: measure } = await import('../../lib/bench/bench.js');
+  const { shape, format = ['i2_s' as const], layers, memory } = options;
   const synthetic = (shape ?? []).flatMap((name) =>
     format.map((type) => ({ shape: name, format: type, layers })),
   );
   const models = [...paths, ...synthetic];
-  const { bench: measure } = await import('../../lib/bench/bench.js');
-  if (options.compare) return compare(paths, options.compare, options);
   const {
     nPrompt: prompts,
     nGen: generations,
@@ -125,12 +163,10 @@ async function bench(
   } = options;
   const { sequences, batchSize: batch, repetitions, threads } = options;
   const { autotune, screenHead, skipZeros, assumeWatts } = options;
-  const terminal = new Terminal(options);
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
-  let report: BenchReport;
   try {
-    report = await measure({
+    return await measure({
       models: models.length > 0 ? models : fromEnvironment,
       memory,
       ...{ prompts, generations, pairs, depths, sequences, batch },
@@ -142,13 +178,13 @@ async function bench(
   } finally {
     spinner.stop();
   }
-  await write(report, options.json ? 'json' : options.output);
-  const noisy = noisyTests(report);
-  if (noisy.length > 0) {
-    terminal.warn(
-      `Samples of ${noisy.join(', ')} vary by more than 5 %: something else ran on this machine; close it and measure again.`,
-    );
-  }
+}
+
+/** A report that was measured before. */
+async function saved(models: readonly string[], path: string): Promise<BenchReport> {
+  if (models.length > 0) throw new InvalidArgumentError('Expected no model beside --from.');
+  const { readSavedReport } = await import('../../lib/bench/saved-report.js');
+  return readSavedReport(path);
 }
 
 const views = { table: benchLines, md: markdownLines, csv: csvLines, jsonl: jsonLines };
@@ -177,6 +213,9 @@ async function compare(
   const { compareReports, readReport } = await import('../../lib/bench/compare.js');
   if (models.length > 0 || paths.length !== 2) {
     throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
+  }
+  if (options.html !== undefined || options.from !== undefined) {
+    throw new InvalidArgumentError('Expected --compare without --html and --from.');
   }
   const [older, newer] = await Promise.all(paths.map(readReport));
   const comparison = compareReports(older!, newer!);

@@ -117,7 +117,7 @@ function isReport(value: unknown): value is BenchReport {
   });
 }
 
-function unreadable(path: string, reason: string, cause: unknown): BitnetError {
+export function unreadable(path: string, reason: string, cause: unknown): BitnetError {
   return new BitnetError(
     'ERR_BITNET_FILE',
     `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,

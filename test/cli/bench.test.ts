@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { csvLines, jsonLines } from '../../bin/commands/bench-records.mjs';
@@ -122,6 +122,34 @@ describe('bitnet bench', () => {
     expect(stderr).toContain(words);
   });
 
+  test('writes a page with --html, and again from the saved report', async () => {
+    const pages = [file('a.html'), file('b.HTM')] as const;
+    await writeFile(pages[0], 'an older page');
+    const measured = await bitnet(['bench', ...quick, '--html', pages[0], '-o', 'json']);
+    expect(measured).toMatchObject({ code: 0, stderr: expect.stringContaining(pages[0]) });
+    const page = readFileSync(pages[0], 'utf8');
+    expect(page).toMatch(/^<!DOCTYPE html>\n<html lang="en">/);
+    expect(page).toContain('<td class="text">stories-ternary.gguf</td>');
+    await writeFile(file('report.json'), measured.stdout);
+    const again = await bitnet(['bench', '--from', file('report.json'), '--html', pages[1]]);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
+    expect(readFileSync(pages[1], 'utf8')).toBe(page);
+    const same = await bitnet(['bench', '--from', file('report.json'), '-o', 'json']);
+    expect(same.stdout).toBe(measured.stdout);
+  });
+
+  test('checks before it measures that the page can be written', async () => {
+    const lost = await bitnet(['bench', '--html', file('nothere/a.html')]);
+    expect(lost).toMatchObject({ code: 1, stdout: '' });
+    expect(lost.stderr).toMatch(/^error: Expected to write a page to ".*a\.html", but ENOENT/);
+    mkdirSync(file('folder.html'));
+    const folder = await bitnet(['bench', '--html', file('folder.html'), '--json']);
+    expect(JSON.parse(folder.stdout)).toMatchObject({
+      error: { code: 'ERR_BITNET_FILE', message: expect.stringContaining('but it is a folder;') },
+    });
+  });
+
   test.runIf(process.platform === 'linux')('after Ctrl-C exits with 130', async () => {
     const child = start(['bench', '-p', '0', '-n', '4096', '-r', '1000', '-t', '1']);
     const children = `/proc/${child.pid}/task/${child.pid}/children`;
@@ -145,6 +173,9 @@ describe('bitnet bench', () => {
     [['--assume-watts', '0'], 'Expected a number from 0.001 to 100000.'],
     [['-o', 'xml'], 'Allowed choices are table, md, csv, json, jsonl.'],
     [['-p', '0', '-n', '0'], 'Expected at least one test'],
+    [['--html', 'model.gguf'], 'Expected the name of a page, which ends in .html.'],
+    [['--from', 'a.json', 'model.gguf'], 'Expected no model beside --from.'],
+    [['--from', 'a.json', '--compare', 'a.json', 'b.json'], 'Expected --compare without'],
   ])('%j is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await bitnet(['bench', ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -1,7 +1,8 @@
-import type { BenchResult } from '../../lib/bench/report.js';
-import { bytes, digits, significant } from './bench-numbers.mjs';
+import { isTernary } from '../inspect/memory.js';
+import { bytes, digits, significant } from './numbers.js';
+import type { BenchResult } from './report.js';
 
-/** A column of the report for people. */
+/** A column of the table of a report. */
 export interface Column {
   readonly title: string;
   readonly cell: (result: BenchResult) => string;
@@ -17,7 +18,7 @@ const none = '–';
 const columns: readonly Column[] = [
   { title: 'test', cell: ({ test }) => test, text: true },
   { title: 'threads', cell: ({ threads }) => String(threads) },
-  { title: 'kernel', cell: ({ kernel }) => kernel.ternary, text: true },
+  { title: 'kernel', cell: kernelName, text: true },
   {
     title: 'tokens/s',
     cell: ({ tokensPerSecond: { median, sd } }) => `${digits(median)} ± ${digits(sd)}`,
@@ -73,6 +74,11 @@ export function columnsFor(results: readonly BenchResult[]): Column[] {
 
 function optional(value: number | null): string {
   return value === null ? none : significant(value);
+}
+
+/** The kernel of most of the work: of a model in floats the dense one. */
+export function kernelName({ format, kernel }: BenchResult): string {
+  return isTernary(format.toUpperCase()) ? kernel.ternary : `dense ${kernel.dense}`;
 }
 
 function limit({ fractionOfReadBandwidth: read, fractionOfMultiplyPeak: multiply }: BenchResult) {

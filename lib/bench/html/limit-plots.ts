@@ -1,0 +1,66 @@
+import { digits } from '../numbers.js';
+import type { BenchReport, BenchResult } from '../report.js';
+import { namesOf } from './names.js';
+import type { Part } from './part.js';
+import { barPlot } from './plot/bar-plot.js';
+
+/** A limit of the machine and what came near it. */
+interface Roof {
+  readonly title: string;
+  readonly unit: string;
+  readonly limitLabel: string;
+  readonly rate: (result: BenchResult) => number | null;
+  /** By the number of threads. */
+  readonly limit: (threads: number) => number | undefined;
+  readonly missing: string;
+}
+
+/** How near each kernel came, where it was measured, to what memory and multipliers of this machine can do. */
+export function limitPlots({ machine, results }: BenchReport): Part {
+  const roofs: Roof[] = [
+    {
+      title: 'Decoding: bytes read',
+      unit: 'GB/s',
+      limitLabel: 'read bandwidth, measured with as many threads',
+      rate: ({ gbPerSecond }) => gbPerSecond,
+      limit: (count) => machine.readBandwidth.find(({ threads }) => threads === count)?.gbPerSecond,
+      missing:
+        'Bytes read per second need a test that decodes in one sequence: bitnet bench -n 128.',
+    },
+    {
+      title: 'Prompts: multiply-adds of ternary layers',
+      unit: 'GMAC/s',
+      limitLabel: `multiply peak (${machine.multiplyInstruction}), measured with as many threads`,
+      rate: ({ gmacPerSecond }) => gmacPerSecond,
+      limit: (count) =>
+        machine.multiplyPeak.find(({ threads }) => threads === count)?.gmacPerSecond,
+      missing:
+        'Multiply-adds per second need a test of a prompt and a ternary model: bitnet bench -p 512.',
+    },
+  ];
+  const measured = roofs.map((roof) => ({
+    roof,
+    of: results.filter((result) => roof.rate(result) !== null && !result.extrapolated),
+  }));
+  return {
+    heading: 'How near the limits of the machine',
+    figures: measured.filter(({ of }) => of.length > 0).map(({ roof, of }) => roofPlot(roof, of)),
+    missing: measured.filter(({ of }) => of.length === 0).map(({ roof }) => roof.missing),
+  };
+}
+
+function roofPlot({ title, unit, limitLabel, rate, limit }: Roof, results: readonly BenchResult[]) {
+  const names = namesOf(results);
+  return barPlot({
+    title,
+    caption: names.common,
+    ...{ label: unit, limitLabel },
+    bars: results.map((result, i) => {
+      const value = rate(result)!;
+      const most = limit(result.threads);
+      const part = most === undefined ? '' : ` (${((100 * value) / most).toFixed(0)} %)`;
+      const text = `${digits(value)}${part}`;
+      return { label: names.own[i]!, value, text, limit: most };
+    }),
+  });
+}

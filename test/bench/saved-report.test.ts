@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { readSavedReport } from '../../lib/bench/saved-report.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { promptOf, reportOf, resultOf } from './html/report.js';
+
+const file = tempFolder();
+const report = reportOf([resultOf(), promptOf()]);
+
+async function read(changed: object) {
+  await writeFile(file('report.json'), JSON.stringify(changed));
+  return readSavedReport(file('report.json'));
+}
+
+describe('a saved report', () => {
+  test('is read as it was written, also without results', async () => {
+    expect(await read(report)).toEqual(report);
+    expect(await read(reportOf([]))).toEqual(reportOf([]));
+  });
+
+  const [result] = report.results;
+  test.each([
+    ['date', { ...report, date: undefined }],
+    ['machine.isa[1]', { ...report, machine: { ...report.machine, isa: ['avx', 2] } }],
+    ['machine.readBandwidth[0].threads', change('machine', { readBandwidth: [{}] })],
+    ['build', { ...report, build: null }],
+    ['results[1].memory.kv', withResult({ memory: { ...result!.memory, kv: null } })],
+    ['results[1].shape.nLayer', withResult({ shape: { ...result!.shape, nLayer: '30' } })],
+    ['results[1].gbPerSecond', withResult({ gbPerSecond: 1e19 })],
+    ['results[1].noisy', withResult({ noisy: 'no' })],
+    ['results[1].samples', withResult({ samples: [1, null] }), '[1]'],
+  ])('without a proper %s is refused', async (path, changed, rest = '') => {
+    await expect(read(changed)).rejects.toMatchObject({
+      code: 'ERR_BITNET_FILE',
+      message: expect.stringContaining(`"${path}${rest}" in it is missing or of another kind`),
+    });
+  });
+
+  function change(name: 'machine', fields: object): object {
+    return { ...report, [name]: { ...report[name], ...fields } };
+  }
+
+  function withResult(fields: object): object {
+    return { ...report, results: [result, { ...result, ...fields }] };
+  }
+});
