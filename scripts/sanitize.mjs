@@ -1,40 +1,48 @@
-// Runs the native tests under AddressSanitizer with UndefinedBehaviorSanitizer, then under ThreadSanitizer.
-import { spawnSync } from 'node:child_process';
+// Runs the native tests under AddressSanitizer with UndefinedBehaviorSanitizer and, beside it, under ThreadSanitizer.
+import { spawn } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-for (const sanitizers of ['address,undefined', 'thread']) {
-  const folder = `build-${sanitizers.split(',')[0]}`;
-  run('cmake', [
-    '-S',
-    '.',
-    '-B',
-    folder,
-    '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
-    '-DBITNET_BUILD_TESTS=ON',
-    `-DBITNET_SANITIZE=${sanitizers}`,
-  ]);
-  run('cmake', ['--build', folder, '--parallel', '2']);
-  console.log(`native tests with -fsanitize=${sanitizers}`);
-  // ThreadSanitizer makes kernels fifty times slower: it gets every test with fewer combinations.
-  const quick = sanitizers === 'thread' ? { BITNET_TEST_QUICK: '1' } : {};
-  run(`${folder}/bitnet_test`, [], 'inherit', quick);
-}
+// ThreadSanitizer makes kernels fifty times slower: it gets every test with fewer combinations.
+const builds = [
+  { sanitizers: 'address,undefined', folder: 'build-address', env: {} },
+  { sanitizers: 'thread', folder: 'build-thread', env: { BITNET_TEST_QUICK: '1' } },
+];
 
-function run(command, args, stdio = 'pipe', env = {}) {
-  const result = spawnSync(command, args, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+for (const { sanitizers, folder } of builds) {
+  await must('cmake', [
+    ...['-S', '.', '-B', folder, '-DCMAKE_BUILD_TYPE=RelWithDebInfo'],
+    ...['-DBITNET_BUILD_TESTS=ON', `-DBITNET_SANITIZE=${sanitizers}`],
+  ]);
+  await must('cmake', ['--build', folder, '--parallel', '2']);
+}
+// Most tests have one thread: two programs fill two cores.
+await Promise.all(
+  builds.map(async ({ sanitizers, folder, env }) => {
+    const output = await must(`${folder}/bitnet_test`, [], env);
+    console.log(`native tests with -fsanitize=${sanitizers}\n${output.trimEnd()}`);
+  }),
+);
+
+/** Returns what the command prints; ends this process with it if it fails. */
+async function must(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
+  }
+  const status = await new Promise((resolve) => {
+    child.on('error', (error) => {
+      output += error.message;
+      resolve(null);
+    });
+    child.on('close', resolve);
   });
-  if (result.status === 0) return;
-  process.stderr.write(
-    `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`,
-  );
-  console.error(`"${[command, ...args].join(' ')}" failed.`);
+  if (status === 0) return output;
+  console.error(`${output.trimEnd()}\n"${[command, ...args].join(' ')}" failed.`);
   process.exit(1);
 }
