@@ -9,10 +9,9 @@ import {
   kvTypeOption,
   loadOptions,
 } from '../model-options.mjs';
-import { Output } from '../output.mjs';
-import { Progress } from '../progress.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
+import { measureAndPrint } from './measure.mjs';
 
 interface EvalCommandOptions extends EngineOptions {
   file?: string;
@@ -58,12 +57,11 @@ async function evaluate(
   command: Command,
 ): Promise<void> {
   const { evalItems, parseEvalItems } = await import('../../lib/index.js');
-  const { file = '-', json } = options;
+  const { file = '-' } = options;
   if (options.file === undefined && !isPiped()) {
     command.error('error: Expected items: -f <file> or JSON Lines on standard input.');
   }
   const terminal = new Terminal(options);
-  const output = new Output();
   const signal = interruptSignal();
   const items = parseEvalItems(
     file === '-'
@@ -75,31 +73,24 @@ async function evaluate(
     { ...loadOptions(options), signal },
     terminal,
   );
-  const progress = new Progress(terminal, 'Evaluating');
-  const begin = performance.now();
-  try {
-    const result = await evalItems(model, items, {
-      blank: options.blank,
-      limit: options.limit,
-      contextLength: options.context,
-      kvType: options.kvType,
-      signal,
-      onProgress: (soFar) => progress.update(soFar.items / soFar.itemsInAll, describe(soFar)),
-    });
-    progress.stop();
-    const { path, kernel: kernels, tuning, threads: count } = model;
-    if (json)
-      await output.json({ ...result, model: path, kernel: kernels, tuning, threads: count });
-    else await output.lines(evalLines(result));
-    terminal.note(`${model.threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
-  } catch (error) {
-    progress.stop();
-    const { result } = error as { result?: EvalResult };
-    if (result && !json) await output.lines(evalLines(result));
-    throw error;
-  } finally {
-    model.close();
-  }
+  await measureAndPrint(
+    model,
+    {
+      run: (onProgress) =>
+        evalItems(model, items, {
+          blank: options.blank,
+          limit: options.limit,
+          contextLength: options.context,
+          kvType: options.kvType,
+          signal,
+          onProgress,
+        }),
+      part: (soFar) => soFar.items / soFar.itemsInAll,
+      describe,
+      lines: evalLines,
+    },
+    { json: options.json, terminal },
+  );
 }
 
 /** A line about how far it has come. */

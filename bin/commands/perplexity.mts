@@ -9,10 +9,9 @@ import {
   kvTypeOption,
   loadOptions,
 } from '../model-options.mjs';
-import { Output } from '../output.mjs';
-import { Progress } from '../progress.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
+import { measureAndPrint } from './measure.mjs';
 
 interface PerplexityCommandOptions extends EngineOptions {
   file?: string;
@@ -63,12 +62,11 @@ async function measure(
   command: Command,
 ): Promise<void> {
   const { perplexity } = await import('../../lib/index.js');
-  const { file = '-', context, json } = options;
+  const { file = '-', context } = options;
   if (options.file === undefined && !isPiped()) {
     command.error('error: Expected a text: -f <file> or text on standard input.');
   }
   const terminal = new Terminal(options);
-  const output = new Output();
   const signal = interruptSignal();
   const text = file === '-' ? await readStdin(terminal, signal) : await readTextFile(file);
   const model = await loadWithSpinner(
@@ -76,32 +74,25 @@ async function measure(
     { ...loadOptions(options), signal },
     terminal,
   );
-  const progress = new Progress(terminal, 'Evaluating');
-  const begin = performance.now();
-  try {
-    const result = await perplexity(model, text, {
-      contextLength: context,
-      stride: options.stride,
-      chunks: options.chunks,
-      parseSpecial: options.parseSpecial,
-      kvType: options.kvType,
-      signal,
-      onProgress: (soFar) => progress.update(soFar.chunks / soFar.chunksInAll, describe(soFar)),
-    });
-    progress.stop();
-    const { path, kernel: kernels, tuning, threads: count } = model;
-    if (json)
-      await output.json({ ...result, model: path, kernel: kernels, tuning, threads: count });
-    else await output.lines(perplexityLines(result));
-    terminal.note(`${model.threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
-  } catch (error) {
-    progress.stop();
-    const { result } = error as { result?: Perplexity };
-    if (result && !json) await output.lines(perplexityLines(result));
-    throw error;
-  } finally {
-    model.close();
-  }
+  await measureAndPrint(
+    model,
+    {
+      run: (onProgress) =>
+        perplexity(model, text, {
+          contextLength: context,
+          stride: options.stride,
+          chunks: options.chunks,
+          parseSpecial: options.parseSpecial,
+          kvType: options.kvType,
+          signal,
+          onProgress,
+        }),
+      part: (soFar) => soFar.chunks / soFar.chunksInAll,
+      describe,
+      lines: perplexityLines,
+    },
+    { json: options.json, terminal },
+  );
 }
 
 /** A line about how far it has come. */

@@ -1,0 +1,40 @@
+import type { Model } from '../../lib/index.js';
+import { Output } from '../output.mjs';
+import { Progress } from '../progress.mjs';
+import type { Terminal } from '../terminal.mjs';
+
+/** Something that is measured with a model, piece by piece. */
+export interface Measurement<Result extends object> {
+  readonly run: (onProgress: (soFar: Result) => void) => Promise<Result>;
+  /** How far it has come, from 0 to 1. */
+  readonly part: (soFar: Result) => number;
+  /** The same in words. */
+  readonly describe: (soFar: Result) => string;
+  readonly lines: (result: Result) => string[];
+}
+
+/** Measures and prints the result; after an error, such as Ctrl-C, what there is of it. Closes the model. */
+export async function measureAndPrint<Result extends object>(
+  model: Model,
+  { run, part, describe, lines }: Measurement<Result>,
+  { json, terminal }: { readonly json: boolean | undefined; readonly terminal: Terminal },
+): Promise<void> {
+  const output = new Output();
+  const progress = new Progress(terminal, 'Evaluating');
+  const begin = performance.now();
+  try {
+    const result = await run((soFar) => progress.update(part(soFar), describe(soFar)));
+    progress.stop();
+    const { path, kernel, tuning, threads } = model;
+    if (json) await output.json({ ...result, model: path, kernel, tuning, threads });
+    else await output.lines(lines(result));
+    terminal.note(`${threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    progress.stop();
+    const { result } = error as { result?: Result };
+    if (result && !json) await output.lines(lines(result));
+    throw error;
+  } finally {
+    model.close();
+  }
+}
