@@ -35,7 +35,15 @@ export async function bench(
   options: BenchOptions = {},
   open: () => OpenedMeter = openMeter,
 ): Promise<BenchReport> {
-  const plan = await fittingPlan(benchPlan(options), options.memory);
+  return runPlan(await fittingPlan(benchPlan(options), options.memory), options, open);
+}
+
+/** Measures what a plan says, as `bench` does. */
+export async function runPlan(
+  plan: BenchPlan,
+  options: Pick<BenchOptions, 'command' | 'signal' | 'onProgress'>,
+  open: () => OpenedMeter = openMeter,
+): Promise<BenchReport> {
   const energy = new EnergyBench(open());
   try {
     return await measureAll(plan, options, energy);
@@ -46,7 +54,7 @@ export async function bench(
 
 async function measureAll(
   plan: BenchPlan,
-  options: BenchOptions,
+  options: Pick<BenchOptions, 'command' | 'signal' | 'onProgress'>,
   energy: EnergyBench,
 ): Promise<BenchReport> {
   const date = new Date().toISOString();
