@@ -3,7 +3,7 @@ import { BitnetError } from '../../errors.js';
 import { argumentError, checkOptionNames } from '../../generate/option-checks.js';
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
-import { runPlan } from '../bench.js';
+import { type RunOptions, runPlan } from '../bench.js';
 import { fitShape, processBytes } from '../fit.js';
 import { type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
@@ -18,6 +18,7 @@ import {
   estimateSeconds,
   type FormatPlan,
   formatPlan,
+  leastRepetitions,
   paperFormats,
   paperTests,
   repetitionsWithin,
@@ -104,11 +105,11 @@ export async function benchPaper(
     const expected = (repetitions: number) => slowness * estimateSeconds(plan.formats, repetitions);
     const total = slowness * sum(weights.slice(i));
     const share = (left * slowness * weights[i]!) / total;
-    const repetitions = repetitionsWithin(expected, share, left);
-    if (repetitions === undefined) {
-      cut.push(noTime(plan.size, expected(2), left));
+    if (expected(leastRepetitions) > left) {
+      cut.push(noTime(plan.size, expected(leastRepetitions), left));
       continue;
     }
+    const repetitions = repetitionsWithin(expected, share);
     const from = elapsed();
     const progress = (step: string, fraction: number) => {
       const used = elapsed();
@@ -116,7 +117,9 @@ export async function benchPaper(
       const done = (sum(weights.slice(0, i)) + fraction * weights[i]!) / sum(weights);
       options.onProgress?.(`${plan.size}: ${step}`, done, Math.max(0, probably));
     };
-    const report = await measureSize(plan, repetitions, left, options, progress, open);
+    const isLate = () => elapsed() - from > share;
+    const run = { secondsLeft: left, isLate, onProgress: progress };
+    const report = await measureSize(plan, repetitions, options, run, open);
     if (!report) {
       cut.push(noTime(plan.size, undefined, left));
       continue;
@@ -162,12 +165,19 @@ async function planSizes(
     const formats: FormatPlan[] = [];
     for (const format of paperFormats) {
       const plan = await formatPlan(size, format, available, kernel);
-      if (plan) formats.push(plan);
-      else cut.push(`${size} ${format}: no memory for two layers.`);
+      if (typeof plan === 'string') cut.push(`${size} ${format}: ${plan}.`);
+      else formats.push(plan);
     }
     if (formats.length > 0) plans.push({ size, formats });
   }
-  return plans;
+  return cheapestFirst(plans);
+}
+
+/** With the quickest at the head, which tells how fast this machine is. */
+function cheapestFirst(plans: readonly SizePlan[]): SizePlan[] {
+  const costs = plans.map(({ formats }) => estimateSeconds(formats, leastRepetitions));
+  const cheapest = plans[costs.indexOf(Math.min(...costs))];
+  return plans.toSorted((a, b) => Number(b === cheapest) - Number(a === cheapest));
 }
 
 function use(size: ShapeName): number {
@@ -184,9 +194,11 @@ function place(size: ShapeName): number {
 async function measureSize(
   { size, formats }: SizePlan,
   repetitions: number,
-  secondsLeft: number,
   options: PaperOptions,
-  onProgress: (step: string, fraction: number) => void,
+  {
+    secondsLeft,
+    ...listeners
+  }: Pick<RunOptions, 'isLate' | 'onProgress'> & { readonly secondsLeft: number },
   open: () => OpenedMeter,
 ): Promise<BenchReport | undefined> {
   const { threads = cpuInfo().threads, kernel } = options;
@@ -208,7 +220,7 @@ async function measureSize(
   const tests = [paperTests.prefill, paperTests.decode, ...paperTests.batches];
   const exact: BenchPlan = { ...plan, settings, tests };
   try {
-    return await runPlan(exact, { signal, onProgress, command: options.command }, open);
+    return await runPlan(exact, { ...listeners, signal, command: options.command }, open);
   } catch (error) {
     if (timeout.aborted && !options.signal?.aborted) return undefined;
     throw error;

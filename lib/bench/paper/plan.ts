@@ -1,3 +1,4 @@
+import { whyUnfit } from '../../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
 import { fitShape, processBytes } from '../fit.js';
 import type { BenchTest } from '../tests.js';
@@ -36,21 +37,18 @@ export interface FormatPlan {
   readonly weights: number;
 }
 
-/**
- * How a size is run in one format; undefined where `available` bytes have no room for two layers of it.
- *
- * @throws ERR_BITNET_ARGUMENT for a shape or format that does not exist
- */
+/** How a size is run in one format within `available` bytes, or why it is not. */
 export async function formatPlan(
   size: ShapeName,
   format: PaperFormat,
   available: number,
   kernel: string,
-): Promise<FormatPlan | undefined> {
+): Promise<FormatPlan | string> {
+  if (whyUnfit(size, format)) return 'its rows are no whole blocks of this format';
   const { layers: fitting, of, memory } = await fitShape(size, format, available, { kernel });
   const weights = weightsPerLayer(shapes[size]);
   const layers = layersToRun(of, memory.perLayer, weights, format);
-  if (layers.at(-1)! > fitting) return undefined;
+  if (layers.at(-1)! > fitting) return `no room for ${layers.at(-1)} layers in the free memory`;
   const total = layers.reduce((sum, count) => sum + count, 0);
   return {
     format,
@@ -100,14 +98,17 @@ export function estimateSeconds(plans: readonly FormatPlan[], repetitions: numbe
   return seconds.reduce((sum, one) => sum + one, fixedSeconds);
 }
 
-/** Repetitions of a size: as many as its share of the time that is left allows, within limits; undefined where there is no time for it. */
+/** What a size is given at least, whatever its share of the time: samples without a spread say little. */
+export const leastRepetitions = 2;
+
+/** Repetitions of a size: as many as its share of the time allows, within limits. */
 export function repetitionsWithin(
   secondsFor: (repetitions: number) => number,
   share: number,
-  left: number,
-): number | undefined {
-  for (let repetitions = 5; repetitions > 2; repetitions--) {
+): number {
+  const most = 5;
+  for (let repetitions = most; repetitions > leastRepetitions; repetitions--) {
     if (secondsFor(repetitions) <= share) return repetitions;
   }
-  return secondsFor(2) <= left ? 2 : undefined;
+  return leastRepetitions;
 }
