@@ -1,18 +1,27 @@
-import type { Cell, Comparison, PaperReport } from '../../lib/bench/paper/report.js';
+import type { Published } from '../../lib/bench/paper/published.js';
+import type {
+  Batch,
+  BatchRow,
+  Cell,
+  Crossover,
+  PaperFormat,
+  PaperReport,
+  SizeRow,
+} from '../../lib/bench/paper/report.js';
 
 /** One number of the tables, with everything that is said of it. */
-interface PaperRecord {
+export interface PaperRecord {
   readonly table: 'sizes' | 'crossovers' | 'batches';
   readonly size: string;
-  readonly format: 'f16' | 'q4_0' | 'i2_s';
+  readonly format: PaperFormat;
   readonly quantity: string;
   readonly value: number;
   readonly unit: string;
-  readonly basis: string;
+  readonly basis: Cell['basis'];
   /** '2 and 9' where two models led to the number. */
   readonly layers: string;
   readonly error: number;
-  /** FP16 ÷ this; of crossovers and batches this ÷ FP16. */
+  /** FP16 ÷ this; in crossovers and batches ternary ÷ FP16. */
   readonly ratio: number | null;
   readonly verdict: string | null;
   readonly publishedRatio: number | null;
@@ -20,6 +29,8 @@ interface PaperRecord {
   readonly publishedConfidence: string | null;
   readonly publishedSource: string | null;
 }
+
+const costs = ['memory', 'decode', 'prefill', 'energy', 'prefillEnergy'] as const;
 
 const units = {
   ...{ memory: 'bytes', decode: 'ms/token', prefill: 'ms/token' },
@@ -29,64 +40,82 @@ const units = {
 /** All numbers of the tables, one after the other. */
 export function paperRecords({ sizes, crossovers, batches }: PaperReport): PaperRecord[] {
   return [
-    ...sizes.flatMap(({ size, formats, published }) =>
-      formats.flatMap((row) =>
-        (['memory', 'decode', 'prefill', 'energy', 'prefillEnergy'] as const).map((quantity) => ({
-          ...({
-            table: 'sizes',
-            size,
-            format: row.format,
-            quantity,
-            unit: units[quantity],
-          } as const),
-          ...numbers(row[quantity]),
-          ratio: (quantity !== 'prefillEnergy' && row.ratios?.[quantity]) || null,
-          verdict: null,
-          ...publication(
-            row.format === 'i2_s' && quantity !== 'prefill' && quantity !== 'prefillEnergy'
-              ? published[quantity]
-              : null,
-          ),
-        })),
-      ),
-    ),
-    ...crossovers.flatMap(({ ternary, fp16, source, rows }) =>
-      rows.flatMap(({ cost, ratio, verdict, ...cells }) =>
-        (['ternary', 'fp16'] as const).map((which) => ({
-          table: 'crossovers' as const,
-          ...(which === 'ternary'
-            ? { size: ternary, format: 'i2_s' as const, ratio, verdict }
-            : { size: fp16, format: 'f16' as const, ratio: null, verdict: null }),
-          ...{ quantity: cost, unit: units[cost] },
-          ...numbers(cells[which]),
-          ...publication(null),
-          publishedSource: source,
-        })),
-      ),
-    ),
-    ...batches.flatMap(({ size, batchRatio, throughputRatio, published, ...both }) =>
-      (['fp16', 'ternary'] as const).flatMap((which) => {
-        const batch = both[which];
-        if (!batch) return [];
-        const format = which === 'fp16' ? ('f16' as const) : ('i2_s' as const);
-        const common = { table: 'batches', size, format, verdict: null } as const;
-        const own = which === 'ternary';
-        const largest = { value: batch.largest, basis: 'counted', layers: null, error: 0 } as const;
-        const count = {
-          ...{ ...common, quantity: 'largestBatch', unit: 'sequences', ...numbers(largest) },
-          ratio: own ? batchRatio : null,
-          ...publication(own ? (published?.batch ?? null) : null),
-        };
-        if (!batch.throughput) return [count];
-        const rate = {
-          ...{ ...common, quantity: `throughput x${batch.bestSequences}`, unit: 'tokens/s' },
-          ...numbers(batch.throughput),
-          ratio: own ? throughputRatio : null,
-          ...publication(own ? (published?.throughput ?? null) : null),
-        };
-        return [count, rate];
-      }),
-    ),
+    ...sizes.flatMap(sizeRecords),
+    ...crossovers.flatMap(crossoverRecords),
+    ...batches.flatMap(batchRecords),
+  ];
+}
+
+function sizeRecords({ size, formats, published }: SizeRow): PaperRecord[] {
+  return formats.flatMap(({ format, ratios, ...row }) =>
+    costs.flatMap((quantity): PaperRecord[] => {
+      const cell = row[quantity];
+      if (!cell) return [];
+      const ratio = { ...ratios, prefillEnergy: null }[quantity] ?? null;
+      const paper = { ...published, prefill: null, prefillEnergy: null }[quantity];
+      return [
+        {
+          ...{ table: 'sizes', size, format, quantity, unit: units[quantity] },
+          ...numbers(cell),
+          ...{ ratio, verdict: null },
+          ...publication(format === 'i2_s' ? paper : null),
+        },
+      ];
+    }),
+  );
+}
+
+function crossoverRecords({ ternary, fp16, source, rows }: Crossover): PaperRecord[] {
+  return rows.flatMap(({ cost, ratio, verdict, ...cells }): PaperRecord[] => {
+    const common = {
+      table: 'crossovers' as const,
+      ...{ quantity: cost, unit: units[cost], ...publication(null), publishedSource: source },
+    };
+    return [
+      { ...common, size: ternary, format: 'i2_s', ...numbers(cells.ternary), ratio, verdict },
+      { ...common, size: fp16, format: 'f16', ...numbers(cells.fp16), ratio: null, verdict: null },
+    ];
+  });
+}
+
+function batchRecords({
+  size,
+  fp16,
+  ternary,
+  batchRatio,
+  throughputRatio,
+  published,
+}: BatchRow): PaperRecord[] {
+  const ratios = { batch: batchRatio, throughput: throughputRatio };
+  return [
+    ...oneBatch(size, 'f16', fp16, { batch: null, throughput: null }, null),
+    ...oneBatch(size, 'i2_s', ternary, ratios, published),
+  ];
+}
+
+function oneBatch(
+  size: string,
+  format: PaperFormat,
+  batch: Batch | null,
+  ratios: { readonly batch: number | null; readonly throughput: number | null },
+  published: BatchRow['published'],
+): PaperRecord[] {
+  if (!batch) return [];
+  const common = { table: 'batches', size, format, verdict: null } as const;
+  const most: PaperRecord = {
+    ...{ ...common, quantity: 'largestBatch', unit: 'sequences', ratio: ratios.batch },
+    ...{ value: batch.largest, basis: 'counted', layers: '', error: 0 },
+    ...publication(published?.batch ?? null),
+  };
+  if (!batch.throughput) return [most];
+  const quantity = `throughput x${batch.bestSequences}`;
+  return [
+    most,
+    {
+      ...{ ...common, quantity, unit: 'tokens/s', ratio: ratios.throughput },
+      ...numbers(batch.throughput),
+      ...publication(published?.throughput ?? null),
+    },
   ];
 }
 
@@ -94,9 +123,7 @@ function numbers({ value, basis, layers, error }: Cell) {
   return { value, basis, layers: layers?.join(' and ') ?? '', error };
 }
 
-function publication(
-  published: Pick<Comparison, 'ratio' | 'hardware' | 'confidence' | 'source'> | null,
-) {
+function publication(published: Published | null) {
   return {
     publishedRatio: published?.ratio ?? null,
     publishedHardware: published?.hardware ?? null,

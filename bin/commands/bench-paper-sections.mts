@@ -114,7 +114,7 @@ function energySection(sizes: readonly SizeRow[]): Section {
     words: [0, 6],
     notes: modelled
       ? [
-          'Nothing here counts energy: arithmetic alone in a 7 nm chip by published tables, in the paper and here (it at 512 positions). No evidence about this machine.',
+          "Nothing here counts energy: the paper's own model, arithmetic alone in a 7 nm chip at 512 positions, without memory and output head. No evidence about this machine.",
         ]
       : ['Paper: bitnet.cpp on a laptop, against llama.cpp in FP16.'],
   };
@@ -134,7 +134,7 @@ const costScale: Record<CrossoverRow['cost'], number> = {
 
 function crossoverSection(crossovers: readonly Crossover[]): Section {
   return {
-    title: 'Crossovers: is the larger ternary model cheaper than the smaller FP16 one?',
+    title: 'Crossovers, whether a larger ternary model is cheaper than a smaller FP16 one',
     header: ['ternary', 'FP16', 'cost', 'ternary', 'from', 'FP16', 'from', 'ternary ÷', ''],
     rows: crossovers.flatMap(({ ternary, fp16, rows }) =>
       rows.map((row, i) => [

@@ -14,10 +14,11 @@ export function crossovers(sizes: readonly SizeRow[]): Crossover[] {
   return publishedCrossovers.flatMap(({ ternary, fp16 }) => {
     const [large, small] = [row(ternary, 'i2_s'), row(fp16, 'f16')];
     if (!large || !small) return [];
-    const rows = costs.map((cost): CrossoverRow => {
+    const rows = costs.flatMap((cost): CrossoverRow[] => {
       const [a, b] = [large[cost], small[cost]];
+      if (!a || !b) return [];
       const { value: ratio } = ratioOf(a, b);
-      return { cost, ternary: a, fp16: b, ratio, verdict: cheaper(a, b) };
+      return [{ cost, ternary: a, fp16: b, ratio, verdict: cheaper(a, b) }];
     });
     return [{ ternary, fp16, source: crossoverSource, rows }];
   });

@@ -1,6 +1,6 @@
-import { testLabel } from '../tests.js';
+import type { Roofs } from '../roofs.js';
 import type { Crossover } from './report.js';
-import type { FormatResults, SizeResults } from './sizes.js';
+import { bestRoofs, type FormatResults, type SizeResults } from './sizes.js';
 
 /** A result may exceed a limit by so much, which was measured at another moment. */
 const tolerance = 1.05;
@@ -11,25 +11,32 @@ const drift = 1.1;
 /** What of these results cannot be, or is doubtful, in sentences. */
 export function doubts(all: readonly SizeResults[], crossovers: readonly Crossover[]): string[] {
   return [
-    ...all.flatMap(({ size, formats }) => formats.flatMap((one) => impossible(size, one))),
+    ...all.flatMap(({ size, formats }) =>
+      formats.flatMap((one) => impossible(size, one, bestRoofs(all))),
+    ),
     ...noise(all),
     ...drifts(all, crossovers),
   ];
 }
 
 /** Results beyond the machine's measured limits. */
-function impossible(size: string, { format, modelBytes, ...results }: FormatResults): string[] {
-  const { prefill, decode, batches } = results;
+function impossible(
+  size: string,
+  { format, modelBytes, prefill, decode, batches }: FormatResults,
+  limits: Roofs,
+): string[] {
   const name = `${size} ${format}`;
-  const beyond = [prefill, decode, ...batches].flatMap((result) => {
-    const { fractionOfReadBandwidth: read, fractionOfMultiplyPeak: multiply } = result;
-    const say = (part: number | null, limit: string) =>
-      part !== null && part > tolerance
+  const beyond = [prefill, decode, ...batches].flatMap(({ test, gbPerSecond, gmacPerSecond }) => {
+    const say = (rate: number | null, limit: number, what: string) =>
+      rate !== null && rate > tolerance * limit
         ? [
-            `${name}: ${testLabel(testOf(result))} is at ${(100 * part).toFixed(0)} % of ${limit}, which cannot be: caches held a part of the weights, or something else ran while the limit was measured.`,
+            `${name}: ${test} is at ${((100 * rate) / limit).toFixed(0)} % of ${what}, which cannot be: caches held a part of the weights, or something else ran while the limit or fewer layers were measured.`,
           ]
         : [];
-    return [...say(read, 'the read bandwidth'), ...say(multiply, 'the multiply-add peak')];
+    return [
+      ...say(gbPerSecond, limits.gbPerSecond, 'the read bandwidth'),
+      ...say(gmacPerSecond, limits.gmacPerSecond, 'the multiply-add peak'),
+    ];
   });
   const { peakRssBytes } = decode;
   if (peakRssBytes !== null && modelBytes > tolerance * peakRssBytes) {
@@ -39,11 +46,6 @@ function impossible(size: string, { format, modelBytes, ...results }: FormatResu
     );
   }
   return beyond;
-}
-
-function testOf(result: FormatResults['decode']) {
-  const { nPrompt: prompt, nGenerate: generate, depth, sequences } = result;
-  return { prompt, generate, depth, sequences };
 }
 
 function noise(all: readonly SizeResults[]): string[] {
@@ -59,7 +61,7 @@ function noise(all: readonly SizeResults[]): string[] {
 
 /** Sizes are measured one after the other, so that the machine may have changed between the two of a crossover. */
 function drifts(all: readonly SizeResults[], crossovers: readonly Crossover[]): string[] {
-  const reads = new Map(all.map(({ size, gbPerSecond }) => [size, gbPerSecond]));
+  const reads = new Map(all.map(({ size, roofs }) => [size, roofs.gbPerSecond]));
   return crossovers.flatMap(({ ternary, fp16 }) => {
     const [a, b] = [reads.get(ternary)!, reads.get(fp16)!];
     if (Math.max(a, b) <= drift * Math.min(a, b)) return [];

@@ -7,7 +7,7 @@ import { type RunOptions, runPlan } from '../bench.js';
 import { fitShape, processBytes } from '../fit.js';
 import { type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
-import { better, describeRoofs, type Roofs } from '../roofs.js';
+import { describeRoofs, type Roofs } from '../roofs.js';
 import { testLabel } from '../tests.js';
 import type { Setting } from '../trial.js';
 import { batchRows } from './batches.js';
@@ -25,7 +25,7 @@ import {
 } from './plan.js';
 import { paperSizes } from './published.js';
 import type { PaperReport } from './report.js';
-import { ofFormat, type SizeResults, sizeRows } from './sizes.js';
+import { bestRoofs, ofFormat, type SizeResults, sizeRows } from './sizes.js';
 
 export interface PaperOptions {
   /**
@@ -228,17 +228,17 @@ async function measureSize(
 }
 
 /** The results for all layers. */
-function resultsOf({ size, formats }: SizePlan, { machine, results }: BenchReport): SizeResults {
+function resultsOf({ size, formats }: SizePlan, report: BenchReport): SizeResults {
+  const { results } = report;
   const whole = results.filter(({ shape }) => shape.nLayer === shapes[size].nLayer);
   return {
     size,
-    gbPerSecond: machine.readBandwidth[0]!.gbPerSecond,
-    formats: formats.map(({ format, modelBytes }) => {
+    roofs: roofsOf(report),
+    formats: formats.map(({ format, modelBytes, modelledJoules }) => {
       const find = (label: string) =>
         whole.find((result) => result.format === format && result.test === label)!;
       return {
-        format,
-        modelBytes,
+        ...{ format, modelBytes, modelledJoules },
         prefill: find(testLabel(paperTests.prefill)),
         decode: find(testLabel(paperTests.decode)),
         batches: paperTests.batches.map((test) => find(testLabel(test))),
@@ -258,7 +258,7 @@ function paperReport(
   },
 ): PaperReport {
   const all = found.map(({ size }) => size);
-  const roofs = found.map(({ report }) => roofsOf(report)).reduce(better);
+  const roofs = bestRoofs(all);
   const { machine, build } = found[0]!.report;
   const sizes = sizeRows(all);
   const pairs = crossovers(sizes);

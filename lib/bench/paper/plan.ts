@@ -2,6 +2,7 @@ import { whyUnfit } from '../../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
 import { fitShape, processBytes } from '../fit.js';
 import type { BenchTest } from '../tests.js';
+import { paperJoules } from './energy.js';
 import type { PaperFormat } from './report.js';
 
 /** What the tables compare, FP16 first. */
@@ -30,6 +31,8 @@ export interface FormatPlan {
   readonly format: PaperFormat;
   /** Bytes of the whole model. */
   readonly modelBytes: number;
+  /** Joules of a token by the paper's model. */
+  readonly modelledJoules: number;
   /** Layers to run, in increasing order: all of them, or two numbers to draw a line through. */
   readonly layers: readonly number[];
   /** Bytes and weights of `layers` together. */
@@ -53,6 +56,7 @@ export async function formatPlan(
   return {
     format,
     modelBytes: memory.rest - processBytes + of * memory.perLayer,
+    modelledJoules: await paperJoules({ shape: size, format }),
     layers,
     loadBytes: layers.length * memory.rest + total * memory.perLayer,
     weights: total * weights,

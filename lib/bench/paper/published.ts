@@ -58,9 +58,12 @@ const arithmetic = (ratio: number): Published => ({
   ...{ ratio, hardware: 'modelled', confidence: 'remembered', source: `${era}, figure 3` },
 });
 
-/** Energy of a model's arithmetic at 512 tokens, by a table of operations at 7 nm. Nobody measured it. */
+/** Energy of a model's arithmetic at 512 tokens, by a table of operations at 7 nm (energy.ts). Nobody measured it. */
 export const publishedModelledEnergy: Partial<Record<ShapeName, Published>> = {
   '1.3b': arithmetic(18.6),
+  '3b': arithmetic(21.7),
+  '7b': arithmetic(29.1),
+  '13b': arithmetic(32.9),
   '70b': arithmetic(41.2),
 };
 

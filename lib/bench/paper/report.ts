@@ -53,10 +53,11 @@ export interface FormatRow {
   /** Milliseconds per token. */
   readonly decode: Cell;
   readonly prefill: Cell;
-  /** Joules per decoded token: measured or modelled. */
+  /** Joules per decoded token: measured, or by the paper's model of arithmetic. */
   readonly energy: Cell;
-  readonly prefillEnergy: Cell;
-  /** Of the measured read bandwidth while decoding. */
+  /** Joules per token of a prompt; null where none are measured: the model knows no difference. */
+  readonly prefillEnergy: Cell | null;
+  /** Bytes per second while decoding ÷ the best read bandwidth of all sizes. */
   readonly fractionOfReadBandwidth: number | null;
   /** What FP16 costs ÷ what this costs; null without FP16. */
   readonly ratios: Ratios | null;

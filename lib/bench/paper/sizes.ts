@@ -1,5 +1,6 @@
 import { type ShapeName, shapes } from '../../synth/shapes.js';
 import type { BenchResult } from '../report.js';
+import { better, type Roofs } from '../roofs.js';
 import {
   type Published,
   publishedLatency,
@@ -13,6 +14,8 @@ import type { Cell, Comparison, FormatRow, PaperFormat, Ratios, SizeRow } from '
 export interface FormatResults {
   readonly format: PaperFormat;
   readonly modelBytes: number;
+  /** Joules of a token by the paper's model. */
+  readonly modelledJoules: number;
   readonly prefill: BenchResult;
   readonly decode: BenchResult;
   /** Decoding with several sequences, fewer first. */
@@ -21,7 +24,8 @@ export interface FormatResults {
 
 export interface SizeResults {
   readonly size: ShapeName;
-  readonly gbPerSecond: number;
+  /** Limits of the machine around the measurements of this size. */
+  readonly roofs: Roofs;
   readonly formats: readonly FormatResults[];
 }
 
@@ -33,9 +37,12 @@ const costs = ['memory', 'decode', 'prefill', 'energy'] as const;
 /** The table of sizes; those that were measured, in the given order. */
 export function sizeRows(all: readonly SizeResults[]): SizeRow[] {
   const measuresEnergy = all.every(({ formats }) => formats.every(hasEnergy));
-  const rows = all.map(({ formats }) => formats.map((one) => formatRow(one, measuresEnergy)));
+  const { gbPerSecond: limit } = bestRoofs(all);
+  const rows = all.map(({ formats }) =>
+    formats.map((one) => formatRow(one, measuresEnergy, limit)),
+  );
   const fp16 = new Map(all.map(({ size }, i) => [size, ofFormat(rows[i]!, 'f16')]));
-  return all.map(({ size, gbPerSecond }, i) => {
+  return all.map(({ size, roofs: { gbPerSecond } }, i) => {
     const own = fp16.get(size);
     const against = publishedAgainst[size] ?? size;
     const ternary = ofFormat(rows[i]!, 'i2_s');
@@ -78,34 +85,31 @@ export function cellOf(result: BenchResult, value: number): Cell {
   };
 }
 
+/** What the machine can do, as far as any of these measurements showed. */
+export function bestRoofs(all: readonly SizeResults[]): Roofs {
+  return all.map(({ roofs }) => roofs).reduce(better);
+}
+
 function formatRow(
-  { format, modelBytes, prefill, decode }: FormatResults,
+  { format, modelBytes, modelledJoules, prefill, decode }: FormatResults,
   measuresEnergy: boolean,
+  limit: number,
 ): Omit<FormatRow, 'ratios'> {
-  const energyOf = measuresEnergy ? measuredEnergy : modelledEnergy;
+  const modelled = { value: modelledJoules, basis: 'modelled', layers: null, error: 0 } as const;
   return {
     format,
     memory: { value: modelBytes, basis: 'counted', layers: null, error: 0 },
     decode: cellOf(decode, decode.millisecondsPerToken),
     prefill: cellOf(prefill, prefill.millisecondsPerToken),
-    energy: energyOf(decode),
-    prefillEnergy: energyOf(prefill),
-    fractionOfReadBandwidth: decode.fractionOfReadBandwidth,
+    energy: measuresEnergy ? cellOf(decode, decode.joulesPerToken!) : modelled,
+    prefillEnergy: measuresEnergy ? cellOf(prefill, prefill.joulesPerToken!) : null,
+    fractionOfReadBandwidth: decode.gbPerSecond === null ? null : decode.gbPerSecond / limit,
   };
 }
 
 /** Energy is measured everywhere or modelled everywhere: the two do not compare. */
 function hasEnergy({ decode, prefill }: FormatResults): boolean {
   return decode.joulesPerToken !== null && prefill.joulesPerToken !== null;
-}
-
-function measuredEnergy(result: BenchResult): Cell {
-  return cellOf(result, result.joulesPerToken!);
-}
-
-/** At 7 nm. */
-function modelledEnergy({ modelledJoulesPerToken: { nm7 } }: BenchResult): Cell {
-  return { value: nm7, basis: 'modelled', layers: null, error: 0 };
 }
 
 function ratiosOf(fp16: Omit<FormatRow, 'ratios'>, row: Omit<FormatRow, 'ratios'>): Ratios {
