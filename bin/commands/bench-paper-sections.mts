@@ -1,3 +1,4 @@
+import { digits, significant } from '../../lib/bench/numbers.js';
 import type {
   BatchRow,
   Cell,
@@ -8,9 +9,7 @@ import type {
   PaperReport,
   SizeRow,
 } from '../../lib/bench/paper/report.js';
-import { digits, significant } from '../../lib/bench/numbers.js';
 import { shapes } from '../../lib/synth/shapes.js';
-
 
 /** A table with what it is about and what one must know to read it. */
 export interface Section {
@@ -95,7 +94,7 @@ function publishedNotes(sizes: readonly SizeRow[]): string[] {
 function energySection(sizes: readonly SizeRow[]): Section {
   const modelled = sizes[0]!.formats[0]!.energy.basis === 'modelled';
   const [unit, scale] = modelled ? ['mJ', 1000] : ['J', 1];
-  const cell = (row: FormatRow | undefined) => (row ? digits(scale * row.energy.value) : none);
+  const cell = (row: FormatRow | undefined) => (row ? significant(scale * row.energy.value) : none);
   return {
     title: `Energy of a decoded token, ${modelled ? 'modelled' : 'measured'}`,
     header: ['size', `FP16 ${unit}`, `Q4_0 ${unit}`, `ternary ${unit}`, 'FP16 ÷', 'paper', 'from'],
@@ -140,9 +139,9 @@ function crossoverSection(crossovers: readonly Crossover[]): Section {
       rows.map((row, i) => [
         ...(i === 0 ? [ternary, fp16] : ['', '']),
         costs[row.cost],
-        digits(costScale[row.cost] * row.ternary.value),
+        significant(costScale[row.cost] * row.ternary.value),
         origin(row.ternary, shapes[ternary].nLayer),
-        digits(costScale[row.cost] * row.fp16.value),
+        significant(costScale[row.cost] * row.fp16.value),
         origin(row.fp16, shapes[fp16].nLayer),
         row.ratio.toFixed(2),
         row.verdict === 'fails' ? 'FAILS' : row.verdict,

@@ -4,6 +4,7 @@ import type { ShapeName } from '../../lib/synth/shapes.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
+import { checkPagePath, writePage } from './bench-html.mjs';
 import { paperRecords } from './bench-paper-records.mjs';
 import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
 import { csvOf } from './bench-records.mjs';
@@ -16,14 +17,15 @@ export interface PaperCommandOptions {
   threads?: number[];
   kernel?: string[];
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
+  html?: string;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
 }
 
 const allowed = new Set([
-  ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'output', 'json'],
-  ...['quiet', 'color'],
+  ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'output'],
+  ...['html', 'json', 'quiet', 'color'],
 ]);
 
 /** `bitnet bench --paper`: the tables of the papers on this machine. */
@@ -33,6 +35,7 @@ export async function benchPaperCommand(
   command: Command,
 ): Promise<void> {
   refuseOthers(paths, options, command);
+  if (options.html !== undefined) await checkPagePath(options.html);
   const { benchPaper } = await import('../../lib/bench/paper/paper.js');
   const { shape: sizes, memory, minutes, threads, kernel } = options;
   const terminal = new Terminal(options);
@@ -56,7 +59,12 @@ export async function benchPaperCommand(
   } finally {
     spinner.stop();
   }
-  await write(report, options.json ? 'json' : options.output);
+  try {
+    if (options.html !== undefined) await writePage(options.html, report);
+  } finally {
+    await write(report, options.json ? 'json' : options.output);
+  }
+  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
   for (const warning of report.warnings) terminal.warn(warning);
   for (const sentence of report.timeBox.cut) terminal.warn(`Left out: ${sentence}`);
 }
