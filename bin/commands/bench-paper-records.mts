@@ -17,7 +17,8 @@ export interface PaperRecord {
   readonly quantity: string;
   readonly value: number;
   readonly unit: string;
-  readonly basis: Cell['basis'];
+  /** 'counted': told from bytes. */
+  readonly basis: Cell['basis'] | 'counted';
   /** '2 and 9' where two models led to the number. */
   readonly layers: string;
   readonly error: number;

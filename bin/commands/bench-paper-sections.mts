@@ -40,12 +40,12 @@ function sizeSection(sizes: readonly SizeRow[]): Section {
     title: 'Memory and latency of FP16, 4-bit and ternary weights',
     header: [
       ...['size', 'weights', 'GB', 'FP16 ÷', 'paper', 'ms/token', 'FP16 ÷', 'paper', 'of read'],
-      ...['prompt ms/token', 'FP16 ÷', 'times from'],
+      ...['prompt ms/token', 'FP16 ÷', 'from'],
     ],
     rows: sizes.flatMap((row) => row.formats.map((format) => sizeCells(row, format))),
     words: [0, 1, 11],
     notes: [
-      'GB of weights, embedding and norms are counted, without keys and values; ms/token decoding one text, prompts apart.',
+      'GB: weights, embedding and norms as held, without keys and values; ms/token: decoding one text, prompts apart. FP16 and Q4_0 are run by this engine as well.',
       ...publishedNotes(sizes),
     ],
   };

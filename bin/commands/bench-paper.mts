@@ -16,6 +16,7 @@ export interface PaperCommandOptions {
   minutes?: number;
   threads?: number[];
   kernel?: string[];
+  autotune: boolean;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   html?: string;
   json?: boolean;
@@ -24,8 +25,8 @@ export interface PaperCommandOptions {
 }
 
 const allowed = new Set([
-  ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'output'],
-  ...['html', 'json', 'quiet', 'color'],
+  ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'autotune'],
+  ...['output', 'html', 'json', 'quiet', 'color'],
 ]);
 
 /** `bitnet bench --paper`: the tables of the papers on this machine. */
@@ -37,14 +38,14 @@ export async function benchPaperCommand(
   refuseOthers(paths, options, command);
   if (options.html !== undefined) await checkPagePath(options.html);
   const { benchPaper } = await import('../../lib/bench/paper/paper.js');
-  const { shape: sizes, memory, minutes, threads, kernel } = options;
+  const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
   const terminal = new Terminal(options);
   const spinner = terminal.spinner('Measuring');
   let size = '';
   let report: PaperReport;
   try {
     report = await benchPaper({
-      ...{ sizes, memory, minutes, threads: threads?.[0], kernel: kernel?.[0] },
+      ...{ sizes, memory, minutes, threads: threads?.[0], kernel: kernel?.[0], autotune },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
       onProgress: (step, done, secondsLeft) => {

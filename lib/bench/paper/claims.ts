@@ -28,7 +28,7 @@ export function claims({ whole, hundredBillionBytes, gbPerSecond }: ClaimFacts):
   const least = timesSmaller(tritBits).toFixed(1);
   const all = whole ? `; all of the ${whole.size} is ${whole.ratio.toFixed(1)} times smaller` : '';
   const most = (gbPerSecond * 1e9) / hundredBillionBytes;
-  const read = `${(hundredBillionBytes / 1e9).toFixed(1)} GB a token`;
+  const read = `${(hundredBillionBytes / 1e9).toFixed(1)} GB a token at 1.6 bits`;
   return [
     {
       ...{ claim: sixteenTimesSmaller.text, source: sixteenTimesSmaller.source },
@@ -43,7 +43,7 @@ export function claims({ whole, hundredBillionBytes, gbPerSecond }: ClaimFacts):
     {
       ...{ claim: hundredBillion.text, source: hundredBillion.source },
       verdict: most >= hundredBillion.tokensPerSecond ? 'possible here' : 'impossible here',
-      why: `${read} at the ${gbPerSecond.toFixed(1)} GB/s that this machine reads are at most ${most.toFixed(1)} tokens/s, whatever the program`,
+      why: `${read} and the ${gbPerSecond.toFixed(1)} GB/s that this machine reads are at most ${most.toFixed(1)} tokens/s, whatever the program`,
     },
   ];
 }

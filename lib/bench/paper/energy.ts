@@ -1,8 +1,6 @@
 import { modelledJoules } from '../../energy/model.js';
 import { sumOperations, tokenOperations } from '../../energy/operations.js';
-import { modelSpec } from '../../model/spec.js';
-import { describedModel, type SynthDescription } from '../../synth/model.js';
-import { synthSource } from '../../synth/source.js';
+import type { ModelSpec } from '../../model/spec.js';
 
 /** Positions that a token of the paper's figure sees. */
 export const paperPositions = 512;
@@ -12,8 +10,7 @@ export const paperPositions = 512;
  * output head. With that the figure's ratios come out: 18.4 (published 18.6) at 1.3B, 29.0 (29.1) at 7B, 32.9 (32.9) at 13B, 42.0
  * (41.2) at 70B, for which the paper's shapes are not public.
  */
-export async function paperJoules(description: SynthDescription): Promise<number> {
-  const { file } = await synthSource(describedModel(description));
-  const { linear, attention, rest } = tokenOperations(modelSpec(file), paperPositions);
+export function paperJoules(spec: ModelSpec): number {
+  const { linear, attention, rest } = tokenOperations(spec, paperPositions);
   return modelledJoules(sumOperations([linear, attention, rest])).nm7;
 }

@@ -42,7 +42,7 @@ function impossible(
   if (peakRssBytes !== null && modelBytes > tolerance * peakRssBytes) {
     const gb = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
     beyond.push(
-      `${name}: ${gb(modelBytes)} were counted, but the process had ${gb(peakRssBytes)} at most.`,
+      `${name}: ${gb(modelBytes)} are held, but the process had ${gb(peakRssBytes)} at most.`,
     );
   }
   return beyond;

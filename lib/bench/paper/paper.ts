@@ -50,6 +50,11 @@ export interface PaperOptions {
    * @default as of `bench`
    */
   readonly kernel?: string | undefined;
+  /**
+   * As of `loadModel`.
+   * @default true
+   */
+  readonly autotune?: boolean | undefined;
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -58,7 +63,17 @@ export interface PaperOptions {
 }
 
 const optionNames = [
-  ...['sizes', 'memory', 'minutes', 'threads', 'kernel', 'command', 'signal', 'onProgress'],
+  ...[
+    'sizes',
+    'memory',
+    'minutes',
+    'threads',
+    'kernel',
+    'autotune',
+    'command',
+    'signal',
+    'onProgress',
+  ],
 ];
 
 /** Part of the free memory that the models of a size are loaded into. */
@@ -201,14 +216,14 @@ async function measureSize(
   }: Pick<RunOptions, 'isLate' | 'onProgress'> & { readonly secondsLeft: number },
   open: () => OpenedMeter,
 ): Promise<BenchReport | undefined> {
-  const { threads = cpuInfo().threads, kernel } = options;
+  const { threads = cpuInfo().threads, kernel, autotune } = options;
   const timeout = AbortSignal.timeout(Math.ceil(1000 * secondsLeft));
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   const models = formats.flatMap(({ format, layers }) =>
     layers.map((count) => ({ shape: size, format, layers: count })),
   );
   const plan = benchPlan({
-    ...{ models, repetitions, threads: [threads] },
+    ...{ models, repetitions, threads: [threads], autotune },
     kernels: kernel === undefined ? undefined : [kernel],
   });
   const { nLayer } = shapes[size];
@@ -234,13 +249,16 @@ function resultsOf({ size, formats }: SizePlan, report: BenchReport): SizeResult
   return {
     size,
     roofs: roofsOf(report),
-    formats: formats.map(({ format, modelBytes, modelledJoules }) => {
+    formats: formats.map(({ format, embeddingBytes, modelledJoules }) => {
       const find = (label: string) =>
         whole.find((result) => result.format === format && result.test === label)!;
+      const decode = find(testLabel(paperTests.decode));
+      const { ternary, dense, head, norms } = decode.memory;
       return {
-        ...{ format, modelBytes, modelledJoules },
+        ...{ format, modelledJoules },
+        modelBytes: embeddingBytes + ternary + dense + head + norms,
         prefill: find(testLabel(paperTests.prefill)),
-        decode: find(testLabel(paperTests.decode)),
+        decode,
         batches: paperTests.batches.map((test) => find(testLabel(test))),
       };
     }),

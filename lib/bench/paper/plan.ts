@@ -1,6 +1,9 @@
-import { whyUnfit } from '../../synth/model.js';
+import { modelSpec } from '../../model/spec.js';
+import { embeddingKept } from '../../synth/load.js';
+import { describedModel, whyUnfit } from '../../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
-import { fitShape, processBytes } from '../fit.js';
+import { synthSource } from '../../synth/source.js';
+import { fitShape } from '../fit.js';
 import type { BenchTest } from '../tests.js';
 import { paperJoules } from './energy.js';
 import type { PaperFormat } from './report.js';
@@ -29,8 +32,8 @@ const most = {
 /** One model of a size, as it will be run. */
 export interface FormatPlan {
   readonly format: PaperFormat;
-  /** Bytes of the whole model. */
-  readonly modelBytes: number;
+  /** Bytes of an embedding that the engine does not count as its own, because it would stay in a file. */
+  readonly embeddingBytes: number;
   /** Joules of a token by the paper's model. */
   readonly modelledJoules: number;
   /** Layers to run, in increasing order: all of them, or two numbers to draw a line through. */
@@ -52,11 +55,12 @@ export async function formatPlan(
   const weights = weightsPerLayer(shapes[size]);
   const layers = layersToRun(of, memory.perLayer, weights, format);
   if (layers.at(-1)! > fitting) return `no room for ${layers.at(-1)} layers in the free memory`;
+  const spec = modelSpec((await synthSource(describedModel({ shape: size, format }))).file);
   const total = layers.reduce((sum, count) => sum + count, 0);
   return {
     format,
-    modelBytes: memory.rest - processBytes + of * memory.perLayer,
-    modelledJoules: await paperJoules({ shape: size, format }),
+    embeddingBytes: embeddingKept(spec),
+    modelledJoules: paperJoules(spec),
     layers,
     loadBytes: layers.length * memory.rest + total * memory.perLayer,
     weights: total * weights,

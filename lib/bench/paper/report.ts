@@ -35,20 +35,20 @@ export type PaperFormat = 'f16' | 'q4_0' | 'i2_s';
 export interface Cell {
   readonly value: number;
   /**
-   * 'measured': all layers ran; 'extrapolated': on a straight line through runs with fewer of them; 'counted': bytes told from shapes and
-   * types; 'modelled': by a table of published costs.
+   * 'measured': all layers ran; 'extrapolated': on a straight line through runs with fewer of them; 'modelled': by a table of published
+   * costs.
    */
-  readonly basis: 'measured' | 'extrapolated' | 'counted' | 'modelled';
+  readonly basis: 'measured' | 'extrapolated' | 'modelled';
   /** Layers of the two models that were run for an extrapolation. */
   readonly layers: readonly [number, number] | null;
-  /** Relative standard error, from the samples; 0 where nothing was measured. */
+  /** Relative standard error, from the samples; 0 of bytes and of what is modelled. */
   readonly error: number;
 }
 
 /** What one model of a size costs. */
 export interface FormatRow {
   readonly format: PaperFormat;
-  /** Bytes of weights, embedding and norms, without a session's keys and values. */
+  /** Bytes of weights, embedding and norms as the engine holds them, without a session's keys and values. */
   readonly memory: Cell;
   /** Milliseconds per token. */
   readonly decode: Cell;

@@ -10,9 +10,10 @@ import {
 } from './published.js';
 import type { Cell, Comparison, FormatRow, PaperFormat, Ratios, SizeRow } from './report.js';
 
-/** What was measured of one format of a size: results for all layers, whether measured or extrapolated, and the bytes of the model. */
+/** What was measured of one format of a size: results for all layers, whether measured or extrapolated. */
 export interface FormatResults {
   readonly format: PaperFormat;
+  /** Bytes of the model as the engine held it. */
   readonly modelBytes: number;
   /** Joules of a token by the paper's model. */
   readonly modelledJoules: number;
@@ -98,7 +99,7 @@ function formatRow(
   const modelled = { value: modelledJoules, basis: 'modelled', layers: null, error: 0 } as const;
   return {
     format,
-    memory: { value: modelBytes, basis: 'counted', layers: null, error: 0 },
+    memory: { ...cellOf(decode, modelBytes), error: 0 },
     decode: cellOf(decode, decode.millisecondsPerToken),
     prefill: cellOf(prefill, prefill.millisecondsPerToken),
     energy: measuresEnergy ? cellOf(decode, decode.joulesPerToken!) : modelled,

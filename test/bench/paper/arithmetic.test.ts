@@ -92,7 +92,7 @@ describe('claims', () => {
     expect(energy!.verdict).toBe('modelled');
     // 36 / 20.3 = 1.77
     expect(hundred).toMatchObject({ verdict: 'impossible here' });
-    expect(hundred!.why).toContain('20.3 GB a token at the 36.0 GB/s');
+    expect(hundred!.why).toContain('20.3 GB a token at 1.6 bits and the 36.0 GB/s');
     expect(hundred!.why).toContain('at most 1.8 tokens/s');
   });
 

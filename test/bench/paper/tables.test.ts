@@ -23,7 +23,7 @@ describe('the table of sizes', () => {
     expect(fp16!.ratios).toEqual({ memory: 1, decode: 1, prefill: 1, energy: 1 });
     expect(fourBit!.ratios).toMatchObject({ memory: 3.2, decode: 2.5, prefill: 2.5 });
     expect(ternary!.ratios).toMatchObject({ memory: 8, decode: 5, prefill: 5 });
-    expect(ternary!.memory).toEqual({ value: 1e9, basis: 'counted', layers: null, error: 0 });
+    expect(ternary!.memory).toEqual({ value: 1e9, basis: 'measured', layers: null, error: 0 });
     expect(ternary!.decode).toMatchObject({ value: 40, basis: 'measured', layers: null });
     // sd 1.414 % of two samples
     expect(ternary!.decode.error).toBeCloseTo(0.01, 9);
@@ -153,7 +153,7 @@ describe('doubts', () => {
     const pair = { ternary: '13b', fp16: '3b', source: '', rows: [] } as const;
     const all = doubts([small, sizeOf('13b', [some], 30)], [pair]);
     expect(all).toEqual([
-      '13b i2_s: 1.00 GB were counted, but the process had 0.90 GB at most.',
+      '13b i2_s: 1.00 GB are held, but the process had 0.90 GB at most.',
       expect.stringContaining('Samples of 13b vary'),
       expect.stringContaining('at 30.0 GB/s while 13b was measured and at 36.0 while 3b was'),
     ]);
