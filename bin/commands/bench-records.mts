@@ -7,15 +7,20 @@ export function jsonLines({ results, ...rest }: BenchReport): string[] {
 
 /** Comma-separated values as RFC 4180 has them: a heading, then a line a result; names of parts are joined by points. */
 export function csvLines({ date, machine, build, results }: BenchReport): string[] {
-  const records = results.map((result) =>
-    flat({
+  return csvOf(
+    results.map((result) => ({
       date,
       cpu: machine.cpu,
       version: build.version,
       compiler: build.compiler,
       ...short(result),
-    }),
+    })),
   );
+}
+
+/** A heading with the names in all of these objects, then a line for each. */
+export function csvOf(objects: readonly object[]): string[] {
+  const records = objects.map((object) => flat(object));
   const names = [...new Set(records.flatMap((record) => [...record.keys()]))];
   const line = (cells: readonly string[]) => cells.map(quoted).join(',');
   return [line(names), ...records.map((record) => line(names.map((n) => record.get(n) ?? '')))];

@@ -48,7 +48,8 @@ export function noisyTests({ results }: BenchReport): string[] {
   return [...new Set(results.filter(({ noisy }) => noisy).map(({ test }) => test))];
 }
 
-function machineLines({ machine, build, results }: BenchReport): string[] {
+/** The machine, what limits it and what energy was. */
+export function machineLines({ machine, build, results }: BenchReport): string[] {
   const { multiplyInstruction } = machine;
   const on = (threads: number) => `on ${count(threads, 'thread')}`;
   const reads = machine.readBandwidth.map(

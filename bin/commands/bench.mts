@@ -8,6 +8,7 @@ import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
 import { checkPagePath, pagePath, writePage } from './bench-html.mjs';
+import { benchPaperCommand } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 
@@ -33,6 +34,8 @@ interface BenchCommandOptions {
   html?: string;
   from?: string;
   compare?: string[];
+  paper?: boolean;
+  minutes?: number;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -47,6 +50,7 @@ Examples:
   bitnet bench a.gguf b.gguf --kernel mad2,base3
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
+  bitnet bench --paper --memory 16GB
   bitnet bench --html report.html -o json > report.json
   bitnet bench --from report.json --html report.html
   bitnet bench --compare old.json new.json`;
@@ -106,6 +110,8 @@ export function benchCommand(): Command {
     )
     .option('--from <report>', 'a JSON report to show: measure nothing')
     .option('--compare <reports...>', 'two JSON reports, the older first: measure nothing')
+    .option('--paper', "the BitNet papers' tables on this machine, with --shape, --memory, -t")
+    .option('--minutes <count>', 'that --paper may take (default: 10)', decimal(0.01, 1440))
     .option('--json', 'the same as -o json, and failures as JSON too')
     .option('--quiet', 'only errors on stderr')
     .option('--no-color', 'no colours')
@@ -117,6 +123,8 @@ async function bench(
   options: BenchCommandOptions,
   command: Command,
 ): Promise<void> {
+  if (options.paper) return benchPaperCommand(paths, options, command);
+  if (options.minutes !== undefined) command.error('error: Expected --paper with --minutes.');
   const { shape, format, layers, memory } = options;
   if (!shape && (format ?? layers ?? memory) !== undefined) {
     command.error('error: Expected --shape with --format, --layers or --memory.');

@@ -35,7 +35,21 @@ export async function bench(
   options: BenchOptions = {},
   open: () => OpenedMeter = openMeter,
 ): Promise<BenchReport> {
-  const plan = await fittingPlan(benchPlan(options), options.memory);
+  return runPlan(await fittingPlan(benchPlan(options), options.memory), options, open);
+}
+
+/** Who listens to a plan that is run. */
+export interface RunOptions extends Pick<BenchOptions, 'command' | 'signal' | 'onProgress'> {
+  /** Asked after each repetition from the second on: whether these must do. */
+  readonly isLate?: (() => boolean) | undefined;
+}
+
+/** Measures what a plan says, as `bench` does. */
+export async function runPlan(
+  plan: BenchPlan,
+  options: RunOptions,
+  open: () => OpenedMeter = openMeter,
+): Promise<BenchReport> {
   const energy = new EnergyBench(open());
   try {
     return await measureAll(plan, options, energy);
@@ -46,7 +60,7 @@ export async function bench(
 
 async function measureAll(
   plan: BenchPlan,
-  options: BenchOptions,
+  options: RunOptions,
   energy: EnergyBench,
 ): Promise<BenchReport> {
   const date = new Date().toISOString();
@@ -55,7 +69,9 @@ async function measureAll(
   await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
   const measured: Measured[] = [];
-  for (const group of groups) measured.push(...(await measureGroup(group, plan, energy, watch)));
+  for (const group of groups) {
+    measured.push(...(await measureGroup(group, plan, energy, watch, options.isLate)));
+  }
   const after = await roofsOf(plan, watch);
   const roofs = before.map((first, i) => better(first, after[i]!));
   const hashes = await hashesOf(measured, watch);
@@ -79,6 +95,7 @@ async function measureGroup(
   plan: BenchPlan,
   energy: EnergyBench,
   watch: Watch,
+  isLate: RunOptions['isLate'],
 ): Promise<Measured[]> {
   const { tests, repetitions, batch } = plan;
   const trials: Trial[] = [];
@@ -97,6 +114,7 @@ async function measureGroup(
       trials.push({ setting, process, loaded, times: tests.map(() => []) });
     }
     for (let repetition = 0; repetition <= repetitions; repetition++) {
+      if (repetition > 2 && isLate?.()) break;
       const note = repetition === 0 ? ', warm-up' : '';
       for (const [t, test] of tests.entries()) {
         for (const [s, { process, times }] of trials.entries()) {

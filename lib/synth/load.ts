@@ -40,10 +40,14 @@ export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number
   const { screenHead = true, positions = 0 } = use;
   const tile = packing(kernel, skipZeros);
   const { ternary, dense, head, norms } = memoryEstimate(spec, tile, { screenHead });
-  const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
-  // A large embedding stands in for the file it would stay in; a small one is part of `head`.
-  const kept = bytesHeld(embedding, 'looked up') === 0 ? embedding.bytes : 0;
+  const kept = embeddingKept(spec);
   return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
+}
+
+/** Bytes of a large embedding, which stands in for the file it would stay in; of a small one, which is part of `head`, none. */
+export function embeddingKept(spec: ModelSpec): number {
+  const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
+  return bytesHeld(embedding, 'looked up') === 0 ? embedding.bytes : 0;
 }
 
 function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {

@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import type { PaperReport } from '../../lib/bench/paper/report.js';
+import type { ShapeName } from '../../lib/synth/shapes.js';
+import { interruptSignal } from '../interrupt.mjs';
+import { Output } from '../output.mjs';
+import { Terminal } from '../terminal.mjs';
+import { checkPagePath, writePage } from './bench-html.mjs';
+import { paperRecords } from './bench-paper-records.mjs';
+import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
+import { csvOf } from './bench-records.mjs';
+
+/** What of bench's options means something beside --paper. */
+export interface PaperCommandOptions {
+  shape?: ShapeName[];
+  memory?: number;
+  minutes?: number;
+  threads?: number[];
+  kernel?: string[];
+  autotune: boolean;
+  output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
+  html?: string;
+  json?: boolean;
+  quiet?: boolean;
+  color: boolean;
+}
+
+const allowed = new Set([
+  ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'autotune'],
+  ...['output', 'html', 'json', 'quiet', 'color'],
+]);
+
+/** `bitnet bench --paper`: the tables of the papers on this machine. */
+export async function benchPaperCommand(
+  paths: readonly string[],
+  options: PaperCommandOptions,
+  command: Command,
+): Promise<void> {
+  refuseOthers(paths, options, command);
+  if (options.html !== undefined) await checkPagePath(options.html);
+  const { benchPaper } = await import('../../lib/bench/paper/paper.js');
+  const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
+  const terminal = new Terminal(options);
+  const spinner = terminal.spinner('Measuring');
+  let size = '';
+  let report: PaperReport;
+  try {
+    report = await benchPaper({
+      ...{ sizes, memory, minutes, threads: threads?.[0], kernel: kernel?.[0], autotune },
+      command: ['bitnet', ...process.argv.slice(2)].join(' '),
+      signal: interruptSignal(),
+      onProgress: (step, done, secondsLeft) => {
+        const left = `${Math.floor(100 * done)} %, about ${duration(secondsLeft)} left`;
+        spinner.update(`${step} (${left})`);
+        const [next] = step.split(':') as [string];
+        // Where no spinner turns, a line for each size.
+        if (next !== size && !process.stderr.isTTY) terminal.note(`measuring ${next} (${left})`);
+        size = next;
+      },
+    });
+  } finally {
+    spinner.stop();
+  }
+  try {
+    if (options.html !== undefined) await writePage(options.html, report);
+  } finally {
+    await write(report, options.json ? 'json' : options.output);
+  }
+  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
+  for (const warning of report.warnings) terminal.warn(warning);
+  for (const sentence of report.timeBox.cut) terminal.warn(`Left out: ${sentence}`);
+}
+
+function refuseOthers(
+  paths: readonly string[],
+  { threads = [], kernel = [] }: PaperCommandOptions,
+  command: Command,
+): void {
+  const others = command.options.filter((option) => {
+    const name = option.attributeName();
+    return command.getOptionValueSource(name) === 'cli' && !allowed.has(name);
+  });
+  if (paths.length > 0 || others.length > 0) {
+    const [other = 'a model'] = others.map(({ long }) => long);
+    command.error(`error: Expected --paper without ${other}: it decides what is measured.`);
+  }
+  if (threads.length > 1 || kernel.length > 1) {
+    command.error('error: Expected one number of threads and one kernel with --paper.');
+  }
+}
+
+async function write(report: PaperReport, form: PaperCommandOptions['output']): Promise<void> {
+  const output = new Output();
+  const { date, machine, build, command } = report;
+  const views = {
+    table: () => paperLines(report),
+    md: () => paperMarkdownLines(report),
+    csv: () => {
+      const { cpu } = machine;
+      const common = { date, cpu, version: build.version, compiler: build.compiler };
+      return csvOf(paperRecords(report).map((record) => ({ ...common, ...record })));
+    },
+    jsonl: () =>
+      paperRecords(report).map((record) =>
+        JSON.stringify({ date, machine, build, command, ...record }),
+      ),
+  };
+  if (form === 'json') await output.json(report);
+  else await output.lines(views[form]());
+}
+
+function duration(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}

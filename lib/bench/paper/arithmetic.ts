@@ -1,0 +1,73 @@
+// The arithmetic of the papers' tables, apart from any measurement.
+
+/** Bits that a trit has at least: log₂ 3. */
+export const tritBits = Math.log2(3);
+
+/** Bits of a weight where five trits share a byte, the densest form in use. */
+export const packedTritBits = 8 / 5;
+
+const halfBits = 16;
+
+/** How many times smaller than FP16 weights of so many bits are. No model is smaller by more: what else it holds is not smaller at all. */
+export function timesSmaller(bits: number): number {
+  return halfBits / bits;
+}
+
+/** A value with the relative standard error it is known to; 0 for what is counted. */
+export interface Estimate {
+  readonly value: number;
+  readonly error: number;
+}
+
+/** `over` ÷ `under` and its relative standard error. */
+export function ratioOf(over: Estimate, under: Estimate): Estimate {
+  return { value: over.value / under.value, error: Math.hypot(over.error, under.error) };
+}
+
+export type Verdict = 'holds' | 'fails' | 'within noise';
+
+/** Whether a cost is below another one, by more than twice the error of their ratio. */
+export function cheaper(cost: Estimate, than: Estimate): Verdict {
+  const { value, error } = ratioOf(cost, than);
+  if (Math.abs(value - 1) <= 2 * error * value) return 'within noise';
+  return value < 1 ? 'holds' : 'fails';
+}
+
+/** Sequences whose keys and values fit into a budget beside what a model takes anyway; 0 where it does not fit at all. */
+export function largestBatch(budget: number, fixed: number, perSequence: number): number {
+  return Math.max(0, Math.floor((budget - fixed) / perSequence));
+}
+
+/** Time of one pass in which each of so many sequences gets a token. */
+export interface PassTime {
+  readonly sequences: number;
+  readonly milliseconds: number;
+}
+
+/** Tokens per second of all sequences together. */
+export interface Throughput {
+  readonly sequences: number;
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * The best throughput with at most `batch` sequences, from the times of passes in increasing order of sequences, the first with one.
+ * Between two of them time is taken from a straight line, on which tokens per second have no maximum but at an end; beyond the last it
+ * is not known, and more sequences are not tried.
+ */
+export function bestThroughput(passes: readonly PassTime[], batch: number): Throughput | null {
+  if (batch < 1) return null;
+  const within = passes.filter(({ sequences }) => sequences <= batch);
+  const next = passes.find(({ sequences }) => sequences > batch);
+  const candidates = next ? [...within, between(within.at(-1)!, next, batch)] : within;
+  const rates = candidates.map(({ sequences, milliseconds }) => ({
+    sequences,
+    tokensPerSecond: (1000 * sequences) / milliseconds,
+  }));
+  return rates.reduce((best, rate) => (rate.tokensPerSecond > best.tokensPerSecond ? rate : best));
+}
+
+function between(a: PassTime, b: PassTime, sequences: number): PassTime {
+  const perSequence = (b.milliseconds - a.milliseconds) / (b.sequences - a.sequences);
+  return { sequences, milliseconds: a.milliseconds + perSequence * (sequences - a.sequences) };
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bestThroughput,
+  cheaper,
+  largestBatch,
+  packedTritBits,
+  ratioOf,
+  timesSmaller,
+  tritBits,
+} from '../../../lib/bench/paper/arithmetic.js';
+import { claims } from '../../../lib/bench/paper/claims.js';
+
+const exact = (value: number) => ({ value, error: 0 });
+
+describe('the arithmetic of the tables', () => {
+  test('no ternary weights are more than ten times smaller than FP16, five in a byte', () => {
+    expect(timesSmaller(packedTritBits)).toBe(10);
+    expect(timesSmaller(2)).toBe(8);
+    expect(3 ** 5).toBeLessThan(2 ** 8); // five trits are in a byte
+    expect(timesSmaller(tritBits)).toBeCloseTo(10.095, 3);
+    expect(timesSmaller(tritBits)).toBeLessThan(16);
+  });
+
+  test('a ratio is known to the errors of both', () => {
+    expect(ratioOf({ value: 6, error: 0.03 }, { value: 2, error: 0.04 })).toEqual({
+      value: 3,
+      error: 0.05,
+    });
+  });
+
+  test.each([
+    [exact(2.9), exact(6.7), 'holds'],
+    [exact(6.7), exact(2.9), 'fails'],
+    [exact(3), exact(3), 'within noise'],
+    // 0.95 with an error of 0.019, then of 0.0475
+    [{ value: 95, error: 0.02 }, exact(100), 'holds'],
+    [{ value: 95, error: 0.03 }, { value: 100, error: 0.04 }, 'within noise'],
+    [{ value: 120, error: 0.05 }, exact(100), 'fails'],
+  ])('%j against %j %s', (cost, than, verdict) => {
+    expect(cheaper(cost, than)).toBe(verdict);
+  });
+
+  test.each([
+    // 16 GB less 13.5 GB are 2.5 GB: nine times 268 MB and a rest
+    [16e9, 13.5e9, 268_435_456, 9],
+    [16e9, 1.7e9, 268_435_456, 53],
+    [16e9, 15.9e9, 268_435_456, 0],
+    [16e9, 138e9, 268_435_456, 0],
+    [10, 4, 2, 3],
+  ])('%d bytes with %d of the model have room for sequences of %d: %d', (...numbers) => {
+    const [budget, fixed, perSequence, expected] = numbers;
+    expect(largestBatch(budget, fixed, perSequence)).toBe(expected);
+  });
+});
+
+describe('the best throughput', () => {
+  const passes = [
+    { sequences: 1, milliseconds: 100 },
+    { sequences: 8, milliseconds: 170 },
+    { sequences: 32, milliseconds: 650 },
+  ];
+
+  test.each([
+    [1, 1, 10],
+    // 100 ms + 3 × 10 ms for four
+    [4, 4, 4 / 0.13],
+    [8, 8, 8 / 0.17],
+    // 170 ms + 12 × 20 ms: 20 / 0.41 = 48.8
+    [20, 20, 20 / 0.41],
+    [32, 32, 32 / 0.65],
+    [1000, 32, 32 / 0.65],
+  ])('with at most %d sequences has %d of them', (batch, sequences, tokensPerSecond) => {
+    const best = bestThroughput(passes, batch)!;
+    expect(best.sequences).toBe(sequences);
+    expect(best.tokensPerSecond).toBeCloseTo(tokensPerSecond, 9);
+  });
+
+  test('is where more sequences are slower again, and nowhere without one', () => {
+    const worse = [...passes.slice(0, 2), { sequences: 32, milliseconds: 1000 }];
+    expect(bestThroughput(worse, 32)).toEqual({ sequences: 8, tokensPerSecond: 8000 / 170 });
+    expect(bestThroughput(passes, 0)).toBeNull();
+  });
+});
+
+describe('claims', () => {
+  const facts = { whole: { size: '70b', ratio: 9.466 }, hundredBillionBytes: 20.3e9 } as const;
+
+  test('are held against arithmetic', () => {
+    const [smaller, energy, hundred] = claims({ ...facts, gbPerSecond: 36 });
+    expect(smaller).toMatchObject({ claim: '16 times smaller than FP16', verdict: 'impossible' });
+    expect(smaller!.why).toMatch(/^10 times .* 1\.6 bits, 10\.1 .*; all of the 70b is 9\.5 times/);
+    expect(energy!.verdict).toBe('modelled');
+    // 36 / 20.3 = 1.77
+    expect(hundred).toMatchObject({ verdict: 'impossible here' });
+    expect(hundred!.why).toContain('20.3 GB a token at 1.6 bits and the 36.0 GB/s');
+    expect(hundred!.why).toContain('at most 1.8 tokens/s');
+  });
+
+  test('depend on the machine where they are about one', () => {
+    // 5 tokens of 20.3 GB are 101.5 GB/s
+    expect(claims({ ...facts, gbPerSecond: 101 })[2]!.verdict).toBe('impossible here');
+    expect(claims({ ...facts, gbPerSecond: 102 })[2]!.verdict).toBe('possible here');
+    expect(claims({ ...facts, whole: null, gbPerSecond: 1 })[0]!.why).not.toContain('all of');
+  });
+});
