@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-run('native addon', process.execPath, [bin('cmake-js', 'bin/cmake-js'), 'build', '--silent']);
+run('native addon', process.execPath, [
+  bin('cmake-js', 'bin/cmake-js'),
+  ...['build', '--silent', '--target', 'bitnet'], // not the tests that test.mjs adds to the folder
+]);
 install(
   join(root, 'build/Release/bitnet.node'),
   join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`),

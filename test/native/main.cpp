@@ -19,6 +19,15 @@ bool quick() {
   return set;
 }
 
+std::vector<size_t> values(std::vector<size_t> all, std::vector<size_t> few) {
+#ifdef __SANITIZE_THREAD__
+  const bool small = true;
+#else
+  static const bool small = getenv("BITNET_TEST_FEW") != nullptr;
+#endif
+  return small ? few : all;
+}
+
 void fail(const char* file, int line, const std::string& what) {
   if (++failures <= 10)
     printf("  %s:%d: %s\n", file, line, what.c_str());
