@@ -14,6 +14,8 @@ const builds = [
 for (const { sanitizers, folder } of builds) {
   await must('cmake', [
     ...['-S', '.', '-B', folder, '-DCMAKE_BUILD_TYPE=RelWithDebInfo'],
+    // GCC takes minutes over unrolled kernels with sanitizers at -O2.
+    '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1',
     ...['-DBITNET_BUILD_TESTS=ON', `-DBITNET_SANITIZE=${sanitizers}`],
   ]);
   await must('cmake', ['--build', folder, '--parallel', '2']);
