@@ -63,27 +63,8 @@ describe('tensors', () => {
   });
 
   it.each([
-    'I2_S',
-    'TQ1_0',
-    'TQ2_0',
-    'IQ1_BN',
-    'IQ2_BN',
-    'IQ2_BN_R4',
-    'Q2_0',
-    'Q2_0_G128',
-    'PQ2_0',
-    'F16',
-    'BF16',
-    'F32',
-    'Q8_0',
-    'Q6_K',
-    'Q4_0',
-    'Q4_K',
-    'Q4_1',
-    'Q5_0',
-    'Q5_1',
-    'Q5_K',
-    'IQ4_NL',
+    ...['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'IQ2_BN_R4', 'Q2_0', 'Q2_0_G128', 'PQ2_0'],
+    ...dense,
   ])('of projections may be %s', (weightType) => {
     const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
     expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
