@@ -20,6 +20,7 @@ import {
   want,
 } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
+import { aborted, busy, checkedTop, checkPath, closed } from './session-checks.js';
 import { readSession, type SessionOwnership, writeSession } from './session-file.js';
 import { TokenRecord } from './token-record.js';
 
@@ -465,34 +466,3 @@ function settledContinuation(evaluator: Evaluator): Continuation {
 }
 
 function ignore(): void {}
-
-function checkPath(path: unknown): asserts path is string {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
-  throw argumentError('the path of a session file', 'path', path);
-}
-
-function checkedTop(top: unknown, vocab: number): number {
-  if (typeof top === 'number' && Number.isInteger(top) && top >= 1 && top <= vocab) return top;
-  throw argumentError(`an integer from 1 to the vocabulary size, ${vocab},`, 'option top', top);
-}
-
-function busy(why: string): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_BUSY',
-    `Expected a session that is free, but ${why}; wait for it, abort it, or create a second session.`,
-  );
-}
-
-function closed(): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_CLOSED',
-    'Expected an open session, but it (or its model) was closed; create a new one.',
-  );
-}
-
-function aborted(signal: AbortSignal): BitnetError {
-  return new BitnetError('ERR_BITNET_ABORTED', 'The evaluation was aborted.', {
-    name: 'AbortError',
-    cause: signal.reason,
-  });
-}

@@ -1,0 +1,33 @@
+import { BitnetError } from '../errors.js';
+import { argumentError } from '../generate/option-checks.js';
+
+export function checkPath(path: unknown): asserts path is string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
+  throw argumentError('the path of a session file', 'path', path);
+}
+
+export function checkedTop(top: unknown, vocab: number): number {
+  if (typeof top === 'number' && Number.isInteger(top) && top >= 1 && top <= vocab) return top;
+  throw argumentError(`an integer from 1 to the vocabulary size, ${vocab},`, 'option top', top);
+}
+
+export function busy(why: string): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_BUSY',
+    `Expected a session that is free, but ${why}; wait for it, abort it, or create a second session.`,
+  );
+}
+
+export function closed(): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_CLOSED',
+    'Expected an open session, but it (or its model) was closed; create a new one.',
+  );
+}
+
+export function aborted(signal: AbortSignal): BitnetError {
+  return new BitnetError('ERR_BITNET_ABORTED', 'The evaluation was aborted.', {
+    name: 'AbortError',
+    cause: signal.reason,
+  });
+}
