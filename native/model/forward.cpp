@@ -29,13 +29,14 @@ Status embed(Pass& pass) {
 }
 
 void count_zeros(const Activations& a, FfnCounts* counts) {
+  const auto zeros = [&a](const auto* rows, size_t stride) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < a.n; ++i)
+      count += static_cast<uint64_t>(std::count(rows + i * stride, rows + i * stride + a.cols, 0));
+    return count;
+  };
   counts->values += a.n * a.cols;
-  for (size_t i = 0; i < a.n; ++i) {
-    const int8_t* q = a.q + i * a.q_stride;
-    const float* x = a.x + i * a.x_stride;
-    counts->zero_inputs += static_cast<uint64_t>(a.q ? std::count(q, q + a.cols, int8_t{0})
-                                                     : std::count(x, x + a.cols, 0.0f));
-  }
+  counts->zero_inputs += a.q ? zeros(a.q, a.q_stride) : zeros(a.x, a.x_stride);
 }
 
 void layer_forward(Pass& pass, size_t index) {

@@ -164,6 +164,44 @@ TEST("logits are bit-equal whether zeros are skipped or not") {
   CHECK(skipping > 0, "a kernel that skips");
 }
 
+TEST("zeros are counted alike in one batch and token by token, with int8 and with float inputs") {
+  constexpr size_t kTokens = 9;
+  const std::vector<int32_t> tokens = some_tokens(kTokens);
+  for (bool ternary : {true, false}) {
+    ModelFile file(ternary);
+    const ModelSpec& spec = file.spec();
+    std::shared_ptr<const Weights> weights;
+    CHECK(load(spec, "", 2, &weights).ok(), "load");
+    Model model(weights, 2);
+    ThreadPool pool(2);
+    Flags flags;
+    const auto counted = [&](size_t chunk) {
+      std::vector<double> counts(size_t{3} * spec.n_layer);
+      KvCache cache;
+      CHECK(cache.allocate(spec, kTokens).ok(), "cache");
+      for (size_t at = 0; at < kTokens; at += chunk) {
+        EvaluateRequest request = {};
+        request.tokens = tokens.data() + at;
+        request.n = std::min(chunk, kTokens - at);
+        request.ffn_counts = counts.data();
+        Evaluation evaluation(model, cache, request, flags.signal());
+        finish(pool, {&evaluation});
+        CHECK(evaluation.status().ok(), evaluation.status().message);
+      }
+      return counts;
+    };
+    const std::vector<double> together = counted(kTokens);
+    CHECK(together == counted(1), ternary ? "ternary" : "dense");
+    for (size_t layer = 0; layer < spec.n_layer; ++layer) {
+      const double closed = together[3 * layer], zeros = together[3 * layer + 1];
+      CHECK_EQ(together[3 * layer + 2], static_cast<double>(kTokens * spec.ffn_dim), "values");
+      // Floats are zero behind a closed gate only; int8 values also where they round to zero.
+      CHECK(closed > 0 && (ternary ? zeros > closed : zeros == closed),
+            std::to_string(closed) + " closed, " + std::to_string(zeros) + " zero");
+    }
+  }
+}
+
 TEST("one pass that mixes sequences gives each what it would get alone") {
   ModelFile file(true);
   const ModelSpec& spec = file.spec();
