@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "head_product.h"
 
@@ -93,7 +94,10 @@ struct Screen {
     std::vector<int32_t> ids; // rows of the head to multiply; none where they would be too many
     std::vector<float> exact; // their logits, as far as they are known
 
-    // The best of the known logits; their worst is T.
+    // T, of the known logits: the smallest number, NaN where there is none.
+    float worst() const { return std::accumulate(exact.begin(), exact.end(), NAN, fminf); }
+
+    // The best of the known logits.
     Best best() const {
       Best best(row->k);
       for (size_t i = 0; i < exact.size(); ++i)
@@ -145,30 +149,30 @@ void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& 
     Best all(screen.vectors[i].row->k);
     for (size_t thread = 0; thread < pool.threads(); ++thread)
       all.show(lower[thread * n + i]);
-    if (screen.vectors[i].row->k <= vocab / kMostCandidates)
-      screen.vectors[i].ids = all.ids();
+    screen.vectors[i].ids = all.ids();
   }
 }
 
 // Adds the rows that T leaves to the ids of each vector, whose own are all known; or takes all ids
-// away where they would be too many.
+// away where they would be too many. Makes room for the most there may be first: a thread that runs
+// out of memory would end the process.
 void add_candidates(size_t vocab, ThreadPool& pool, Screen& screen) {
+  const size_t most = vocab / kMostCandidates;
+  for (Screen::Vector& vector : screen.vectors)
+    vector.ids.reserve(vector.ids.size() + most);
   pool.parallel(screen.vectors.size(), [&](size_t i, size_t) {
     Screen::Vector& vector = screen.vectors[i];
-    if (vector.ids.empty())
-      return;
     const float* upper = screen.upper + i * screen.stride;
-    const float t = vector.best().worst().logit;
+    const float t = vector.worst();
     // Written so that a NaN keeps rows.
     const auto may_be = [&](size_t row) { return !(upper[row] < t); };
     size_t count = 0;
     for (size_t row = 0; row < vocab; ++row)
       count += may_be(row);
-    if (count > vocab / kMostCandidates)
+    if (count > most)
       return vector.ids.clear();
     size_t known = 0;
     const size_t known_count = vector.ids.size();
-    vector.ids.reserve(known_count + count);
     for (size_t row = 0; row < vocab && count > 0; ++row) {
       if (!may_be(row))
         continue;
@@ -233,11 +237,14 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
   screen.high.resize(n * shadow.padded_cols);
   screen.low.resize(n * shadow.padded_cols);
   for (size_t h = 0; h < n; ++h) {
+    if (rows[h].log_sum_exp || rows[h].k > vocab / kMostCandidates) {
+      rest.push_back(&rows[h]);
+      continue;
+    }
     normalise_row(weights, ws, rows[h].row, h);
     const size_t at = screen.vectors.size() * shadow.padded_cols;
     Screen::Vector vector = {&rows[h], h, {}, {}, {}};
-    if (rows[h].log_sum_exp ||
-        !screen_vector(ws.h.as<float>() + h * ws.wide_stride, weights.spec.dim, shadow.padded_cols,
+    if (!screen_vector(ws.h.as<float>() + h * ws.wide_stride, weights.spec.dim, shadow.padded_cols,
                        screen.high.data() + at, screen.low.data() + at, &vector.v)) {
       rest.push_back(&rows[h]);
       continue;

@@ -130,13 +130,16 @@ Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPoo
     Status status;
   };
   std::vector<Buffers> buffers(pool.threads());
+  for (Buffers& b : buffers) {
+    b.values.resize(cols);
+    b.q.resize(tile_rows * out->padded_cols);
+  }
   const Linear& linear = table.linear;
   pool.parallel(tiles, [&](size_t tile, size_t thread) {
     Buffers& b = buffers[thread];
     if (!b.status.ok())
       return;
-    b.values.resize(cols);
-    b.q.assign(tile_rows * out->padded_cols, 0);
+    std::fill(b.q.begin(), b.q.end(), int8_t{0});
     const size_t row = tile * tile_rows;
     const size_t count = std::min(tile_rows, table.rows() - row);
     const uint8_t* stored = nullptr;
