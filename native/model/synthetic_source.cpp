@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "synthetic_blocks.h"
 
@@ -127,8 +128,12 @@ Status SyntheticSource::prepare(ThreadPool& pool) {
   uint16_t* halves = reinterpret_cast<uint16_t*>(embedding_.data());
   pool.parallel(pieces, [&](size_t piece, size_t) {
     uint16_t* values = halves + piece * kPieceWeights;
-    WeightRandom(synthetic.seed, tensor.name, static_cast<uint32_t>(piece))
-        .fill(reinterpret_cast<uint32_t*>(values), kPieceWeights / 2);
+    WeightRandom random(synthetic.seed, tensor.name, static_cast<uint32_t>(piece));
+    uint32_t words[256]; // two values each, in the order of memory
+    for (size_t i = 0; i < kPieceWeights; i += 2 * std::size(words)) {
+      random.fill(words, std::size(words));
+      memcpy(values + i, words, sizeof words);
+    }
     for (size_t i = 0; i < kPieceWeights; ++i)
       values[i] = synthetic.normal[values[i]];
   });

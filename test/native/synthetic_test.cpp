@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "check.h"
+#include "common/checksum.h"
 #include "formats/formats.h"
 #include "model/synthetic_source.h"
 
@@ -95,6 +96,18 @@ TEST("a synthetic tensor holds the same trits in every ternary type") {
   // Half of 700 * 1024 are 0: 358400 within six deviations of 423.
   const auto zeros = std::count(all[0].begin(), all[0].end(), 1);
   CHECK(zeros > 355860 && zeros < 360940, std::to_string(zeros));
+}
+
+TEST("a synthetic embedding keeps the bytes that its seed has always had") {
+  const ModelSpec spec = model_of(kTypes[0]);
+  ThreadPool pool(2);
+  SyntheticSource source(spec);
+  CHECK(source.prepare(pool).ok(), "prepare");
+  const TensorSpec& embedding = spec.tensors[0];
+  const std::vector<uint8_t> bytes = read(source, embedding.offset, embedding.bytes);
+  Checksum sum(0);
+  sum.add(bytes.data(), bytes.size());
+  CHECK_EQ(sum.value(), uint64_t{18092452283404356542u}, "checksum");
 }
 
 TEST("a synthetic source refuses bytes that no tensor holds, and types it cannot make") {
