@@ -225,7 +225,7 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
     }
     uint8_t* codes = buffer.codes.data();
     if (!format.decode(buffer.bytes.data(), shape, row, count, codes, scales + row * row_scales) &&
-        !four_levels)
+        !(format.four_levels && four_levels))
       return failure.report(format.four_levels
                                 ? Status::error(Code::kType, "It is not ternary.")
                                 : bad_tensor(tensor, std::string("holds ") + format.invalid));

@@ -59,8 +59,8 @@ private:
   /**
    * Reads and decodes all rows, `tile_rows` or a multiple at a time. Codes have room for whole
    * tiles and hold 1, the zero weight, in rows behind the last. Writes `scales` where rows have
-   * any. Codes of 3 are for `use` to take where `four_levels`; else the tensor is refused, with
-   * kType where they are sound.
+   * any. Codes of 3 are for `use` to take where `four_levels` and they are sound, that is where the
+   * format has them; else the tensor is refused, with kType where they are sound.
    */
   Status decode_rows(const TensorSpec& tensor, const TernaryFormat& format, size_t tile_rows,
                      float* scales, const UseRows& use, bool four_levels = false);
