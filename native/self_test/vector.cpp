@@ -1,5 +1,5 @@
 // Vector operations beside those of the scalar kernel, to the bit.
-#include <string.h>
+#include <vector>
 
 #include "array.h"
 #include "self_test.h"
@@ -18,12 +18,12 @@ class Results {
 public:
   template <class T> void add(Array<T>& values) {
     const uint8_t* bytes = reinterpret_cast<const uint8_t*>(values.data());
-    bytes_.append(bytes, bytes + values.size() * sizeof(T));
+    bytes_.insert(bytes_.end(), bytes, bytes + values.size() * sizeof(T));
   }
-  const std::basic_string<uint8_t>& bytes() const { return bytes_; }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
 
 private:
-  std::basic_string<uint8_t> bytes_;
+  std::vector<uint8_t> bytes_;
 };
 
 Array<float> reals(size_t count, uint32_t seed) {
@@ -54,6 +54,8 @@ Results elementwise(const VectorKernel& kernel) {
   kernel.relu2_mul(x.data(), w.data(), kCount, y.data());
   results.add(y);
   kernel.silu_mul(x.data(), w.data(), kCount, y.data());
+  results.add(y);
+  kernel.gelu_tanh_mul(x.data(), w.data(), kCount, y.data());
   results.add(y);
   Array<uint16_t> halves(kCount);
   kernel.to_f16(x.data(), kCount, halves.data());

@@ -34,6 +34,10 @@ void wrong_silu(const float* g, const float* u, size_t count, float* y) {
   original<VectorKernel>->silu_mul(g, u, count, y);
   y[count - 1] *= 1.0000002f;
 }
+void wrong_gelu(const float* g, const float* u, size_t count, float* y) {
+  original<VectorKernel>->gelu_tanh_mul(g, u, count, y);
+  y[0] *= 1.0000002f;
+}
 
 } // namespace
 
@@ -76,5 +80,8 @@ TEST("the self-test notices one wrong value of each kind of kernel") {
   const VectorKernel& exact = *(original<VectorKernel> = usable_vector_kernels(0).front());
   VectorKernel vector = exact;
   vector.silu_mul = wrong_silu;
-  CHECK(!check_kernel(vector, exact).empty(), "vector");
+  CHECK(!check_kernel(vector, exact).empty(), "silu");
+  vector = exact;
+  vector.gelu_tanh_mul = wrong_gelu;
+  CHECK(!check_kernel(vector, exact).empty(), "gelu");
 }

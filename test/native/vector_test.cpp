@@ -196,7 +196,7 @@ TEST("scaling, activations and products of gates equal scalar to the bit") {
         Random random(count);
         for (int32_t& a : acc)
           a = static_cast<int32_t>(random.bits());
-        const auto check = [&](const char* name, auto&& run) {
+        const auto check = [&](const std::string& name, auto&& run) {
           run(scalar(), expected.data());
           run(*kernel, y.data());
           expect_same(y, expected, at(*kernel, count) + " " + name);
@@ -207,17 +207,18 @@ TEST("scaling, activations and products of gates equal scalar to the bit") {
         check("scale_all", [&](const VectorKernel& k, float* out) {
           k.scale_all(acc.data(), 1.7e-3f, count, out);
         });
-        check("relu2_mul", [&](const VectorKernel& k, float* out) {
-          k.relu2_mul(g.data(), u.data(), count, out);
-        });
-        check("silu_mul", [&](const VectorKernel& k, float* out) {
-          k.silu_mul(g.data(), u.data(), count, out);
-        });
-        check("gelu_tanh_mul", [&](const VectorKernel& k, float* out) {
-          k.gelu_tanh_mul(g.data(), u.data(), count, out);
-        });
-        kernel->gelu_tanh_mul(g.data(), u.data(), count, g.data()); // in place
-        expect_same(g, expected, at(*kernel, count) + " gelu_tanh_mul in place");
+        const auto check_gate = [&](const std::string& name, auto mul) {
+          check(name, [&](const VectorKernel& k, float* out) {
+            (k.*mul)(g.data(), u.data(), count, out);
+          });
+          Guarded<float> in_place(count);
+          std::copy(g.begin(), g.end(), in_place.begin());
+          (kernel->*mul)(in_place.data(), u.data(), count, in_place.data());
+          expect_same(in_place, expected, at(*kernel, count) + " " + name + " in place");
+        };
+        check_gate("relu2_mul", &VectorKernel::relu2_mul);
+        check_gate("silu_mul", &VectorKernel::silu_mul);
+        check_gate("gelu_tanh_mul", &VectorKernel::gelu_tanh_mul);
       }
     });
 }
