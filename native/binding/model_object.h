@@ -23,8 +23,10 @@ public:
   static Napi::Function define(Napi::Env env);
   explicit ModelObject(const Napi::CallbackInfo& info);
 
-  /** loadModel(spec, { threads, kernel, byShape: [{ rows, cols, kernel }], control }) →
-   * Promise<ModelObject>. */
+  /**
+   * loadModel(spec, { threads, kernel, byShape: [{ rows, cols, kernel }], skipZeros, screenFrom,
+   * control }) → Promise<ModelObject>.
+   */
   static Napi::Value load(const Napi::CallbackInfo& info);
 
   std::shared_ptr<LoadedModel> loaded; // null once closed

@@ -200,7 +200,8 @@ void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t 
     runs.push_back({h, ids + first, std::min(kExactRows, count - first), logits + first});
 }
 
-// The logits of ids that are not known yet, and at first those of `also`.
+// The logits of those ids of each vector that have none yet; the first time, when none has, those
+// of `also` besides.
 Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Screen& screen) {
   std::vector<ExactRun> runs;
   for (Screen::Vector& vector : screen.vectors) {

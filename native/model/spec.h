@@ -52,7 +52,7 @@ struct TensorSpec {
   Role role;
   int32_t layer; // -1 for the tensors of the whole model
   std::string name;
-  std::string type; // public name of the stored type: "I2_S", "F16", …
+  std::string type; // how it is stored: "F16", "I2_S", or with its variant, "I2_S arm64"
   uint64_t rows;    // output features; 1 for vectors
   uint64_t cols;    // input features; the length of vectors
   uint64_t offset;  // bytes from the start of the file
