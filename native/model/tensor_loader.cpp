@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <numeric>
 
 #include "../common/half.h"
 
@@ -202,7 +203,10 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
   };
   std::vector<Chunk> buffers(pool_.threads());
   FirstFailure failure;
-  const size_t chunk_rows = pad_to(std::max<size_t>(1, kChunkWeights / shape.cols), tile_rows);
+  // Whole tiles of the kernel, and of the file where it has any: one that two chunks share would be
+  // read and decoded twice.
+  const size_t step = std::lcm(tile_rows, std::max<size_t>(1, shape.tile.rows));
+  const size_t chunk_rows = pad_to(std::max<size_t>(1, kChunkWeights / shape.cols), step);
   const size_t row_scales = format.scale_cols ? shape.cols / format.scale_cols : 1;
   pool_.parallel((shape.rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
     if (failure.failed())

@@ -72,3 +72,27 @@ TEST("a table of a ternary type may hold the code 3 only where that means +2") {
     }
   }
 }
+
+TEST("every byte of a tensor in tiles is read once, whatever rows its kernel packs together") {
+  constexpr size_t kRows = 768, kCols = 8192, kWeights = kRows * kCols; // several chunks
+  auto source = std::make_shared<MemorySource>(kWeights / 4 + 32);
+  memset(source->bytes.data(), 0x44, kWeights / 4); // pairs of zeros
+  const float scale = 0.5f;
+  memcpy(source->bytes.data() + kWeights / 4, &scale, sizeof scale);
+  ThreadPool pool(2);
+  for (const TernaryKernel* kernel : usable_ternary_kernels(detect_cpu_features()))
+    for (size_t tile_rows : {96, 192, 768}) {
+      TensorSpec tensor = tensor_of("TL1", kRows, kCols, source->bytes.size());
+      tensor.tile = {tile_rows, 64, 32};
+      KernelSet kernels;
+      CHECK(select_kernels(detect_cpu_features(), name_of(*kernel), &kernels).ok(), "select");
+      Arena arena;
+      Linear linear;
+      source->count = 0;
+      TensorLoader loader(*source, *source, kernels, pool, arena);
+      const Status status = loader.load_linear(tensor, Linear::Kind::kTernary, &linear);
+      CHECK(status.ok() && linear.scale == scale, status.message);
+      CHECK_EQ(source->count.load(), uint64_t{kWeights / 4 + sizeof scale},
+               name_of(*kernel) + ", tiles of " + std::to_string(tile_rows) + " rows");
+    }
+}
