@@ -14,25 +14,13 @@
 //   elem    m    m+16  m+32  m+48
 //
 // Blocks run over the flattened tensor, so they straddle rows when cols is no multiple of a block.
-#include "formats.h"
+#include "bitnet_cpp.h"
 
 namespace bitnet {
 namespace {
 
-uint64_t elements(TensorShape shape) {
-  return uint64_t{shape.rows} * shape.cols;
-}
-
-uint64_t tensor_bytes(TensorShape shape) {
-  return elements(shape) / 4 + 32;
-}
-
-uint64_t tensor_scale_offset(TensorShape shape) {
-  return elements(shape) / 4;
-}
-
 template <size_t kBlock> bool fits(TensorShape shape) {
-  return elements(shape) % kBlock == 0;
+  return uint64_t{shape.rows} * shape.cols % kBlock == 0;
 }
 
 template <size_t kBlock> RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
@@ -78,7 +66,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
-  TernaryFormat made = {name,          0, 1, tensor_bytes, row_bytes<kBlock>, tensor_scale_offset,
+  TernaryFormat made = {name,          0, 1, two_bit_tensor_bytes, row_bytes<kBlock>, two_bit_scale_offset,
                         decode<kBlock>};
   made.fits = fits<kBlock>;
   return made;

@@ -6,20 +6,12 @@
 //
 //   bit    7 6   5 4     3 2     1 0
 //   row    4g    4g + 1  4g + 2  4g + 3
-#include "formats.h"
+#include "bitnet_cpp.h"
 
 namespace bitnet {
 namespace {
 
 constexpr size_t kGroup = 4;
-
-uint64_t tensor_scale_offset(TensorShape shape) {
-  return uint64_t{shape.rows} * shape.cols / 4;
-}
-
-uint64_t tensor_bytes(TensorShape shape) {
-  return tensor_scale_offset(shape) + 32;
-}
 
 bool fits(TensorShape shape) {
   return shape.rows % kGroup == 0;
@@ -47,7 +39,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 constexpr TernaryFormat format() {
-  TernaryFormat made = {"I2_S rows4", 0, 1, tensor_bytes, row_bytes, tensor_scale_offset, decode};
+  TernaryFormat made = {"I2_S rows4", 0, 1, two_bit_tensor_bytes, row_bytes, two_bit_scale_offset, decode};
   made.fits = fits;
   return made;
 }

@@ -8,7 +8,7 @@
 //
 //   tiles of BM rows | tiles of BK columns | groups of bmm rows | 256 / bmm columns |
 //   16 of the group's rows | 4 of these columns | one byte for each of the 16 rows
-#include "formats.h"
+#include "bitnet_cpp.h"
 
 namespace bitnet {
 namespace {
@@ -17,14 +17,6 @@ constexpr size_t kLanes = 16;
 
 size_t slice_cols(TileShape tile) {
   return 256 / tile.group_rows;
-}
-
-uint64_t tensor_scale_offset(TensorShape shape) {
-  return uint64_t{shape.rows} * shape.cols / 4;
-}
-
-uint64_t tensor_bytes(TensorShape shape) {
-  return tensor_scale_offset(shape) + 32;
 }
 
 bool fits(TensorShape shape) {
@@ -39,13 +31,6 @@ RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
   const uint64_t bytes = uint64_t{shape.tile.rows} * shape.cols / 4;
   const uint64_t last = (row + count + shape.tile.rows - 1) / shape.tile.rows;
   return {{{row / shape.tile.rows * bytes, last * bytes}}};
-}
-
-// A nibble as two codes; false for 9..15, which no pair has.
-inline bool decode_pair(unsigned nibble, uint8_t* codes) {
-  codes[0] = static_cast<uint8_t>(nibble / 3 % 3);
-  codes[1] = static_cast<uint8_t>(nibble % 3);
-  return nibble <= 8;
 }
 
 bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, uint8_t* codes,
@@ -71,7 +56,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 constexpr TernaryFormat format() {
-  TernaryFormat made = {"TL1", 0, 1, tensor_bytes, row_bytes, tensor_scale_offset, decode};
+  TernaryFormat made = {"TL1", 0, 1, two_bit_tensor_bytes, row_bytes, two_bit_scale_offset, decode};
   made.invalid = "a nibble above 8, which is no pair of ternary weights";
   made.fits = fits;
   return made;

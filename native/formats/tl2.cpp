@@ -13,7 +13,7 @@
 //
 // The rows of a byte are in the order 0..7, 16..23, 8..15, 24..31. Word j of the signs has those of
 // rows j and j + 16: bit 15 - 2 r is triple r of row j, the bit below it that of row j + 16.
-#include "formats.h"
+#include "bitnet_cpp.h"
 
 namespace bitnet {
 namespace {
@@ -44,7 +44,7 @@ uint64_t tensor_scale_offset(TensorShape shape) {
 }
 
 uint64_t tensor_bytes(TensorShape shape) {
-  return tensor_scale_offset(shape) + 32;
+  return tensor_scale_offset(shape) + kScaleTail;
 }
 
 bool fits(TensorShape shape) {
@@ -94,12 +94,6 @@ inline bool decode_triple(unsigned size, bool negative, uint8_t* codes) {
   codes[1] = static_cast<uint8_t>(value / 3 % 3);
   codes[2] = static_cast<uint8_t>(value % 3);
   return size <= 13 && !(negative && size == 0);
-}
-
-inline bool decode_pair(unsigned nibble, uint8_t* codes) {
-  codes[0] = static_cast<uint8_t>(nibble / 3 % 3);
-  codes[1] = static_cast<uint8_t>(nibble % 3);
-  return nibble <= 8;
 }
 
 // 32 rows from `row` on and 24 columns from `col` on: four times 32 bytes, and 16 words of signs.

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "q4_0_block.h"
+
 namespace bitnet {
 namespace {
 
@@ -45,11 +47,8 @@ void to_q8_0(const uint8_t* i2s, uint16_t half, uint8_t* out) {
 void to_q4_0(const uint8_t* i2s, uint16_t half, uint8_t* out) {
   uint8_t codes[kTritUnit];
   codes_of(i2s, codes);
-  for (size_t k = 0; k < kTritUnit; k += 32, out += 18) {
-    put_half(out, half);
-    for (size_t i = 0; i < 16; ++i)
-      out[2 + i] = static_cast<uint8_t>((codes[k + i] + 7) | (codes[k + i + 16] + 7) << 4);
-  }
+  for (size_t k = 0; k < kTritUnit; k += kQ4Block, out += kQ4BlockBytes)
+    write_q4_0(codes + k, half, out);
 }
 
 // `digits` codes, `stride` apart, as a fraction of 256 in base 3, rounded up.

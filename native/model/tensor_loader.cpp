@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "../common/half.h"
+#include "q4_0_block.h"
 
 namespace bitnet {
 namespace {
@@ -75,17 +76,6 @@ Status check_shape(const TensorSpec& tensor, const TernaryFormat& format) {
     return bad_tensor(tensor,
                       "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
   return {};
-}
-
-// Codes 0..3 of 32 columns, which stand for code - 1, as a block of Q4_0: an f16 and 16 bytes, with
-// the first 16 columns in the low nibbles. A nibble stands for itself - 8.
-constexpr size_t kQ4Block = 32;
-constexpr size_t kQ4BlockBytes = 18;
-void write_q4_0(const uint8_t* codes, float scale, uint8_t* block) {
-  const uint16_t half = exact_half_bits(scale);
-  memcpy(block, &half, sizeof half);
-  for (size_t i = 0; i < kQ4Block / 2; ++i)
-    block[2 + i] = static_cast<uint8_t>((codes[i] + 7) | (codes[i + kQ4Block / 2] + 7) << 4);
 }
 
 bool all_finite(const float* values, size_t count) {
@@ -328,7 +318,7 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
     uint8_t* to = out->data.data() + row * out->row_bytes;
     const float* row_scales = scales.data() + row * blocks;
     for (size_t at = 0; at < count * out->cols; at += kQ4Block, to += kQ4BlockBytes)
-      write_q4_0(codes + at, row_scales[at / format.scale_cols], to);
+      write_q4_0(codes + at, exact_half_bits(row_scales[at / format.scale_cols]), to);
   };
   status = decode_rows(tensor, format, 1, scales.data(), write, true);
   if (status.ok() && !all_finite(scales.data(), scales.size()))
