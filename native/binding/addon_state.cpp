@@ -1,6 +1,7 @@
 // Settling promises from native threads, and leaving cleanly when an environment ends in mid-work.
 #include "addon_state.h"
 
+#include <new>
 #include <system_error>
 
 namespace bitnet {
@@ -68,6 +69,28 @@ void AddonState::settle(std::unique_ptr<Settlement> settlement) {
     orphans_.push_back(std::move(settlement)); // of a dying environment: drain() frees it
   --running_;
   ended_.notify_all();
+}
+
+Napi::Promise AddonState::run(Napi::Env env, const Napi::Object& keep,
+                              std::function<void(Settlement&)> work,
+                              std::function<Napi::Value(Napi::Env)> result) {
+  auto settlement = std::make_unique<Settlement>(env);
+  settlement->result = std::move(result);
+  if (!keep.IsEmpty())
+    settlement->keep.push_back(Napi::Persistent(keep));
+  Napi::Promise promise = settlement->deferred.Promise();
+  start_thread(env, [this, work = std::move(work), raw = settlement.release()] {
+    std::unique_ptr<Settlement> settlement(raw);
+    try {
+      work(*settlement);
+    } catch (const std::bad_alloc&) {
+      settlement->status =
+          Status::error(Code::kMemory, "There is not enough memory for that: close other programs, "
+                                       "or use a smaller model or context.");
+    }
+    settle(std::move(settlement));
+  });
+  return promise;
 }
 
 void AddonState::start_thread(Napi::Env env, std::function<void()> body) {

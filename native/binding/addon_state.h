@@ -41,8 +41,13 @@ public:
   void begin(Napi::Env env);
   /** Any thread: work has ended; settles the promise on the JavaScript thread. */
   void settle(std::unique_ptr<Settlement> settlement);
-  /** JavaScript thread: runs `body` on a thread of its own. */
-  void start_thread(Napi::Env env, std::function<void()> body);
+  /**
+   * JavaScript thread: runs `work` on a thread of its own and promises what it leaves in the
+   * settlement; memory that runs out meanwhile is its error. `keep` (may be empty) holds buffers
+   * that `work` uses. What must be destroyed on the JavaScript thread belongs in `result`.
+   */
+  Napi::Promise run(Napi::Env env, const Napi::Object& keep, std::function<void(Settlement&)> work,
+                    std::function<Napi::Value(Napi::Env)> result = nullptr);
 
   /** Non-zero once the environment is going away: long work must stop. */
   const std::atomic<int32_t>* closing() const { return &closing_; }
@@ -58,6 +63,7 @@ private:
     std::shared_ptr<std::atomic<bool>> over; // joining it takes no time
   };
 
+  void start_thread(Napi::Env env, std::function<void()> body);
   void drain();
   void join_threads(bool all);
 

@@ -61,24 +61,16 @@ Napi::Value timed_kernels(const Napi::CallbackInfo& info) {
     return env.Undefined();
 
   AddonState& state = AddonState::of(env);
-  auto settlement = std::make_unique<Settlement>(env);
-  settlement->keep.push_back(Napi::Persistent(options));
-  Napi::Promise promise = settlement->deferred.Promise();
-  state.start_thread(env, [&state, vector = kernels.vector, threads, budget,
-                           abort = Abort{control, state.closing()}, shapes = std::move(shapes),
-                           candidates = std::move(candidates), raw = settlement.release()] {
-    std::unique_ptr<Settlement> settlement(raw);
-    std::vector<ShapeTiming> results;
-    {
-      ThreadPool pool(threads);
-      results = time_kernels(shapes, candidates, *vector, pool, budget, abort);
-    }
-    settlement->result = [results = std::move(results)](Napi::Env env) {
-      return to_array(env, results);
-    };
-    state.settle(std::move(settlement));
-  });
-  return promise;
+  const Abort abort{control, state.closing()};
+  return state.run(env, options,
+                   [vector = kernels.vector, threads, budget, abort, shapes = std::move(shapes),
+                    candidates = std::move(candidates)](Settlement& settlement) {
+                     ThreadPool pool(threads);
+                     settlement.result = [results = time_kernels(shapes, candidates, *vector, pool,
+                                                                 budget, abort)](Napi::Env env) {
+                       return to_array(env, results);
+                     };
+                   });
 }
 
 } // namespace bitnet

@@ -16,22 +16,14 @@ namespace {
 Napi::Value measured(const Napi::CallbackInfo& info, Status (*measure)(ThreadPool&, double*)) {
   Napi::Env env = info.Env();
   const size_t threads = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
-  AddonState& state = AddonState::of(env);
-  auto settlement = std::make_unique<Settlement>(env);
-  Napi::Promise promise = settlement->deferred.Promise();
-  state.start_thread(env, [&state, threads, measure, raw = settlement.release()] {
-    std::unique_ptr<Settlement> settlement(raw);
+  return AddonState::of(env).run(env, {}, [threads, measure](Settlement& settlement) {
     double value = 0;
-    {
-      ThreadPool pool(threads);
-      settlement->status = measure(pool, &value);
-    }
-    settlement->result = [value](Napi::Env env) -> Napi::Value {
+    ThreadPool pool(threads);
+    settlement.status = measure(pool, &value);
+    settlement.result = [value](Napi::Env env) -> Napi::Value {
       return Napi::Number::New(env, value);
     };
-    state.settle(std::move(settlement));
   });
-  return promise;
 }
 
 } // namespace

@@ -53,32 +53,27 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     return env.Undefined();
 
   AddonState& state = AddonState::of(env);
-  auto settlement = std::make_unique<Settlement>(env);
-  settlement->keep.push_back(Napi::Persistent(options));
-  Napi::Promise promise = settlement->deferred.Promise();
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  state.start_thread(env, [&state, kernels, threads, load_control, spec = std::move(spec),
-                           raw = settlement.release()]() mutable {
-    std::unique_ptr<Settlement> settlement(raw);
+  auto work = [kernels, threads, load_control,
+               spec = std::move(spec)](Settlement& settlement) mutable {
     std::shared_ptr<const Weights> weights;
     {
       ThreadPool pool(threads); // of its own: the engine's threads may be busy generating
-      settlement->status = load_weights(std::move(spec), kernels, pool, load_control, &weights);
+      settlement.status = load_weights(std::move(spec), kernels, pool, load_control, &weights);
     }
     std::shared_ptr<Engine> engine;
-    if (settlement->status.ok() && !(engine = shared_engine(threads)))
-      settlement->status = Status::error(
+    if (settlement.status.ok() && !(engine = shared_engine(threads)))
+      settlement.status = Status::error(
           Code::kMemory, "Could not start a thread for the model: the system's limit is reached; "
                          "end other programs or raise the limit.");
-    settlement->result = [weights = std::move(weights),
-                          engine = std::move(engine)](Napi::Env env) -> Napi::Value {
+    settlement.result = [weights = std::move(weights),
+                         engine = std::move(engine)](Napi::Env env) -> Napi::Value {
       auto loaded = std::make_shared<LoadedModel>(weights, engine);
       return AddonState::of(env).model_constructor.New(
           {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
     };
-    state.settle(std::move(settlement));
-  });
-  return promise;
+  };
+  return state.run(env, options, std::move(work));
 }
 
 Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {

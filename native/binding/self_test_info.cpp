@@ -9,14 +9,10 @@ namespace bitnet {
 
 Napi::Value tested_kernels(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  AddonState& state = AddonState::of(env);
-  auto settlement = std::make_unique<Settlement>(env);
-  Napi::Promise promise = settlement->deferred.Promise();
-  state.start_thread(env, [&state, raw = settlement.release()] {
-    std::unique_ptr<Settlement> settlement(raw);
+  return AddonState::of(env).run(env, {}, [](Settlement& settlement) {
     std::vector<KernelVerdict> verdicts;
-    settlement->status = self_test(detect_cpu_features(), &verdicts);
-    settlement->result = [verdicts = std::move(verdicts)](Napi::Env env) -> Napi::Value {
+    settlement.status = self_test(detect_cpu_features(), &verdicts);
+    settlement.result = [verdicts = std::move(verdicts)](Napi::Env env) -> Napi::Value {
       Napi::Array list = Napi::Array::New(env);
       for (const KernelVerdict& verdict : verdicts) {
         Napi::Object entry = Napi::Object::New(env);
@@ -27,9 +23,7 @@ Napi::Value tested_kernels(const Napi::CallbackInfo& info) {
       }
       return list;
     };
-    state.settle(std::move(settlement));
   });
-  return promise;
 }
 
 } // namespace bitnet

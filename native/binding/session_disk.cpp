@@ -30,20 +30,9 @@ Napi::Value on_a_thread(Napi::Env env, const Napi::Object& request, Work&& work,
   if (!requested) // read last: the worker is being terminated
     return env.Undefined();
   const Abort abort{requested, state.closing()};
-  auto settlement = std::make_unique<Settlement>(env);
-  Napi::Promise promise = settlement->deferred.Promise();
-  settlement->keep.push_back(Napi::Persistent(request));
-  settlement->result = std::move(result);
-  state.start_thread(env, [&state, abort, work, raw = settlement.release()] {
-    std::unique_ptr<Settlement> settlement(raw);
-    try {
-      settlement->status = work(abort);
-    } catch (const std::bad_alloc&) {
-      settlement->status = Status::error(Code::kMemory, "Not enough memory for the session file.");
-    }
-    state.settle(std::move(settlement));
-  });
-  return promise;
+  return state.run(
+      env, request, [abort, work](Settlement& settlement) { settlement.status = work(abort); },
+      std::move(result));
 }
 
 } // namespace

@@ -66,8 +66,8 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
-  TernaryFormat made = {name,          0, 1, two_bit_tensor_bytes, row_bytes<kBlock>, two_bit_scale_offset,
-                        decode<kBlock>};
+  TernaryFormat made = {
+      name, 0, 1, two_bit_tensor_bytes, row_bytes<kBlock>, two_bit_scale_offset, decode<kBlock>};
   made.fits = fits<kBlock>;
   return made;
 }

@@ -39,7 +39,8 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 constexpr TernaryFormat format() {
-  TernaryFormat made = {"I2_S rows4", 0, 1, two_bit_tensor_bytes, row_bytes, two_bit_scale_offset, decode};
+  TernaryFormat made = {"I2_S rows4",         0,     1, two_bit_tensor_bytes, row_bytes,
+                        two_bit_scale_offset, decode};
   made.fits = fits;
   return made;
 }

@@ -25,7 +25,7 @@ struct BatchItem {
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */
 struct FfnCounts {
   std::atomic<uint64_t> closed_gates{0}; // gate outputs <= 0
-  std::atomic<uint64_t> zero_inputs{0};  // values entering the down projection, int8 or f32, that are zero
+  std::atomic<uint64_t> zero_inputs{0};  // zeros, of int8 or f32, that enter the down projection
   std::atomic<uint64_t> values{0};       // of each kind
 };
 
