@@ -1,14 +1,15 @@
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
 import { EnergyBench, type TestEnergy } from './energy.js';
 import { fileSha256 } from './file-hash.js';
+import { groupsThatFit } from './groups.js';
 import { describeBuild, describeMachine } from './machine.js';
-import { fittingSettings, settingMemory, withExtrapolations } from './models.js';
+import { fittingSettings, withExtrapolations } from './models.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from './roofs.js';
-import { type BenchTest, type TestTimes, testLabel, testLength, testTokens } from './tests.js';
-import type { Loaded, Room, Setting } from './trial.js';
+import { positionsFor, roomFor, type TestTimes, testLabel, testTokens } from './tests.js';
+import type { Loaded, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
 import { Watch } from './watch.js';
 
@@ -65,7 +66,7 @@ async function measureAll(
 ): Promise<BenchReport> {
   const date = new Date().toISOString();
   const watch = new Watch(plan, energy.measures, options);
-  const groups = await groupsThatFit(plan);
+  const groups = await groupsThatFit(plan.settings, usableMemory(), positionsFor(plan.tests));
   await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
   const measured: Measured[] = [];
@@ -173,36 +174,15 @@ async function measureIdle(energy: EnergyBench, watch: Watch): Promise<void> {
   }
 }
 
-function roomFor(tests: readonly BenchTest[]): Room {
-  return {
-    contextLength: Math.max(...tests.map(testLength)),
-    sequences: Math.max(...tests.map(({ sequences }) => sequences)),
-  };
-}
-
 /** The plan with settings whose models fit into memory. */
 async function fittingPlan(plan: BenchPlan, memory: number | undefined): Promise<BenchPlan> {
-  const budget = memory ?? usablePart * process.availableMemory();
-  const { contextLength, sequences } = roomFor(plan.tests);
-  const settings = await fittingSettings(plan.settings, budget, contextLength * sequences);
-  return { ...plan, settings };
+  const available = usableMemory();
+  const room = { budget: memory ?? available, available, positions: positionsFor(plan.tests) };
+  return { ...plan, settings: await fittingSettings(plan.settings, room) };
 }
 
-/** Settings cut into groups that can be loaded at the same time, in their order. */
-async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
-  const available = usablePart * process.availableMemory();
-  const groups: Setting[][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const setting of settings) {
-    const bytes = await settingMemory(setting);
-    if (used + bytes > available) {
-      groups.push([]);
-      used = 0;
-    }
-    groups.at(-1)!.push(setting);
-    used += bytes;
-  }
-  return groups;
+function usableMemory(): number {
+  return usablePart * process.availableMemory();
 }
 
 async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {

@@ -15,6 +15,7 @@ import { claims } from './claims.js';
 import { crossovers } from './crossovers.js';
 import { doubts } from './limits.js';
 import {
+  allTests,
   estimateSeconds,
   type FormatPlan,
   formatPlan,
@@ -232,8 +233,7 @@ async function measureSize(
     const second = layers < nLayer && models[i - 1]?.format === models[i]!.format;
     return second ? { ...setting, extrapolateTo: nLayer } : setting;
   });
-  const tests = [paperTests.prefill, paperTests.decode, ...paperTests.batches];
-  const exact: BenchPlan = { ...plan, settings, tests };
+  const exact: BenchPlan = { ...plan, settings, tests: allTests };
   try {
     return await runPlan(exact, { ...listeners, signal, command: options.command }, open);
   } catch (error) {

@@ -44,7 +44,17 @@ describe('the plan of a size', () => {
 
   test('says why a format is not run', async () => {
     expect(await formatPlan('1.3b', 'q4_0', 1e12, '')).toMatch(/no whole blocks/);
-    expect(await formatPlan('70b', 'f16', 1e9, '')).toBe('no room for 2 layers in the free memory');
+    expect(await formatPlan('70b', 'f16', 1e9, '')).toBe(
+      'no room for 1 and 2 layers in the free memory',
+    );
+  });
+
+  test('has room for its pair of layers together, keys and values of all tests counted', async () => {
+    const { loadBytes } = (await formatPlan('13b', 'i2_s', 1e12, '')) as FormatPlan;
+    // 32 sequences of 64 positions, 2 and 8 layers of 40 heads of 128 numbers
+    const kv = 32 * 64 * 10 * 2 * 40 * 128 * 2;
+    expect(await formatPlan('13b', 'i2_s', loadBytes + kv, '')).toBeTypeOf('object');
+    expect(await formatPlan('13b', 'i2_s', loadBytes + kv - 1, '')).toMatch(/^no room for /);
   });
 
   test('takes as many repetitions as its share allows, two at least and five at most', () => {
