@@ -22,6 +22,7 @@ function row(change: Change): string[] {
   const [a, b] = [change.oldTokensPerSecond, change.newTokensPerSecond];
   const percent = (part: number) => (100 * part).toFixed(1);
   const notes = [
+    withinNoise === null ? 'one sample: noise or not is unknown' : '',
     withinNoise ? 'within noise' : '',
     oldKernel === newKernel ? '' : `${oldKernel} → ${newKernel}`,
   ];
@@ -31,7 +32,7 @@ function row(change: Change): string[] {
     String(change.threads),
     `${digits(a.median)} ± ${digits(a.sd)}`,
     `${digits(b.median)} ± ${digits(b.sd)}`,
-    `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))} ± ${percent(ratioError)} %`,
+    `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))}${ratioError === null ? '' : ` ± ${percent(ratioError)}`} %`,
     escaped(notes.filter(Boolean).join('; ')),
   ];
 }

@@ -28,7 +28,7 @@ interface Trial {
  * Measures models as llama-bench does: prompts of p tokens at once ('pp') and n tokens decoded one by one ('tg'). Every setting (a
  * model, a number of threads, a kernel) has a process of its own; all settings that fit into memory together are loaded first and
  * then take turns, so that a change of the machine's mood hits them alike. Each test runs once unmeasured. Where the machine counts
- * energy, every test then runs again for at least a second.
+ * energy, every test then runs again for three times a second at least.
  *
  * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED, and what `loadModel` throws
  */
@@ -75,6 +75,7 @@ async function measureAll(
   }
   const after = await roofsOf(plan, watch);
   const roofs = before.map((first, i) => better(first, after[i]!));
+  watch.throwIfAborted();
   const hashes = await hashesOf(measured, watch);
   return {
     date,
@@ -125,7 +126,7 @@ async function measureGroup(
         }
       }
     }
-    const energies = await energiesOf(trials, settings, plan, energy, watch);
+    const energies = await energiesOf(trials, settings, plan, energy, watch, isLate);
     const memories = await Promise.all(trials.map(({ process }) => process.memory()));
     return trials.flatMap(({ setting, loaded, times }, s) =>
       tests.map((test, t) => ({
@@ -149,16 +150,15 @@ async function energiesOf(
   { tests, batch }: BenchPlan,
   energy: EnergyBench,
   watch: Watch,
+  isLate: RunOptions['isLate'],
 ): Promise<TestEnergy[][]> {
   const energies: TestEnergy[][] = [];
   for (const test of tests) {
-    const found: TestEnergy[] = [];
-    for (const [s, { process }] of trials.entries()) {
-      if (energy.measures) watch.next(`${testLabel(test)}, energy`, settings[s]!);
-      const repeat = (milliseconds: number) => process.repeat(test, batch, milliseconds);
-      found.push(await energy.measure(testTokens(test), repeat));
-    }
-    energies.push(found);
+    const repeats = trials.map(({ process }) => (milliseconds: number) => {
+      return process.repeat(test, batch, milliseconds);
+    });
+    const onWindow = (s: number) => watch.next(`${testLabel(test)}, energy`, settings[s]!);
+    energies.push(await energy.measure(testTokens(test), repeats, { onWindow, isLate }));
   }
   return energies;
 }
@@ -202,8 +202,12 @@ async function hashesOf(
   const hashes = new Map<string, string>();
   for (const { setting, loaded } of measured) {
     if (typeof setting.model === 'object' || hashes.has(loaded.path)) continue;
-    watch.throwIfAborted();
-    hashes.set(loaded.path, await fileSha256(loaded.path));
+    try {
+      hashes.set(loaded.path, await fileSha256(loaded.path, watch.signal));
+    } catch (error) {
+      watch.throwIfAborted();
+      throw error;
+    }
   }
   return hashes;
 }

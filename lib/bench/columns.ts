@@ -38,7 +38,8 @@ const columns: readonly Column[] = [
   { title: 'of limit', cell: limit },
   {
     title: 'J/token',
-    cell: ({ joulesPerToken }) => optional(joulesPerToken),
+    cell: ({ joulesPerToken, joulesPerTokenSd: sd }) =>
+      optional(joulesPerToken) + (sd === null ? '' : ` ± ${significant(sd)}`),
     wanted: ({ joulesPerToken }) => joulesPerToken !== null,
   },
   {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BitnetError } from '../errors.js';
+import { type Estimate, ratioOf, relativeError } from './estimate.js';
 import type { BenchReport, BenchResult, Spread } from './report.js';
 
 /** How one test changed from one report to another. */
@@ -16,10 +17,13 @@ export interface Change {
   readonly newTokensPerSecond: Spread;
   /** New median ÷ old median. */
   readonly ratio: number;
-  /** Standard error of `ratio`, from the samples of both. */
-  readonly ratioError: number;
-  /** Whether `ratio` is nearer to 1 than twice its error. */
-  readonly withinNoise: boolean;
+  /** Standard error of `ratio`, from the samples of both; null where either report has a single one. */
+  readonly ratioError: number | null;
+  /**
+   * Whether `ratio` is nearer to 1 than Student's t of 95 % times its error: with few samples many times that; null where that is not
+   * known.
+   */
+  readonly withinNoise: boolean | null;
 }
 
 export interface Comparison {
@@ -62,11 +66,7 @@ export function compareReports(older: BenchReport, newer: BenchReport): Comparis
 }
 
 function change(older: BenchResult, newer: BenchResult): Change {
-  const [a, b] = [older.tokensPerSecond, newer.tokensPerSecond];
-  const ratio = b.median / a.median;
-  const relative = (spread: Spread, { samples }: BenchResult) =>
-    spread.sd / spread.mean / Math.sqrt(samples.length);
-  const ratioError = ratio * Math.hypot(relative(a, older), relative(b, newer));
+  const { value: ratio, error, withinNoise } = ratioOf(rateOf(newer), rateOf(older));
   return {
     model: basename(older.model),
     format: older.format,
@@ -74,12 +74,17 @@ function change(older: BenchResult, newer: BenchResult): Change {
     threads: older.threads,
     oldKernel: older.kernel.ternary,
     newKernel: newer.kernel.ternary,
-    oldTokensPerSecond: a,
-    newTokensPerSecond: b,
+    oldTokensPerSecond: older.tokensPerSecond,
+    newTokensPerSecond: newer.tokensPerSecond,
     ratio,
-    ratioError,
-    withinNoise: Math.abs(ratio - 1) <= 2 * ratioError,
+    ratioError: error === null ? null : ratio * error,
+    withinNoise,
   };
+}
+
+function rateOf({ tokensPerSecond, samples: { length } }: BenchResult): Estimate {
+  const error = relativeError(tokensPerSecond, length);
+  return { value: tokensPerSecond.median, error, samples: length };
 }
 
 function machineChanges({ machine: a }: BenchReport, { machine: b }: BenchReport): string[] {
@@ -112,7 +117,8 @@ function isReport(value: unknown): value is BenchReport {
       texts.every((text) => typeof text === 'string') &&
       [threads, median, mean, sd].every((number) => Number.isFinite(number)) &&
       (median ?? 0) > 0 &&
-      Array.isArray(samples)
+      Array.isArray(samples) &&
+      samples.length > 0
     );
   });
 }

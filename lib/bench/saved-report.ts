@@ -38,6 +38,7 @@ const result: Fields = {
     ...{ node: orNull(number), scratch: orNull(number), mappedFile: orNull(number) },
   },
   ...{ joulesPerToken: orNull(number), netJoulesPerToken: orNull(number), watts: orNull(number) },
+  ...{ joulesPerTokenSd: orNull(number), joulesPerTokenSamples: [number] },
   ...{ idleWatts: orNull(number), energySource: orNull(text), energyReason: orNull(text) },
   modelledJoulesPerToken: { nm7: number, nm45: number },
   ...{ assumedWatts: orNull(number), assumedJoulesPerToken: orNull(number) },

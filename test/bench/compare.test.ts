@@ -52,14 +52,14 @@ describe('comparing two reports', () => {
   test('pairs kernels of the same name where there are several, else whatever was used', () => {
     const [a, b] = ['mad2-avx2', 'base3-avx512vnni'];
     const older = report([
-      { test: 'tg8', kernel: a, samples: [10] },
+      { test: 'tg8', kernel: a, samples: [10, 10] },
       { test: 'tg8', kernel: b, samples: [20] },
       { test: 'tg9', kernel: a, samples: [10] },
       { test: 'tg7', samples: [1] },
     ]);
     const newer = report([
       { test: 'tg8', kernel: b, samples: [21] },
-      { test: 'tg8', kernel: a, samples: [5] },
+      { test: 'tg8', kernel: a, samples: [5, 5] },
       { test: 'tg9', kernel: b, samples: [30] },
       { test: 'tg6', samples: [1] },
     ]);
@@ -68,6 +68,10 @@ describe('comparing two reports', () => {
     const lines = comparisonLines(comparison);
     expect(lines[1]).toContain('−50.0 ± 0.0 %');
     expect(lines[3]).toContain('mad2-avx2 → base3-avx512vnni');
+    expect(lines[2]).toMatch(/ {2}\+5\.0 % {2}one sample: noise or not is unknown$/);
+    const [twice, once] = comparison.changes;
+    expect(twice).toMatchObject({ ratioError: 0, withinNoise: false });
+    expect(once).toMatchObject({ ratioError: null, withinNoise: null });
     expect(lines.slice(-2)).toEqual([
       'only in the old report: a.gguf i2_s tg7, 2 threads',
       'only in the new report: a.gguf i2_s tg6, 2 threads',
@@ -88,6 +92,7 @@ describe('comparing two reports', () => {
     ['other JSON', '[1, 2]'],
     ['null', 'null'],
     ['results of something else', '{"results": [{"test": "x"}], "machine": {"cpu": ""}}'],
+    ['no samples', JSON.stringify(report([{ test: 'tg8', samples: [] }]))],
     ['rates of 0', JSON.stringify(report([{ test: 'tg8', samples: [0] }]))],
   ])('refuses %s', async (_, text) => {
     await writeFile(file('report.json'), text);

@@ -9,6 +9,7 @@ import {
   withExtrapolations,
 } from '../../lib/bench/models.js';
 import type { BenchResult } from '../../lib/bench/report.js';
+import { spread } from '../../lib/bench/spread.js';
 import type { Setting } from '../../lib/bench/trial.js';
 import { kvBytesPerPosition } from '../../lib/inspect/memory.js';
 import { shapes, weightsPerLayer } from '../../lib/synth/shapes.js';
@@ -32,6 +33,7 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
     fractionOfMultiplyPeak: 0.1,
     timeToFirstTokenMilliseconds: 5 * layers,
     noisy: false,
+    joulesPerTokenSamples: [4 * layers + 2, 4 * layers, 8 * layers],
     ...{ joulesPerToken: 4 * layers + 2, netJoulesPerToken: layers, watts: 30 },
     modelledJoulesPerToken: { nm7: layers + 1, nm45: 2 * layers },
     assumedJoulesPerToken: null,
@@ -96,8 +98,10 @@ describe('an extrapolated result', () => {
     expect(full.fractionOfReadBandwidth).toBeCloseTo(full.gbPerSecond! / 40, 12);
     expect(full).toMatchObject({
       ...{ joulesPerToken: 322, netJoulesPerToken: 80, assumedJoulesPerToken: null },
+      joulesPerTokenSamples: [322, 320, 640],
       modelledJoulesPerToken: { nm7: 81, nm45: 160 },
     });
+    expect(full.joulesPerTokenSd).toBeCloseTo(spread([322, 320, 640]).sd, 9);
     expect(full.watts).toBeCloseTo(322 * median, 9);
     expect(full.gmacPerSecond).toBeCloseTo(3 * 80 * median, 9);
     const { gmacPerSecond } = result(4);
@@ -112,8 +116,13 @@ describe('an extrapolated result', () => {
       ...{ bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null },
       ...{ gmacPerSecond: null, fractionOfMultiplyPeak: null, timeToFirstTokenMilliseconds: null },
       ...{ peakRssBytes: null, joulesPerToken: null, netJoulesPerToken: null, watts: null },
+      joulesPerTokenSamples: [],
     };
     expect(extrapolateResult(result(1, none), result(2, none), 11, '')).toMatchObject(none);
+    const once = (joules: number) => ({ joulesPerTokenSamples: [joules] });
+    expect(extrapolateResult(result(1, once(3)), result(2, once(5)), 11, '')).toMatchObject({
+      ...{ joulesPerToken: 23, joulesPerTokenSd: null },
+    });
   });
 
   test('takes the watts that are assumed for all of it', () => {

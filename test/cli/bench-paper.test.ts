@@ -160,7 +160,15 @@ describe('the tables of the papers', () => {
     expect(records).toHaveLength(5 * 4 + 4 * 2 + 4 + 3);
     expect(records.find(({ table, format }) => table === 'sizes' && format === 'i2_s')).toEqual({
       ...{ table: 'sizes', size: '3b', format: 'i2_s', quantity: 'memory', unit: 'bytes' },
-      ...{ value: 1e9, basis: 'measured', layers: '', error: 0, ratio: 8, verdict: null },
+      ...{
+        value: 1e9,
+        basis: 'measured',
+        layers: '',
+        error: 0,
+        samples: 0,
+        ratio: 8,
+        verdict: null,
+      },
       ...{ publishedRatio: 3.55, publishedHardware: 'gpu', publishedConfidence: 'cited' },
       publishedSource: 'Ma et al. 2024, arXiv:2402.17764, table 1',
     });

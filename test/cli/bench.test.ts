@@ -232,6 +232,8 @@ describe('the table', () => {
       mappedFile: null,
     },
     joulesPerToken: null,
+    joulesPerTokenSd: null,
+    joulesPerTokenSamples: [],
     energySource: null,
     netJoulesPerToken: null,
     watts: null,
@@ -290,7 +292,13 @@ describe('the table', () => {
 
   test('keeps measured energy apart from what is modelled or assumed', () => {
     const measured = result({
-      ...{ joulesPerToken: 0.912_34, netJoulesPerToken: 0.0481, watts: 37.64, idleWatts: 12.06 },
+      ...{
+        joulesPerToken: 0.912_34,
+        joulesPerTokenSd: 0.0312,
+        netJoulesPerToken: 0.0481,
+        watts: 37.64,
+        idleWatts: 12.06,
+      },
       ...{ energySource: 'rapl:package-0+dram', energyReason: null },
     });
     const assumed = result({
@@ -308,7 +316,7 @@ describe('the table', () => {
     expect(heading).toMatch(
       / of limit +J\/token +net J\/token +watts +peak RSS +assumed J +modelled mJ/,
     );
-    expect(first).toMatch(/ 91 % read +0\.912 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
+    expect(first).toMatch(/ 91 % read +0\.912 ± 0\.0312 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
     expect(second).toMatch(/ 91 % read +– +– +– +1\.20 GiB +0\.364 +0\.175/);
   });
 

@@ -4,13 +4,15 @@ import {
   cheaper,
   largestBatch,
   packedTritBits,
-  ratioOf,
   timesSmaller,
   tritBits,
 } from '../../../lib/bench/paper/arithmetic.js';
 import { claims } from '../../../lib/bench/paper/claims.js';
 
-const exact = (value: number) => ({ value, error: 0 });
+const exact = (value: number) => ({ value, error: 0, samples: 0 });
+const measured = (value: number, error: number | null, samples: number) => ({
+  ...{ value, error, samples },
+});
 
 describe('the arithmetic of the tables', () => {
   test('no ternary weights are more than ten times smaller than FP16, five in a byte', () => {
@@ -21,21 +23,17 @@ describe('the arithmetic of the tables', () => {
     expect(timesSmaller(tritBits)).toBeLessThan(16);
   });
 
-  test('a ratio is known to the errors of both', () => {
-    expect(ratioOf({ value: 6, error: 0.03 }, { value: 2, error: 0.04 })).toEqual({
-      value: 3,
-      error: 0.05,
-    });
-  });
-
   test.each([
     [exact(2.9), exact(6.7), 'holds'],
     [exact(6.7), exact(2.9), 'fails'],
     [exact(3), exact(3), 'within noise'],
     // 0.95 with an error of 0.019, then of 0.0475
-    [{ value: 95, error: 0.02 }, exact(100), 'holds'],
-    [{ value: 95, error: 0.03 }, { value: 100, error: 0.04 }, 'within noise'],
-    [{ value: 120, error: 0.05 }, exact(100), 'fails'],
+    [measured(95, 0.02, 61), exact(100), 'holds'],
+    [measured(95, 0.02, 5), exact(100), 'within noise'],
+    [measured(95, 0.03, 61), measured(100, 0.04, 61), 'within noise'],
+    [measured(120, 0.05, 61), exact(100), 'fails'],
+    [measured(20, null, 1), exact(100), 'unknown'],
+    [exact(20), measured(100, null, 1), 'unknown'],
   ])('%j against %j %s', (cost, than, verdict) => {
     expect(cheaper(cost, than)).toBe(verdict);
   });
