@@ -3,6 +3,7 @@ import { type Column, columnsFor } from '../../lib/bench/columns.js';
 import { bytes, count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { escaped } from '../terminal.mjs';
+import { alignedLines, markdownTable } from './bench-tables.mjs';
 
 /** Characters of the longest bar. */
 const barLength = 12;
@@ -16,31 +17,28 @@ export function benchLines(report: BenchReport): string[] {
     ...machineLines(report),
     ...modelsOf(report).flatMap((results) => [
       '',
-      ...modelText(results),
+      ...modelLines(results),
       '',
-      ...table(columnsWithBars(results, report), results),
+      ...table(alignedLines, columnsWithBars(results, report), results),
     ]),
   ];
 }
 
 /** The same in Markdown. */
 export function markdownLines(report: BenchReport): string[] {
-  const row = (cells: readonly string[]) => `| ${cells.join(' | ').replaceAll('\n', ' ')} |`;
   return [
     ...machineLines(report).map((line) => `- ${line}`),
-    ...(report.command === null ? [] : [`- \`${report.command}\``]),
-    ...modelsOf(report).flatMap((results) => {
-      const columns = columnsFor(results);
-      return [
-        '',
-        modelText(results).join('; '),
-        '',
-        row(columns.map(({ title }) => title)),
-        row(columns.map(({ text }) => (text ? '---' : '--:'))),
-        ...results.map((result) => row(columns.map(({ cell }) => cell(result)))),
-      ];
-    }),
+    ...commandLines(report),
+    ...modelsOf(report).flatMap((results) => [
+      ...['', modelLines(results).join('; '), ''],
+      ...table(markdownTable, columnsFor(results), results),
+    ]),
   ];
+}
+
+/** The command in Markdown, where there was one. */
+export function commandLines({ command }: BenchReport): string[] {
+  return command === null ? [] : [`- \`${escaped(command)}\``];
 }
 
 /** Tests whose samples spread so much that a comparison means little. */
@@ -64,7 +62,7 @@ export function machineLines({ machine, build, results }: BenchReport): string[]
     `multiplies int8 with ${multiplyInstruction}: ${multiplies.join(', ')}`,
     `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
     ...energyLines(results),
-  ];
+  ].map(escaped);
 }
 
 /** Where each of the kinds of energy comes from. */
@@ -89,7 +87,7 @@ function modelsOf({ results }: BenchReport): BenchResult[][] {
   return models.map((model) => results.filter((result) => result.model === model));
 }
 
-function modelText([first]: readonly BenchResult[]): string[] {
+function modelLines([first]: readonly BenchResult[]): string[] {
   const { model, shape, format, memory, loadMilliseconds, extrapolated } = first!;
   const { anonymousRss, ...parts } = memory;
   const part = (own: boolean) =>
@@ -98,14 +96,14 @@ function modelText([first]: readonly BenchResult[]): string[] {
       .map(([name, size]) => `${name} ${bytes(size as number)}`);
   const process = part(false);
   return [
-    `${escaped(basename(model))}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
+    `${basename(model)}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
     ...(extrapolated
       ? [
           `not measured: extended on a straight line from ${extrapolated.layers.join(' and ')} layers`,
         ]
       : []),
     part(true).join(', ') + (process.length > 0 ? `; ${process.join(', ')}` : ''),
-  ];
+  ].map(escaped);
 }
 
 /** Where tests have several results, a bar for each that is as long as its rate beside the best one's. */
@@ -120,14 +118,12 @@ function columnsWithBars(results: readonly BenchResult[], report: BenchReport): 
   return [...columnsFor(results), { title: '', cell: bar, text: true }];
 }
 
-/** Columns under each other. */
-function table(columns: readonly Column[], results: readonly BenchResult[]): string[] {
-  const rows = [
-    columns.map(({ title }) => title),
-    ...results.map((result) => columns.map(({ cell }) => cell(result))),
-  ];
-  const widths = columns.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
-  const pad = (cell: string, i: number) =>
-    columns[i]!.text ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
-  return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
+/** Results in columns, in one form or another. */
+function table(
+  form: typeof alignedLines,
+  columns: readonly Column[],
+  results: readonly BenchResult[],
+): string[] {
+  const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
+  return form([columns.map(({ title }) => title), ...rows], (i) => columns[i]!.text === true);
 }

@@ -76,7 +76,7 @@ export function benchCommand(): Command {
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])
     .addOption(
-      new Option('--pg <pair...>', 'a prompt and a generation as one test, such as 512,128')
+      new Option('--pg <pair>', 'a prompt and a generation as one test, such as 512,128')
         .argParser(pair)
         .default([], 'none'),
     )
@@ -218,14 +218,15 @@ async function compare(
   paths: readonly string[],
   options: BenchCommandOptions,
 ): Promise<void> {
-  const { compareReports, readReport } = await import('../../lib/bench/compare.js');
+  const { compareReports } = await import('../../lib/bench/compare.js');
   if (models.length > 0 || paths.length !== 2) {
     throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
   }
   if (options.html !== undefined || options.from !== undefined) {
     throw new InvalidArgumentError('Expected --compare without --html and --from.');
   }
-  const [older, newer] = await Promise.all(paths.map(readReport));
+  const { readSavedReport } = await import('../../lib/bench/saved-report.js');
+  const [older, newer] = await Promise.all(paths.map(readSavedReport));
   const comparison = compareReports(older!, newer!);
   const output = new Output();
   if (options.json || options.output === 'json') return output.json(comparison);

@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { BitnetError } from '../errors.js';
 import { type Estimate, ratioOf, relativeError } from './estimate.js';
 import type { BenchReport, BenchResult, Spread } from './report.js';
 
@@ -33,18 +31,6 @@ export interface Comparison {
   readonly onlyNew: readonly string[];
   /** What differs between the machines, in words: rates then say little about the program. */
   readonly machine: readonly string[];
-}
-
-/** Reads a report of `bitnet bench -o json`. @throws ERR_BITNET_FILE */
-export async function readReport(path: string): Promise<BenchReport> {
-  let report: unknown;
-  try {
-    report = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw unreadable(path, (error as Error).message, error);
-  }
-  if (!isReport(report)) throw unreadable(path, 'it is some other JSON', undefined);
-  return report;
 }
 
 /** Pairs the tests of two reports by model file name, format, test and threads, and by kernel where that leaves a choice. */
@@ -102,31 +88,4 @@ function machineChanges({ machine: a }: BenchReport, { machine: b }: BenchReport
 
 function key({ model, format, test, threads }: BenchResult): string {
   return `${basename(model)} ${format} ${test}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-}
-
-/** As much as a comparison needs. */
-function isReport(value: unknown): value is BenchReport {
-  const { results, machine } = (value ?? {}) as Partial<BenchReport>;
-  if (!Array.isArray(results) || typeof machine?.cpu !== 'string') return false;
-  if (!Array.isArray(machine.readBandwidth)) return false;
-  return results.every((result: Partial<BenchResult> | null) => {
-    const { model, format, test, threads, kernel, tokensPerSecond, samples } = result ?? {};
-    const texts = [model, format, test, kernel?.ternary];
-    const { median, mean, sd } = tokensPerSecond ?? {};
-    return (
-      texts.every((text) => typeof text === 'string') &&
-      [threads, median, mean, sd].every((number) => Number.isFinite(number)) &&
-      (median ?? 0) > 0 &&
-      Array.isArray(samples) &&
-      samples.length > 0
-    );
-  });
-}
-
-export function unreadable(path: string, reason: string, cause: unknown): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,
-    { path, cause },
-  );
 }

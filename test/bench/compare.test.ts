@@ -1,26 +1,26 @@
-import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { comparisonLines } from '../../bin/commands/bench-comparison-view.mjs';
-import { compareReports, readReport } from '../../lib/bench/compare.js';
-import type { BenchReport } from '../../lib/bench/report.js';
+import { compareReports } from '../../lib/bench/compare.js';
+import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { spread } from '../../lib/bench/spread.js';
-import { tempFolder } from '../fixtures/temp-folder.js';
+import { reportOf, resultOf } from './html/report.js';
 
-const file = tempFolder();
-
-interface Row {
+interface Row extends Partial<Pick<BenchResult, 'batch' | 'screenHead' | 'skipZeros'>> {
   readonly test: string;
   readonly kernel?: string;
   readonly samples: readonly number[];
 }
 
 function report(rows: readonly Row[], gbPerSecond = 40, cpu = 'A CPU'): BenchReport {
-  const results = rows.map(({ test, kernel = 'base3-avx512vnni', samples }) => ({
-    ...{ model: '/some/where/a.gguf', format: 'i2_s', test, threads: 2, samples },
-    ...{ kernel: { ternary: kernel }, tokensPerSecond: spread(samples) },
-  }));
-  const machine = { cpu, readBandwidth: [{ threads: 2, gbPerSecond }] };
-  return { results, machine } as unknown as BenchReport;
+  const results = rows.map(({ kernel = 'base3-avx512vnni', samples, ...row }) =>
+    resultOf({
+      ...{ model: '/some/where/a.gguf', samples, ...row },
+      kernel: { ternary: kernel, dense: 'avx512', vector: 'avx512' },
+      tokensPerSecond: spread(samples),
+    }),
+  );
+  const { machine, ...rest } = reportOf(results);
+  return { ...rest, machine: { ...machine, cpu, readBandwidth: [{ threads: 2, gbPerSecond }] } };
 }
 
 describe('comparing two reports', () => {
@@ -87,29 +87,19 @@ describe('comparing two reports', () => {
     ]);
   });
 
-  test.each([
-    ['no JSON', '{"results": ['],
-    ['other JSON', '[1, 2]'],
-    ['null', 'null'],
-    ['results of something else', '{"results": [{"test": "x"}], "machine": {"cpu": ""}}'],
-    ['no samples', JSON.stringify(report([{ test: 'tg8', samples: [] }]))],
-    ['rates of 0', JSON.stringify(report([{ test: 'tg8', samples: [0] }]))],
-  ])('refuses %s', async (_, text) => {
-    await writeFile(file('report.json'), text);
-    await expect(readReport(file('report.json'))).rejects.toMatchObject({
-      code: 'ERR_BITNET_FILE',
-      message: expect.stringMatching(
-        /^Expected a report of "bitnet bench -o json" in ".*report.json"/,
-      ),
-    });
-  });
-
-  test('refuses a file that is not there, and reads one that is', async () => {
-    await expect(readReport(file('nothere.json'))).rejects.toMatchObject({
-      code: 'ERR_BITNET_FILE',
-    });
-    const rows = [{ test: 'tg8', samples: [10] }];
-    await writeFile(file('good.json'), JSON.stringify(report(rows)));
-    expect(await readReport(file('good.json'))).toMatchObject({ results: [{ test: 'tg8' }] });
+  test('shows control characters of a report, and lets none through', () => {
+    const [name, esc] = ['tg8\x1b]0;title\x07\x9b', '\\u001b]0;title\\u0007\\u009b'];
+    const older = report([
+      { test: name, samples: [10, 11] },
+      { test: `${name}2`, samples: [1] },
+    ]);
+    const newer = report([{ test: name, samples: [10, 11], kernel: name }], 99, 'B\nCPU');
+    const lines = comparisonLines(compareReports(older, newer));
+    expect(lines.join('')).not.toMatch(/\p{Cc}/u);
+    expect(lines[0]).toBe('machine: the CPU was A CPU and is B\\nCPU');
+    expect(lines[3]).toContain(`  tg8${esc}  `);
+    expect(lines.at(-1)).toContain(`tg8${esc}2`);
+    // Columns stand under each other as shown.
+    expect(lines[3]!.indexOf(' %') + 2).toBe(lines[2]!.length);
   });
 });

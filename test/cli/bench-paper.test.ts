@@ -78,6 +78,13 @@ describe('bitnet bench --paper', () => {
     expect(stderr).toContain(words);
   });
 
+  test('fails, and is not used wrongly, where the time is too short', async () => {
+    const { code, stdout, stderr } = await bitnet(['bench', '--paper', '--minutes', '0.01']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('error: Expected time for at least one size, but: ');
+    expect(stderr).not.toContain('usage:');
+  });
+
   test('alone knows minutes', async () => {
     const { code, stderr } = await bitnet(['bench', '--minutes', '2']);
     expect(code).toBe(2);

@@ -51,6 +51,16 @@ describe('bitnet bench', () => {
     ]);
   });
 
+  test('takes pairs one by one, and a model after them', async () => {
+    const pairs = ['--pg', '8,2', '--pg', '4,1', storiesPath];
+    const args = ['bench', '-p', '0', '-n', '0', '-r', '1', '-t', '1', '--json', ...pairs];
+    const { results } = JSON.parse((await bitnet(args)).stdout) as BenchReport;
+    expect(results.map(({ model, test }) => [model, test])).toEqual([
+      [storiesPath, 'pp8+tg2'],
+      [storiesPath, 'pp4+tg1'],
+    ]);
+  });
+
   test('compares two reports, and measures nothing', async () => {
     const args = ['bench', '-p', '0', '-n', '2', '-r', '2', '-t', '1', '-o', 'json'];
     const { stdout } = await bitnet(args);
@@ -172,7 +182,8 @@ describe('bitnet bench', () => {
     [['-t', '0'], 'Expected an integer from 1 to 1024, or several separated by commas.'],
     [['--assume-watts', '0'], 'Expected a number from 0.001 to 100000.'],
     [['-o', 'xml'], 'Allowed choices are table, md, csv, json, jsonl.'],
-    [['-p', '0', '-n', '0'], 'Expected at least one test'],
+    [['-p', '0', '-n', '0'], 'Expected at least one test, but there are no prompts (-p)'],
+    [['--pg', '512'], 'Expected two integers separated by a comma: 512,128.'],
     [['--html', 'model.gguf'], 'Expected the name of a page, which ends in .html.'],
     [['--from', 'a.json', 'model.gguf'], 'Expected no model beside --from.'],
     [['--from', 'a.json', '--compare', 'a.json', 'b.json'], 'Expected --compare without'],
@@ -356,6 +367,20 @@ describe('the table', () => {
       { test: 'pp512', date: report.date, machine: { cores: 8 }, build: { version: '1.2.3' } },
       { test: 'tg128', memory: { kv: 2 ** 20 } },
     ]);
+  });
+
+  test('shows what no cell or line may hold, which a report from anywhere can have', () => {
+    const odd = { test: 'a|b\x1b[2J\n', format: 'i2_s\r', energyReason: '\x9bwhy' };
+    const hostile = {
+      ...{ ...report, command: 'bench\n\x07', results: [result(odd)] },
+      machine: { ...report.machine, cpu: '\x1b[31mA CPU' },
+    };
+    const [lines, markdown] = [benchLines(hostile), markdownLines(hostile)];
+    expect([...lines, ...markdown].join('')).not.toMatch(/\p{Cc}/u);
+    expect(lines[0]).toBe('\\u001b[31mA CPU, 2 of 8 cores, 16.00 GiB');
+    expect(lines.at(-1)).toMatch(/^a\|b\\u001b\[2J\\n {2}/);
+    expect(markdown).toContain('- `bench\\n\\u0007`');
+    expect(markdown.at(-1)).toMatch(/^\| a\\\|b\\u001b\[2J\\n \| 2 \|/);
   });
 
   test('names the tests whose samples vary too much', () => {

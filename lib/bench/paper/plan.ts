@@ -5,6 +5,7 @@ import { describedModel, whyUnfit } from '../../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
 import { synthSource } from '../../synth/source.js';
 import { fitShape } from '../fit.js';
+import type { BenchResult } from '../report.js';
 import { type BenchTest, positionsFor } from '../tests.js';
 import { paperJoules } from './energy.js';
 import type { PaperFormat } from './report.js';
@@ -115,6 +116,16 @@ export function estimateSeconds(plans: readonly FormatPlan[], repetitions: numbe
     return loadBytes / pace.load + (1 + repetitions) * run;
   });
   return seconds.reduce((sum, one) => sum + one, fixedSeconds);
+}
+
+/** How many times longer than estimated a size took, with the repetitions that were really done before it was late. */
+export function slownessOf(
+  plans: readonly FormatPlan[],
+  results: readonly Pick<BenchResult, 'samples'>[],
+  seconds: number,
+): number {
+  const done = Math.min(...results.map(({ samples }) => samples.length));
+  return seconds / estimateSeconds(plans, done);
 }
 
 /** What a size is given at least, whatever its share of the time: samples without a spread say little. */

@@ -10,6 +10,7 @@ import {
   formatPlan,
   layersToRun,
   repetitionsWithin,
+  slownessOf,
 } from '../../../lib/bench/paper/plan.js';
 import { publishedModelledEnergy } from '../../../lib/bench/paper/published.js';
 import { modelSpec } from '../../../lib/model/spec.js';
@@ -73,6 +74,19 @@ describe('the plan of a size', () => {
   });
 });
 
+describe('how slow a machine is', () => {
+  test('is told from the repetitions that were done, not from those that were planned', () => {
+    const plans = [{ format: 'f16', loadBytes: 1e9, weights: 1e9 }] as unknown as FormatPlan[];
+    const results = [
+      [1, 1, 1],
+      [1, 1],
+      [1, 1],
+    ].map((samples) => ({ samples }));
+    const seconds = 3 * estimateSeconds(plans, 2);
+    expect(slownessOf(plans, results, seconds)).toBeCloseTo(3, 9);
+  });
+});
+
 describe('modelled energy', () => {
   // The paper's figure is modelled arithmetic, so that it must come out whatever the machine; of the 3B it does not quite.
   test.each(['1.3b', '7b', '13b', '70b'] as const)('of %s is that of the paper', async (shape) => {
@@ -101,8 +115,10 @@ describe('a paper bench', () => {
 
   test('says what there was no time for', async () => {
     await expect(benchPaper({ sizes: ['7b', '125m'], minutes: 0.01 })).rejects.toMatchObject({
-      code: 'ERR_BITNET_ARGUMENT',
-      message: expect.stringMatching(/but: 125m: .* 7b: would take about .*--minutes/),
+      code: 'ERR_BITNET_TIME',
+      message: expect.stringMatching(
+        /^Expected time for at least one size, but: 125m: .* 7b: would take about .*--minutes/,
+      ),
     });
   });
 
