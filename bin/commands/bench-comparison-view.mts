@@ -1,5 +1,5 @@
 import type { Change, Comparison } from '../../lib/bench/compare.js';
-import { digits } from '../../lib/bench/numbers.js';
+import { rateText } from '../../lib/bench/numbers.js';
 import { escaped } from '../terminal.mjs';
 import { alignedLines } from './bench-tables.mjs';
 
@@ -17,19 +17,18 @@ export function comparisonLines({ changes, onlyOld, onlyNew, machine }: Comparis
 
 function row(change: Change): string[] {
   const { oldKernel, newKernel, ratio, ratioError, withinNoise } = change;
-  const [a, b] = [change.oldTokensPerSecond, change.newTokensPerSecond];
   const percent = (part: number) => (100 * part).toFixed(1);
   const notes = [
     withinNoise === null ? 'one sample: noise or not is unknown' : '',
     withinNoise ? 'within noise' : '',
     oldKernel === newKernel ? '' : `${oldKernel} → ${newKernel}`,
+    ...change.differences,
   ];
   return [
     `${change.model} ${change.format}`,
     change.test,
     String(change.threads),
-    `${digits(a.median)} ± ${digits(a.sd)}`,
-    `${digits(b.median)} ± ${digits(b.sd)}`,
+    ...[rateText(change.oldTokensPerSecond), rateText(change.newTokensPerSecond)],
     `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))}${ratioError === null ? '' : ` ± ${percent(ratioError)}`} %`,
     notes.filter(Boolean).join('; '),
   ];

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
-import { type Column, columnsFor } from '../../lib/bench/columns.js';
-import { bytes, count, digits, significant } from '../../lib/bench/numbers.js';
+import { type Column, columnsFor, kernelName } from '../../lib/bench/columns.js';
+import { count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
+import { bytes } from '../../lib/byte-size.js';
 import { escaped } from '../terminal.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 
@@ -87,23 +88,54 @@ function modelsOf({ results }: BenchReport): BenchResult[][] {
   return models.map((model) => results.filter((result) => result.model === model));
 }
 
-function modelLines([first]: readonly BenchResult[]): string[] {
-  const { model, shape, format, memory, loadMilliseconds, extrapolated } = first!;
-  const { anonymousRss, ...parts } = memory;
-  const part = (own: boolean) =>
-    Object.entries(parts)
-      .filter(([name, size]) => size && own !== processParts.includes(name))
-      .map(([name, size]) => `${name} ${bytes(size as number)}`);
-  const process = part(false);
+/** What a model is, and where its memory went: a line for each kernel that packs it in another way. */
+function modelLines(results: readonly BenchResult[]): string[] {
+  const [{ model, shape, format, extrapolated }] = results as readonly [BenchResult];
+  const name = `${basename(model)}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}`;
+  const packed = byPacking(results);
+  const several = packed.length > 1;
   return [
-    `${basename(model)}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
+    several ? name : `${name}, ${loadText(results)}`,
     ...(extrapolated
       ? [
           `not measured: extended on a straight line from ${extrapolated.layers.join(' and ')} layers`,
         ]
       : []),
-    part(true).join(', ') + (process.length > 0 ? `; ${process.join(', ')}` : ''),
+    ...packed.map((own) => {
+      const memory = memoryText(own[0]!);
+      return several ? `${kernelName(own[0]!)}: ${loadText(own)}; ${memory}` : memory;
+    }),
   ].map(escaped);
+}
+
+/** Results by kernel and the bytes that its packing takes, which differ under one name where shapes have kernels of their own. */
+function byPacking(results: readonly BenchResult[]): BenchResult[][] {
+  const groups = new Map<string, BenchResult[]>();
+  for (const result of results) {
+    const { ternary, dense, head } = result.memory;
+    const key = [kernelName(result), ternary, dense, head].join();
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return [...groups.values()];
+}
+
+/** Each process loads its model: one with other threads in another time. */
+function loadText(results: readonly BenchResult[]): string {
+  const times = results.map(({ loadMilliseconds }) => loadMilliseconds);
+  const shown = [Math.min(...times), Math.max(...times)].map((ms) => (ms / 1000).toFixed(2));
+  return `loaded in ${[...new Set(shown)].join(' to ')} s`;
+}
+
+/** The model's own memory; what else its process has. */
+function memoryText({ memory: { anonymousRss, ...parts } }: BenchResult): string {
+  const part = (own: boolean) =>
+    Object.entries(parts)
+      .filter(([name, size]) => size && own !== processParts.includes(name))
+      .map(([name, size]) => `${name} ${bytes(size as number)}`);
+  return [part(true), part(false)]
+    .filter(({ length }) => length > 0)
+    .map((texts) => texts.join(', '))
+    .join('; ');
 }
 
 /** Where tests have several results, a bar for each that is as long as its rate beside the best one's. */

@@ -7,7 +7,7 @@ import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
-import { checkPagePath, pagePath, writePage } from './bench-html.mjs';
+import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
 import { benchPaperCommand } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
@@ -136,13 +136,9 @@ async function bench(
     options.from === undefined
       ? await measured(paths, options, terminal)
       : await saved([...paths, ...(shape ?? [])], options.from);
-  try {
-    if (options.html !== undefined) await writePage(options.html, report);
-  } finally {
-    // Last, because a reader that has enough ends the process; and always, because measuring took long.
-    await write(report, options.json ? 'json' : options.output);
-  }
-  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
+  await writeReport(options.html, report, terminal, () =>
+    write(report, options.json ? 'json' : options.output),
+  );
   const noisy = noisyTests(report);
   if (noisy.length > 0) {
     terminal.warn(

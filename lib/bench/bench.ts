@@ -1,6 +1,6 @@
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
+import { filesSha256 } from '../file-hash.js';
 import { EnergyBench, type TestEnergy } from './energy.js';
-import { fileSha256 } from './file-hash.js';
 import { groupsThatFit } from './groups.js';
 import { describeBuild, describeMachine } from './machine.js';
 import { fittingSettings, withExtrapolations } from './models.js';
@@ -194,7 +194,7 @@ async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
   return found;
 }
 
-/** SHA-256 by path; read last, when nothing is measured any more. */
+/** SHA-256 by path, of a split model that of all parts; read last, when nothing is measured any more. */
 async function hashesOf(
   measured: readonly Measured[],
   watch: Watch,
@@ -203,7 +203,7 @@ async function hashesOf(
   for (const { setting, loaded } of measured) {
     if (typeof setting.model === 'object' || hashes.has(loaded.path)) continue;
     try {
-      hashes.set(loaded.path, await fileSha256(loaded.path, watch.signal));
+      hashes.set(loaded.path, await filesSha256(loaded.spec.parts ?? [loaded.path], watch.signal));
     } catch (error) {
       watch.throwIfAborted();
       throw error;

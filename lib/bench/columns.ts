@@ -1,5 +1,6 @@
+import { bytes } from '../byte-size.js';
 import { isTernary } from '../inspect/memory.js';
-import { bytes, digits, significant } from './numbers.js';
+import { digits, rateText, significant } from './numbers.js';
 import type { BenchResult } from './report.js';
 
 /** A column of the table of a report. */
@@ -21,9 +22,9 @@ const columns: readonly Column[] = [
   { title: 'kernel', cell: kernelName, text: true },
   {
     title: 'tokens/s',
-    cell: ({ tokensPerSecond: { median, sd } }) => `${digits(median)} ± ${digits(sd)}`,
+    cell: ({ tokensPerSecond }) => rateText(tokensPerSecond),
   },
-  { title: 'ms/token', cell: ({ millisecondsPerToken }) => digits(millisecondsPerToken) },
+  { title: 'ms/token', cell: ({ millisecondsPerToken }) => significant(millisecondsPerToken) },
   {
     title: 'first token',
     cell: ({ timeToFirstTokenMilliseconds: first }) =>

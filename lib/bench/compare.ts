@@ -11,6 +11,8 @@ export interface Change {
   readonly threads: number;
   readonly oldKernel: string;
   readonly newKernel: string;
+  /** What else was set differently, in words. */
+  readonly differences: readonly string[];
   readonly oldTokensPerSecond: Spread;
   readonly newTokensPerSecond: Spread;
   /** New median ÷ old median. */
@@ -33,14 +35,17 @@ export interface Comparison {
   readonly machine: readonly string[];
 }
 
-/** Pairs the tests of two reports by model file name, format, test and threads, and by kernel where that leaves a choice. */
+/**
+ * Pairs the tests of two reports by model file name, format, test and threads, and where that leaves a choice by the same kernel and
+ * then by what else was set.
+ */
 export function compareReports(older: BenchReport, newer: BenchReport): Comparison {
   const changes: Change[] = [];
   const rest = [...newer.results];
   const onlyOld: string[] = [];
   for (const old of older.results) {
     const same = rest.filter((result) => key(result) === key(old));
-    const found = same.find(({ kernel }) => kernel.ternary === old.kernel.ternary) ?? same[0];
+    const [found] = same.toSorted((a, b) => unlikeness(old, a) - unlikeness(old, b));
     if (!found) {
       onlyOld.push(key(old));
       continue;
@@ -60,12 +65,30 @@ function change(older: BenchResult, newer: BenchResult): Change {
     threads: older.threads,
     oldKernel: older.kernel.ternary,
     newKernel: newer.kernel.ternary,
+    differences: differencesOf(older, newer),
     oldTokensPerSecond: older.tokensPerSecond,
     newTokensPerSecond: newer.tokensPerSecond,
     ratio,
     ratioError: error === null ? null : ratio * error,
     withinNoise,
   };
+}
+
+/** What may be set differently and change a rate; a kernel outweighs all of it. */
+function unlikeness(older: BenchResult, newer: BenchResult): number {
+  const kernels = older.kernel.ternary === newer.kernel.ternary ? 0 : 4;
+  return kernels + differencesOf(older, newer).length;
+}
+
+function differencesOf(older: BenchResult, newer: BenchResult): string[] {
+  const on = (value: boolean) => (value ? 'on' : 'off');
+  const values = ({ batch, screenHead, skipZeros }: BenchResult) => [
+    ...[`batch ${batch}`, `screened head ${on(screenHead)}`, `skipped zeros ${on(skipZeros)}`],
+  ];
+  const now = values(newer);
+  return values(older).flatMap((text, i) =>
+    text === now[i] ? [] : [`${text} → ${now[i]!.split(' ').at(-1)}`],
+  );
 }
 
 function rateOf({ tokensPerSecond, samples: { length } }: BenchResult): Estimate {

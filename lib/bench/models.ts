@@ -1,4 +1,5 @@
 // What is measured: a file, or a synthetic model of which perhaps only some layers fit into memory.
+import { gigabytes } from '../byte-size.js';
 import { BitnetError } from '../errors.js';
 import { inspectModel } from '../inspect.js';
 import { type LoadOptions, loadModel } from '../model/load.js';
@@ -128,7 +129,6 @@ function tooLarge(
   limit: number,
   remedy: string,
 ) {
-  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
   const [first] = layers;
   const all = first === shapes[shape].nLayer ? 'all' : layers.join(' and ');
   return new BitnetError(

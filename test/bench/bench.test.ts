@@ -10,7 +10,9 @@ import { openMeter } from '../../lib/energy/meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { Powercap } from '../energy/powercap.js';
+import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyModel } from '../fixtures/tiny-model.js';
 
 const file = tempFolder();
 
@@ -164,6 +166,15 @@ describe('bench', () => {
       expect(first).toBeLessThan(result.millisecondsPerToken * 26 * result.sequences);
       expect(result.memory.kv).toBe(3 * 76 * 6 * 2 * 2 * 64 * 2);
     }
+  });
+
+  test('tells a split model by the hash of all its parts', async () => {
+    const path = (no: number) => file(partName('tiny', no, 2));
+    await writeSplit(tinyModel(), path, 2);
+    const options = { ...quick, models: [path(1)], prompts: [2], generations: [], repetitions: 1 };
+    const { results } = await bench(options);
+    const hash = createHash('sha256').update(readFileSync(path(0)));
+    expect(results[0]!.modelSha256).toBe(hash.update(readFileSync(path(1))).digest('hex'));
   });
 
   test('passes on why a model or a kernel cannot be used', async () => {

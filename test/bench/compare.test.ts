@@ -78,6 +78,29 @@ describe('comparing two reports', () => {
     ]);
   });
 
+  test('says what else was set differently, and pairs what was set alike', () => {
+    const test = 'pp512';
+    const samples = [10, 10];
+    const older = report([
+      { test, samples, batch: 512 },
+      { test, samples, batch: 64, screenHead: false },
+    ]);
+    const newer = report([
+      { test, samples: [30, 30], batch: 64 },
+      { test, samples: [20, 20], batch: 512 },
+    ]);
+    const comparison = compareReports(older, newer);
+    expect(comparison.changes.map(({ ratio, differences }) => [ratio, differences])).toEqual([
+      [2, []],
+      [3, ['screened head off → on']],
+    ]);
+    expect(comparisonLines(comparison)[2]).toMatch(/ % {2}screened head off → on$/);
+    const other = report([{ test, samples, batch: 8, skipZeros: false }]);
+    expect(compareReports(report([{ test, samples }]), other).changes[0]!.differences).toEqual([
+      ...['batch 512 → 8', 'skipped zeros on → off'],
+    ]);
+  });
+
   test('says that another machine, or the same in another mood, was measured', () => {
     const rows = [{ test: 'tg8', samples: [10] }];
     expect(compareReports(report(rows), report(rows, 41)).machine).toEqual([]);

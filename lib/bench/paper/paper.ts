@@ -28,6 +28,17 @@ import { paperSizes } from './published.js';
 import type { PaperReport } from './report.js';
 import { bestRoofs, ofFormat, type SizeResults, sizeRows } from './sizes.js';
 
+/** What a paper bench is about to do. */
+export interface PaperProgress {
+  readonly size: ShapeName;
+  /** In words. */
+  readonly step: string;
+  /** Of all, from 0 to 1. */
+  readonly fraction: number;
+  /** Probably. */
+  readonly secondsLeft: number;
+}
+
 export interface PaperOptions {
   /**
    * Sizes to measure.
@@ -59,8 +70,8 @@ export interface PaperOptions {
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called before each step with a text about it, the fraction done, from 0 to 1, and the seconds that are probably left. */
-  readonly onProgress?: ((step: string, fraction: number, secondsLeft: number) => void) | undefined;
+  /** Called before each step. */
+  readonly onProgress?: ((progress: PaperProgress) => void) | undefined;
 }
 
 const optionNames = [
@@ -129,8 +140,10 @@ export async function benchPaper(
     const progress = (step: string, fraction: number) => {
       const used = elapsed();
       const probably = Math.min(slowness * rest - (used - from), limit - used);
-      const done = (sum(weights.slice(0, i)) + fraction * weights[i]!) / sum(weights);
-      options.onProgress?.(`${plan.size}: ${step}`, done, Math.max(0, probably));
+      options.onProgress?.({
+        ...{ size: plan.size, step, secondsLeft: Math.max(0, probably) },
+        fraction: (sum(weights.slice(0, i)) + fraction * weights[i]!) / sum(weights),
+      });
     };
     const isLate = () => elapsed() - from > share;
     const run = { secondsLeft: left, isLate, onProgress: progress };
