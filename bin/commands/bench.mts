@@ -47,7 +47,7 @@ const examples = `
 Examples:
   bitnet bench
   bitnet bench model.gguf -p 128,512 -n 64 -t 1,2 -o json
-  bitnet bench a.gguf b.gguf --kernel mad2,base3
+  bitnet bench a.gguf b.gguf --kernel mad2-avx2,lut-avx2
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB

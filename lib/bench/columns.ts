@@ -28,7 +28,7 @@ const columns: readonly Column[] = [
   {
     title: 'first token',
     cell: ({ timeToFirstTokenMilliseconds: first }) =>
-      first === null ? none : `${digits(first)} ms`,
+      first === null ? none : `${significant(first)} ms`,
     wanted: ({ timeToFirstTokenMilliseconds: first }) => first !== null,
   },
   {
