@@ -16,6 +16,7 @@ export type BitnetErrorCode =
   | 'ERR_BITNET_NUMERIC'
   | 'ERR_BITNET_SESSION'
   | 'ERR_BITNET_TEMPLATE'
+  | 'ERR_BITNET_TIME'
   | 'ERR_BITNET_TOKENIZER'
   | 'ERR_BITNET_TYPE';
 

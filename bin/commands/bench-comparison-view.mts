@@ -1,37 +1,35 @@
 import type { Change, Comparison } from '../../lib/bench/compare.js';
-import { digits } from '../../lib/bench/numbers.js';
+import { rateText } from '../../lib/bench/numbers.js';
 import { escaped } from '../terminal.mjs';
+import { alignedLines } from './bench-tables.mjs';
 
 /** A comparison as lines: a table of what both reports have, then what only one has. */
 export function comparisonLines({ changes, onlyOld, onlyNew, machine }: Comparison): string[] {
   const header = ['model', 'test', 'threads', 'old tokens/s', 'new tokens/s', 'change', ''];
   const rows = changes.length > 0 ? [header, ...changes.map(row)] : [];
-  const widths = header.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
-  const pad = (cell: string, i: number) =>
-    i < 2 || i === 6 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
   return [
-    ...machine.map((text) => `machine: ${escaped(text)}`),
-    ...rows.map((cells) => cells.map(pad).join('  ').trimEnd()),
-    ...onlyOld.map((name) => `only in the old report: ${escaped(name)}`),
-    ...onlyNew.map((name) => `only in the new report: ${escaped(name)}`),
+    ...machine.map((text) => escaped(`machine: ${text}`)),
+    ...alignedLines(rows, (i) => i < 2 || i === 6),
+    ...onlyOld.map((name) => escaped(`only in the old report: ${name}`)),
+    ...onlyNew.map((name) => escaped(`only in the new report: ${name}`)),
   ];
 }
 
 function row(change: Change): string[] {
   const { oldKernel, newKernel, ratio, ratioError, withinNoise } = change;
-  const [a, b] = [change.oldTokensPerSecond, change.newTokensPerSecond];
   const percent = (part: number) => (100 * part).toFixed(1);
   const notes = [
+    withinNoise === null ? 'one sample: noise or not is unknown' : '',
     withinNoise ? 'within noise' : '',
     oldKernel === newKernel ? '' : `${oldKernel} → ${newKernel}`,
+    ...change.differences,
   ];
   return [
-    escaped(`${change.model} ${change.format}`),
+    `${change.model} ${change.format}`,
     change.test,
     String(change.threads),
-    `${digits(a.median)} ± ${digits(a.sd)}`,
-    `${digits(b.median)} ± ${digits(b.sd)}`,
-    `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))} ± ${percent(ratioError)} %`,
-    escaped(notes.filter(Boolean).join('; ')),
+    ...[rateText(change.oldTokensPerSecond), rateText(change.newTokensPerSecond)],
+    `${ratio < 1 ? '−' : '+'}${percent(Math.abs(ratio - 1))}${ratioError === null ? '' : ` ± ${percent(ratioError)}`} %`,
+    notes.filter(Boolean).join('; '),
   ];
 }

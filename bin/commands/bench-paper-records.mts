@@ -21,7 +21,9 @@ export interface PaperRecord {
   readonly basis: Cell['basis'] | 'counted';
   /** '2 and 9' where two models led to the number. */
   readonly layers: string;
-  readonly error: number;
+  /** Relative standard error; null where a single sample tells nothing about it. */
+  readonly error: number | null;
+  readonly samples: number;
   /** FP16 ÷ this; in crossovers and batches ternary ÷ FP16. */
   readonly ratio: number | null;
   readonly verdict: string | null;
@@ -105,7 +107,7 @@ function oneBatch(
   const common = { table: 'batches', size, format, verdict: null } as const;
   const most: PaperRecord = {
     ...{ ...common, quantity: 'largestBatch', unit: 'sequences', ratio: ratios.batch },
-    ...{ value: batch.largest, basis: 'counted', layers: '', error: 0 },
+    ...{ value: batch.largest, basis: 'counted', layers: '', error: 0, samples: 0 },
     ...publication(published?.batch ?? null),
   };
   if (!batch.throughput) return [most];
@@ -120,8 +122,8 @@ function oneBatch(
   ];
 }
 
-function numbers({ value, basis, layers, error }: Cell) {
-  return { value, basis, layers: layers?.join(' and ') ?? '', error };
+function numbers({ value, basis, layers, error, samples }: Cell) {
+  return { value, basis, layers: layers?.join(' and ') ?? '', error, samples };
 }
 
 function publication(published: Published | null) {

@@ -9,6 +9,7 @@ import type {
   PaperReport,
   SizeRow,
 } from '../../lib/bench/paper/report.js';
+import { gigabytes } from '../../lib/byte-size.js';
 import { shapes } from '../../lib/synth/shapes.js';
 
 /** A table with what it is about and what one must know to read it. */
@@ -61,11 +62,11 @@ function sizeCells({ size, layers, published }: SizeRow, row: FormatRow): string
     (memory.value / 1e9).toFixed(2),
     times(ratios?.memory),
     paper(published.memory),
-    digits(decode.value),
+    significant(decode.value),
     times(ratios?.decode),
     paper(published.decode),
     percent(fractionOfReadBandwidth),
-    digits(prefill.value),
+    significant(prefill.value),
     times(ratios?.prefill),
     origin(decode, layers),
   ];
@@ -155,7 +156,7 @@ function crossoverSection(crossovers: readonly Crossover[]): Section {
 }
 
 function batchSection({ batches, budgetBytes }: PaperReport): Section {
-  const budget = `${(budgetBytes / 1e9).toFixed(1)} GB`;
+  const budget = gigabytes(budgetBytes);
   return {
     title: `Sequences side by side in ${budget}, ${batches[0]!.positions} positions each`,
     header: [
@@ -185,7 +186,7 @@ function batchCells({
   const fits = (batch: BatchRow['fp16']) =>
     batch === null ? none : batch.largest > 0 ? String(batch.largest) : 'none';
   const rate = (batch: BatchRow['fp16']) =>
-    batch?.throughput ? `${digits(batch.throughput.value)} x${batch.bestSequences}` : none;
+    batch?.throughput ? `${significant(batch.throughput.value)} x${batch.bestSequences}` : none;
   const cell = ternary?.throughput ?? fp16?.throughput;
   return [
     ...[size, fits(fp16), fits(ternary)],

@@ -1,12 +1,18 @@
 import type { PaperReport } from '../../lib/bench/paper/report.js';
+import { escaped } from '../terminal.mjs';
 import { paperSections, type Section } from './bench-paper-sections.mjs';
-import { machineLines } from './bench-view.mjs';
+import { alignedLines, markdownTable } from './bench-tables.mjs';
+import { commandLines, machineLines } from './bench-view.mjs';
 
 /** A report of the papers' tables as lines: the machine, the tables, what else there is to say. */
 export function paperLines(report: PaperReport): string[] {
   return [
     ...machineLines(report),
-    ...paperSections(report).flatMap((section) => ['', `${section.title}:`, ...aligned(section)]),
+    ...paperSections(report).flatMap((section) => [
+      ...['', escaped(`${section.title}:`)],
+      ...table(alignedLines, section),
+      ...section.notes.map(escaped),
+    ]),
     '',
     ...closingLines(report),
   ];
@@ -14,16 +20,13 @@ export function paperLines(report: PaperReport): string[] {
 
 /** The same in Markdown. */
 export function paperMarkdownLines(report: PaperReport): string[] {
-  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     ...machineLines(report).map((line) => `- ${line}`),
-    ...(report.command === null ? [] : [`- \`${report.command}\``]),
-    ...paperSections(report).flatMap(({ title, header, rows, words, notes }) => [
-      ...['', `### ${title}`, ''],
-      row(header),
-      row(header.map((_, i) => (words.includes(i) ? '---' : '--:'))),
-      ...rows.map(row),
-      ...['', ...notes.map((note) => `- ${note}`)],
+    ...commandLines(report),
+    ...paperSections(report).flatMap((section) => [
+      ...['', escaped(`### ${section.title}`), ''],
+      ...table(markdownTable, section),
+      ...['', ...section.notes.map((note) => escaped(`- ${note}`))],
     ]),
     ...['', '### Claims, doubts, omissions', ''],
     ...closingLines(report).map((line) => `- ${line}`),
@@ -41,14 +44,10 @@ function closingLines({ claims, warnings, timeBox }: PaperReport): string[] {
     ...warnings.map((warning) => `doubtful: ${warning}`),
     ...cut.map((sentence) => `left out: ${sentence}`),
     `took ${minutes(usedSeconds)} of ${minutes(limitSeconds)} minutes`,
-  ];
+  ].map(escaped);
 }
 
-/** Columns under each other, then notes. */
-function aligned({ header, rows, words, notes }: Section): string[] {
-  const all = [header, ...rows];
-  const widths = header.map((_, i) => Math.max(...all.map((cells) => cells[i]!.length)));
-  const pad = (cell: string, i: number) =>
-    words.includes(i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
-  return [...all.map((cells) => cells.map(pad).join('  ').trimEnd()), ...notes];
+/** The rows of a section, in one form or another. */
+function table(form: typeof alignedLines, { header, rows, words }: Section): string[] {
+  return form([header, ...rows], (i) => words.includes(i));
 }

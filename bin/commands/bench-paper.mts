@@ -4,7 +4,7 @@ import type { ShapeName } from '../../lib/synth/shapes.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
-import { checkPagePath, writePage } from './bench-html.mjs';
+import { checkPagePath, writeReport } from './bench-html.mjs';
 import { paperRecords } from './bench-paper-records.mjs';
 import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
 import { csvOf } from './bench-records.mjs';
@@ -48,10 +48,9 @@ export async function benchPaperCommand(
       ...{ sizes, memory, minutes, threads: threads?.[0], kernel: kernel?.[0], autotune },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
-      onProgress: (step, done, secondsLeft) => {
-        const left = `${Math.floor(100 * done)} %, about ${duration(secondsLeft)} left`;
-        spinner.update(`${step} (${left})`);
-        const [next] = step.split(':') as [string];
+      onProgress: ({ size: next, step, fraction, secondsLeft }) => {
+        const left = `${Math.floor(100 * fraction)} %, about ${duration(secondsLeft)} left`;
+        spinner.update(`${next}: ${step} (${left})`);
         // Where no spinner turns, a line for each size.
         if (next !== size && !process.stderr.isTTY) terminal.note(`measuring ${next} (${left})`);
         size = next;
@@ -60,12 +59,9 @@ export async function benchPaperCommand(
   } finally {
     spinner.stop();
   }
-  try {
-    if (options.html !== undefined) await writePage(options.html, report);
-  } finally {
-    await write(report, options.json ? 'json' : options.output);
-  }
-  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
+  await writeReport(options.html, report, terminal, () =>
+    write(report, options.json ? 'json' : options.output),
+  );
   for (const warning of report.warnings) terminal.warn(warning);
   for (const sentence of report.timeBox.cut) terminal.warn(`Left out: ${sentence}`);
 }

@@ -27,8 +27,11 @@ export function csvOf(objects: readonly object[]): string[] {
 }
 
 /** Without lists, but for the samples. */
-function short({ tuning, samples, ...rest }: BenchResult): object {
-  return { ...rest, samples: samples.join(' ') };
+function short({ tuning, samples, joulesPerTokenSamples, ...rest }: BenchResult): object {
+  return {
+    ...{ ...rest, samples: samples.join(' ') },
+    joulesPerTokenSamples: joulesPerTokenSamples.join(' '),
+  };
 }
 
 function flat(value: object, prefix = ''): Map<string, string> {

@@ -1,8 +1,10 @@
 import { basename } from 'node:path';
-import { type Column, columnsFor } from '../../lib/bench/columns.js';
-import { bytes, count, digits, significant } from '../../lib/bench/numbers.js';
+import { type Column, columnsFor, kernelName } from '../../lib/bench/columns.js';
+import { count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
+import { bytes } from '../../lib/byte-size.js';
 import { escaped } from '../terminal.mjs';
+import { alignedLines, markdownTable } from './bench-tables.mjs';
 
 /** Characters of the longest bar. */
 const barLength = 12;
@@ -16,31 +18,28 @@ export function benchLines(report: BenchReport): string[] {
     ...machineLines(report),
     ...modelsOf(report).flatMap((results) => [
       '',
-      ...modelText(results),
+      ...modelLines(results),
       '',
-      ...table(columnsWithBars(results, report), results),
+      ...table(alignedLines, columnsWithBars(results, report), results),
     ]),
   ];
 }
 
 /** The same in Markdown. */
 export function markdownLines(report: BenchReport): string[] {
-  const row = (cells: readonly string[]) => `| ${cells.join(' | ').replaceAll('\n', ' ')} |`;
   return [
     ...machineLines(report).map((line) => `- ${line}`),
-    ...(report.command === null ? [] : [`- \`${report.command}\``]),
-    ...modelsOf(report).flatMap((results) => {
-      const columns = columnsFor(results);
-      return [
-        '',
-        modelText(results).join('; '),
-        '',
-        row(columns.map(({ title }) => title)),
-        row(columns.map(({ text }) => (text ? '---' : '--:'))),
-        ...results.map((result) => row(columns.map(({ cell }) => cell(result)))),
-      ];
-    }),
+    ...commandLines(report),
+    ...modelsOf(report).flatMap((results) => [
+      ...['', modelLines(results).join('; '), ''],
+      ...table(markdownTable, columnsFor(results), results),
+    ]),
   ];
+}
+
+/** The command in Markdown, where there was one. */
+export function commandLines({ command }: BenchReport): string[] {
+  return command === null ? [] : [`- \`${escaped(command)}\``];
 }
 
 /** Tests whose samples spread so much that a comparison means little. */
@@ -64,7 +63,7 @@ export function machineLines({ machine, build, results }: BenchReport): string[]
     `multiplies int8 with ${multiplyInstruction}: ${multiplies.join(', ')}`,
     `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
     ...energyLines(results),
-  ];
+  ].map(escaped);
 }
 
 /** Where each of the kinds of energy comes from. */
@@ -89,23 +88,54 @@ function modelsOf({ results }: BenchReport): BenchResult[][] {
   return models.map((model) => results.filter((result) => result.model === model));
 }
 
-function modelText([first]: readonly BenchResult[]): string[] {
-  const { model, shape, format, memory, loadMilliseconds, extrapolated } = first!;
-  const { anonymousRss, ...parts } = memory;
-  const part = (own: boolean) =>
-    Object.entries(parts)
-      .filter(([name, size]) => size && own !== processParts.includes(name))
-      .map(([name, size]) => `${name} ${bytes(size as number)}`);
-  const process = part(false);
+/** What a model is, and where its memory went: a line for each kernel that packs it in another way. */
+function modelLines(results: readonly BenchResult[]): string[] {
+  const [{ model, shape, format, extrapolated }] = results as readonly [BenchResult];
+  const name = `${basename(model)}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}`;
+  const packed = byPacking(results);
+  const several = packed.length > 1;
   return [
-    `${escaped(basename(model))}: ${[shape.name, format, count(shape.nLayer, 'layer')].filter(Boolean).join(', ')}, loaded in ${(loadMilliseconds / 1000).toFixed(2)} s`,
+    several ? name : `${name}, ${loadText(results)}`,
     ...(extrapolated
       ? [
           `not measured: extended on a straight line from ${extrapolated.layers.join(' and ')} layers`,
         ]
       : []),
-    part(true).join(', ') + (process.length > 0 ? `; ${process.join(', ')}` : ''),
-  ];
+    ...packed.map((own) => {
+      const memory = memoryText(own[0]!);
+      return several ? `${kernelName(own[0]!)}: ${loadText(own)}; ${memory}` : memory;
+    }),
+  ].map(escaped);
+}
+
+/** Results by kernel and the bytes that its packing takes, which differ under one name where shapes have kernels of their own. */
+function byPacking(results: readonly BenchResult[]): BenchResult[][] {
+  const groups = new Map<string, BenchResult[]>();
+  for (const result of results) {
+    const { ternary, dense, head } = result.memory;
+    const key = [kernelName(result), ternary, dense, head].join();
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return [...groups.values()];
+}
+
+/** Each process loads its model: one with other threads in another time. */
+function loadText(results: readonly BenchResult[]): string {
+  const times = results.map(({ loadMilliseconds }) => loadMilliseconds);
+  const shown = [Math.min(...times), Math.max(...times)].map((ms) => (ms / 1000).toFixed(2));
+  return `loaded in ${[...new Set(shown)].join(' to ')} s`;
+}
+
+/** The model's own memory; what else its process has. */
+function memoryText({ memory: { anonymousRss, ...parts } }: BenchResult): string {
+  const part = (own: boolean) =>
+    Object.entries(parts)
+      .filter(([name, size]) => size && own !== processParts.includes(name))
+      .map(([name, size]) => `${name} ${bytes(size as number)}`);
+  return [part(true), part(false)]
+    .filter(({ length }) => length > 0)
+    .map((texts) => texts.join(', '))
+    .join('; ');
 }
 
 /** Where tests have several results, a bar for each that is as long as its rate beside the best one's. */
@@ -120,14 +150,12 @@ function columnsWithBars(results: readonly BenchResult[], report: BenchReport): 
   return [...columnsFor(results), { title: '', cell: bar, text: true }];
 }
 
-/** Columns under each other. */
-function table(columns: readonly Column[], results: readonly BenchResult[]): string[] {
-  const rows = [
-    columns.map(({ title }) => title),
-    ...results.map((result) => columns.map(({ cell }) => cell(result))),
-  ];
-  const widths = columns.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
-  const pad = (cell: string, i: number) =>
-    columns[i]!.text ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
-  return rows.map((cells) => cells.map(pad).join('  ').trimEnd());
+/** Results in columns, in one form or another. */
+function table(
+  form: typeof alignedLines,
+  columns: readonly Column[],
+  results: readonly BenchResult[],
+): string[] {
+  const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
+  return form([columns.map(({ title }) => title), ...rows], (i) => columns[i]!.text === true);
 }

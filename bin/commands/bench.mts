@@ -7,7 +7,7 @@ import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
-import { checkPagePath, pagePath, writePage } from './bench-html.mjs';
+import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
 import { benchPaperCommand } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
@@ -47,7 +47,7 @@ const examples = `
 Examples:
   bitnet bench
   bitnet bench model.gguf -p 128,512 -n 64 -t 1,2 -o json
-  bitnet bench a.gguf b.gguf --kernel mad2,base3
+  bitnet bench a.gguf b.gguf --kernel mad2-avx2,lut-avx2
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB
@@ -76,7 +76,7 @@ export function benchCommand(): Command {
     .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])
     .addOption(
-      new Option('--pg <pair...>', 'a prompt and a generation as one test, such as 512,128')
+      new Option('--pg <pair>', 'a prompt and a generation as one test, such as 512,128')
         .argParser(pair)
         .default([], 'none'),
     )
@@ -136,13 +136,9 @@ async function bench(
     options.from === undefined
       ? await measured(paths, options, terminal)
       : await saved([...paths, ...(shape ?? [])], options.from);
-  try {
-    if (options.html !== undefined) await writePage(options.html, report);
-  } finally {
-    // Last, because a reader that has enough ends the process; and always, because measuring took long.
-    await write(report, options.json ? 'json' : options.output);
-  }
-  if (options.html !== undefined) terminal.note(`wrote ${options.html}`);
+  await writeReport(options.html, report, terminal, () =>
+    write(report, options.json ? 'json' : options.output),
+  );
   const noisy = noisyTests(report);
   if (noisy.length > 0) {
     terminal.warn(
@@ -218,14 +214,15 @@ async function compare(
   paths: readonly string[],
   options: BenchCommandOptions,
 ): Promise<void> {
-  const { compareReports, readReport } = await import('../../lib/bench/compare.js');
+  const { compareReports } = await import('../../lib/bench/compare.js');
   if (models.length > 0 || paths.length !== 2) {
     throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
   }
   if (options.html !== undefined || options.from !== undefined) {
     throw new InvalidArgumentError('Expected --compare without --html and --from.');
   }
-  const [older, newer] = await Promise.all(paths.map(readReport));
+  const { readSavedReport } = await import('../../lib/bench/saved-report.js');
+  const [older, newer] = await Promise.all(paths.map(readSavedReport));
   const comparison = compareReports(older!, newer!);
   const output = new Output();
   if (options.json || options.output === 'json') return output.json(comparison);

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
+import { bytes } from '../../lib/byte-size.js';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
 import { shortestFloat } from '../float.mjs';
-import { bytes } from '../size.mjs';
 import { escaped } from '../terminal.mjs';
 import { tuningText } from './tuning-text.mjs';
 

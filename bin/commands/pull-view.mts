@@ -1,6 +1,6 @@
 import process from 'node:process';
+import { bytes } from '../../lib/byte-size.js';
 import type { PullProgress } from '../../lib/index.js';
-import { bytes } from '../size.mjs';
 import type { Spinner, Terminal } from '../terminal.mjs';
 
 /** Milliseconds over which the rate is measured. */

@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { bytes } from '../../lib/byte-size.js';
 import type { PullResult } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
-import { bytes } from '../size.mjs';
 import { Terminal } from '../terminal.mjs';
 import { PullView } from './pull-view.mjs';
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
+import { bytes } from '../../lib/byte-size.js';
 import type { PulledModel } from '../../lib/index.js';
 import { Output } from '../output.mjs';
-import { bytes } from '../size.mjs';
 import { Terminal } from '../terminal.mjs';
 
 interface RmOptions {

@@ -1,14 +1,15 @@
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
+import { filesSha256 } from '../file-hash.js';
 import { EnergyBench, type TestEnergy } from './energy.js';
-import { fileSha256 } from './file-hash.js';
+import { groupsThatFit } from './groups.js';
 import { describeBuild, describeMachine } from './machine.js';
-import { fittingSettings, settingMemory, withExtrapolations } from './models.js';
+import { fittingSettings, withExtrapolations } from './models.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from './roofs.js';
-import { type BenchTest, type TestTimes, testLabel, testLength, testTokens } from './tests.js';
-import type { Loaded, Room, Setting } from './trial.js';
+import { positionsFor, roomFor, type TestTimes, testLabel, testTokens } from './tests.js';
+import type { Loaded, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
 import { Watch } from './watch.js';
 
@@ -27,7 +28,7 @@ interface Trial {
  * Measures models as llama-bench does: prompts of p tokens at once ('pp') and n tokens decoded one by one ('tg'). Every setting (a
  * model, a number of threads, a kernel) has a process of its own; all settings that fit into memory together are loaded first and
  * then take turns, so that a change of the machine's mood hits them alike. Each test runs once unmeasured. Where the machine counts
- * energy, every test then runs again for at least a second.
+ * energy, every test then runs again for three times a second at least.
  *
  * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED, and what `loadModel` throws
  */
@@ -65,7 +66,7 @@ async function measureAll(
 ): Promise<BenchReport> {
   const date = new Date().toISOString();
   const watch = new Watch(plan, energy.measures, options);
-  const groups = await groupsThatFit(plan);
+  const groups = await groupsThatFit(plan.settings, usableMemory(), positionsFor(plan.tests));
   await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
   const measured: Measured[] = [];
@@ -74,6 +75,7 @@ async function measureAll(
   }
   const after = await roofsOf(plan, watch);
   const roofs = before.map((first, i) => better(first, after[i]!));
+  watch.throwIfAborted();
   const hashes = await hashesOf(measured, watch);
   return {
     date,
@@ -124,7 +126,7 @@ async function measureGroup(
         }
       }
     }
-    const energies = await energiesOf(trials, settings, plan, energy, watch);
+    const energies = await energiesOf(trials, settings, plan, energy, watch, isLate);
     const memories = await Promise.all(trials.map(({ process }) => process.memory()));
     return trials.flatMap(({ setting, loaded, times }, s) =>
       tests.map((test, t) => ({
@@ -148,16 +150,15 @@ async function energiesOf(
   { tests, batch }: BenchPlan,
   energy: EnergyBench,
   watch: Watch,
+  isLate: RunOptions['isLate'],
 ): Promise<TestEnergy[][]> {
   const energies: TestEnergy[][] = [];
   for (const test of tests) {
-    const found: TestEnergy[] = [];
-    for (const [s, { process }] of trials.entries()) {
-      if (energy.measures) watch.next(`${testLabel(test)}, energy`, settings[s]!);
-      const repeat = (milliseconds: number) => process.repeat(test, batch, milliseconds);
-      found.push(await energy.measure(testTokens(test), repeat));
-    }
-    energies.push(found);
+    const repeats = trials.map(({ process }) => (milliseconds: number) => {
+      return process.repeat(test, batch, milliseconds);
+    });
+    const onWindow = (s: number) => watch.next(`${testLabel(test)}, energy`, settings[s]!);
+    energies.push(await energy.measure(testTokens(test), repeats, { onWindow, isLate }));
   }
   return energies;
 }
@@ -173,36 +174,15 @@ async function measureIdle(energy: EnergyBench, watch: Watch): Promise<void> {
   }
 }
 
-function roomFor(tests: readonly BenchTest[]): Room {
-  return {
-    contextLength: Math.max(...tests.map(testLength)),
-    sequences: Math.max(...tests.map(({ sequences }) => sequences)),
-  };
-}
-
 /** The plan with settings whose models fit into memory. */
 async function fittingPlan(plan: BenchPlan, memory: number | undefined): Promise<BenchPlan> {
-  const budget = memory ?? usablePart * process.availableMemory();
-  const { contextLength, sequences } = roomFor(plan.tests);
-  const settings = await fittingSettings(plan.settings, budget, contextLength * sequences);
-  return { ...plan, settings };
+  const available = usableMemory();
+  const room = { budget: memory ?? available, available, positions: positionsFor(plan.tests) };
+  return { ...plan, settings: await fittingSettings(plan.settings, room) };
 }
 
-/** Settings cut into groups that can be loaded at the same time, in their order. */
-async function groupsThatFit({ settings }: BenchPlan): Promise<Setting[][]> {
-  const available = usablePart * process.availableMemory();
-  const groups: Setting[][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const setting of settings) {
-    const bytes = await settingMemory(setting);
-    if (used + bytes > available) {
-      groups.push([]);
-      used = 0;
-    }
-    groups.at(-1)!.push(setting);
-    used += bytes;
-  }
-  return groups;
+function usableMemory(): number {
+  return usablePart * process.availableMemory();
 }
 
 async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
@@ -214,7 +194,7 @@ async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
   return found;
 }
 
-/** SHA-256 by path; read last, when nothing is measured any more. */
+/** SHA-256 by path, of a split model that of all parts; read last, when nothing is measured any more. */
 async function hashesOf(
   measured: readonly Measured[],
   watch: Watch,
@@ -222,8 +202,12 @@ async function hashesOf(
   const hashes = new Map<string, string>();
   for (const { setting, loaded } of measured) {
     if (typeof setting.model === 'object' || hashes.has(loaded.path)) continue;
-    watch.throwIfAborted();
-    hashes.set(loaded.path, await fileSha256(loaded.path));
+    try {
+      hashes.set(loaded.path, await filesSha256(loaded.spec.parts ?? [loaded.path], watch.signal));
+    } catch (error) {
+      watch.throwIfAborted();
+      throw error;
+    }
   }
   return hashes;
 }

@@ -1,5 +1,6 @@
+import { bytes } from '../byte-size.js';
 import { isTernary } from '../inspect/memory.js';
-import { bytes, digits, significant } from './numbers.js';
+import { digits, rateText, significant } from './numbers.js';
 import type { BenchResult } from './report.js';
 
 /** A column of the table of a report. */
@@ -21,13 +22,13 @@ const columns: readonly Column[] = [
   { title: 'kernel', cell: kernelName, text: true },
   {
     title: 'tokens/s',
-    cell: ({ tokensPerSecond: { median, sd } }) => `${digits(median)} ± ${digits(sd)}`,
+    cell: ({ tokensPerSecond }) => rateText(tokensPerSecond),
   },
-  { title: 'ms/token', cell: ({ millisecondsPerToken }) => digits(millisecondsPerToken) },
+  { title: 'ms/token', cell: ({ millisecondsPerToken }) => significant(millisecondsPerToken) },
   {
     title: 'first token',
     cell: ({ timeToFirstTokenMilliseconds: first }) =>
-      first === null ? none : `${digits(first)} ms`,
+      first === null ? none : `${significant(first)} ms`,
     wanted: ({ timeToFirstTokenMilliseconds: first }) => first !== null,
   },
   {
@@ -38,7 +39,8 @@ const columns: readonly Column[] = [
   { title: 'of limit', cell: limit },
   {
     title: 'J/token',
-    cell: ({ joulesPerToken }) => optional(joulesPerToken),
+    cell: ({ joulesPerToken, joulesPerTokenSd: sd }) =>
+      optional(joulesPerToken) + (sd === null ? '' : ` ± ${significant(sd)}`),
     wanted: ({ joulesPerToken }) => joulesPerToken !== null,
   },
   {

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { BitnetError } from '../errors.js';
+import { type Estimate, ratioOf, relativeError } from './estimate.js';
 import type { BenchReport, BenchResult, Spread } from './report.js';
 
 /** How one test changed from one report to another. */
@@ -12,14 +11,19 @@ export interface Change {
   readonly threads: number;
   readonly oldKernel: string;
   readonly newKernel: string;
+  /** What else was set differently, in words. */
+  readonly differences: readonly string[];
   readonly oldTokensPerSecond: Spread;
   readonly newTokensPerSecond: Spread;
   /** New median ÷ old median. */
   readonly ratio: number;
-  /** Standard error of `ratio`, from the samples of both. */
-  readonly ratioError: number;
-  /** Whether `ratio` is nearer to 1 than twice its error. */
-  readonly withinNoise: boolean;
+  /** Standard error of `ratio`, from the samples of both; null where either report has a single one. */
+  readonly ratioError: number | null;
+  /**
+   * Whether `ratio` is nearer to 1 than Student's t of 95 % times its error: with few samples many times that; null where that is not
+   * known.
+   */
+  readonly withinNoise: boolean | null;
 }
 
 export interface Comparison {
@@ -31,26 +35,17 @@ export interface Comparison {
   readonly machine: readonly string[];
 }
 
-/** Reads a report of `bitnet bench -o json`. @throws ERR_BITNET_FILE */
-export async function readReport(path: string): Promise<BenchReport> {
-  let report: unknown;
-  try {
-    report = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw unreadable(path, (error as Error).message, error);
-  }
-  if (!isReport(report)) throw unreadable(path, 'it is some other JSON', undefined);
-  return report;
-}
-
-/** Pairs the tests of two reports by model file name, format, test and threads, and by kernel where that leaves a choice. */
+/**
+ * Pairs the tests of two reports by model file name, format, test and threads, and where that leaves a choice by the same kernel and
+ * then by what else was set.
+ */
 export function compareReports(older: BenchReport, newer: BenchReport): Comparison {
   const changes: Change[] = [];
   const rest = [...newer.results];
   const onlyOld: string[] = [];
   for (const old of older.results) {
     const same = rest.filter((result) => key(result) === key(old));
-    const found = same.find(({ kernel }) => kernel.ternary === old.kernel.ternary) ?? same[0];
+    const [found] = same.toSorted((a, b) => unlikeness(old, a) - unlikeness(old, b));
     if (!found) {
       onlyOld.push(key(old));
       continue;
@@ -62,11 +57,7 @@ export function compareReports(older: BenchReport, newer: BenchReport): Comparis
 }
 
 function change(older: BenchResult, newer: BenchResult): Change {
-  const [a, b] = [older.tokensPerSecond, newer.tokensPerSecond];
-  const ratio = b.median / a.median;
-  const relative = (spread: Spread, { samples }: BenchResult) =>
-    spread.sd / spread.mean / Math.sqrt(samples.length);
-  const ratioError = ratio * Math.hypot(relative(a, older), relative(b, newer));
+  const { value: ratio, error, withinNoise } = ratioOf(rateOf(newer), rateOf(older));
   return {
     model: basename(older.model),
     format: older.format,
@@ -74,12 +65,35 @@ function change(older: BenchResult, newer: BenchResult): Change {
     threads: older.threads,
     oldKernel: older.kernel.ternary,
     newKernel: newer.kernel.ternary,
-    oldTokensPerSecond: a,
-    newTokensPerSecond: b,
+    differences: differencesOf(older, newer),
+    oldTokensPerSecond: older.tokensPerSecond,
+    newTokensPerSecond: newer.tokensPerSecond,
     ratio,
-    ratioError,
-    withinNoise: Math.abs(ratio - 1) <= 2 * ratioError,
+    ratioError: error === null ? null : ratio * error,
+    withinNoise,
   };
+}
+
+/** What may be set differently and change a rate; a kernel outweighs all of it. */
+function unlikeness(older: BenchResult, newer: BenchResult): number {
+  const kernels = older.kernel.ternary === newer.kernel.ternary ? 0 : 4;
+  return kernels + differencesOf(older, newer).length;
+}
+
+function differencesOf(older: BenchResult, newer: BenchResult): string[] {
+  const on = (value: boolean) => (value ? 'on' : 'off');
+  const values = ({ batch, screenHead, skipZeros }: BenchResult) => [
+    ...[`batch ${batch}`, `screened head ${on(screenHead)}`, `skipped zeros ${on(skipZeros)}`],
+  ];
+  const now = values(newer);
+  return values(older).flatMap((text, i) =>
+    text === now[i] ? [] : [`${text} → ${now[i]!.split(' ').at(-1)}`],
+  );
+}
+
+function rateOf({ tokensPerSecond, samples: { length } }: BenchResult): Estimate {
+  const error = relativeError(tokensPerSecond, length);
+  return { value: tokensPerSecond.median, error, samples: length };
 }
 
 function machineChanges({ machine: a }: BenchReport, { machine: b }: BenchReport): string[] {
@@ -97,30 +111,4 @@ function machineChanges({ machine: a }: BenchReport, { machine: b }: BenchReport
 
 function key({ model, format, test, threads }: BenchResult): string {
   return `${basename(model)} ${format} ${test}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-}
-
-/** As much as a comparison needs. */
-function isReport(value: unknown): value is BenchReport {
-  const { results, machine } = (value ?? {}) as Partial<BenchReport>;
-  if (!Array.isArray(results) || typeof machine?.cpu !== 'string') return false;
-  if (!Array.isArray(machine.readBandwidth)) return false;
-  return results.every((result: Partial<BenchResult> | null) => {
-    const { model, format, test, threads, kernel, tokensPerSecond, samples } = result ?? {};
-    const texts = [model, format, test, kernel?.ternary];
-    const { median, mean, sd } = tokensPerSecond ?? {};
-    return (
-      texts.every((text) => typeof text === 'string') &&
-      [threads, median, mean, sd].every((number) => Number.isFinite(number)) &&
-      (median ?? 0) > 0 &&
-      Array.isArray(samples)
-    );
-  });
-}
-
-export function unreadable(path: string, reason: string, cause: unknown): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,
-    { path, cause },
-  );
 }

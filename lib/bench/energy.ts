@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnergyFault } from '../energy/fault.js';
 import type { EnergyMeter, EnergyReading, OpenedMeter } from '../energy/meter.js';
+import { spread } from './spread.js';
 
 /** Milliseconds in which nothing runs, to know what the machine takes anyway. */
 const idleTime = 3000;
@@ -8,11 +9,18 @@ const idleTime = 3000;
 /** Milliseconds that a measurement takes at least: counters move in steps, of a millisecond or of a tenth of a second. */
 const leastWindow = 1000;
 
-/** The energy of a test, as the report has it; all null but the reason where there is none. */
+/** Windows of a test: enough for a spread, with a middle one. */
+export const energyWindows = 3;
+
+/** The energy of a test, as the report has it; all null or empty but the reason where there is none. */
 export interface TestEnergy {
-  /** Everything that CPU and memory used while the test ran. */
+  /** Everything that CPU and memory used while the test ran: the median of its windows. */
   readonly joulesPerToken: number | null;
-  /** Without what they use when nothing runs. */
+  /** Standard deviation of that; null for a single window. */
+  readonly joulesPerTokenSd: number | null;
+  /** The same of each window, in the order they were measured. */
+  readonly joulesPerTokenSamples: readonly number[];
+  /** Without what they use when nothing runs; of the window that the median is of, as the power is. */
   readonly netJoulesPerToken: number | null;
   /** joulesPerToken's power, on average. */
   readonly watts: number | null;
@@ -21,6 +29,24 @@ export interface TestEnergy {
   readonly energySource: string | null;
   /** Why there is no energy, and what to do about it. */
   readonly energyReason: string | null;
+}
+
+/** Runs a test for as many milliseconds as it is told, at least once, and tells how often that was. */
+export type Repeat = (milliseconds: number) => Promise<number>;
+
+/** Who follows the measurement of a test. */
+export interface EnergyListener {
+  /** Called before each window with the index of what is measured. */
+  readonly onWindow?: (index: number) => void;
+  /** Asked after the first window of each: whether that must do. */
+  readonly isLate?: (() => boolean) | undefined;
+}
+
+/** One window of a test. */
+interface Window {
+  readonly joulesPerToken: number;
+  readonly netJoulesPerToken: number;
+  readonly watts: number;
 }
 
 /** Measures the energy of tests, or says why it cannot. */
@@ -42,44 +68,68 @@ export class EnergyBench {
   /** Measures what the machine takes while this does nothing, to be told before anything is loaded. */
   async measureIdle(signal?: AbortSignal, milliseconds = idleTime): Promise<void> {
     await this.#unlessFaulty(async (meter) => {
-      const { watts } = await window(meter, () => sleep(milliseconds, undefined, { signal }));
+      const { watts } = await used(meter, () => sleep(milliseconds, undefined, { signal }));
       this.#idleWatts = watts;
     });
   }
 
   /**
-   * Measures a test of `tokens` tokens. `repeat` runs it for as long as it is told, at least once, and tells how often that was; the
-   * first run does not count.
+   * Measures a test of `tokens` tokens in several settings, which take turns window by window. The first run of each does not count: it
+   * fills the context up to the depth.
    */
   async measure(
     tokens: number,
-    repeat: (milliseconds: number) => Promise<number>,
-  ): Promise<TestEnergy> {
+    repeats: readonly Repeat[],
+    { onWindow, isLate }: EnergyListener = {},
+  ): Promise<TestEnergy[]> {
+    const windows: Window[][] = repeats.map(() => []);
     const measured = await this.#unlessFaulty(async (meter) => {
-      await repeat(0); // fills the context up to the depth, and wakes the cores
-      let runs = 0;
-      const { joules, seconds, watts } = await window(meter, async () => {
-        runs = await repeat(leastWindow);
-      });
-      const idleWatts = this.#idleWatts;
-      return {
-        joulesPerToken: joules / (runs * tokens),
-        netJoulesPerToken: (joules - idleWatts * seconds) / (runs * tokens),
-        ...{ watts, idleWatts, energySource: meter.source, energyReason: null },
-      };
+      for (let round = 0; round < energyWindows; round++) {
+        if (round === 1 && isLate?.()) break;
+        for (const [i, repeat] of repeats.entries()) {
+          onWindow?.(i);
+          if (round === 0) await repeat(0);
+          windows[i]!.push(await this.#window(meter, tokens, repeat));
+        }
+      }
+      return windows.map((own) => this.#energyOf(meter.source, own));
     });
-    return measured ?? this.#none();
-  }
-
-  #none(): TestEnergy {
-    return {
-      ...{ joulesPerToken: null, netJoulesPerToken: null, watts: null, idleWatts: null },
-      ...{ energySource: null, energyReason: this.#reason },
-    };
+    return measured ?? repeats.map(() => this.#none());
   }
 
   close(): void {
     this.#meter?.close();
+  }
+
+  async #window(meter: EnergyMeter, tokens: number, repeat: Repeat): Promise<Window> {
+    let runs = 0;
+    const { joules, seconds, watts } = await used(meter, async () => {
+      runs = await repeat(leastWindow);
+    });
+    return {
+      joulesPerToken: joules / (runs * tokens),
+      netJoulesPerToken: (joules - this.#idleWatts * seconds) / (runs * tokens),
+      watts,
+    };
+  }
+
+  #energyOf(energySource: string, windows: readonly Window[]): TestEnergy {
+    const samples = windows.map(({ joulesPerToken }) => joulesPerToken);
+    const sorted = windows.toSorted((a, b) => a.joulesPerToken - b.joulesPerToken);
+    return {
+      ...sorted[Math.floor(sorted.length / 2)]!,
+      joulesPerTokenSd: samples.length < 2 ? null : spread(samples).sd,
+      joulesPerTokenSamples: samples,
+      ...{ idleWatts: this.#idleWatts, energySource, energyReason: null },
+    };
+  }
+
+  #none(): TestEnergy {
+    return {
+      ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
+      ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
+      ...{ energySource: null, energyReason: this.#reason },
+    };
   }
 
   /** A meter that turns out not to be reliable is not asked again. */
@@ -95,8 +145,8 @@ export class EnergyBench {
   }
 }
 
-/** What was used while `work` was done. */
-async function window(
+/** What was used while `work` was done. @throws EnergyFault where that was nothing, which no machine takes for a second */
+async function used(
   meter: EnergyMeter,
   work: () => Promise<unknown>,
 ): Promise<EnergyReading & { readonly watts: number }> {
@@ -104,5 +154,10 @@ async function window(
   await work();
   const after = await meter.read();
   const [joules, seconds] = [after.joules - before.joules, after.seconds - before.seconds];
+  if (joules <= 0 && 1000 * seconds >= leastWindow) {
+    throw new EnergyFault(
+      `${meter.source} counted 0 J in ${seconds.toFixed(1)} s: its counters stand still, as virtual machines may show them; run on the machine itself`,
+    );
+  }
   return { joules, seconds, watts: joules / seconds };
 }

@@ -91,23 +91,25 @@ export function extrapolateResult(
   };
 }
 
-/** The energy of all layers: joules lie on lines as times do; those of counted operations are known, those of assumed watts follow. */
+/** The energy of all layers: joules lie on lines as times do, window by window; those of counted operations are known, those of assumed watts follow. */
 function energyOf(
   few: BenchResult,
   more: BenchResult,
   rate: number,
   extend: (low: number, high: number) => number,
 ) {
-  const measured = (name: 'joulesPerToken' | 'netJoulesPerToken') => {
-    const [low, high] = [few[name], more[name]];
-    return low === null || high === null ? null : extend(low, high);
-  };
-  const joulesPerToken = measured('joulesPerToken');
+  const [lowNet, highNet] = [few.netJoulesPerToken, more.netJoulesPerToken];
+  const samples = more.joulesPerTokenSamples.map((joules, i) =>
+    extend(few.joulesPerTokenSamples[i]!, joules),
+  );
+  const joulesPerToken = samples.length > 0 ? spread(samples).median : null;
   const [a, b] = [few.modelledJoulesPerToken, more.modelledJoulesPerToken];
   const assumed = more.assumedJoulesPerToken;
   return {
     joulesPerToken,
-    netJoulesPerToken: measured('netJoulesPerToken'),
+    joulesPerTokenSd: samples.length < 2 ? null : spread(samples).sd,
+    joulesPerTokenSamples: samples,
+    netJoulesPerToken: lowNet === null || highNet === null ? null : extend(lowNet, highNet),
     watts: joulesPerToken === null ? null : joulesPerToken * rate,
     modelledJoulesPerToken: { nm7: extend(a.nm7, b.nm7), nm45: extend(a.nm45, b.nm45) },
     assumedJoulesPerToken: assumed === null ? null : (assumed * more.tokensPerSecond.median) / rate,

@@ -1,4 +1,5 @@
 // What is measured: a file, or a synthetic model of which perhaps only some layers fit into memory.
+import { gigabytes } from '../byte-size.js';
 import { BitnetError } from '../errors.js';
 import { inspectModel } from '../inspect.js';
 import { type LoadOptions, loadModel } from '../model/load.js';
@@ -9,7 +10,7 @@ import { describedModel, type SynthDescription } from '../synth/model.js';
 import { shapes } from '../synth/shapes.js';
 import { syntheticName, synthSource } from '../synth/source.js';
 import { extrapolateResult } from './extrapolate.js';
-import { fitShape, processBytes } from './fit.js';
+import { fitShape, type LayerMemory, layersThatFit, processBytes } from './fit.js';
 import type { BenchResult } from './report.js';
 import type { Setting } from './trial.js';
 
@@ -21,29 +22,41 @@ export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise
   return typeof model === 'object' ? loadSynthetic(model, options) : loadModel(model, options);
 }
 
-/** Bytes that a process with the model of a setting takes, without its sessions. */
-export async function settingMemory(setting: Setting): Promise<number> {
+/** Bytes that a process with the model of a setting takes, with keys and values of so many positions. */
+export async function settingMemory(setting: Setting, positions: number): Promise<number> {
   const { model, kernel, screenHead, skipZeros } = setting;
   const engine = { kernel, screenHead, skipZeros };
   if (typeof model === 'object') {
     const { file } = await synthSource(describedModel(model));
-    return processBytes + syntheticMemory(modelSpec(file), engine);
+    return processBytes + syntheticMemory(modelSpec(file), { ...engine, positions });
   }
   const { memory } = await inspectModel(model, engine);
-  const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
-  return processBytes + ternary + dense + head + norms;
+  if (!memory) return processBytes; // loading will say what is wrong with it
+  const { ternary, dense, head, norms, kvPer1000Positions } = memory;
+  const kv = (positions / 1000) * kvPer1000Positions.f16;
+  return processBytes + ternary + dense + head + norms + kv;
+}
+
+/** What models may take, in bytes. */
+export interface MemoryRoom {
+  /** One of them and its process. */
+  readonly budget: number;
+  /** Those that are loaded at the same time. */
+  readonly available: number;
+  /** Of the KV caches of each process. */
+  readonly positions: number;
 }
 
 /**
  * The settings to measure instead of each one with a synthetic model: itself, or where fewer layers than the shape's run within
- * `budget` bytes or were asked for, half of them and then all of these, whose results lead to one for all layers of the shape.
+ * `budget` bytes or were asked for, half of some layers and then all of these, which fit together and so take turns; their results lead
+ * to one for all layers of the shape.
  *
- * @throws ERR_BITNET_MEMORY when not even two layers fit
+ * @throws ERR_BITNET_MEMORY when not even two layers fit, or those that were asked for do not
  */
 export async function fittingSettings(
   settings: readonly Setting[],
-  budget: number,
-  positions: number,
+  { budget, available, positions }: MemoryRoom,
 ): Promise<Setting[]> {
   const fitting: Setting[] = [];
   for (const setting of settings) {
@@ -58,14 +71,21 @@ export async function fittingSettings(
     });
     const least = asked ?? Math.min(of, 2);
     const needed = memory.rest + least * memory.perLayer;
-    if (needed > budget) throw tooLarge(model, least, needed, budget);
-    const [few, more] = layersToMeasure(asked ?? layers, of);
-    if (few !== undefined) fitting.push({ ...setting, model: { ...model, layers: few } });
-    fitting.push({
-      ...setting,
-      model: { ...model, layers: more },
-      ...(few !== undefined && { extrapolateTo: of }),
-    });
+    if (needed > budget) throw tooLarge(model, [least], needed, budget, 'allow more (--memory)');
+    const most = layers < of ? Math.max(2, Math.min(layers, largerOfPair(memory, available))) : of;
+    const [few, more] = layersToMeasure(asked ?? most, of);
+    if (few === undefined) {
+      fitting.push({ ...setting, model: { ...model, layers: more } });
+      continue;
+    }
+    const together = 2 * memory.rest + (few + more) * memory.perLayer;
+    if (together > available) {
+      throw tooLarge(model, [few, more], together, available, 'end other programs');
+    }
+    fitting.push(
+      { ...setting, model: { ...model, layers: few } },
+      { ...setting, model: { ...model, layers: more }, extrapolateTo: of },
+    );
   }
   return fitting;
 }
@@ -79,6 +99,12 @@ export function layersToMeasure(
   of: number,
 ): [few: number | undefined, more: number] {
   return layers < of && layers >= 2 ? [Math.floor(layers / 2), layers] : [undefined, layers];
+}
+
+/** The most layers that fit into `available` bytes together with half of them in another process. */
+function largerOfPair({ perLayer, rest }: LayerMemory, available: number): number {
+  const both = layersThatFit({ perLayer, rest: 2 * rest }, available);
+  return Math.floor((2 * both + 1) / 3); // the largest n with n + ⌊n / 2⌋ ≤ both
 }
 
 /** The results, setting by setting those of all tests; behind the two that lead to an extrapolated one stands that. */
@@ -98,14 +124,15 @@ export function withExtrapolations(
 
 function tooLarge(
   { shape, format = 'i2_s' }: SynthDescription,
-  layers: number,
+  layers: readonly number[],
   needed: number,
-  budget: number,
+  limit: number,
+  remedy: string,
 ) {
-  const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`;
-  const all = layers === shapes[shape].nLayer ? 'all' : layers;
+  const [first] = layers;
+  const all = first === shapes[shape].nLayer ? 'all' : layers.join(' and ');
   return new BitnetError(
     'ERR_BITNET_MEMORY',
-    `Expected ${gigabytes(needed)} of memory for ${all} ${layers === 1 ? 'layer' : 'layers'} of ${shape} in ${format}, but ${gigabytes(budget)} may be used; allow more (--memory), or choose fewer layers, another format or a smaller shape.`,
+    `Expected ${gigabytes(needed)} of memory for ${all} ${all === '1' ? 'layer' : 'layers'} of ${shape} in ${format}${layers.length > 1 ? ' side by side' : ''}, but ${gigabytes(limit)} may be used; ${remedy}, or choose fewer layers, another format or a smaller shape.`,
   );
 }

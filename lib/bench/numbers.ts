@@ -1,6 +1,9 @@
-/** Three significant digits or, from 100 on, all before the point. */
+import type { Spread } from './report.js';
+
+/** Three significant digits or, from 100 on, all before the point; below 1 two decimals. */
 export function digits(value: number): string {
-  const whole = Math.max(1, Math.floor(Math.log10(Math.max(1, value))) + 1);
+  const rounded = Math.abs(Number(value.toPrecision(3))); // 9.999 is 10.0
+  const whole = Math.max(1, Math.floor(Math.log10(Math.max(1, rounded))) + 1);
   return value.toFixed(Math.max(0, 3 - whole));
 }
 
@@ -9,12 +12,11 @@ export function significant(value: number): string {
   return Math.abs(value) >= 1 || value === 0 ? digits(value) : value.toPrecision(3);
 }
 
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+/** A rate with its standard deviation: tokens per second may be thousands or hundredths. */
+export function rateText({ median, sd }: Spread): string {
+  return `${significant(median)} ± ${significant(sd)}`;
 }
 
-export function bytes(size: number): string {
-  const [unit, name] =
-    size < 2 ** 20 ? [2 ** 10, 'KiB'] : size < 2 ** 30 ? [2 ** 20, 'MiB'] : [2 ** 30, 'GiB'];
-  return `${(size / unit).toFixed(name === 'GiB' ? 2 : 0)} ${name}`;
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

@@ -1,3 +1,4 @@
+import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
@@ -137,9 +138,9 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   for (const model of models) if (typeof model === 'object') describedModel(model);
   if (options.memory !== undefined) checkCount('memory', options.memory, 1, 2 ** 53 - 1);
   const tests = testsOf(options);
-  if (tests.length === 0 || threads.length === 0 || kernels.length === 0) {
-    throw argumentError('at least one test, number of threads and kernel', 'options', options);
-  }
+  if (tests.length === 0) throw noTest();
+  if (threads.length === 0) throw argumentError('at least one number', 'option threads', threads);
+  if (kernels.length === 0) throw argumentError('at least one name', 'option kernels', kernels);
   const settings = models.flatMap((model) =>
     threads.flatMap((count) =>
       kernels.map((kernel) => ({ model, threads: count, kernel, ...engine })),
@@ -165,6 +166,13 @@ function testsOf(options: BenchOptions): BenchTest[] {
   ].filter(({ prompt, generate }) => prompt + generate > 0);
   return depths.flatMap((depth) =>
     sequences.flatMap((count) => kinds.map((kind) => ({ ...kind, depth, sequences: count }))),
+  );
+}
+
+function noTest(): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    'Expected at least one test, but there are no prompts (-p), no tokens to decode (-n) and no pairs of both (--pg), or only lengths of 0; give one of them a length.',
   );
 }
 

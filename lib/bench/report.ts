@@ -46,7 +46,7 @@ export interface BenchResult extends TestEnergy {
   readonly model: string;
   /** Set when the result was computed from those of fewer layers; null: it was measured. */
   readonly extrapolated: Extrapolated | null;
-  /** SHA-256 of the file, in hexadecimal digits; null where there is none. */
+  /** SHA-256 of the file, of a split model of all parts one after the other, in hexadecimal digits; null where there is none. */
   readonly modelSha256: string | null;
   readonly shape: ModelShape;
   /** Type of the linear layers, such as 'i2_s'. */

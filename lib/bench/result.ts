@@ -7,9 +7,9 @@ import type { BenchResult, Spread, TrialMemory } from './report.js';
 import type { Roofs } from './roofs.js';
 import { shapeOf, weightFormat } from './shape.js';
 import { spread } from './spread.js';
-import { type BenchTest, type TestTimes, testLabel, testTokens } from './tests.js';
+import { type BenchTest, type Room, type TestTimes, testLabel, testTokens } from './tests.js';
 import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
-import type { Loaded, Room, Setting } from './trial.js';
+import type { Loaded, Setting } from './trial.js';
 
 /** A standard deviation above this part of the mean is too much to compare by. */
 const noisyPart = 0.05;

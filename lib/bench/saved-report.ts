@@ -1,22 +1,27 @@
-import { readReport, unreadable } from './compare.js';
+import { readFile } from 'node:fs/promises';
+import { BitnetError } from '../errors.js';
 import type { BenchReport } from './report.js';
 
 /** Whether a value is what a place of a report may hold. */
 type Check = (value: unknown) => boolean;
 
-/** Checks by name; of a list the check of its items. Names that are not here may be anything. */
-type Fields = Check | readonly [Fields] | { readonly [name: string]: Fields };
+/** Checks by name; of a list the check of its items, and how many there are at least. Names that are not here may be anything. */
+type Fields = Check | List | { readonly [name: string]: Fields };
+
+type List = readonly [items: Fields, least?: number];
 
 const text: Check = (value) => typeof value === 'string';
 const truth: Check = (value) => typeof value === 'boolean';
 /** More than anything that is measured here. */
 const number: Check = (value) => typeof value === 'number' && Math.abs(value) <= 1e18;
+/** What others are divided by. */
+const positive: Check = (value) => number(value) && (value as number) > 0;
 const orNull =
   (fields: Fields): Check =>
   (value) =>
     value === null || faultIn(value, fields, '') === undefined;
 
-const spread = { median: number, mean: number, sd: number };
+const spread = { median: positive, mean: positive, sd: number };
 
 const result: Fields = {
   ...{ model: text, format: text, test: text, batch: number, sequences: number, threads: number },
@@ -28,7 +33,7 @@ const result: Fields = {
   },
   ...{ screenHead: truth, skipZeros: truth, noisy: truth },
   tokensPerSecond: spread,
-  samples: [number],
+  samples: [number, 1],
   ...{ millisecondsPerToken: number, timeToFirstTokenMilliseconds: orNull(number) },
   ...{ loadMilliseconds: number, gbPerSecond: orNull(number), gmacPerSecond: orNull(number) },
   ...{ fractionOfReadBandwidth: orNull(number), fractionOfMultiplyPeak: orNull(number) },
@@ -38,6 +43,7 @@ const result: Fields = {
     ...{ node: orNull(number), scratch: orNull(number), mappedFile: orNull(number) },
   },
   ...{ joulesPerToken: orNull(number), netJoulesPerToken: orNull(number), watts: orNull(number) },
+  ...{ joulesPerTokenSd: orNull(number), joulesPerTokenSamples: [number] },
   ...{ idleWatts: orNull(number), energySource: orNull(text), energyReason: orNull(text) },
   modelledJoulesPerToken: { nm7: number, nm45: number },
   ...{ assumedWatts: orNull(number), assumedJoulesPerToken: orNull(number) },
@@ -48,7 +54,7 @@ const report: Fields = {
   machine: {
     ...{ cpu: text, cores: number, usableCores: number, memoryBytes: number },
     ...{ platform: text, osRelease: text, arch: text, isa: [text] },
-    readBandwidth: [{ threads: number, gbPerSecond: number }],
+    readBandwidth: [{ threads: number, gbPerSecond: positive }],
     multiplyPeak: [{ threads: number, gmacPerSecond: number }],
     multiplyInstruction: text,
   },
@@ -57,22 +63,31 @@ const report: Fields = {
   results: [result],
 };
 
-/** Reads a report of `bitnet bench -o json` with everything that is shown of one. @throws ERR_BITNET_FILE */
+/**
+ * Reads a report of `bitnet bench -o json`, also with --paper, with everything that is shown of one or compared.
+ *
+ * @throws ERR_BITNET_FILE
+ */
 export async function readSavedReport(path: string): Promise<BenchReport> {
-  const saved = await readReport(path);
-  const fault = faultIn(saved, report, '');
-  if (fault !== undefined) {
-    throw unreadable(path, `"${fault}" in it is missing or of another kind`, undefined);
+  let saved: unknown;
+  try {
+    saved = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw unreadable(path, (error as Error).message, error);
   }
-  return saved;
+  const fault = faultIn(saved, report, '');
+  if (fault === undefined) return saved as BenchReport;
+  const reason = fault === '' ? 'it is' : `"${fault}" in it is missing or`;
+  throw unreadable(path, `${reason} of another kind`, undefined);
 }
 
 /** Where the first value is that does not pass its check. */
 function faultIn(value: unknown, fields: Fields, path: string): string | undefined {
   if (typeof fields === 'function') return fields(value) ? undefined : path;
-  if (Array.isArray(fields)) {
-    if (!Array.isArray(value)) return path;
-    return first(value.keys(), (i) => faultIn(value[i], fields[0], `${path}[${i}]`));
+  if (isList(fields)) {
+    const [item, least = 0] = fields;
+    if (!Array.isArray(value) || value.length < least) return path;
+    return first(value.keys(), (i) => faultIn(value[i], item, `${path}[${i}]`));
   }
   if (value === null || typeof value !== 'object') return path;
   const object = value as Record<string, unknown>;
@@ -81,10 +96,22 @@ function faultIn(value: unknown, fields: Fields, path: string): string | undefin
   );
 }
 
+function isList(fields: Fields): fields is List {
+  return Array.isArray(fields);
+}
+
 function first<T>(items: Iterable<T>, find: (item: T) => string | undefined): string | undefined {
   for (const item of items) {
     const found = find(item);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function unreadable(path: string, reason: string, cause: unknown): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,
+    { path, cause },
+  );
 }

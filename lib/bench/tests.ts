@@ -41,6 +41,26 @@ export function testLength({ prompt, generate, depth }: BenchTest): number {
   return depth + prompt + generate;
 }
 
+/** What tests need of a process that runs all of them. */
+export interface Room {
+  /** Of each sequence. */
+  readonly contextLength: number;
+  readonly sequences: number;
+}
+
+export function roomFor(tests: readonly BenchTest[]): Room {
+  return {
+    contextLength: Math.max(...tests.map(testLength)),
+    sequences: Math.max(...tests.map(({ sequences }) => sequences)),
+  };
+}
+
+/** Positions of the KV caches of such a process, all sequences together. */
+export function positionsFor(tests: readonly BenchTest[]): number {
+  const { contextLength, sequences } = roomFor(tests);
+  return contextLength * sequences;
+}
+
 /**
  * Runs a test once in `sessions`, one for each sequence, which are brought to its depth first.
  *

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { BitnetError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 import type { ProcessMemory } from './process-memory.js';
-import type { BenchTest, TestTimes } from './tests.js';
-import type { Answer, Loaded, Question, Room, Setting } from './trial.js';
+import type { BenchTest, Room, TestTimes } from './tests.js';
+import type { Answer, Loaded, Question, Setting } from './trial.js';
 
 /** A model loaded in a process of its own, whose memory is therefore its own. */
 export class TrialProcess {

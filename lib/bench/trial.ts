@@ -6,7 +6,7 @@ import type { ModelSpec } from '../model/spec.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
 import { type BenchModel, loadBenchModel } from './models.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
-import { type BenchTest, runTest, type TestTimes } from './tests.js';
+import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';
 
 /** One model as it is run. */
 export interface Setting {
@@ -19,12 +19,6 @@ export interface Setting {
   readonly skipZeros: boolean;
   /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
   readonly extrapolateTo?: number;
-}
-
-/** What the tests of a trial need at most. */
-export interface Room {
-  readonly contextLength: number;
-  readonly sequences: number;
 }
 
 /** What the parent asks; each question gets one answer. */

@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import { energyWindows } from './energy.js';
 import type { BenchOptions, BenchPlan } from './options.js';
 
 /** Counts the steps of a plan, says which one begins, and ends it between two steps when it is aborted. */
@@ -13,7 +14,7 @@ export class Watch {
     const { settings, tests, repetitions, threads } = plan;
     this.signal = signal;
     this.#onProgress = onProgress;
-    const runs = settings.length * tests.length * (1 + repetitions + Number(energy));
+    const runs = settings.length * tests.length * (1 + repetitions + (energy ? energyWindows : 0));
     this.#steps = 2 * threads.length + settings.length + runs + Number(energy);
   }
 

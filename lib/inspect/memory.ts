@@ -86,7 +86,10 @@ export function packedShapes(
 }
 
 /** Keys and values of one position of one session. */
-export function kvBytesPerPosition(spec: ModelSpec, type: KvType = 'f16'): number {
+export function kvBytesPerPosition(
+  spec: Pick<ModelSpec, 'nLayer' | 'nKvHead' | 'headDim'>,
+  type: KvType = 'f16',
+): number {
   const bytes = {
     f16: padded(spec.headDim, floatPad) * 2,
     q8_0: Math.ceil(spec.headDim / 32) * (32 + 2),

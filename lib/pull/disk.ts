@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BitnetError } from '../errors.js';
@@ -33,13 +31,4 @@ export async function checkSpace(path: string, bytes: number): Promise<void> {
     `Expected ${mebibytes(bytes)} of free space for "${path}", but there are ${mebibytes(free)}; free some space and pull again.`,
     { path },
   );
-}
-
-/** SHA-256 of a file. */
-export async function fileSha256(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { ...(signal && { signal }) })) {
-    hash.update(chunk);
-  }
-  return hash.digest('hex');
 }

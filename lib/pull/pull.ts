@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { BitnetError } from '../errors.js';
+import { filesSha256 } from '../file-hash.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
-import { fileSha256 } from './disk.js';
 import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
 import { Http } from './http.js';
@@ -180,7 +180,7 @@ async function existing(
     );
   }
   if (sha256 === undefined) return { path, bytes: info.size };
-  const found = await fileSha256(path, signal);
+  const found = await filesSha256([path], signal);
   if (found === sha256) return { path, bytes: info.size, sha256 };
   throw new BitnetError(
     'ERR_BITNET_CHECKSUM',

@@ -1,3 +1,4 @@
+import { gigabytes } from '../byte-size.js';
 import { BitnetError } from '../errors.js';
 import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../inspect/memory.js';
 import { type LoadOptions, loadFrom, type ModelSource } from '../model/load.js';
@@ -54,7 +55,6 @@ function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {
   const bytes = syntheticMemory(modelSpec(file), use);
   const available = process.availableMemory();
   if (bytes <= available) return;
-  const gigabytes = (n: number) => `${(n / 2 ** 30).toFixed(1)} GiB`;
   throw new BitnetError(
     'ERR_BITNET_MEMORY',
     `Expected ${gigabytes(bytes)} of free memory for ${file.path}, but there are ${gigabytes(available)}; use fewer layers.`,

@@ -4,12 +4,15 @@ import { resolve } from 'node:path';
 import Ajv from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
+import { spread } from '../../lib/bench/spread.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
 import { openMeter } from '../../lib/energy/meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { Powercap } from '../energy/powercap.js';
+import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyModel } from '../fixtures/tiny-model.js';
 
 const file = tempFolder();
 
@@ -86,7 +89,8 @@ describe('bench', () => {
         expect(result.fractionOfReadBandwidth! * bandwidth).toBeCloseTo(result.gbPerSecond!, 9);
       }
       expect(result).toMatchObject({
-        ...{ joulesPerToken: null, netJoulesPerToken: null, watts: null, idleWatts: null },
+        ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
+        ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
         ...{ energySource: null, energyReason: 'no counters here' },
         ...{ assumedWatts: 20, assumedEnergySource: 'estimate:assumed-watts' },
       });
@@ -124,11 +128,14 @@ describe('bench', () => {
       expect(result).toMatchObject({ energySource: 'rapl:package-0', energyReason: null });
       expect(result.idleWatts).toBeGreaterThan(0);
       expect(watts).toBeGreaterThan(0);
+      expect(result.joulesPerTokenSamples).toHaveLength(3);
+      expect(joulesPerToken).toBe(spread(result.joulesPerTokenSamples).median);
+      expect(result.joulesPerTokenSd).toBe(spread(result.joulesPerTokenSamples).sd);
       // Both are of the same window: what is left is the part of the power that is not idle.
       expect(netJoulesPerToken! / joulesPerToken!).toBeCloseTo(1 - result.idleWatts! / watts!, 9);
     }
-    // Two bandwidths, an idle machine, a load; two tests, each as warm-up, timed and for energy.
-    expect(fractions).toEqual(Array.from({ length: 10 }, (_, i) => i / 10));
+    // Two bandwidths, an idle machine, a load; two tests, each as warm-up, timed and three times for energy.
+    expect(fractions).toEqual(Array.from({ length: 14 }, (_, i) => i / 14));
   });
 
   test('can be aborted while it measures the idle machine', async () => {
@@ -161,6 +168,15 @@ describe('bench', () => {
     }
   });
 
+  test('tells a split model by the hash of all its parts', async () => {
+    const path = (no: number) => file(partName('tiny', no, 2));
+    await writeSplit(tinyModel(), path, 2);
+    const options = { ...quick, models: [path(1)], prompts: [2], generations: [], repetitions: 1 };
+    const { results } = await bench(options);
+    const hash = createHash('sha256').update(readFileSync(path(0)));
+    expect(results[0]!.modelSha256).toBe(hash.update(readFileSync(path(1))).digest('hex'));
+  });
+
   test('passes on why a model or a kernel cannot be used', async () => {
     await expect(bench({ ...quick, models: ['nothere.gguf'] })).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
@@ -169,6 +185,19 @@ describe('bench', () => {
     await expect(bench({ ...quick, kernels: ['abacus'] })).rejects.toMatchObject({
       code: 'ERR_BITNET_KERNEL',
     });
+  });
+
+  test('can be aborted in its last step', async () => {
+    const controller = new AbortController();
+    let limits = 0;
+    const running = bench({
+      ...{ ...quick, prompts: [0], repetitions: 1, signal: controller.signal },
+      onProgress: (step) => {
+        if (step.startsWith('limits') && ++limits === 2) controller.abort('enough');
+      },
+    });
+    await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED', cause: 'enough' });
+    expect(limits).toBe(2);
   });
 
   test.each(['limits of the machine', 'loading', 'tg6'])('can be aborted at: %s', async (when) => {

@@ -1,26 +1,26 @@
-import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { comparisonLines } from '../../bin/commands/bench-comparison-view.mjs';
-import { compareReports, readReport } from '../../lib/bench/compare.js';
-import type { BenchReport } from '../../lib/bench/report.js';
+import { compareReports } from '../../lib/bench/compare.js';
+import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { spread } from '../../lib/bench/spread.js';
-import { tempFolder } from '../fixtures/temp-folder.js';
+import { reportOf, resultOf } from './html/report.js';
 
-const file = tempFolder();
-
-interface Row {
+interface Row extends Partial<Pick<BenchResult, 'batch' | 'screenHead' | 'skipZeros'>> {
   readonly test: string;
   readonly kernel?: string;
   readonly samples: readonly number[];
 }
 
 function report(rows: readonly Row[], gbPerSecond = 40, cpu = 'A CPU'): BenchReport {
-  const results = rows.map(({ test, kernel = 'base3-avx512vnni', samples }) => ({
-    ...{ model: '/some/where/a.gguf', format: 'i2_s', test, threads: 2, samples },
-    ...{ kernel: { ternary: kernel }, tokensPerSecond: spread(samples) },
-  }));
-  const machine = { cpu, readBandwidth: [{ threads: 2, gbPerSecond }] };
-  return { results, machine } as unknown as BenchReport;
+  const results = rows.map(({ kernel = 'base3-avx512vnni', samples, ...row }) =>
+    resultOf({
+      ...{ model: '/some/where/a.gguf', samples, ...row },
+      kernel: { ternary: kernel, dense: 'avx512', vector: 'avx512' },
+      tokensPerSecond: spread(samples),
+    }),
+  );
+  const { machine, ...rest } = reportOf(results);
+  return { ...rest, machine: { ...machine, cpu, readBandwidth: [{ threads: 2, gbPerSecond }] } };
 }
 
 describe('comparing two reports', () => {
@@ -52,14 +52,14 @@ describe('comparing two reports', () => {
   test('pairs kernels of the same name where there are several, else whatever was used', () => {
     const [a, b] = ['mad2-avx2', 'base3-avx512vnni'];
     const older = report([
-      { test: 'tg8', kernel: a, samples: [10] },
+      { test: 'tg8', kernel: a, samples: [10, 10] },
       { test: 'tg8', kernel: b, samples: [20] },
       { test: 'tg9', kernel: a, samples: [10] },
       { test: 'tg7', samples: [1] },
     ]);
     const newer = report([
       { test: 'tg8', kernel: b, samples: [21] },
-      { test: 'tg8', kernel: a, samples: [5] },
+      { test: 'tg8', kernel: a, samples: [5, 5] },
       { test: 'tg9', kernel: b, samples: [30] },
       { test: 'tg6', samples: [1] },
     ]);
@@ -68,9 +68,36 @@ describe('comparing two reports', () => {
     const lines = comparisonLines(comparison);
     expect(lines[1]).toContain('−50.0 ± 0.0 %');
     expect(lines[3]).toContain('mad2-avx2 → base3-avx512vnni');
+    expect(lines[2]).toMatch(/ {2}\+5\.0 % {2}one sample: noise or not is unknown$/);
+    const [twice, once] = comparison.changes;
+    expect(twice).toMatchObject({ ratioError: 0, withinNoise: false });
+    expect(once).toMatchObject({ ratioError: null, withinNoise: null });
     expect(lines.slice(-2)).toEqual([
       'only in the old report: a.gguf i2_s tg7, 2 threads',
       'only in the new report: a.gguf i2_s tg6, 2 threads',
+    ]);
+  });
+
+  test('says what else was set differently, and pairs what was set alike', () => {
+    const test = 'pp512';
+    const samples = [10, 10];
+    const older = report([
+      { test, samples, batch: 512 },
+      { test, samples, batch: 64, screenHead: false },
+    ]);
+    const newer = report([
+      { test, samples: [30, 30], batch: 64 },
+      { test, samples: [20, 20], batch: 512 },
+    ]);
+    const comparison = compareReports(older, newer);
+    expect(comparison.changes.map(({ ratio, differences }) => [ratio, differences])).toEqual([
+      [2, []],
+      [3, ['screened head off → on']],
+    ]);
+    expect(comparisonLines(comparison)[2]).toMatch(/ % {2}screened head off → on$/);
+    const other = report([{ test, samples, batch: 8, skipZeros: false }]);
+    expect(compareReports(report([{ test, samples }]), other).changes[0]!.differences).toEqual([
+      ...['batch 512 → 8', 'skipped zeros on → off'],
     ]);
   });
 
@@ -83,28 +110,19 @@ describe('comparing two reports', () => {
     ]);
   });
 
-  test.each([
-    ['no JSON', '{"results": ['],
-    ['other JSON', '[1, 2]'],
-    ['null', 'null'],
-    ['results of something else', '{"results": [{"test": "x"}], "machine": {"cpu": ""}}'],
-    ['rates of 0', JSON.stringify(report([{ test: 'tg8', samples: [0] }]))],
-  ])('refuses %s', async (_, text) => {
-    await writeFile(file('report.json'), text);
-    await expect(readReport(file('report.json'))).rejects.toMatchObject({
-      code: 'ERR_BITNET_FILE',
-      message: expect.stringMatching(
-        /^Expected a report of "bitnet bench -o json" in ".*report.json"/,
-      ),
-    });
-  });
-
-  test('refuses a file that is not there, and reads one that is', async () => {
-    await expect(readReport(file('nothere.json'))).rejects.toMatchObject({
-      code: 'ERR_BITNET_FILE',
-    });
-    const rows = [{ test: 'tg8', samples: [10] }];
-    await writeFile(file('good.json'), JSON.stringify(report(rows)));
-    expect(await readReport(file('good.json'))).toMatchObject({ results: [{ test: 'tg8' }] });
+  test('shows control characters of a report, and lets none through', () => {
+    const [name, esc] = ['tg8\x1b]0;title\x07\x9b', '\\u001b]0;title\\u0007\\u009b'];
+    const older = report([
+      { test: name, samples: [10, 11] },
+      { test: `${name}2`, samples: [1] },
+    ]);
+    const newer = report([{ test: name, samples: [10, 11], kernel: name }], 99, 'B\nCPU');
+    const lines = comparisonLines(compareReports(older, newer));
+    expect(lines.join('')).not.toMatch(/\p{Cc}/u);
+    expect(lines[0]).toBe('machine: the CPU was A CPU and is B\\nCPU');
+    expect(lines[3]).toContain(`  tg8${esc}  `);
+    expect(lines.at(-1)).toContain(`tg8${esc}2`);
+    // Columns stand under each other as shown.
+    expect(lines[3]!.indexOf(' %') + 2).toBe(lines[2]!.length);
   });
 });

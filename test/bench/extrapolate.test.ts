@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { atLayers, extrapolateResult, layerCost } from '../../lib/bench/extrapolate.js';
 import { fitShape, layersThatFit, processBytes } from '../../lib/bench/fit.js';
-import { fittingSettings, layersToMeasure, withExtrapolations } from '../../lib/bench/models.js';
+import { groupsThatFit } from '../../lib/bench/groups.js';
+import {
+  fittingSettings,
+  layersToMeasure,
+  settingMemory,
+  withExtrapolations,
+} from '../../lib/bench/models.js';
 import type { BenchResult } from '../../lib/bench/report.js';
+import { spread } from '../../lib/bench/spread.js';
 import type { Setting } from '../../lib/bench/trial.js';
 import { kvBytesPerPosition } from '../../lib/inspect/memory.js';
 import { shapes, weightsPerLayer } from '../../lib/synth/shapes.js';
@@ -26,6 +33,7 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
     fractionOfMultiplyPeak: 0.1,
     timeToFirstTokenMilliseconds: 5 * layers,
     noisy: false,
+    joulesPerTokenSamples: [4 * layers + 2, 4 * layers, 8 * layers],
     ...{ joulesPerToken: 4 * layers + 2, netJoulesPerToken: layers, watts: 30 },
     modelledJoulesPerToken: { nm7: layers + 1, nm45: 2 * layers },
     assumedJoulesPerToken: null,
@@ -90,8 +98,10 @@ describe('an extrapolated result', () => {
     expect(full.fractionOfReadBandwidth).toBeCloseTo(full.gbPerSecond! / 40, 12);
     expect(full).toMatchObject({
       ...{ joulesPerToken: 322, netJoulesPerToken: 80, assumedJoulesPerToken: null },
+      joulesPerTokenSamples: [322, 320, 640],
       modelledJoulesPerToken: { nm7: 81, nm45: 160 },
     });
+    expect(full.joulesPerTokenSd).toBeCloseTo(spread([322, 320, 640]).sd, 9);
     expect(full.watts).toBeCloseTo(322 * median, 9);
     expect(full.gmacPerSecond).toBeCloseTo(3 * 80 * median, 9);
     const { gmacPerSecond } = result(4);
@@ -106,8 +116,13 @@ describe('an extrapolated result', () => {
       ...{ bytesPerToken: null, gbPerSecond: null, fractionOfReadBandwidth: null },
       ...{ gmacPerSecond: null, fractionOfMultiplyPeak: null, timeToFirstTokenMilliseconds: null },
       ...{ peakRssBytes: null, joulesPerToken: null, netJoulesPerToken: null, watts: null },
+      joulesPerTokenSamples: [],
     };
     expect(extrapolateResult(result(1, none), result(2, none), 11, '')).toMatchObject(none);
+    const once = (joules: number) => ({ joulesPerTokenSamples: [joules] });
+    expect(extrapolateResult(result(1, once(3)), result(2, once(5)), 11, '')).toMatchObject({
+      ...{ joulesPerToken: 23, joulesPerTokenSd: null },
+    });
   });
 
   test('takes the watts that are assumed for all of it', () => {
@@ -180,6 +195,7 @@ describe('the settings that fit', () => {
     screenHead: true,
     skipZeros: true,
   });
+  const within = (budget: number, available: number) => ({ budget, available, positions: 1 });
   const layersOf = (settings: readonly Setting[]) =>
     settings.map(({ model, extrapolateTo }) => [
       ...[typeof model === 'object' ? model.layers : model, extrapolateTo],
@@ -188,22 +204,78 @@ describe('the settings that fit', () => {
   test('are files as they are, whole shapes, and half and all of the layers there is room for', async () => {
     const shape = { shape: '700m', format: 'f16' } as const;
     const settings = [setting('a.gguf'), setting(shape)];
-    expect(layersOf(await fittingSettings(settings, 1e12, 1))).toEqual([
+    expect(layersOf(await fittingSettings(settings, within(1e12, 1e12)))).toEqual([
       ['a.gguf', undefined],
       [24, undefined],
     ]);
     const { memory } = await fitShape('700m', 'f16', 0, { positions: 1 });
     const room = memory.rest + 9.5 * memory.perLayer;
-    expect(layersOf(await fittingSettings(settings, room, 1))).toEqual([
+    expect(layersOf(await fittingSettings(settings, within(room, 1e12)))).toEqual([
       ['a.gguf', undefined],
       [4, undefined],
       [9, 24],
     ]);
     const asked = [setting({ ...shape, layers: 6 })];
-    expect(layersOf(await fittingSettings(asked, room, 1))).toEqual([
+    expect(layersOf(await fittingSettings(asked, within(room, 1e12)))).toEqual([
       [3, undefined],
       [6, 24],
     ]);
+  });
+
+  test.each([
+    [4, [1, 3]],
+    [6, [2, 4]],
+    [7, [2, 5]],
+    [8.9, [2, 5]],
+    [9, [3, 6]],
+    [30, [10, 20]],
+  ])(
+    'are a pair that fits together where there is room for %d layers',
+    async (both, [few, more]) => {
+      const { memory } = await fitShape('700m', 'f16', 0, { positions: 1 });
+      const together = 2 * memory.rest + both * memory.perLayer;
+      // Less than all layers in one process, by a byte.
+      const budget = memory.rest + 24 * memory.perLayer - 1;
+      const settings = [setting({ shape: '700m', format: 'f16' })];
+      const found = await fittingSettings(settings, within(budget, together));
+      expect(layersOf(found)).toEqual([
+        [few, undefined],
+        [more, 24],
+      ]);
+      expect(await groupsThatFit(found, together, 1)).toEqual([found]);
+    },
+  );
+
+  test('are none where two that were asked for do not fit together', async () => {
+    const model = { shape: '700m', format: 'f16', layers: 20 } as const;
+    await expect(fittingSettings([setting(model)], within(9e9, 1.5e9))).rejects.toMatchObject({
+      code: 'ERR_BITNET_MEMORY',
+      message: expect.stringMatching(
+        /for 10 and 20 layers of 700m in f16 side by side, but 1\.5 GB may be used; end other/,
+      ),
+    });
+  });
+
+  test('take turns in groups that fit with their keys and values, extrapolated pairs undivided', async () => {
+    const model = { shape: '125m', format: 'i2_s' } as const;
+    const one = setting({ ...model, layers: 2 });
+    const pair = [one, { ...setting({ ...model, layers: 4 }), extrapolateTo: 11 }];
+    const bytes = await settingMemory(one, 0);
+    expect(await groupsThatFit([one, one, one], 2 * bytes, 0)).toEqual([[one, one], [one]]);
+    // Two layers of 12 heads with 64 numbers, keys and values in two bytes each.
+    const perPosition = 2 * 2 * 12 * 64 * 2;
+    expect(await settingMemory(one, 1000)).toBe(bytes + 1000 * perPosition);
+    expect(await groupsThatFit([one, one], 2 * bytes, 1)).toEqual([[one], [one]]);
+    expect(await groupsThatFit([one, ...pair], 2 * bytes, 0)).toEqual([[one], pair]);
+    expect(await groupsThatFit([], 1, 0)).toEqual([]);
+  });
+
+  test('count the keys and values of files too', async () => {
+    const file = setting(undefined);
+    const bytes = await settingMemory(file, 0);
+    // Six layers with two heads of 64.
+    expect(await settingMemory(file, 4096)).toBe(bytes + 4096 * 6 * 2 * 2 * 64 * 2);
+    expect(await groupsThatFit([file, file], 2 * bytes, 4096)).toHaveLength(2);
   });
 
   test.each([
@@ -212,7 +284,7 @@ describe('the settings that fit', () => {
     [24, /for all layers of 700m/],
   ])('are none where there is no room for %s layers', async (layers, message) => {
     const model = { shape: '700m', format: 'f16', layers } as const;
-    await expect(fittingSettings([setting(model)], 0.3e9, 1)).rejects.toMatchObject({
+    await expect(fittingSettings([setting(model)], within(0.3e9, 1e12))).rejects.toMatchObject({
       ...{ code: 'ERR_BITNET_MEMORY', message: expect.stringMatching(message) },
     });
   });

@@ -29,12 +29,43 @@ describe('a saved report', () => {
     ['results[1].gbPerSecond', withResult({ gbPerSecond: 1e19 })],
     ['results[1].noisy', withResult({ noisy: 'no' })],
     ['results[1].samples', withResult({ samples: [1, null] }), '[1]'],
+    ['results[1].samples', withResult({ samples: [] })],
+    ['results[1].tokensPerSecond.median', withRate({ median: 0 })],
+    ['results[1].tokensPerSecond.mean', withRate({ mean: -1 })],
+    ['machine.readBandwidth[0]', change('machine', { readBandwidth: [null] })],
+    ['results', { ...report, results: undefined }],
   ])('without a proper %s is refused', async (path, changed, rest = '') => {
     await expect(read(changed)).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
       message: expect.stringContaining(`"${path}${rest}" in it is missing or of another kind`),
     });
   });
+
+  test.each([
+    ['no JSON', '{"results": ['],
+    ['a list', '[1, 2]'],
+    ['null', 'null'],
+    ['a text', '"report"'],
+    ['other JSON', '{"results": [{"test": "x"}], "machine": {"cpu": ""}}'],
+  ])('is not %s', async (_, text) => {
+    await writeFile(file('report.json'), text);
+    await expect(readSavedReport(file('report.json'))).rejects.toMatchObject({
+      code: 'ERR_BITNET_FILE',
+      message: expect.stringMatching(
+        /^Expected a report of "bitnet bench -o json" in ".*report.json", but .*; measure again/,
+      ),
+    });
+  });
+
+  test('is missed where there is none', async () => {
+    await expect(readSavedReport(file('nothere.json'))).rejects.toMatchObject({
+      code: 'ERR_BITNET_FILE',
+    });
+  });
+
+  function withRate(fields: object): object {
+    return withResult({ tokensPerSecond: { ...result!.tokensPerSecond, ...fields } });
+  }
 
   function change(name: 'machine', fields: object): object {
     return { ...report, [name]: { ...report[name], ...fields } };

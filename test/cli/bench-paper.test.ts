@@ -78,6 +78,13 @@ describe('bitnet bench --paper', () => {
     expect(stderr).toContain(words);
   });
 
+  test('fails, and is not used wrongly, where the time is too short', async () => {
+    const { code, stdout, stderr } = await bitnet(['bench', '--paper', '--minutes', '0.01']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('error: Expected time for at least one size, but: ');
+    expect(stderr).not.toContain('usage:');
+  });
+
   test('alone knows minutes', async () => {
     const { code, stderr } = await bitnet(['bench', '--minutes', '2']);
     expect(code).toBe(2);
@@ -160,7 +167,15 @@ describe('the tables of the papers', () => {
     expect(records).toHaveLength(5 * 4 + 4 * 2 + 4 + 3);
     expect(records.find(({ table, format }) => table === 'sizes' && format === 'i2_s')).toEqual({
       ...{ table: 'sizes', size: '3b', format: 'i2_s', quantity: 'memory', unit: 'bytes' },
-      ...{ value: 1e9, basis: 'measured', layers: '', error: 0, ratio: 8, verdict: null },
+      ...{
+        value: 1e9,
+        basis: 'measured',
+        layers: '',
+        error: 0,
+        samples: 0,
+        ratio: 8,
+        verdict: null,
+      },
       ...{ publishedRatio: 3.55, publishedHardware: 'gpu', publishedConfidence: 'cited' },
       publishedSource: 'Ma et al. 2024, arXiv:2402.17764, table 1',
     });

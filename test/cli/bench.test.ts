@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { csvLines, jsonLines } from '../../bin/commands/bench-records.mjs';
@@ -13,6 +13,94 @@ vi.setConfig({ testTimeout: 60_000 });
 const file = tempFolder();
 
 const quick = ['-p', '16', '-n', '4', '-r', '2', '-t', '1'];
+
+const result = (changes: Partial<BenchResult>): BenchResult => ({
+  model: '/models/big\x1b.gguf',
+  extrapolated: null,
+  shape: {
+    name: '2b4t',
+    nLayer: 30,
+    dim: 2560,
+    ffnDim: 6912,
+    nHead: 20,
+    nKvHead: 5,
+    headDim: 128,
+    vocab: 128_256,
+  },
+  format: 'i2_s',
+  modelSha256: 'ab'.repeat(32),
+  test: 'tg128',
+  nPrompt: 0,
+  nGenerate: 128,
+  depth: 0,
+  sequences: 1,
+  batch: 512,
+  threads: 2,
+  kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
+  ...{ tuning: [], screenHead: true, skipZeros: true },
+  tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
+  samples: [41.26],
+  noisy: false,
+  millisecondsPerToken: 24.24,
+  timeToFirstTokenMilliseconds: null,
+  loadMilliseconds: 1234,
+  bytesPerToken: 755e6,
+  gbPerSecond: 31.15,
+  fractionOfReadBandwidth: 0.914,
+  gmacPerSecond: null,
+  fractionOfMultiplyPeak: null,
+  peakRssBytes: 1.2 * 2 ** 30,
+  memory: {
+    ternary: 2 ** 29,
+    dense: 0,
+    head: 2 ** 28,
+    norms: 2 ** 14,
+    kv: 2 ** 20,
+    node: 2 ** 24,
+    scratch: 2 ** 22,
+    anonymousRss: 2 ** 30,
+    mappedFile: null,
+  },
+  joulesPerToken: null,
+  joulesPerTokenSd: null,
+  joulesPerTokenSamples: [],
+  energySource: null,
+  netJoulesPerToken: null,
+  watts: null,
+  idleWatts: null,
+  energyReason: 'no counter; buy one',
+  modelledJoulesPerToken: { nm7: 0.000_175_4, nm45: 0.000_555 },
+  assumedWatts: null,
+  assumedJoulesPerToken: null,
+  assumedEnergySource: null,
+  ...changes,
+});
+const prompt = result({
+  ...{ test: 'pp512', gbPerSecond: null, fractionOfReadBandwidth: null, peakRssBytes: null },
+  ...{ timeToFirstTokenMilliseconds: 836.2, gmacPerSecond: 350, fractionOfMultiplyPeak: 0.74 },
+  tokensPerSecond: { median: 612.3, mean: 600, sd: 50 },
+  noisy: true,
+  millisecondsPerToken: 1.633,
+});
+const report: BenchReport = {
+  date: '2026-01-01T00:00:00.000Z',
+  machine: {
+    cpu: 'A CPU',
+    cores: 8,
+    usableCores: 2,
+    memoryBytes: 2 ** 34,
+    platform: 'linux',
+    osRelease: '6',
+    arch: 'x64',
+    isa: [],
+    readBandwidth: [{ threads: 2, gbPerSecond: 34.08 }],
+    multiplyPeak: [{ threads: 2, gmacPerSecond: 472.1 }],
+    multiplyInstruction: 'VPDPBUSD zmm',
+  },
+  build: { version: '1.2.3', compiler: 'GCC 12.2.0', node: '20.0.0' },
+  command: null,
+  results: [prompt, result({})],
+};
 
 describe('bitnet bench', () => {
   test('prints a table of the embedded model', async () => {
@@ -48,6 +136,16 @@ describe('bitnet bench', () => {
     const { results } = JSON.parse((await bitnet(args, { env })).stdout) as BenchReport;
     expect(results.map(({ test, threads }) => `${test} ${threads}`)).toEqual([
       ...['tg2 1', 'tg3 1', 'tg2 2', 'tg3 2'],
+    ]);
+  });
+
+  test('takes pairs one by one, and a model after them', async () => {
+    const pairs = ['--pg', '8,2', '--pg', '4,1', storiesPath];
+    const args = ['bench', '-p', '0', '-n', '0', '-r', '1', '-t', '1', '--json', ...pairs];
+    const { results } = JSON.parse((await bitnet(args)).stdout) as BenchReport;
+    expect(results.map(({ model, test }) => [model, test])).toEqual([
+      [storiesPath, 'pp8+tg2'],
+      [storiesPath, 'pp4+tg1'],
     ]);
   });
 
@@ -139,6 +237,22 @@ describe('bitnet bench', () => {
     expect(same.stdout).toBe(measured.stdout);
   });
 
+  test.skipIf(!existsSync('/dev/full'))(
+    'prints the report alone where its page cannot be written after all, and fails',
+    async () => {
+      const page = file('full.html');
+      symlinkSync('/dev/full', page);
+      await writeFile(file('report.json'), JSON.stringify(report));
+      const from = ['bench', '--from', file('report.json'), '--html', page];
+      for (const form of [['--json'], ['-o', 'json']]) {
+        const { code, stdout, stderr } = await bitnet([...from, ...form]);
+        expect(code).toBe(1);
+        expect(JSON.parse(stdout)).toEqual(report);
+        expect(stderr).toMatch(/^error: Expected to write a page to ".*full\.html", but ENOSPC/);
+      }
+    },
+  );
+
   test('checks before it measures that the page can be written', async () => {
     const lost = await bitnet(['bench', '--html', file('nothere/a.html')]);
     expect(lost).toMatchObject({ code: 1, stdout: '' });
@@ -172,7 +286,8 @@ describe('bitnet bench', () => {
     [['-t', '0'], 'Expected an integer from 1 to 1024, or several separated by commas.'],
     [['--assume-watts', '0'], 'Expected a number from 0.001 to 100000.'],
     [['-o', 'xml'], 'Allowed choices are table, md, csv, json, jsonl.'],
-    [['-p', '0', '-n', '0'], 'Expected at least one test'],
+    [['-p', '0', '-n', '0'], 'Expected at least one test, but there are no prompts (-p)'],
+    [['--pg', '512'], 'Expected two integers separated by a comma: 512,128.'],
     [['--html', 'model.gguf'], 'Expected the name of a page, which ends in .html.'],
     [['--from', 'a.json', 'model.gguf'], 'Expected no model beside --from.'],
     [['--from', 'a.json', '--compare', 'a.json', 'b.json'], 'Expected --compare without'],
@@ -184,92 +299,6 @@ describe('bitnet bench', () => {
 });
 
 describe('the table', () => {
-  const result = (changes: Partial<BenchResult>): BenchResult => ({
-    model: '/models/big\x1b.gguf',
-    extrapolated: null,
-    shape: {
-      name: '2b4t',
-      nLayer: 30,
-      dim: 2560,
-      ffnDim: 6912,
-      nHead: 20,
-      nKvHead: 5,
-      headDim: 128,
-      vocab: 128_256,
-    },
-    format: 'i2_s',
-    modelSha256: 'ab'.repeat(32),
-    test: 'tg128',
-    nPrompt: 0,
-    nGenerate: 128,
-    depth: 0,
-    sequences: 1,
-    batch: 512,
-    threads: 2,
-    kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
-    ...{ tuning: [], screenHead: true, skipZeros: true },
-    tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
-    samples: [41.26],
-    noisy: false,
-    millisecondsPerToken: 24.24,
-    timeToFirstTokenMilliseconds: null,
-    loadMilliseconds: 1234,
-    bytesPerToken: 755e6,
-    gbPerSecond: 31.15,
-    fractionOfReadBandwidth: 0.914,
-    gmacPerSecond: null,
-    fractionOfMultiplyPeak: null,
-    peakRssBytes: 1.2 * 2 ** 30,
-    memory: {
-      ternary: 2 ** 29,
-      dense: 0,
-      head: 2 ** 28,
-      norms: 2 ** 14,
-      kv: 2 ** 20,
-      node: 2 ** 24,
-      scratch: 2 ** 22,
-      anonymousRss: 2 ** 30,
-      mappedFile: null,
-    },
-    joulesPerToken: null,
-    energySource: null,
-    netJoulesPerToken: null,
-    watts: null,
-    idleWatts: null,
-    energyReason: 'no counter; buy one',
-    modelledJoulesPerToken: { nm7: 0.000_175_4, nm45: 0.000_555 },
-    assumedWatts: null,
-    assumedJoulesPerToken: null,
-    assumedEnergySource: null,
-    ...changes,
-  });
-  const prompt = result({
-    ...{ test: 'pp512', gbPerSecond: null, fractionOfReadBandwidth: null, peakRssBytes: null },
-    ...{ timeToFirstTokenMilliseconds: 836.2, gmacPerSecond: 350, fractionOfMultiplyPeak: 0.74 },
-    tokensPerSecond: { median: 612.3, mean: 600, sd: 50 },
-    noisy: true,
-    millisecondsPerToken: 1.633,
-  });
-  const report: BenchReport = {
-    date: '2026-01-01T00:00:00.000Z',
-    machine: {
-      cpu: 'A CPU',
-      cores: 8,
-      usableCores: 2,
-      memoryBytes: 2 ** 34,
-      platform: 'linux',
-      osRelease: '6',
-      arch: 'x64',
-      isa: [],
-      readBandwidth: [{ threads: 2, gbPerSecond: 34.08 }],
-      multiplyPeak: [{ threads: 2, gmacPerSecond: 472.1 }],
-      multiplyInstruction: 'VPDPBUSD zmm',
-    },
-    build: { version: '1.2.3', compiler: 'GCC 12.2.0', node: '20.0.0' },
-    command: null,
-    results: [prompt, result({})],
-  };
-
   test('has a column for each number, three digits each, and no control characters', () => {
     expect(benchLines(report)).toEqual([
       'A CPU, 2 of 8 cores, 16.00 GiB',
@@ -280,17 +309,23 @@ describe('the table', () => {
       'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s',
-      'ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
+      'ternary 512.0 MiB, head 256.0 MiB, norms 16.0 KiB, kv 1.0 MiB; node 16.0 MiB, scratch 4.0 MiB',
       '',
-      'test   threads  kernel               tokens/s  ms/token  first token  GB/s   of limit  peak RSS  modelled mJ',
-      'pp512        2  base3-avx512vnni   612 ± 50.0      1.63       836 ms     –  74 % mul.         –        0.175',
-      'tg128        2  base3-avx512vnni  41.3 ± 0.50      24.2            –  31.1  91 % read  1.20 GiB        0.175',
+      'test   threads  kernel                tokens/s  ms/token  first token  GB/s   of limit  peak RSS  modelled mJ',
+      'pp512        2  base3-avx512vnni    612 ± 50.0      1.63       836 ms     –  74 % mul.         –        0.175',
+      'tg128        2  base3-avx512vnni  41.3 ± 0.500      24.2            –  31.1  91 % read  1.20 GiB        0.175',
     ]);
   });
 
   test('keeps measured energy apart from what is modelled or assumed', () => {
     const measured = result({
-      ...{ joulesPerToken: 0.912_34, netJoulesPerToken: 0.0481, watts: 37.64, idleWatts: 12.06 },
+      ...{
+        joulesPerToken: 0.912_34,
+        joulesPerTokenSd: 0.0312,
+        netJoulesPerToken: 0.0481,
+        watts: 37.64,
+        idleWatts: 12.06,
+      },
       ...{ energySource: 'rapl:package-0+dram', energyReason: null },
     });
     const assumed = result({
@@ -308,8 +343,33 @@ describe('the table', () => {
     expect(heading).toMatch(
       / of limit +J\/token +net J\/token +watts +peak RSS +assumed J +modelled mJ/,
     );
-    expect(first).toMatch(/ 91 % read +0\.912 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
+    expect(first).toMatch(/ 91 % read +0\.912 ± 0\.0312 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
     expect(second).toMatch(/ 91 % read +– +– +– +1\.20 GiB +0\.364 +0\.175/);
+  });
+
+  test('says where the memory of each kernel went that packs in its own way', () => {
+    const { memory, kernel } = result({});
+    const mad2 = {
+      kernel: { ...kernel, ternary: 'mad2-avx2' },
+      memory: { ...memory, ternary: 5 * 2 ** 27 },
+    };
+    const results = [
+      result({}),
+      result({ threads: 1, loadMilliseconds: 1500 }),
+      result({ ...mad2, loadMilliseconds: 800 }),
+    ];
+    const rest = 'head 256.0 MiB, norms 16.0 KiB, kv 1.0 MiB; node 16.0 MiB, scratch 4.0 MiB';
+    expect(benchLines({ ...report, results }).slice(7, 11)).toEqual([
+      'big\\u001b.gguf: 2b4t, i2_s, 30 layers',
+      `base3-avx512vnni: loaded in 1.23 to 1.50 s; ternary 512.0 MiB, ${rest}`,
+      `mad2-avx2: loaded in 0.80 s; ternary 640.0 MiB, ${rest}`,
+      '',
+    ]);
+    const threads = benchLines({ ...report, results: results.slice(0, 2) }).slice(7, 9);
+    expect(threads).toEqual([
+      'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 to 1.50 s',
+      `ternary 512.0 MiB, ${rest}`,
+    ]);
   });
 
   test('has bars where tests have several results', () => {
@@ -325,12 +385,12 @@ describe('the table', () => {
       '- modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '- `bitnet bench`',
       '',
-      'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s; ternary 512 MiB, head 256 MiB, norms 16 KiB, kv 1 MiB; node 16 MiB, scratch 4 MiB',
+      'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s; ternary 512.0 MiB, head 256.0 MiB, norms 16.0 KiB, kv 1.0 MiB; node 16.0 MiB, scratch 4.0 MiB',
       '',
       '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS | modelled mJ |',
       '| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |',
       '| pp512 | 2 | base3-avx512vnni | 612 ± 50.0 | 1.63 | 836 ms | – | 74 % mul. | – | 0.175 |',
-      '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.50 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB | 0.175 |',
+      '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.500 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB | 0.175 |',
     ]);
     const [names, first, second] = csvLines({
       ...report,
@@ -348,6 +408,20 @@ describe('the table', () => {
       { test: 'pp512', date: report.date, machine: { cores: 8 }, build: { version: '1.2.3' } },
       { test: 'tg128', memory: { kv: 2 ** 20 } },
     ]);
+  });
+
+  test('shows what no cell or line may hold, which a report from anywhere can have', () => {
+    const odd = { test: 'a|b\x1b[2J\n', format: 'i2_s\r', energyReason: '\x9bwhy' };
+    const hostile = {
+      ...{ ...report, command: 'bench\n\x07', results: [result(odd)] },
+      machine: { ...report.machine, cpu: '\x1b[31mA CPU' },
+    };
+    const [lines, markdown] = [benchLines(hostile), markdownLines(hostile)];
+    expect([...lines, ...markdown].join('')).not.toMatch(/\p{Cc}/u);
+    expect(lines[0]).toBe('\\u001b[31mA CPU, 2 of 8 cores, 16.00 GiB');
+    expect(lines.at(-1)).toMatch(/^a\|b\\u001b\[2J\\n {2}/);
+    expect(markdown).toContain('- `bench\\n\\u0007`');
+    expect(markdown.at(-1)).toMatch(/^\| a\\\|b\\u001b\[2J\\n \| 2 \|/);
   });
 
   test('names the tests whose samples vary too much', () => {

@@ -75,7 +75,7 @@ describe('a synthetic model without a file', () => {
     ).rejects.toMatchObject({
       code: 'ERR_BITNET_MEMORY',
       message: expect.stringMatching(
-        /^Expected \d+\.\d GiB of free memory for synthetic 100b f16 \(1024 layers\), but there are \d+\.\d GiB; use fewer layers\.$/,
+        /^Expected \d+\.\d GB of free memory for synthetic 100b f16 \(1024 layers\), but there are \d+\.\d GB; use fewer layers\.$/,
       ),
     });
   });

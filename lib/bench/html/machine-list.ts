@@ -1,4 +1,5 @@
-import { bytes, count, digits } from '../numbers.js';
+import { bytes } from '../../byte-size.js';
+import { count, digits } from '../numbers.js';
 import type { BenchReport } from '../report.js';
 import { type Markup, markup } from './markup.js';
 

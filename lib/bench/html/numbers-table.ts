@@ -1,5 +1,5 @@
+import { bytes } from '../../byte-size.js';
 import { columnsFor } from '../columns.js';
-import { bytes } from '../numbers.js';
 import type { BenchResult } from '../report.js';
 import { extrapolationOf } from './by-size.js';
 import { type Markup, markup } from './markup.js';

@@ -1,4 +1,5 @@
 // The arithmetic of the papers' tables, apart from any measurement.
+import { type Estimate, ratioOf } from '../estimate.js';
 
 /** Bits that a trit has at least: log₂ 3. */
 export const tritBits = Math.log2(3);
@@ -13,23 +14,14 @@ export function timesSmaller(bits: number): number {
   return halfBits / bits;
 }
 
-/** A value with the relative standard error it is known to; 0 for what is counted. */
-export interface Estimate {
-  readonly value: number;
-  readonly error: number;
-}
+/** 'unknown': of one cost there is a single sample, which may be off by any amount. */
+export type Verdict = 'holds' | 'fails' | 'within noise' | 'unknown';
 
-/** `over` ÷ `under` and its relative standard error. */
-export function ratioOf(over: Estimate, under: Estimate): Estimate {
-  return { value: over.value / under.value, error: Math.hypot(over.error, under.error) };
-}
-
-export type Verdict = 'holds' | 'fails' | 'within noise';
-
-/** Whether a cost is below another one, by more than twice the error of their ratio. */
+/** Whether a cost is below another one, by more than noise. */
 export function cheaper(cost: Estimate, than: Estimate): Verdict {
-  const { value, error } = ratioOf(cost, than);
-  if (Math.abs(value - 1) <= 2 * error * value) return 'within noise';
+  const { value, withinNoise } = ratioOf(cost, than);
+  if (withinNoise === null) return 'unknown';
+  if (withinNoise) return 'within noise';
   return value < 1 ? 'holds' : 'fails';
 }
 

@@ -1,3 +1,4 @@
+import { kvBytesPerPosition } from '../../inspect/memory.js';
 import { processBytes } from '../fit.js';
 import type { BenchResult } from '../report.js';
 import { bestThroughput, largestBatch, type PassTime } from './arithmetic.js';
@@ -30,9 +31,7 @@ export function batchRows(all: readonly SizeResults[], budget: number): BatchRow
 
 function batchOf({ modelBytes, decode, batches }: FormatResults, budget: number): Batch {
   const fixedBytes = modelBytes + processBytes;
-  const { nLayer, nKvHead, headDim } = decode.shape;
-  // Keys and values in f16, rows padded to 16 values.
-  const bytesPerSequence = batchPositions * nLayer * 2 * nKvHead * Math.ceil(headDim / 16) * 32;
+  const bytesPerSequence = batchPositions * kvBytesPerPosition(decode.shape);
   const largest = largestBatch(budget, fixedBytes, bytesPerSequence);
   const results = [decode, ...batches];
   const best = bestThroughput(results.map(passTime), largest);

@@ -1,4 +1,4 @@
-import type { ShapeName } from '../../synth/shapes.js';
+import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
 import { packedTritBits, timesSmaller, tritBits } from './arithmetic.js';
 import { publishedClaims } from './published.js';
 
@@ -15,20 +15,19 @@ export interface Claim {
 export interface ClaimFacts {
   /** The largest model that was counted, and how many times smaller than FP16 all of it is. */
   readonly whole: { readonly size: ShapeName; readonly ratio: number } | null;
-  /** Bytes that a decoded token of the 100B reads. */
-  readonly hundredBillionBytes: number;
   /** Measured read bandwidth of this machine, in 10⁹ bytes per second. */
   readonly gbPerSecond: number;
 }
 
 /** @throws never: every claim gets an answer */
-export function claims({ whole, hundredBillionBytes, gbPerSecond }: ClaimFacts): Claim[] {
+export function claims({ whole, gbPerSecond }: ClaimFacts): Claim[] {
   const { sixteenTimesSmaller, matrixEnergy, hundredBillion } = publishedClaims;
   const packed = timesSmaller(packedTritBits).toFixed(0);
   const least = timesSmaller(tritBits).toFixed(1);
   const all = whole ? `; all of the ${whole.size} is ${whole.ratio.toFixed(1)} times smaller` : '';
-  const most = (gbPerSecond * 1e9) / hundredBillionBytes;
-  const read = `${(hundredBillionBytes / 1e9).toFixed(1)} GB a token at 1.6 bits`;
+  const bytes = packedBytes('100b');
+  const most = (gbPerSecond * 1e9) / bytes;
+  const read = `${(bytes / 1e9).toFixed(1)} GB of linear weights a token at 1.6 bits`;
   return [
     {
       ...{ claim: sixteenTimesSmaller.text, source: sixteenTimesSmaller.source },
@@ -46,4 +45,10 @@ export function claims({ whole, hundredBillionBytes, gbPerSecond }: ClaimFacts):
       why: `${read} and the ${gbPerSecond.toFixed(1)} GB/s that this machine reads are at most ${most.toFixed(1)} tokens/s, whatever the program`,
     },
   ];
+}
+
+/** What a token reads at least, whatever the kernel: the linear weights in their densest form, without head, keys and values. */
+function packedBytes(size: ShapeName): number {
+  const shape = shapes[size];
+  return (shape.nLayer * weightsPerLayer(shape) * packedTritBits) / 8;
 }

@@ -1,4 +1,5 @@
-import { cheaper, ratioOf } from './arithmetic.js';
+import { ratioOf } from '../estimate.js';
+import { cheaper } from './arithmetic.js';
 import { crossoverSource, publishedCrossovers } from './published.js';
 import type { Crossover, CrossoverRow, SizeRow } from './report.js';
 import { ofFormat } from './sizes.js';

@@ -4,7 +4,6 @@ import { argumentError, checkOptionNames } from '../../generate/option-checks.js
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
 import { type RunOptions, runPlan } from '../bench.js';
-import { fitShape, processBytes } from '../fit.js';
 import { type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
 import { describeRoofs, type Roofs } from '../roofs.js';
@@ -15,6 +14,7 @@ import { claims } from './claims.js';
 import { crossovers } from './crossovers.js';
 import { doubts } from './limits.js';
 import {
+  allTests,
   estimateSeconds,
   type FormatPlan,
   formatPlan,
@@ -22,10 +22,22 @@ import {
   paperFormats,
   paperTests,
   repetitionsWithin,
+  slownessOf,
 } from './plan.js';
 import { paperSizes } from './published.js';
 import type { PaperReport } from './report.js';
 import { bestRoofs, ofFormat, type SizeResults, sizeRows } from './sizes.js';
+
+/** What a paper bench is about to do. */
+export interface PaperProgress {
+  readonly size: ShapeName;
+  /** In words. */
+  readonly step: string;
+  /** Of all, from 0 to 1. */
+  readonly fraction: number;
+  /** Probably. */
+  readonly secondsLeft: number;
+}
 
 export interface PaperOptions {
   /**
@@ -58,8 +70,8 @@ export interface PaperOptions {
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called before each step with a text about it, the fraction done, from 0 to 1, and the seconds that are probably left. */
-  readonly onProgress?: ((step: string, fraction: number, secondsLeft: number) => void) | undefined;
+  /** Called before each step. */
+  readonly onProgress?: ((progress: PaperProgress) => void) | undefined;
 }
 
 const optionNames = [
@@ -96,7 +108,7 @@ interface SizePlan {
  * published. Few layers are run and all of them extrapolated where models are large; the formats of a size take turns. After `minutes`
  * it ends with what there is.
  *
- * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_MEMORY, ERR_BITNET_ABORTED
+ * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_MEMORY, ERR_BITNET_TIME when not even one size was measured, ERR_BITNET_ABORTED
  */
 export async function benchPaper(
   options: PaperOptions = {},
@@ -113,13 +125,12 @@ export async function benchPaper(
   const found: { size: SizeResults; report: BenchReport }[] = [];
   const weights = plans.map(({ formats }) => estimateSeconds(formats, usualRepetitions));
   const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
-  // How much longer than estimated things take here.
   let slowness = 1;
   for (const [i, plan] of plans.entries()) {
     const left = limit - elapsed();
     const expected = (repetitions: number) => slowness * estimateSeconds(plan.formats, repetitions);
-    const total = slowness * sum(weights.slice(i));
-    const share = (left * slowness * weights[i]!) / total;
+    const rest = sum(weights.slice(i));
+    const share = (left * weights[i]!) / rest;
     if (expected(leastRepetitions) > left) {
       cut.push(noTime(plan.size, expected(leastRepetitions), left));
       continue;
@@ -128,9 +139,11 @@ export async function benchPaper(
     const from = elapsed();
     const progress = (step: string, fraction: number) => {
       const used = elapsed();
-      const probably = Math.min(total - (used - from), limit - used);
-      const done = (sum(weights.slice(0, i)) + fraction * weights[i]!) / sum(weights);
-      options.onProgress?.(`${plan.size}: ${step}`, done, Math.max(0, probably));
+      const probably = Math.min(slowness * rest - (used - from), limit - used);
+      options.onProgress?.({
+        ...{ size: plan.size, step, secondsLeft: Math.max(0, probably) },
+        fraction: (sum(weights.slice(0, i)) + fraction * weights[i]!) / sum(weights),
+      });
     };
     const isLate = () => elapsed() - from > share;
     const run = { secondsLeft: left, isLate, onProgress: progress };
@@ -140,15 +153,14 @@ export async function benchPaper(
       continue;
     }
     found.push({ report, size: resultsOf(plan, report) });
-    slowness = (elapsed() - from) / estimateSeconds(plan.formats, repetitions);
+    slowness = slownessOf(plan.formats, report.results, elapsed() - from);
   }
-  if (found.length === 0) throw nothingMeasured(cut);
+  if (found.length === 0) throw nothingMeasured(cut, plans.length > 0);
   found.sort((a, b) => place(a.size.size) - place(b.size.size));
   return paperReport(found, {
     ...{ date, command: options.command ?? null },
     budgetBytes: memory ?? found[0]!.report.machine.memoryBytes,
     timeBox: { limitSeconds: limit, usedSeconds: elapsed(), cut },
-    hundredBillionBytes: await bytesOf('100b'),
   });
 }
 
@@ -232,8 +244,7 @@ async function measureSize(
     const second = layers < nLayer && models[i - 1]?.format === models[i]!.format;
     return second ? { ...setting, extrapolateTo: nLayer } : setting;
   });
-  const tests = [paperTests.prefill, paperTests.decode, ...paperTests.batches];
-  const exact: BenchPlan = { ...plan, settings, tests };
+  const exact: BenchPlan = { ...plan, settings, tests: allTests };
   try {
     return await runPlan(exact, { ...listeners, signal, command: options.command }, open);
   } catch (error) {
@@ -268,12 +279,7 @@ function resultsOf({ size, formats }: SizePlan, report: BenchReport): SizeResult
 /** Puts the tables together. */
 function paperReport(
   found: readonly { readonly size: SizeResults; readonly report: BenchReport }[],
-  {
-    hundredBillionBytes,
-    ...rest
-  }: Pick<PaperReport, 'date' | 'command' | 'budgetBytes' | 'timeBox'> & {
-    readonly hundredBillionBytes: number;
-  },
+  rest: Pick<PaperReport, 'date' | 'command' | 'budgetBytes' | 'timeBox'>,
 ): PaperReport {
   const all = found.map(({ size }) => size);
   const roofs = bestRoofs(all);
@@ -291,10 +297,7 @@ function paperReport(
     sizes,
     crossovers: pairs,
     batches: batchRows(all, rest.budgetBytes),
-    claims: claims({
-      ...{ whole: wholes.at(-1) ?? null, hundredBillionBytes },
-      gbPerSecond: roofs.gbPerSecond,
-    }),
+    claims: claims({ whole: wholes.at(-1) ?? null, gbPerSecond: roofs.gbPerSecond }),
     warnings: doubts(all, pairs),
     results: found.flatMap(({ report }) => report.results),
   };
@@ -305,13 +308,6 @@ function roofsOf({ machine: { readBandwidth, multiplyPeak } }: BenchReport): Roo
   return { threads, gbPerSecond, gmacPerSecond: multiplyPeak[0]!.gmacPerSecond };
 }
 
-/** Bytes of a ternary model without the embedding, of which a token reads one row. */
-async function bytesOf(size: ShapeName): Promise<number> {
-  const { of, memory } = await fitShape(size, 'i2_s', 0);
-  const { vocab, dim } = shapes[size];
-  return memory.rest - processBytes - 2 * vocab * dim + of * memory.perLayer;
-}
-
 function noTime(size: string, expected: number | undefined, left: number): string {
   const seconds = (n: number) => `${Math.max(0, n).toFixed(0)} s`;
   if (expected === undefined)
@@ -319,9 +315,12 @@ function noTime(size: string, expected: number | undefined, left: number): strin
   return `${size}: would take about ${seconds(expected)}, and ${seconds(left)} were left.`;
 }
 
-function nothingMeasured(cut: readonly string[]): BitnetError {
+function nothingMeasured(cut: readonly string[], triedAny: boolean): BitnetError {
+  const [code, what, remedy] = triedAny
+    ? (['ERR_BITNET_TIME', 'time', 'Allow more minutes (--minutes)'] as const)
+    : (['ERR_BITNET_MEMORY', 'memory', 'End other programs'] as const);
   return new BitnetError(
-    'ERR_BITNET_ARGUMENT',
-    `Expected time and memory for at least one size, but: ${cut.join(' ')} Allow more minutes (--minutes), or choose a smaller size (--shape).`,
+    code,
+    `Expected ${what} for at least one size, but: ${cut.join(' ')} ${remedy}, or choose a smaller size (--shape).`,
   );
 }

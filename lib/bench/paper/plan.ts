@@ -1,10 +1,12 @@
+import { kvBytesPerPosition } from '../../inspect/memory.js';
 import { modelSpec } from '../../model/spec.js';
 import { embeddingKept } from '../../synth/load.js';
 import { describedModel, whyUnfit } from '../../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../../synth/shapes.js';
 import { synthSource } from '../../synth/source.js';
 import { fitShape } from '../fit.js';
-import type { BenchTest } from '../tests.js';
+import type { BenchResult } from '../report.js';
+import { type BenchTest, positionsFor } from '../tests.js';
 import { paperJoules } from './energy.js';
 import type { PaperFormat } from './report.js';
 
@@ -22,6 +24,12 @@ export const paperTests = {
     { ...alone, generate: 1, sequences: 32 },
   ],
 } as const satisfies Record<string, BenchTest | readonly BenchTest[]>;
+
+export const allTests: readonly BenchTest[] = [
+  paperTests.prefill,
+  paperTests.decode,
+  ...paperTests.batches,
+];
 
 /** Measured layers have so many weights and bytes at most, but for two of them, where layers are larger: many times a cache, and no longer to run than it takes to time them. */
 const most = {
@@ -51,18 +59,22 @@ export async function formatPlan(
   kernel: string,
 ): Promise<FormatPlan | string> {
   if (whyUnfit(size, format)) return 'its rows are no whole blocks of this format';
-  const { layers: fitting, of, memory } = await fitShape(size, format, available, { kernel });
+  const { of, memory } = await fitShape(size, format, available, { kernel });
   const weights = weightsPerLayer(shapes[size]);
   const layers = layersToRun(of, memory.perLayer, weights, format);
-  if (layers.at(-1)! > fitting) return `no room for ${layers.at(-1)} layers in the free memory`;
   const spec = modelSpec((await synthSource(describedModel({ shape: size, format }))).file);
   const total = layers.reduce((sum, count) => sum + count, 0);
+  const loadBytes = layers.length * memory.rest + total * memory.perLayer;
+  const kv = (total / of) * positionsFor(allTests) * kvBytesPerPosition(spec);
+  if (loadBytes + kv > available) {
+    return `no room for ${layers.join(' and ')} layers in the free memory`;
+  }
   return {
     format,
     embeddingBytes: embeddingKept(spec),
     modelledJoules: paperJoules(spec),
     layers,
-    loadBytes: layers.length * memory.rest + total * memory.perLayer,
+    loadBytes,
     weights: total * weights,
   };
 }
@@ -104,6 +116,16 @@ export function estimateSeconds(plans: readonly FormatPlan[], repetitions: numbe
     return loadBytes / pace.load + (1 + repetitions) * run;
   });
   return seconds.reduce((sum, one) => sum + one, fixedSeconds);
+}
+
+/** How many times longer than estimated a size took, with the repetitions that were really done before it was late. */
+export function slownessOf(
+  plans: readonly FormatPlan[],
+  results: readonly Pick<BenchResult, 'samples'>[],
+  seconds: number,
+): number {
+  const done = Math.min(...results.map(({ samples }) => samples.length));
+  return seconds / estimateSeconds(plans, done);
 }
 
 /** What a size is given at least, whatever its share of the time: samples without a spread say little. */

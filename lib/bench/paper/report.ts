@@ -1,4 +1,5 @@
 import type { ShapeName } from '../../synth/shapes.js';
+import type { Estimate } from '../estimate.js';
 import type { BenchReport } from '../report.js';
 import type { Verdict } from './arithmetic.js';
 import type { Claim } from './claims.js';
@@ -31,9 +32,8 @@ export interface TimeBox {
 /** Weights that the tables compare: 'f16', 'q4_0' and 'i2_s', which is ternary. */
 export type PaperFormat = 'f16' | 'q4_0' | 'i2_s';
 
-/** A number and where it comes from. */
-export interface Cell {
-  readonly value: number;
+/** A number, where it comes from and how well it is known. */
+export interface Cell extends Estimate {
   /**
    * 'measured': all layers ran; 'extrapolated': on a straight line through runs with fewer of them; 'modelled': by a table of published
    * costs.
@@ -41,8 +41,6 @@ export interface Cell {
   readonly basis: 'measured' | 'extrapolated' | 'modelled';
   /** Layers of the two models that were run for an extrapolation. */
   readonly layers: readonly [number, number] | null;
-  /** Relative standard error, from the samples; 0 of bytes and of what is modelled. */
-  readonly error: number;
 }
 
 /** What one model of a size costs. */

@@ -1,6 +1,8 @@
 import { type ShapeName, shapes } from '../../synth/shapes.js';
+import { relativeError } from '../estimate.js';
 import type { BenchResult } from '../report.js';
 import { better, type Roofs } from '../roofs.js';
+import { spread } from '../spread.js';
 import {
   type Published,
   publishedLatency,
@@ -75,15 +77,28 @@ export function ofFormat<T extends { readonly format: PaperFormat }>(
   return rows.find((row) => row.format === format);
 }
 
-/** A quantity of a result, with what the result says about where it comes from. */
+/** A time or rate of a result, with what the result says about where it comes from. */
 export function cellOf(result: BenchResult, value: number): Cell {
-  const { extrapolated, tokensPerSecond, samples } = result;
-  return {
-    value,
-    basis: extrapolated ? 'extrapolated' : 'measured',
-    layers: extrapolated?.layers ?? null,
-    error: tokensPerSecond.sd / tokensPerSecond.mean / Math.sqrt(samples.length),
-  };
+  const { tokensPerSecond, samples } = result;
+  const error = relativeError(tokensPerSecond, samples.length);
+  return { value, ...originOf(result), error, samples: samples.length };
+}
+
+/** Bytes of a result, which are counted. */
+function countedCell(result: BenchResult, value: number): Cell {
+  return { value, ...originOf(result), error: 0, samples: 0 };
+}
+
+/** The measured energy of a result, as sure as its own windows are. */
+function energyCell(result: BenchResult): Cell {
+  const { joulesPerToken, joulesPerTokenSamples: samples } = result;
+  const error = relativeError(spread(samples), samples.length);
+  return { value: joulesPerToken!, ...originOf(result), error, samples: samples.length };
+}
+
+function originOf({ extrapolated }: BenchResult): Pick<Cell, 'basis' | 'layers'> {
+  const basis = extrapolated ? 'extrapolated' : 'measured';
+  return { basis, layers: extrapolated?.layers ?? null };
 }
 
 /** What the machine can do, as far as any of these measurements showed. */
@@ -96,14 +111,16 @@ function formatRow(
   measuresEnergy: boolean,
   limit: number,
 ): Omit<FormatRow, 'ratios'> {
-  const modelled = { value: modelledJoules, basis: 'modelled', layers: null, error: 0 } as const;
+  const modelled: Cell = {
+    ...{ value: modelledJoules, basis: 'modelled', layers: null, error: 0, samples: 0 },
+  };
   return {
     format,
-    memory: { ...cellOf(decode, modelBytes), error: 0 },
+    memory: countedCell(decode, modelBytes),
     decode: cellOf(decode, decode.millisecondsPerToken),
     prefill: cellOf(prefill, prefill.millisecondsPerToken),
-    energy: measuresEnergy ? cellOf(decode, decode.joulesPerToken!) : modelled,
-    prefillEnergy: measuresEnergy ? cellOf(prefill, prefill.joulesPerToken!) : null,
+    energy: measuresEnergy ? energyCell(decode) : modelled,
+    prefillEnergy: measuresEnergy ? energyCell(prefill) : null,
     fractionOfReadBandwidth: decode.gbPerSecond === null ? null : decode.gbPerSecond / limit,
   };
 }

@@ -183,8 +183,8 @@ describe('the page', () => {
       'note',
     ]);
     expect(texts('td').slice(0, 15)).toEqual([
-      ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677 MiB', 'tg128', '2', 'base3-avx2'],
-      ...['40.0 ± 0.50', '25.0', '–', '30.2', '89 % read', '858 MiB', '0.0200', ''],
+      ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677.1 MiB', 'tg128', '2', 'base3-avx2'],
+      ...['40.0 ± 0.500', '25.0', '–', '30.2', '89 % read', '858.3 MiB', '0.0200', ''],
     ]);
     expect(texts('td').at(-1)).toBe('noisy');
     expect(texts('dd')).toEqual([

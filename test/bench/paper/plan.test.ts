@@ -10,6 +10,7 @@ import {
   formatPlan,
   layersToRun,
   repetitionsWithin,
+  slownessOf,
 } from '../../../lib/bench/paper/plan.js';
 import { publishedModelledEnergy } from '../../../lib/bench/paper/published.js';
 import { modelSpec } from '../../../lib/model/spec.js';
@@ -44,7 +45,17 @@ describe('the plan of a size', () => {
 
   test('says why a format is not run', async () => {
     expect(await formatPlan('1.3b', 'q4_0', 1e12, '')).toMatch(/no whole blocks/);
-    expect(await formatPlan('70b', 'f16', 1e9, '')).toBe('no room for 2 layers in the free memory');
+    expect(await formatPlan('70b', 'f16', 1e9, '')).toBe(
+      'no room for 1 and 2 layers in the free memory',
+    );
+  });
+
+  test('has room for its pair of layers together, keys and values of all tests counted', async () => {
+    const { loadBytes } = (await formatPlan('13b', 'i2_s', 1e12, '')) as FormatPlan;
+    // 32 sequences of 64 positions, 2 and 8 layers of 40 heads of 128 numbers
+    const kv = 32 * 64 * 10 * 2 * 40 * 128 * 2;
+    expect(await formatPlan('13b', 'i2_s', loadBytes + kv, '')).toBeTypeOf('object');
+    expect(await formatPlan('13b', 'i2_s', loadBytes + kv - 1, '')).toMatch(/^no room for /);
   });
 
   test('takes as many repetitions as its share allows, two at least and five at most', () => {
@@ -60,6 +71,19 @@ describe('the plan of a size', () => {
     expect(estimateSeconds([plan], 2)).toBeGreaterThan(once);
     expect(estimateSeconds([plan, plan], 1)).toBeGreaterThan(once);
     expect(estimateSeconds([{ ...plan, weights: 2e9 }], 1)).toBeGreaterThan(once);
+  });
+});
+
+describe('how slow a machine is', () => {
+  test('is told from the repetitions that were done, not from those that were planned', () => {
+    const plans = [{ format: 'f16', loadBytes: 1e9, weights: 1e9 }] as unknown as FormatPlan[];
+    const results = [
+      [1, 1, 1],
+      [1, 1],
+      [1, 1],
+    ].map((samples) => ({ samples }));
+    const seconds = 3 * estimateSeconds(plans, 2);
+    expect(slownessOf(plans, results, seconds)).toBeCloseTo(3, 9);
   });
 });
 
@@ -91,8 +115,10 @@ describe('a paper bench', () => {
 
   test('says what there was no time for', async () => {
     await expect(benchPaper({ sizes: ['7b', '125m'], minutes: 0.01 })).rejects.toMatchObject({
-      code: 'ERR_BITNET_ARGUMENT',
-      message: expect.stringMatching(/but: 125m: .* 7b: would take about .*--minutes/),
+      code: 'ERR_BITNET_TIME',
+      message: expect.stringMatching(
+        /^Expected time for at least one size, but: 125m: .* 7b: would take about .*--minutes/,
+      ),
     });
   });
 

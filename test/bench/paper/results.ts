@@ -12,7 +12,8 @@ export function resultOf(milliseconds: number, changes: Partial<BenchResult> = {
     tokensPerSecond: { median: rate, mean: rate, sd: 0.01 * Math.SQRT2 * rate },
     millisecondsPerToken: milliseconds,
     ...{ gbPerSecond: 30, gmacPerSecond: null, peakRssBytes: 1e12 },
-    ...{ joulesPerToken: null, energyReason: 'no counter', energySource: null },
+    ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
+    ...{ energyReason: 'no counter', energySource: null },
     assumedWatts: null,
     ...changes,
   } as unknown as BenchResult;

@@ -23,11 +23,20 @@ describe('the table of sizes', () => {
     expect(fp16!.ratios).toEqual({ memory: 1, decode: 1, prefill: 1, energy: 1 });
     expect(fourBit!.ratios).toMatchObject({ memory: 3.2, decode: 2.5, prefill: 2.5 });
     expect(ternary!.ratios).toMatchObject({ memory: 8, decode: 5, prefill: 5 });
-    expect(ternary!.memory).toEqual({ value: 1e9, basis: 'measured', layers: null, error: 0 });
+    expect(ternary!.memory).toEqual({
+      value: 1e9,
+      basis: 'measured',
+      layers: null,
+      error: 0,
+      samples: 0,
+    });
     expect(ternary!.decode).toMatchObject({ value: 40, basis: 'measured', layers: null });
     // sd 1.414 % of two samples
     expect(ternary!.decode.error).toBeCloseTo(0.01, 9);
-    expect(ternary!.energy).toEqual({ value: 1e-3, basis: 'modelled', layers: null, error: 0 });
+    expect(ternary!.decode.samples).toBe(2);
+    expect(ternary!.energy).toEqual({
+      ...{ value: 1e-3, basis: 'modelled', layers: null, error: 0, samples: 0 },
+    });
     expect(ternary!.prefillEnergy).toBeNull();
     expect(ternary!.fractionOfReadBandwidth).toBeCloseTo(30 / 36, 9);
   });
@@ -53,7 +62,9 @@ describe('the table of sizes', () => {
   });
 
   test('has measured energy only where all of it was measured', () => {
-    const joules = (value: number) => ({ joulesPerToken: value });
+    const joules = (value: number) => ({
+      ...{ joulesPerToken: value, joulesPerTokenSamples: [0.99 * value, 1.01 * value, value] },
+    });
     const some = sizeOf('3b', [formatOf('f16', 8e9, 200, joules(4)), formatOf('i2_s', 1e9, 40)]);
     expect(sizeRows([some])[0]!.formats.map(({ energy }) => energy.basis)).toEqual([
       ...['modelled', 'modelled'],
@@ -66,6 +77,9 @@ describe('the table of sizes', () => {
     expect(row!.formats[1]!.energy).toMatchObject({ value: 2, basis: 'extrapolated' });
     expect(row!.formats[1]!.ratios!.energy).toBe(5);
     expect(row!.formats[1]!.prefillEnergy).toMatchObject({ value: 2 });
+    // Of its own windows, with a standard deviation of 1 %, not of the time's samples.
+    expect(row!.formats[1]!.energy.error).toBeCloseTo(0.01 / Math.sqrt(3), 9);
+    expect(row!.formats[1]!.energy.samples).toBe(3);
     expect(row!.published.energy).toMatchObject({ hardware: 'cpu', here: 5 });
     expect(row!.published.energy!.ratio).toBeCloseTo(5.605, 3);
   });
@@ -90,6 +104,24 @@ describe('crossovers', () => {
     ]);
     expect(pair!.rows[1]!.ternary).toMatchObject({ basis: 'extrapolated', layers: [2, 8] });
     expect(pair!.rows[1]!.fp16).toMatchObject({ basis: 'measured' });
+  });
+
+  test('say nothing of an energy that was measured once', () => {
+    const once = (value: number) => ({ joulesPerToken: value, joulesPerTokenSamples: [value] });
+    const [pair] = crossovers(
+      sizeRows([
+        sizeOf('3b', [formatOf('f16', 8e9, 200, once(10))]),
+        sizeOf('13b', [formatOf('i2_s', 3e9, 100, once(2))]),
+      ]),
+    );
+    expect(pair!.rows.map(({ cost, verdict }) => [cost, verdict])).toEqual([
+      ['memory', 'holds'],
+      ['decode', 'holds'],
+      ['prefill', 'holds'],
+      ['energy', 'unknown'],
+      ['prefillEnergy', 'unknown'],
+    ]);
+    expect(pair!.rows[3]).toMatchObject({ ratio: 0.2, ternary: { error: null, samples: 1 } });
   });
 
   test('are those of which both sizes are there', () => {
