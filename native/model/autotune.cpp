@@ -120,7 +120,7 @@ struct Trial {
                         in.step.as<float>()};
     std::atomic<bool> failed{false};
     w.rows = some_rows;
-    const size_t chunk_rows = w.chunk_rows(pool.threads());
+    const size_t chunk_rows = w.chunk_rows(pool.threads(), n);
     const auto begin = Clock::now();
     for (size_t i = 0; i < count; ++i) {
       w.data = AlignedBuffer::view(slice.data() + i * matrix_bytes, matrix_bytes);

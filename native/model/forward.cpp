@@ -47,8 +47,8 @@ void layer_forward(Pass& pass, size_t index) {
   float* attn = ws.attn.as<float>();
   float* ffn = ws.ffn.as<float>();
 
-  const bool qkv_int8 = layer.q.is_ternary() || layer.k.is_ternary() || layer.v.is_ternary();
-  Activations h = normalise(pass, x, ws.dim_stride, spec.dim, layer.attn_norm, qkv_int8);
+  Activations h = normalise(pass, x, ws.dim_stride, spec.dim, layer.attn_norm,
+                            form_for({&layer.q, &layer.k, &layer.v}));
   project(pass, h,
           {{&layer.q, ws.q.as<float>(), ws.head_stride},
            {&layer.k, ws.k.as<float>(), ws.kv_stride},
@@ -56,15 +56,15 @@ void layer_forward(Pass& pass, size_t index) {
   norm_rotate_and_store(pass, index);
   attention(pass, index);
   h = normalise(pass, attn, ws.head_stride, layer.o.cols, layer.attn_sub_norm,
-                layer.o.is_ternary());
+                form_for({&layer.o}));
   project_add(pass, h, layer.o, layer.attn_post_norm, x, ws.dim_stride);
 
-  const bool gate_up_int8 = layer.gate.is_ternary() || layer.up.is_ternary();
-  h = normalise(pass, x, ws.dim_stride, spec.dim, layer.ffn_norm, gate_up_int8);
+  h = normalise(pass, x, ws.dim_stride, spec.dim, layer.ffn_norm,
+                form_for({&layer.gate, &layer.up}));
   FfnCounts* counts = pass.counts ? pass.counts + index : nullptr;
   project_gated(pass, h, layer.gate, layer.up, ffn, ws.ffn_stride, counts);
   h = normalise(pass, ffn, ws.ffn_stride, spec.ffn_dim, layer.ffn_sub_norm,
-                layer.down.is_ternary());
+                form_for({&layer.down}));
   if (counts)
     count_zeros(h, counts);
   project_add(pass, h, layer.down, layer.ffn_post_norm, x, ws.dim_stride);

@@ -9,8 +9,11 @@ namespace bitnet {
 namespace {
 
 // A chunk is what one thread takes at a time: small enough to balance, large enough that taking it
-// costs nothing (128 rows of 2560 ternary weights are 80 kB, some microseconds of reading).
+// costs nothing (128 rows of 2560 ternary weights are 80 kB, some microseconds of reading). With
+// many tokens their results should stay in the L2 cache beside what a kernel unpacks.
 constexpr size_t kChunkRows = 128;
+constexpr size_t kManyTokens = 64;
+constexpr size_t kChunkRowsOfMany = 64;
 
 // Packed tiles hold rows up to a multiple of tile_rows; the kernel computes those too, we keep the
 // true ones.
@@ -23,12 +26,31 @@ TileRange tiles(const Linear& w, size_t row_begin, size_t row_end) {
   return {row_begin, pad_to(row_end, w.ternary->tile_rows)};
 }
 
+// Where a kernel puts its integers: where the floats will be, if it writes nothing but their rows,
+// else into the thread's scratch.
+struct Sums {
+  int32_t* acc;
+  size_t stride;
+};
+
+bool find_room(size_t n, size_t rows, size_t written, float* out, size_t out_stride,
+               ThreadScratch& scratch, Sums* sums) {
+  if (rows == written && out_stride >= rows) {
+    *sums = {reinterpret_cast<int32_t*>(out), out_stride};
+    return true;
+  }
+  if (!scratch.acc.ensure(n * written * sizeof(int32_t)))
+    return false;
+  *sums = {scratch.acc.as<int32_t>(), written};
+  return true;
+}
+
 // Scales the integers of all tokens.
 void scale_batch(const Linear& w, const VectorKernel& vector, const Activations& a,
-                 const int32_t* acc, size_t acc_stride, size_t row_begin, size_t row_end,
-                 float* out, size_t out_stride) {
+                 const Sums& sums, size_t row_begin, size_t row_end, float* out,
+                 size_t out_stride) {
   for (size_t i = 0; i < a.n; ++i)
-    scale_sums(w, vector, acc + i * acc_stride, a.q_step[i], row_begin, row_end - row_begin,
+    scale_sums(w, vector, sums.acc + i * sums.stride, a.q_step[i], row_begin, row_end - row_begin,
                out + i * out_stride);
 }
 
@@ -36,15 +58,15 @@ bool ternary_rows(const Linear& w, const VectorKernel& vector, const Activations
                   size_t row_begin, size_t row_end, float* out, size_t out_stride,
                   ThreadScratch& scratch) {
   const TileRange range = tiles(w, row_begin, row_end);
-  const size_t acc_stride = range.end - range.begin;
-  if (!scratch.acc.ensure(a.n * acc_stride * sizeof(int32_t)) ||
+  Sums sums;
+  if (!find_room(a.n, row_end - row_begin, range.end - range.begin, out, out_stride, scratch,
+                 &sums) ||
       !scratch.kernel.ensure(w.ternary->scratch_bytes(w.padded_cols)))
     return false;
-  int32_t* acc = scratch.acc.as<int32_t>();
-  w.ternary->product({w.data.data(), w.padded_cols, a.q, a.q_stride, a.q_sum, a.n, acc, acc_stride,
-                      scratch.kernel.data()},
+  w.ternary->product({w.data.data(), w.padded_cols, a.q, a.q_stride, a.q_sum, a.n, sums.acc,
+                      sums.stride, scratch.kernel.data()},
                      range.begin, range.end);
-  scale_batch(w, vector, a, acc, acc_stride, row_begin, row_end, out, out_stride);
+  scale_batch(w, vector, a, sums, row_begin, row_end, out, out_stride);
   return true;
 }
 
@@ -52,17 +74,17 @@ bool unit_rows(const Linear& w, const VectorKernel& vector, const Activations& a
                size_t row_end, float* out, size_t out_stride, ThreadScratch& scratch) {
   const bool by_row = w.kind == Linear::Kind::kRowUnits;
   const size_t width = by_row ? w.cols : w.rows;
-  const size_t end = by_row ? row_end : pad_to(row_end, kUnitPad);
-  const size_t acc_stride = pad_to(end - row_begin, kFloatPad);
-  if (!scratch.acc.ensure(a.n * acc_stride * sizeof(int32_t)) ||
+  const size_t end = by_row ? row_end : pad_to(row_end, w.units->column_step(a.n));
+  Sums sums;
+  if (!find_room(a.n, row_end - row_begin, pad_to(end - row_begin, kFloatPad), out, out_stride,
+                 scratch, &sums) ||
       !scratch.kernel.ensure(w.units->scratch_bytes(width)))
     return false;
-  int32_t* acc = scratch.acc.as<int32_t>();
   const auto product = by_row ? w.units->rows : w.units->columns;
   product({w.data.data(), w.unit_bytes, width, by_row ? w.rows : w.cols, a.q, a.q_stride, a.q_sum,
-           a.n, acc, acc_stride, scratch.kernel.data()},
+           a.n, sums.acc, sums.stride, scratch.kernel.data()},
           row_begin, end);
-  scale_batch(w, vector, a, acc, acc_stride, row_begin, row_end, out, out_stride);
+  scale_batch(w, vector, a, sums, row_begin, row_end, out, out_stride);
   return true;
 }
 
@@ -133,22 +155,23 @@ bool product_rows(const Linear& w, const VectorKernel& vector, const Activations
 
 } // namespace
 
-size_t Linear::tile_rows() const {
+size_t Linear::tile_rows(size_t n) const {
   switch (kind) {
   case Kind::kDense:
     return 1;
   case Kind::kRowUnits:
     return kFloatPad; // any row would do; whole vectors of results are stored faster
   case Kind::kColumnUnits:
-    return kUnitPad;
+    return units->column_step(n);
   default:
     return ternary->tile_rows;
   }
 }
 
-size_t Linear::chunk_rows(size_t threads) const {
+size_t Linear::chunk_rows(size_t threads, size_t n) const {
   const size_t fair = rows / (threads * 4) + 1;
-  return pad_to(std::min(kChunkRows, fair), tile_rows());
+  const size_t most = n < kManyTokens ? kChunkRows : kChunkRowsOfMany;
+  return pad_to(std::min(most, fair), tile_rows(n));
 }
 
 void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,

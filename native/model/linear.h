@@ -64,10 +64,11 @@ struct Linear {
   std::vector<float> bias;    // [rows] added to what leaves it, or empty
 
   bool is_ternary() const { return kind != Kind::kDense; }
-  /** Row ranges given to linear_rows begin at multiples of this. */
-  size_t tile_rows() const;
-  /** Rows one thread of `threads` takes at a time: a multiple of tile_rows(). */
-  size_t chunk_rows(size_t threads) const;
+  /** Row ranges given to linear_rows with `n` tokens begin at multiples of this. */
+  size_t tile_rows(size_t n) const;
+  /** Rows of `n` tokens that one thread of `threads` takes at a time: a multiple of tile_rows(n).
+   */
+  size_t chunk_rows(size_t threads, size_t n) const;
 };
 
 /** Working memory of one thread. */

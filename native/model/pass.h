@@ -20,12 +20,19 @@ struct Pass {
   const VectorKernel& vector() const { return *weights.kernels.vector; }
 };
 
+/** What linear layers read of their input. */
+enum class Form { kFloat, kInt8, kBoth };
+
+/** What these layers, which share an input, read of it. */
+Form form_for(std::initializer_list<const Linear*> layers);
+
 /**
- * Rows of x as input of linear layers: RMSNorm with `norm` (none when empty), then int8 when
- * `int8`. The result lives in ws.h, ws.q8 (or x itself) until the next call.
+ * Rows of x as input of linear layers: RMSNorm with `norm` (none when empty), rounded to int8
+ * unless only floats are read. The result lives in ws.h, ws.q8 (or x itself) until the next call;
+ * floats that are not read are not kept, and then its x is null after a norm.
  */
 Activations normalise(Pass& pass, const float* x, size_t stride, size_t cols,
-                      const std::vector<float>& norm, bool int8);
+                      const std::vector<float>& norm, Form form);
 
 /** Where one linear layer's result goes. */
 struct Projection {

@@ -7,7 +7,7 @@ namespace bitnet {
 namespace {
 
 size_t chunk_rows(const Pass& pass, const Linear& w) {
-  return w.chunk_rows(pass.pool.threads());
+  return w.chunk_rows(pass.pool.threads(), pass.n);
 }
 
 size_t chunk_count(const Pass& pass, const Linear& w) {
@@ -165,8 +165,8 @@ void project_normed(Pass& pass, const Activations& a, std::initializer_list<Proj
   for (size_t i = 0; i < a.n; ++i)
     std::copy_n(a.x + i * a.x_stride, a.cols, common + i * ws.dim_stride);
   for (const Projection& layer : layers) {
-    const Activations own =
-        normalise(pass, common, ws.dim_stride, a.cols, layer.w->norm_in, layer.w->is_ternary());
+    const Activations own = normalise(pass, common, ws.dim_stride, a.cols, layer.w->norm_in,
+                                      layer.w->is_ternary() ? Form::kInt8 : Form::kFloat);
     share_out(pass, own, {layer});
   }
 }
@@ -197,29 +197,43 @@ void project_gated_normed(Pass& pass, const Activations& a, const Linear& gate, 
 
 } // namespace
 
+Form form_for(std::initializer_list<const Linear*> layers) {
+  bool floats = false, int8 = false;
+  for (const Linear* layer : layers) {
+    // A layer with a norm of its own rounds what comes out of that.
+    const bool rounds = layer->is_ternary() && layer->norm_in.empty();
+    (rounds ? int8 : floats) = true;
+  }
+  return !int8 ? Form::kFloat : floats ? Form::kBoth : Form::kInt8;
+}
+
 Activations normalise(Pass& pass, const float* x, size_t stride, size_t cols,
-                      const std::vector<float>& norm, bool int8) {
+                      const std::vector<float>& norm, Form form) {
   Workspace& ws = pass.ws;
   const VectorKernel& vector = pass.vector();
-  const bool normed = !norm.empty();
-  float* h = ws.h.as<float>();
-  const float* in = normed ? h : x;
-  const size_t in_stride = normed ? ws.wide_stride : stride;
-  pass.pool.parallel(pass.n, [&](size_t i, size_t) {
+  const bool normed = !norm.empty(), int8 = form != Form::kFloat;
+  float* h = normed && form != Form::kInt8 ? ws.h.as<float>() : nullptr;
+  pass.pool.parallel(pass.n, [&](size_t i, size_t thread) {
+    const float* row = x + i * stride;
     if (normed) {
-      float* y = h + i * ws.wide_stride;
-      vector.rms_norm(x + i * stride, norm.data(), cols, pass.weights.spec.norm_eps, y);
+      AlignedBuffer& passing = ws.scratch[thread].values;
+      if (!h && !passing.ensure(cols * sizeof(float)))
+        return pass.no_memory.store(true);
+      float* y = h ? h + i * ws.wide_stride : passing.as<float>();
+      vector.rms_norm(row, norm.data(), cols, pass.weights.spec.norm_eps, y);
       // ws.h is shared by layers of different widths: clear what a wider one left in the padding.
-      std::fill(y + cols, y + pad_to(cols, kFloatPad), 0.0f);
+      if (h)
+        std::fill(y + cols, y + pad_to(cols, kFloatPad), 0.0f);
+      row = y;
     }
     if (int8)
-      vector.quantise(in + i * in_stride, cols, ws.q8.as<int8_t>() + i * ws.q8_stride, ws.q8_stride,
+      vector.quantise(row, cols, ws.q8.as<int8_t>() + i * ws.q8_stride, ws.q8_stride,
                       ws.q_sum.as<int32_t>() + i, ws.q_step.as<float>() + i);
   });
   return {pass.n,
           cols,
-          in,
-          in_stride,
+          normed ? h : x,
+          h ? ws.wide_stride : stride,
           int8 ? ws.q8.as<int8_t>() : nullptr,
           ws.q8_stride,
           ws.q_sum.as<int32_t>(),
@@ -260,15 +274,16 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
   if (up.kind == Linear::Kind::kRowUnits && a.n == 1)
     return project_open(pass, a, gate, up, out, counts);
   // Chunks of the coarser tile, so that both layers accept the same range.
-  const Linear& coarse = gate.tile_rows() >= up.tile_rows() ? gate : up;
+  const Linear& coarse = gate.tile_rows(a.n) >= up.tile_rows(a.n) ? gate : up;
   pass.pool.parallel(chunk_count(pass, coarse), [&](size_t chunk, size_t thread) {
     const RowRange range = chunk_range(pass, coarse, chunk);
     const size_t rows = range.end - range.begin;
     ThreadScratch& scratch = pass.ws.scratch[thread];
-    if (!scratch.values.ensure(2 * a.n * rows * sizeof(float)))
+    const size_t size = pad_to(a.n * rows, kFloatPad);
+    if (!scratch.values.ensure(2 * size * sizeof(float)))
       return pass.no_memory.store(true);
     float* g = scratch.values.as<float>(); // [n, rows]
-    float* u = g + a.n * rows;             // [n, rows]
+    float* u = g + size;                   // [n, rows]
     rows_of(pass, gate, a, range, g, rows, scratch);
     count_closed(g, a.n * rows, counts);
     rows_of(pass, up, a, range, u, rows, scratch);

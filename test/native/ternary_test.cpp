@@ -200,6 +200,14 @@ TEST("ternary kernels are exact for long rows") {
       }
 }
 
+TEST("ternary kernels are exact for many tokens and more columns than are unpacked together") {
+  for (const TernaryKernel* kernel : kernels()) {
+    const Matrix matrix(*kernel, 1, rounded_up(2624, kernel->tile_cols), kRandom);
+    for (size_t n : {18, 38})
+      compare(matrix, {n, 0, matrix.rows, 0}, kRandom);
+  }
+}
+
 TEST("ternary kernels do not overflow at the widest matrix the contract allows") {
   const size_t cols = kMaxTernaryCols;
   for (const TernaryKernel* kernel : kernels()) {

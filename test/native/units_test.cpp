@@ -139,7 +139,8 @@ void check_columns(const Case& c) {
   for (size_t r = 0; r < c.width; ++r)
     CHECK_EQ(acc[r], expected(0, r), c.name() + " accumulate");
 
-  const size_t begin = rows > kUnitPad ? kUnitPad : 0, count = rows - begin;
+  const size_t step = c.kernel.column_step(c.n), begin = rows > step ? step : 0;
+  const size_t count = rows - begin;
   Guarded<int32_t> out(c.n * count);
   Guarded<uint8_t> scratch(c.kernel.scratch_bytes(c.width));
   c.kernel.columns({packed.data(), bytes, c.width, c.units, in.q.data(), in.stride, in.q_sum.data(),
@@ -167,6 +168,14 @@ TEST("unit kernels are exact for every small shape and batch") {
             continue;
           check_all(*kernel, width, units, n, false);
         }
+}
+
+TEST("unit kernels are exact for many tokens and more columns than are unpacked together") {
+  for (const UnitKernel* kernel : usable_unit_kernels(detect_cpu_features())) {
+    for (size_t units : check::values({64, 90, 128, 200}, {90}))
+      check_rows({*kernel, 2880, units, 40, false});
+    check_columns({*kernel, 700, 2700, 40, false});
+  }
 }
 
 TEST("unit kernels are exact at the limits of int8 activations and of width") {

@@ -10,10 +10,14 @@ namespace {
 
 void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kBase3Rows) {
-    int32_t* out = p.out + (row - row_begin);
-    start_sums(p.q_sum, p.n, kBase3Rows, out, p.out_stride);
-    add_tile(p.packed + row / kBase3Rows * base3_tile_bytes(p.cols), p.cols,
-             {p.q, p.q_stride, out, p.out_stride}, p.n, p.scratch);
+    const uint8_t* tile = p.packed + row / kBase3Rows * base3_tile_bytes(p.cols);
+    const Panel all = {p.q, p.q_stride, p.out + (row - row_begin), p.out_stride};
+    if (p.n >= kUnpackFrom) {
+      multiply_tile(tile, p.cols, {all, p.q_sum, kBase3Rows, false}, p.n, p.scratch);
+    } else {
+      start_sums(p.q_sum, p.n, kBase3Rows, all.out, p.out_stride);
+      telescope_wide(tile, p.cols, all, p.n);
+    }
   }
 }
 

@@ -15,9 +15,12 @@ namespace {
 // telescoping costs each token.
 constexpr size_t kUnpackFrom = 17;
 
-// Columns unpacked at a time: 80 rows of them are 20 kB, which stay in the L1 cache while all
-// tokens pass.
-constexpr size_t kPiece = 256;
+// Columns unpacked at a time. 80 rows of them are 200 kB, which stay in the L2 cache while all
+// tokens pass; the sums, which are read and written once more for each piece, cost more than
+// smaller pieces gain in L1. Few tokens are faster with pieces between the two.
+constexpr size_t kPiece = 2560;
+constexpr size_t kSmallPiece = 960;
+constexpr size_t kLargePieceFrom = 33; // tokens
 
 // Bytes fetched ahead into L2 for one token.
 constexpr size_t kTileAhead = 16384;
@@ -105,36 +108,101 @@ inline void unpack_digits(__m512i q, uint8_t* codes /* [5, stride] */, size_t st
 /** Codes of `cols` columns of a tile as bytes: [cols / 4][field][lane][4]. */
 inline void unpack(const uint8_t* tile, size_t cols, uint8_t* codes) {
   for (size_t k = 0; k < cols; k += 4)
-    unpack_digits(_mm512_loadu_si512(tile + base3_tile_bytes(k)), codes + k * kBase3Fields * 16,
-                  64);
+    unpack_digits(_mm512_loadu_si512(tile + base3_tile_bytes(k)), codes + k * kBase3Rows, 64);
 }
 
-/** Unpacked codes times kTokens tokens: five tokens are 25 accumulators, five weight vectors and a
- * broadcast. */
-template <int kTokens> void multiply(const uint8_t* codes, size_t cols, const Panel& p) {
-  __m512i sum[kTokens][kBase3Fields];
-#pragma GCC unroll 5
+/** Tokens of one call, how many sums each of them gets, and whether these begin here or go on. */
+struct Sums {
+  Panel panel;
+  const int32_t* q_sum; // [tokens]
+  size_t rows;          // at most 80; the codes of those behind them count for nothing
+  bool more;            // out has the sums of earlier columns
+};
+
+// Tokens whose sums fill 24 or 25 registers.
+template <int kFields> constexpr int kMostTokens = kFields == 5 ? 5 : 6;
+
+/** Those of 16 rows from `begin` on that are among the first `rows`. */
+inline __mmask16 first_rows(size_t rows, size_t begin) {
+  return static_cast<__mmask16>(rows >= begin + 16 ? 0xffffu
+                                : rows > begin     ? (1u << (rows - begin)) - 1
+                                                   : 0u);
+}
+
+/**
+ * Unpacked codes [cols / 4][kFields][lane][4] times kTokens tokens: kFields * kTokens accumulators,
+ * kFields vectors of codes and a broadcast, 24 or 25 VPDPBUSD a step.
+ */
+template <int kFields, int kTokens>
+void multiply(const uint8_t* codes, size_t cols, const Sums& s) {
+  __m512i sum[kTokens][kFields];
+#pragma GCC unroll 8
   for (int i = 0; i < kTokens; i++)
-    for (size_t f = 0; f < kBase3Fields; f++)
+#pragma GCC unroll 5
+    for (int f = 0; f < kFields; f++)
       sum[i][f] = _mm512_setzero_si512();
-  const int8_t* q = p.q;
-  for (size_t k = 0; k < cols; k += 4, codes += 64 * kBase3Fields) {
-    __m512i w[kBase3Fields];
+  const int8_t* q = s.panel.q;
+  const size_t q_stride = s.panel.q_stride;
+  for (size_t k = 0; k < cols; k += 4, codes += 64 * kFields) {
+    __m512i w[kFields];
 #pragma GCC unroll 5
-    for (size_t f = 0; f < kBase3Fields; f++)
+    for (int f = 0; f < kFields; f++)
       w[f] = _mm512_load_si512(codes + f * 64);
-#pragma GCC unroll 5
+#pragma GCC unroll 8
     for (int i = 0; i < kTokens; i++) {
-      const __m512i a = broadcast4(q + i * p.q_stride + k);
+      const __m512i a = broadcast4(q + i * q_stride + k);
 #pragma GCC unroll 5
-      for (size_t f = 0; f < kBase3Fields; f++)
+      for (int f = 0; f < kFields; f++)
         sum[i][f] = _mm512_dpbusd_epi32(sum[i][f], w[f], a);
     }
   }
+#pragma GCC unroll 8
+  for (int i = 0; i < kTokens; i++) {
+    int32_t* out = s.panel.out + i * s.panel.out_stride;
+    const __m512i minus = _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_set1_epi32(s.q_sum[i]));
 #pragma GCC unroll 5
-  for (int i = 0; i < kTokens; i++)
-    for (size_t f = 0; f < kBase3Fields; f++)
-      add_to(p.out + i * p.out_stride + f * kBase3Lanes, sum[i][f]);
+    for (size_t f = 0; f < kFields; f++) {
+      const __mmask16 rows = first_rows(s.rows, 16 * f);
+      const __m512i before = s.more ? _mm512_maskz_loadu_epi32(rows, out + 16 * f) : minus;
+      _mm512_mask_storeu_epi32(out + 16 * f, rows, _mm512_add_epi32(sum[i][f], before));
+    }
+  }
+}
+
+template <int kFields>
+void multiply_some(const uint8_t* codes, size_t cols, size_t tokens, const Sums& s) {
+  switch (tokens) {
+  case 1:
+    return multiply<kFields, 1>(codes, cols, s);
+  case 2:
+    return multiply<kFields, 2>(codes, cols, s);
+  case 3:
+    return multiply<kFields, 3>(codes, cols, s);
+  case 4:
+    return multiply<kFields, 4>(codes, cols, s);
+  case 5:
+    return multiply<kFields, 5>(codes, cols, s);
+  default:
+    return multiply<kFields, kMostTokens<kFields>>(codes, cols, s);
+  }
+}
+
+/** The same for `n` tokens in panels of nearly equal size: each of them reads all codes. */
+template <int kFields>
+void multiply_all(const uint8_t* codes, size_t cols, const Sums& all, size_t n) {
+  constexpr size_t kMost = kMostTokens<kFields>;
+  const Panel& p = all.panel;
+  size_t panels = (n + kMost - 1) / kMost;
+  for (size_t i = 0; i < n; panels--) {
+    const size_t tokens = (n - i + panels - 1) / panels;
+    multiply_some<kFields>(
+        codes, cols, tokens,
+        {{p.q + i * p.q_stride, p.q_stride, p.out + i * p.out_stride, p.out_stride},
+         all.q_sum + i,
+         all.rows,
+         all.more});
+    i += tokens;
+  }
 }
 
 /** Calls kernel(tokens, panel) for panels of at most `most` of the `n` tokens of `all`. */
@@ -145,6 +213,18 @@ template <class Kernel> void for_panels(const Panel& all, size_t n, size_t most,
                          all.out_stride});
     i += tokens;
   }
+}
+
+inline size_t piece_for(size_t n) {
+  return n < kLargePieceFrom ? kSmallPiece : kPiece;
+}
+
+/** Calls use(first, count) for nearly equal pieces of `cols` columns. */
+template <class Use> void for_pieces(size_t cols, size_t n, Use use) {
+  const size_t pieces = (cols + piece_for(n) - 1) / piece_for(n);
+  const size_t most = ((cols + pieces - 1) / pieces + 63) / 64 * 64;
+  for (size_t k = 0; k < cols; k += most)
+    use(k, cols - k < most ? cols - k : most);
 }
 
 /** One tile of at most kBase3Chunk columns times `n` tokens, telescoping. */
@@ -164,34 +244,19 @@ inline void telescope_tile(const uint8_t* tile, size_t cols, const Panel& all, s
 }
 
 /** One tile of any width times `n` tokens, unpacked piece by piece. */
-inline void multiply_tile(const uint8_t* tile, size_t cols, const Panel& all, size_t n,
+inline void multiply_tile(const uint8_t* tile, size_t cols, const Sums& all, size_t n,
                           uint8_t* scratch /* [kBase3Scratch] */) {
-  for (size_t k = 0; k < cols; k += kPiece) {
-    const size_t count = cols - k < kPiece ? cols - k : kPiece;
+  for_pieces(cols, n, [&](size_t k, size_t count) {
     unpack(tile + base3_tile_bytes(k), count, scratch);
-    const Panel piece = {all.q + k, all.q_stride, all.out, all.out_stride};
-    for_panels(piece, n, 5, [&](size_t tokens, const Panel& panel) {
-      switch (tokens) {
-      case 1:
-        return multiply<1>(scratch, count, panel);
-      case 2:
-        return multiply<2>(scratch, count, panel);
-      case 3:
-        return multiply<3>(scratch, count, panel);
-      case 4:
-        return multiply<4>(scratch, count, panel);
-      default:
-        return multiply<5>(scratch, count, panel);
-      }
-    });
-  }
+    const Panel& p = all.panel;
+    multiply_all<kBase3Fields>(
+        scratch, count, {{p.q + k, p.q_stride, p.out, p.out_stride}, all.q_sum, all.rows, k > 0},
+        n);
+  });
 }
 
-/** out[0..79] of every token gets the share of a tile's 80 rows that `cols` columns have. */
-inline void add_tile(const uint8_t* tile, size_t cols, const Panel& all, size_t n,
-                     uint8_t* scratch) {
-  if (n >= kUnpackFrom)
-    return multiply_tile(tile, cols, all, n, scratch);
+/** The same in small batches, without unpacking; the sums have begun. */
+inline void telescope_wide(const uint8_t* tile, size_t cols, const Panel& all, size_t n) {
   for (size_t k = 0; k < cols; k += kBase3Chunk)
     telescope_tile(tile + base3_tile_bytes(k), cols - k < kBase3Chunk ? cols - k : kBase3Chunk,
                    {all.q + k, all.q_stride, all.out, all.out_stride}, n);

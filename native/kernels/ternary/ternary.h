@@ -111,7 +111,9 @@ struct UnitKernel {
   /** acc[r] += Σ_i c[ids[i]][r] q[ids[i]] (codes, not trits); acc: [width padded to kUnitPad]. */
   void (*accumulate)(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
                      const int8_t* q, int32_t* acc);
-  /** Rows [begin, end), multiples of kUnitPad: out[i][r] = Σ_j t[r][j] q[i][j] over all units. */
+  /** columns() of `n` tokens takes ranges that begin and end at multiples of this. */
+  size_t (*column_step)(size_t n);
+  /** Rows [begin, end) of the batch: out[i][r] = Σ_j t[r][j] q[i][j] over all units. */
   void (*columns)(const UnitProduct& p, size_t begin, size_t end);
 };
 

@@ -5,12 +5,6 @@
 #include "base3_panel_avx512.h"
 #include "units_layout.h"
 
-#if defined(_MSC_VER)
-#define BITNET_NOINLINE __declspec(noinline)
-#else
-#define BITNET_NOINLINE __attribute__((noinline))
-#endif
-
 namespace bitnet {
 namespace {
 
@@ -153,94 +147,83 @@ void rows_times_few(const UnitProduct& p, size_t begin, size_t end) {
   });
 }
 
-// Units unpacked at a time: 16 of 2560 weights are 41 kB of codes, which stay in L2 while all
-// tokens pass; four of them and six tokens are 26 kB, which stay in L1 for a step.
-constexpr size_t kRowTile = 16;
-
-/**
- * out[i][0..3] of every token. A function of its own, through memory: inlined, GCC 12 stores every
- * sum in every round of the loop before it.
- */
-BITNET_NOINLINE void store_rows(const __m512i sum[][4], int tokens, const Panel& p,
-                                const int32_t* q_sum, __mmask8 wanted) {
-  for (int i = 0; i < tokens; i++)
-    _mm_mask_storeu_epi32(p.out + static_cast<size_t>(i) * p.out_stride, wanted,
-                          _mm_sub_epi32(lane_sums(sum[i][0], sum[i][1], sum[i][2], sum[i][3]),
-                                        _mm_set1_epi32(q_sum[i])));
-}
-
-/**
- * Four unpacked units times kTokens tokens: six tokens are 24 accumulators, four vectors of codes
- * and one of activations.
- */
-template <int kTokens>
-void multiply_rows(const uint8_t* codes /* [4, width] */, size_t width, const Panel& p,
-                   const int32_t* q_sum, __mmask8 wanted) {
-  // One array per unit: GCC keeps an array of arrays on the stack here.
-  __m512i sum0[kTokens], sum1[kTokens], sum2[kTokens], sum3[kTokens];
-#pragma GCC unroll 6
-  for (int i = 0; i < kTokens; i++)
-    sum0[i] = sum1[i] = sum2[i] = sum3[i] = _mm512_setzero_si512();
-  for (size_t k = 0; k < width; k += 64) {
-    const __m512i w0 = _mm512_load_si512(codes + k), w1 = _mm512_load_si512(codes + width + k);
-    const __m512i w2 = _mm512_load_si512(codes + 2 * width + k);
-    const __m512i w3 = _mm512_load_si512(codes + 3 * width + k);
-#pragma GCC unroll 6
-    for (int i = 0; i < kTokens; i++) {
-      const __m512i a = _mm512_loadu_si512(p.q + i * p.q_stride + k);
-      sum0[i] = _mm512_dpbusd_epi32(sum0[i], w0, a);
-      sum1[i] = _mm512_dpbusd_epi32(sum1[i], w1, a);
-      sum2[i] = _mm512_dpbusd_epi32(sum2[i], w2, a);
-      sum3[i] = _mm512_dpbusd_epi32(sum3[i], w3, a);
+/** 16 x 16 int32: lane j of vector i becomes lane i of vector j. */
+inline void transpose(__m512i v[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4)
+#pragma GCC unroll 2
+    for (int j = 0; j < 2;
+         j++) { // v[4 a + b]: lanes b, 4 + b, 8 + b, 12 + b of units 4 a .. 4 a + 3
+      v[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
+      v[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
     }
+#pragma GCC unroll 4
+  for (int b = 0; b < 4; b++) {
+    const __m512i low01 = _mm512_shuffle_i32x4(v[b], v[4 + b], 0x88);
+    const __m512i high01 = _mm512_shuffle_i32x4(v[b], v[4 + b], 0xdd);
+    const __m512i low23 = _mm512_shuffle_i32x4(v[8 + b], v[12 + b], 0x88);
+    const __m512i high23 = _mm512_shuffle_i32x4(v[8 + b], v[12 + b], 0xdd);
+    t[b] = _mm512_shuffle_i32x4(low01, low23, 0x88);
+    t[8 + b] = _mm512_shuffle_i32x4(low01, low23, 0xdd);
+    t[4 + b] = _mm512_shuffle_i32x4(high01, high23, 0x88);
+    t[12 + b] = _mm512_shuffle_i32x4(high01, high23, 0xdd);
   }
-  __m512i sum[kTokens][4];
-#pragma GCC unroll 6
-  for (int i = 0; i < kTokens; i++) {
-    sum[i][0] = sum0[i];
-    sum[i][1] = sum1[i];
-    sum[i][2] = sum2[i];
-    sum[i][3] = sum3[i];
-  }
-  store_rows(sum, kTokens, p, q_sum, wanted);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++)
+    v[i] = t[i];
 }
 
-void multiply_rows_panel(const uint8_t* codes, size_t width, size_t tokens, const Panel& p,
-                         const int32_t* q_sum, __mmask8 wanted) {
-  switch (tokens) {
-  case 1:
-    return multiply_rows<1>(codes, width, p, q_sum, wanted);
-  case 2:
-    return multiply_rows<2>(codes, width, p, q_sum, wanted);
-  case 3:
-    return multiply_rows<3>(codes, width, p, q_sum, wanted);
-  case 4:
-    return multiply_rows<4>(codes, width, p, q_sum, wanted);
-  case 5:
-    return multiply_rows<5>(codes, width, p, q_sum, wanted);
-  default:
-    return multiply_rows<6>(codes, width, p, q_sum, wanted);
+/**
+ * Blocks [begin, end) of 16 units as field `field` of `fields` of unpacked codes, see multiply().
+ * The bytes are transposed while they are packed: a vector then holds four columns of the 16 units
+ * five times, 64 columns apart. The last unit stands in for those behind it.
+ */
+void unpack_rows(const uint8_t* units, size_t unit_bytes, size_t count, size_t begin, size_t end,
+                 size_t fields, uint8_t* codes) {
+  for (size_t block = begin; block < end; block++, codes += kUnitPad * 16 * fields) {
+    __m512i v[16];
+    for (size_t u = 0; u < 16; u++) {
+      const uint8_t* from = units + (u < count ? u : count - 1) * unit_bytes + block * kUnitBlock;
+      v[u] = _mm512_load_si512(from);
+      prefetch(from + kBase3Rows * unit_bytes); // of the next 80 units
+    }
+    transpose(v);
+    for (size_t j = 0; j < 16; j++)
+      unpack_digits(v[j], codes + j * 64 * fields, 16 * 64 * fields);
+  }
+}
+
+/** `count` rows from `row` on, at most 16 kFields, times all tokens. */
+template <int kFields>
+void some_rows_times_many(const UnitProduct& p, size_t row, size_t count, int32_t* out) {
+  const size_t blocks = p.unit_bytes / kUnitBlock;
+  const size_t most = piece_for(p.n) / kUnitPad;
+  for (size_t block = 0; block < blocks; block += most) {
+    const size_t end = blocks - block < most ? blocks : block + most;
+    for (size_t f = 0; f < kFields; f++) {
+      const size_t first = f * 16 < count ? f * 16 : count - 1;
+      unpack_rows(p.units + (row + first) * p.unit_bytes, p.unit_bytes, count - first, block, end,
+                  kFields, p.scratch + f * 64);
+    }
+    multiply_all<kFields>(
+        p.scratch, (end - block) * kUnitPad,
+        {{p.q + block * kUnitPad, p.q_stride, out, p.out_stride}, p.q_sum, count, block > 0}, p.n);
   }
 }
 
 void rows_times_many(const UnitProduct& p, size_t begin, size_t end) {
-  const size_t bytes = p.unit_bytes, width = bytes * kBase3Fields;
-  for (size_t row = begin; row < end; row += kRowTile) {
-    const size_t count = end - row < kRowTile ? end - row : kRowTile;
-    for (size_t u = 0; u < count; u++)
-      for (size_t block = 0; block < bytes; block += kUnitBlock)
-        unpack_digits(_mm512_load_si512(p.units + (row + u) * bytes + block),
-                      p.scratch + u * width + block * kBase3Fields, 64);
-    const Panel all = {p.q, p.q_stride, p.out + (row - begin), p.out_stride};
-    size_t done = 0;
-    for_panels(all, p.n, 6, [&](size_t tokens, const Panel& panel) {
-      for (size_t u = 0; u < count; u += 4)
-        multiply_rows_panel(p.scratch + u * width, width, tokens,
-                            {panel.q, panel.q_stride, panel.out + u, panel.out_stride},
-                            p.q_sum + done, first_lanes(count - u));
-      done += tokens;
-    });
-  }
+  size_t row = begin;
+  // Two tiles of mad2, which may hold the gates, are 128 rows.
+  for (; end - row >= kBase3Rows && end - row != 128; row += kBase3Rows)
+    some_rows_times_many<5>(p, row, kBase3Rows, p.out + (row - begin));
+  for (; row < end; row += 64)
+    some_rows_times_many<4>(p, row, end - row < 64 ? end - row : 64, p.out + (row - begin));
 }
 
 // Up to this many tokens telescoping costs less than unpacking.
@@ -250,9 +233,8 @@ void rows(const UnitProduct& p, size_t begin, size_t end) {
   return p.n <= kFewTokens ? rows_times_few(p, begin, end) : rows_times_many(p, begin, end);
 }
 
-size_t scratch_bytes(size_t width) {
-  const size_t codes = kRowTile * unit_bytes(width) * kBase3Fields;
-  return codes > kBase3Scratch ? codes : kBase3Scratch;
+size_t scratch_bytes(size_t) {
+  return kBase3Scratch;
 }
 
 // ---- Column units: four at a time, their bytes interleaved, are four columns of base3 tiles.
@@ -361,28 +343,68 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
   }
 }
 
-void columns(const UnitProduct& p, size_t begin, size_t end) {
-  alignas(64) uint8_t tiles[kTiles][kPiece / 4 * kBase3Group];
-  start_sums(p.q_sum, p.n, end - begin, p.out, p.out_stride);
-  for (size_t row = begin; row < end; row += kUnitPad)
-    for (size_t first = 0; first < p.count; first += kPiece) {
-      const size_t count = p.count - first < kPiece ? p.count - first : kPiece;
-      for (size_t i = 0; i < count; i += 4) {
-        const uint8_t* from = p.units + (first + i) * p.unit_bytes + row / kUnitPad * kUnitBlock;
-        const auto unit = [&](size_t u) {
-          return i + u < count ? _mm512_load_si512(from + u * p.unit_bytes)
-                               : _mm512_setzero_si512();
-        };
-        __m512i group[kTiles];
-        interleave(unit(0), unit(1), unit(2), unit(3), group);
-        for (size_t m = 0; m < kTiles; m++)
-          _mm512_store_si512(tiles[m] + i / 4 * kBase3Group, group[m]);
-      }
+// Groups of units fetched ahead: their lines are too far apart for a CPU to foresee.
+constexpr size_t kGroupsAhead = 16;
+
+/** Units i to i + 3, those that exist, in tiles of four columns: of the 320 rows that block `block`
+ * holds. */
+inline void load_group(const UnitProduct& p, size_t block, size_t i, __m512i group[kTiles]) {
+  const uint8_t* from = p.units + i * p.unit_bytes + block * kUnitBlock;
+  const auto unit = [&](size_t u) {
+    return i + u < p.count ? _mm512_load_si512(from + u * p.unit_bytes) : _mm512_setzero_si512();
+  };
+  for (size_t u = 0; u < 4; u++)
+    prefetch(from + (kGroupsAhead * 4 + u) * p.unit_bytes);
+  interleave(unit(0), unit(1), unit(2), unit(3), group);
+}
+
+// Units interleaved at a time for small batches: four tiles of 4 kB.
+constexpr size_t kFewUnits = 256;
+
+void columns_times_few(const UnitProduct& p, size_t block, int32_t* out) {
+  alignas(64) uint8_t tiles[kTiles][kFewUnits / 4 * kBase3Group];
+  start_sums(p.q_sum, p.n, kUnitPad, out, p.out_stride);
+  for (size_t first = 0; first < p.count; first += kFewUnits) {
+    const size_t count = p.count - first < kFewUnits ? p.count - first : kFewUnits;
+    for (size_t i = 0; i < count; i += 4) {
+      __m512i group[kTiles];
+      load_group(p, block, first + i, group);
       for (size_t m = 0; m < kTiles; m++)
-        add_tile(tiles[m], (count + 3) / 4 * 4,
-                 {p.q + first, p.q_stride, p.out + (row - begin) + m * kBase3Rows, p.out_stride},
-                 p.n, p.scratch);
+        _mm512_store_si512(tiles[m] + i / 4 * kBase3Group, group[m]);
     }
+    for (size_t m = 0; m < kTiles; m++)
+      telescope_tile(tiles[m], (count + 3) / 4 * 4,
+                     {p.q + first, p.q_stride, out + m * kBase3Rows, p.out_stride}, p.n);
+  }
+}
+
+/** Tile kTile of a block: the three others are interleaved for nothing, which costs less than
+ * keeping them. */
+template <size_t kTile> void columns_times_many(const UnitProduct& p, size_t block, int32_t* out) {
+  for_pieces(p.count, p.n, [&](size_t first, size_t count) {
+    for (size_t i = 0; i < count; i += 4) {
+      __m512i group[kTiles];
+      load_group(p, block, first + i, group);
+      unpack_digits(group[kTile], p.scratch + i * kBase3Rows, 64);
+    }
+    multiply_all<kBase3Fields>(
+        p.scratch, (count + 3) / 4 * 4,
+        {{p.q + first, p.q_stride, out, p.out_stride}, p.q_sum, kBase3Rows, first > 0}, p.n);
+  });
+}
+
+size_t column_step(size_t n) {
+  return n < kUnpackFrom ? kUnitPad : kBase3Rows;
+}
+
+void columns(const UnitProduct& p, size_t begin, size_t end) {
+  constexpr decltype(&columns_times_few) times_many[kTiles] = {
+      columns_times_many<0>, columns_times_many<1>, columns_times_many<2>, columns_times_many<3>};
+  const bool few = p.n < kUnpackFrom;
+  for (size_t row = begin; row < end; row += column_step(p.n)) {
+    const auto times = few ? columns_times_few : times_many[row % kUnitPad / kBase3Rows];
+    times(p, row / kUnitPad, p.out + (row - begin));
+  }
 }
 
 } // namespace
@@ -392,7 +414,8 @@ const UnitKernel kUnitsAvx512Vnni = {
     "base3",    "avx512vnni",  kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
     unit_bytes, scratch_bytes, pack_row,
     dot,        rows,          pack_columns,
-    find_live,  accumulate,    columns,
+    find_live,  accumulate,    column_step,
+    columns,
 };
 
 } // namespace bitnet

@@ -72,6 +72,10 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
   }
 }
 
+size_t column_step(size_t) {
+  return kUnitPad;
+}
+
 size_t no_scratch(size_t) {
   return 0;
 }
@@ -80,8 +84,8 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsScalar;
 const UnitKernel kUnitsScalar = {
-    "base3", "scalar",     0,         unit_bytes, no_scratch, pack_row, dot,
-    rows,    pack_columns, find_live, accumulate, columns,
+    "base3", "scalar",     0,         unit_bytes, no_scratch,  pack_row, dot,
+    rows,    pack_columns, find_live, accumulate, column_step, columns,
 };
 
 } // namespace bitnet

@@ -62,7 +62,7 @@ struct VectorKernel {
   void (*quantise)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum,
                    float* step);
 
-  /** y[i] = float(acc[i]) * (row_scale[i] * step). */
+  /** y[i] = float(acc[i]) * (row_scale[i] * step). y may lie where acc does, as below. */
   void (*scale_rows)(const int32_t* acc, const float* row_scale, float step, size_t count,
                      float* y);
   /** y[i] = float(acc[i]) * scale. */
