@@ -15,12 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Weights of all candidates for one shape, equal slices. By the time a candidate's turn comes again
-// the others have read theirs, so that its own come from where a whole model's weights would:
-// from memory, unless the last-level cache is larger than this. (Four slices of 8 MiB stay in one
-// of 32 MiB, and there another kernel won.)
-constexpr size_t kAllSlices = size_t{64} << 20;
-
 constexpr size_t kBatch = 64;
 // A batch computes long on few weights: so many are enough.
 constexpr size_t kBatchWeights = size_t{8} << 20;
@@ -146,9 +140,9 @@ bool keep_best(double seconds, double* best) {
 class Contest {
 public:
   Contest(const std::vector<const TernaryKernel*>& candidates, const VectorKernel& vector,
-          ThreadPool& pool, const Abort& abort)
+          ThreadPool& pool, const Abort& abort, size_t weights_bytes)
       : candidates_(candidates), trials_(candidates.size()), vector_(vector), pool_(pool),
-        abort_(abort) {
+        abort_(abort), slice_bytes_(weights_bytes / candidates.size()) {
     outputs_.scratch.resize(pool.threads());
   }
 
@@ -157,8 +151,7 @@ public:
     if (!inputs_.fill(static_cast<size_t>(shape.cols), random_))
       return false;
     for (size_t i = 0; i < trials_.size(); ++i)
-      if (over(end) ||
-          !trials_[i].prepare(*candidates_[i], shape, kAllSlices / trials_.size(), pool_, random_))
+      if (over(end) || !trials_[i].prepare(*candidates_[i], shape, slice_bytes_, pool_, random_))
         return false;
     for (int pass = 0; pass < kPasses && !(pass >= kFewestPasses && over(end)); ++pass)
       for (Trial& trial : trials_)
@@ -211,6 +204,7 @@ private:
   const VectorKernel& vector_;
   ThreadPool& pool_;
   const Abort& abort_;
+  size_t slice_bytes_;
   Inputs inputs_;
   Outputs outputs_;
   std::mt19937 random_{1};
@@ -221,13 +215,14 @@ private:
 std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,
                                       const std::vector<const TernaryKernel*>& candidates,
                                       const VectorKernel& vector, ThreadPool& pool,
-                                      Clock::duration budget, const Abort& abort) {
+                                      Clock::duration budget, const Abort& abort,
+                                      size_t weights_bytes) {
   std::vector<ShapeTiming> results;
   if (candidates.empty())
     return results;
   const Clock::time_point end = Clock::now() + budget;
   try {
-    Contest contest(candidates, vector, pool, abort);
+    Contest contest(candidates, vector, pool, abort, weights_bytes);
     for (size_t i = 0; i < shapes.size() && !contest.over(end); ++i) {
       const Clock::time_point now = Clock::now();
       const auto share = (end - now) / static_cast<int64_t>(shapes.size() - i);

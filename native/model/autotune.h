@@ -31,14 +31,23 @@ struct ShapeTiming {
 };
 
 /**
+ * Weights of all candidates for one shape, equal slices. By the time a candidate's turn comes again
+ * the others have read theirs, so that its own come from where a whole model's weights would: from
+ * memory, unless the last-level cache is larger than this. (Four slices of 8 MiB stay in one of 32
+ * MiB, and there another kernel won.)
+ */
+constexpr size_t kTrialBytes = size_t{64} << 20;
+
+/**
  * Times every candidate on random weights of every shape, all threads of `pool` at once. The
  * fastest with one token is the best; of those less than 3 % behind it, the fastest with a batch.
  * Shapes there was no time for (or no memory), and all that follow a raised abort, are left out.
+ * `weights_bytes` is what the candidates' weights of a shape take together (see kTrialBytes).
  */
 std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,
                                       const std::vector<const TernaryKernel*>& candidates,
                                       const VectorKernel& vector, ThreadPool& pool,
                                       std::chrono::steady_clock::duration budget,
-                                      const Abort& abort);
+                                      const Abort& abort, size_t weights_bytes = kTrialBytes);
 
 } // namespace bitnet

@@ -17,15 +17,21 @@ struct Test {
 std::vector<Test>& tests();
 
 /**
- * True when the environment has BITNET_TEST_QUICK, as under an emulator: tests of many combinations
- * then run some of them, of every kind.
+ * True when the environment has BITNET_TEST_QUICK, as under an emulator or a sanitizer: tests of
+ * many combinations then run some of them, of every kind.
  */
 bool quick();
 
 /**
+ * True when the environment has BITNET_TEST_FEW: an emulated CPU whose kernels another one runs as
+ * well. There a test of the engine need only show that it works with those chosen there.
+ */
+bool repeated();
+
+/**
  * The values a test of kernels goes through. ThreadSanitizer makes kernels fifty times slower, and
- * they use no threads: for it there are few, one for each way through the code. So there are with
- * BITNET_TEST_FEW in the environment, for an emulated CPU whose kernels another one runs as well.
+ * they use no threads: for it there are few, one for each way through the code. So there are where
+ * repeated() is true.
  */
 std::vector<size_t> values(std::vector<size_t> all, std::vector<size_t> few);
 

@@ -53,17 +53,15 @@ struct HeadOnly {
   }
 };
 
-// Best of the full product of single rows against best_logits() of the first `n` rows of ws.x
-// together.
-void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n, size_t k,
-             const std::vector<int32_t>& also, const std::string& what) {
-  const size_t vocab = weights.spec.vocab;
-  std::vector<float> full(vocab);
-  struct Answer {
-    std::vector<int32_t> ids;
-    std::vector<float> logits, also_logits;
-    double log_sum_exp;
-  };
+struct Answer {
+  std::vector<int32_t> ids;
+  std::vector<float> logits, also_logits;
+  double log_sum_exp;
+};
+
+// The best `k` of the first `n` rows of ws.x together.
+std::vector<Answer> best_of(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
+                            size_t k, const std::vector<int32_t>& also, const std::string& what) {
   std::vector<Answer> answers(n);
   std::vector<BestRow> rows;
   for (size_t row = 0; row < n; ++row) {
@@ -74,10 +72,21 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n, 
                     answer.also_logits.data(), row % 5 == 4 ? &answer.log_sum_exp : nullptr});
   }
   CHECK(best_logits(weights, ws, pool, rows.data(), n).ok(), what);
+  return answers;
+}
+
+// Best of the full product of single rows against best_of(), for every k of `ks`.
+void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
+             const std::vector<size_t>& ks, const std::vector<int32_t>& also,
+             const std::string& what) {
+  const size_t vocab = weights.spec.vocab;
+  std::vector<std::vector<Answer>> answers; // [k, row]
+  for (size_t k : ks)
+    answers.push_back(best_of(weights, ws, pool, n, k, also, what));
+  std::vector<float> full(vocab);
   for (size_t row = 0; row < n; ++row) {
-    const std::string here = what + ", row " + std::to_string(row);
     const LogitsRow alone = {row, full.data()};
-    CHECK(output_logits(weights, ws, pool, &alone, 1).ok(), here);
+    CHECK(output_logits(weights, ws, pool, &alone, 1).ok(), what);
     std::vector<int32_t> expected(vocab);
     std::iota(expected.begin(), expected.end(), 0);
     std::sort(expected.begin(), expected.end(), [&](int32_t a, int32_t b) {
@@ -86,16 +95,21 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n, 
         return std::isnan(x);
       return !std::isnan(x) && x != y ? x > y : a < b;
     });
-    for (size_t i = 0; i < k; ++i) {
-      CHECK_EQ(answers[row].ids[i], expected[i], here + ", place " + std::to_string(i));
-      CHECK(memcmp(&answers[row].logits[i], &full[static_cast<size_t>(expected[i])],
-                   sizeof(float)) == 0,
-            here + ", bits of place " + std::to_string(i));
+    for (size_t which = 0; which < ks.size(); ++which) {
+      const Answer& answer = answers[which][row];
+      const std::string here =
+          what + ", k " + std::to_string(ks[which]) + ", row " + std::to_string(row);
+      for (size_t i = 0; i < ks[which]; ++i) {
+        CHECK_EQ(answer.ids[i], expected[i], here + ", place " + std::to_string(i));
+        CHECK(memcmp(&answer.logits[i], &full[static_cast<size_t>(expected[i])], sizeof(float)) ==
+                  0,
+              here + ", bits of place " + std::to_string(i));
+      }
+      for (size_t i = 0; i < also.size(); ++i)
+        CHECK(memcmp(&answer.also_logits[i], &full[static_cast<size_t>(also[i])], sizeof(float)) ==
+                  0,
+              here + ", also " + std::to_string(also[i]));
     }
-    for (size_t i = 0; i < also.size(); ++i)
-      CHECK(memcmp(&answers[row].also_logits[i], &full[static_cast<size_t>(also[i])],
-                   sizeof(float)) == 0,
-            here + ", also " + std::to_string(also[i]));
   }
 }
 
@@ -114,14 +128,13 @@ TEST("the screened head finds the best rows of random heads") {
     CHECK(ws.ensure(37).ok(), "workspace");
     ThreadPool pool(2);
     for (size_t n : {1, 2, 3, 16, 37}) { // more than the screen takes at a time
-      if (check::quick() && n % 2 == 1 && n > 1)
+      if (check::quick() && (n == 3 || n == 16))
         continue;
       for (size_t row = 0; row < n; ++row)
         for (size_t k = 0; k < 130; ++k)
           ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);
-      for (size_t k : {1, 2, 40, 300})
-        compare(head.weights, ws, pool, n, k, {0, 4098, 17},
-                std::string(kernel->isa) + ", " + std::to_string(n) + " vectors");
+      compare(head.weights, ws, pool, n, {1, 2, 40, 300}, {0, 4098, 17},
+              std::string(kernel->isa) + ", " + std::to_string(n) + " vectors");
     }
   }
 }
@@ -155,9 +168,8 @@ TEST("the screened head survives ties, zero rows, outliers, rows that are no num
             : vector == 3 ? static_cast<float>(k % 3) - 1
             : vector == 4 ? (k == 7 ? NAN : 1.0f)
                           : normal(generator);
-    for (size_t k : {1, 5, 100, 2000})
-      compare(head.weights, ws, pool, 6, k, {900, 0},
-              "round " + std::to_string(round) + ", k " + std::to_string(k));
+    compare(head.weights, ws, pool, 6, {1, 5, 100, 2000}, {900, 0},
+            "round " + std::to_string(round));
   }
 }
 

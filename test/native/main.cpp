@@ -19,11 +19,16 @@ bool quick() {
   return set;
 }
 
+bool repeated() {
+  static const bool set = getenv("BITNET_TEST_FEW") != nullptr;
+  return set;
+}
+
 std::vector<size_t> values(std::vector<size_t> all, std::vector<size_t> few) {
 #ifdef __SANITIZE_THREAD__
   const bool small = true;
 #else
-  static const bool small = getenv("BITNET_TEST_FEW") != nullptr;
+  const bool small = repeated();
 #endif
   return small ? few : all;
 }

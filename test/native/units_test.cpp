@@ -180,7 +180,7 @@ TEST("unit kernels are exact for many tokens and more columns than are unpacked 
 
 TEST("unit kernels are exact at the limits of int8 activations and of width") {
   for (const UnitKernel* kernel : usable_unit_kernels(detect_cpu_features()))
-    for (size_t n : check::values({1, 2, 5, 18}, {1, 5})) {
+    for (size_t n : check::values({1, 2, 5, 18}, {5})) {
       check_all(*kernel, 2560, 300, n, true);
       check_all(*kernel, kMaxUnitWidth, 5, n, true);
       check_all(*kernel, 64, 40000, n, true);
