@@ -4,6 +4,7 @@ import { argumentError, checkOptionNames } from '../../generate/option-checks.js
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
 import { type RunOptions, runPlan } from '../bench.js';
+import type { BenchOptions } from '../options.js';
 import { type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
 import { describeRoofs, type Roofs } from '../roofs.js';
@@ -39,7 +40,7 @@ export interface PaperProgress {
   readonly secondsLeft: number;
 }
 
-export interface PaperOptions {
+export interface PaperOptions extends Pick<BenchOptions, 'autotune' | 'command' | 'signal'> {
   /**
    * Sizes to measure.
    * @default those of the papers
@@ -62,30 +63,20 @@ export interface PaperOptions {
    * @default as of `bench`
    */
   readonly kernel?: string | undefined;
-  /**
-   * As of `loadModel`.
-   * @default true
-   */
-  readonly autotune?: boolean | undefined;
-  /** For the report. */
-  readonly command?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Called before each step. */
   readonly onProgress?: ((progress: PaperProgress) => void) | undefined;
 }
 
 const optionNames = [
-  ...[
-    'sizes',
-    'memory',
-    'minutes',
-    'threads',
-    'kernel',
-    'autotune',
-    'command',
-    'signal',
-    'onProgress',
-  ],
+  'sizes',
+  'memory',
+  'minutes',
+  'threads',
+  'kernel',
+  'autotune',
+  'command',
+  'signal',
+  'onProgress',
 ];
 
 /** Part of the free memory that the models of a size are loaded into. */

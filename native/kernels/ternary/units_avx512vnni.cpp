@@ -158,8 +158,8 @@ inline void transpose(__m512i v[16]) {
 #pragma GCC unroll 4
   for (int i = 0; i < 16; i += 4)
 #pragma GCC unroll 2
-    for (int j = 0; j < 2;
-         j++) { // v[4 a + b]: lanes b, 4 + b, 8 + b, 12 + b of units 4 a .. 4 a + 3
+    for (int j = 0; j < 2; j++) {
+      // v[4 a + b]: lanes b, 4 + b, 8 + b, 12 + b of units 4 a .. 4 a + 3
       v[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
       v[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
     }
@@ -180,9 +180,10 @@ inline void transpose(__m512i v[16]) {
 }
 
 /**
- * Blocks [begin, end) of 16 units as field `field` of `fields` of unpacked codes, see multiply().
- * The bytes are transposed while they are packed: a vector then holds four columns of the 16 units
- * five times, 64 columns apart. The last unit stands in for those behind it.
+ * Blocks [begin, end) of `count` units, at most 16, as one of the `fields` of unpacked codes that
+ * multiply() takes, from its first vector on. The bytes are transposed while they are packed: a
+ * vector then holds four columns of the 16 units five times, 64 columns apart. The last unit stands
+ * in for those behind it.
  */
 void unpack_rows(const uint8_t* units, size_t unit_bytes, size_t count, size_t begin, size_t end,
                  size_t fields, uint8_t* codes) {
