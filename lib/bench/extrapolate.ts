@@ -99,9 +99,10 @@ function energyOf(
   extend: (low: number, high: number) => number,
 ) {
   const [lowNet, highNet] = [few.netJoulesPerToken, more.netJoulesPerToken];
-  const samples = more.joulesPerTokenSamples.map((joules, i) =>
-    extend(few.joulesPerTokenSamples[i]!, joules),
-  );
+  const low = few.joulesPerTokenSamples; // none where its counter failed
+  const samples = more.joulesPerTokenSamples
+    .slice(0, low.length)
+    .map((joules, i) => extend(low[i]!, joules));
   const joulesPerToken = samples.length > 0 ? spread(samples).median : null;
   const [a, b] = [few.modelledJoulesPerToken, more.modelledJoulesPerToken];
   const assumed = more.assumedJoulesPerToken;

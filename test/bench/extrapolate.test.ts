@@ -125,6 +125,13 @@ describe('an extrapolated result', () => {
     });
   });
 
+  test('has no energy where the counter failed for one of the two', () => {
+    const failed = { joulesPerToken: null, netJoulesPerToken: null, joulesPerTokenSamples: [] };
+    const none = { ...failed, joulesPerTokenSd: null, watts: null };
+    expect(extrapolateResult(result(2, failed), result(4), 80, '')).toMatchObject(none);
+    expect(extrapolateResult(result(2), result(4, failed), 80, '')).toMatchObject(none);
+  });
+
   test('takes the watts that are assumed for all of it', () => {
     const [few, more] = [result(2), result(4)];
     const assumed = 25 / more.tokensPerSecond.median;

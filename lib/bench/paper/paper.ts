@@ -4,8 +4,7 @@ import { argumentError, checkOptionNames } from '../../generate/option-checks.js
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
 import { type RunOptions, runPlan } from '../bench.js';
-import type { BenchOptions } from '../options.js';
-import { type BenchPlan, benchPlan } from '../options.js';
+import { type BenchOptions, type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
 import { describeRoofs, type Roofs } from '../roofs.js';
 import { testLabel } from '../tests.js';
