@@ -31,8 +31,11 @@ export interface TernaryTile {
   readonly rows: number;
   readonly cols: number;
   readonly bytes: number;
-  /** Whether the two matrices of squared-ReLU networks that zeros can spare are kept unit by unit. */
-  readonly units: boolean;
+  /**
+   * The two matrices of squared-ReLU networks that zeros can spare are kept unit by unit: each a row
+   * or column of the residual width, in blocks of so many. Not there where the kernel cannot.
+   */
+  readonly units?: { readonly trits: number; readonly bytes: number };
 }
 
 export interface MatrixShape {

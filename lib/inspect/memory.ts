@@ -14,12 +14,6 @@ export interface MemoryEstimate {
   readonly kvPer1000Positions: { readonly [type in KvType]: number };
 }
 
-/**
- * Squared-ReLU networks are kept unit by unit, so that zeros can be skipped, where the kernel codes
- * five weights in a byte: the residual width in blocks (native/kernels/ternary/units_layout.h).
- */
-const unitBlock = { trits: 320, bytes: 64 };
-
 /** Ternary types of a table of floats are kept as Q4_0 (native/model/tensor_loader.cpp). */
 const q4Block = { values: 32, bytes: 18 };
 
@@ -54,9 +48,10 @@ export function memoryEstimate(
   const head = untied ? 'output' : 'token_embd';
   const headUse = screenHead ? 'screened' : 'multiplied';
   for (const tensor of spec.tensors) {
-    sum[part(tensor)] += inUnits(tensor, tile, spec.activation)
-      ? unitBytes(tensor)
-      : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head ? headUse : 'looked up');
+    sum[part(tensor)] +=
+      tile.units && inUnits(tensor, tile, spec.activation)
+        ? unitBytes(tensor, tile.units)
+        : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head ? headUse : 'looked up');
   }
   const kvPer1000Positions = {
     f16: 1000 * kvBytesPerPosition(spec),
@@ -67,8 +62,8 @@ export function memoryEstimate(
 
 /** How matrices are packed with a kernel or instruction set, '' for the best. */
 export function packing(kernel: string, skipZeros: boolean): TernaryTile {
-  const tile = ternaryTile(kernel);
-  return { ...tile, units: tile.units && skipZeros };
+  const { units, ...tile } = ternaryTile(kernel);
+  return units && skipZeros ? { ...tile, units } : tile;
 }
 
 /** The different shapes of ternary matrices that are packed in tiles, and the bytes of all ternary ones. */
@@ -125,7 +120,7 @@ function inUnits(
 ): boolean {
   const { role } = tensor;
   const spares = role === 'ffn_up' || role === 'ffn_down';
-  return spares && tile.units && activation === 'relu2' && part(tensor) === 'ternary';
+  return spares && tile.units !== undefined && activation === 'relu2' && part(tensor) === 'ternary';
 }
 
 function tileBytes(tensor: TensorBinding, tile: TernaryTile, use: RowUse): number {
@@ -144,10 +139,10 @@ function tileBytes(tensor: TensorBinding, tile: TernaryTile, use: RowUse): numbe
   }
 }
 
-function unitBytes(tensor: TensorBinding): number {
+function unitBytes(tensor: TensorBinding, block: NonNullable<TernaryTile['units']>): number {
   const { role, rows, cols } = tensor;
   const [units, width] = role === 'ffn_up' ? [rows, cols] : [cols, rows];
-  return units * Math.ceil(width / unitBlock.trits) * unitBlock.bytes + scaleBytes(tensor);
+  return units * Math.ceil(width / block.trits) * block.bytes + scaleBytes(tensor);
 }
 
 function scaleBytes({ type, rows }: TensorBinding): number {

@@ -70,7 +70,12 @@ Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
   tile.Set("rows", static_cast<double>(kernel.tile_rows));
   tile.Set("cols", static_cast<double>(kernel.tile_cols));
   tile.Set("bytes", static_cast<double>(kernel.tile_bytes(kernel.tile_cols)));
-  tile.Set("units", kernels.units != nullptr);
+  if (const UnitKernel* units = kernels.units) {
+    Napi::Object block = Napi::Object::New(info.Env());
+    block.Set("trits", static_cast<double>(units->block));
+    block.Set("bytes", static_cast<double>(units->unit_bytes(units->block)));
+    tile.Set("units", block);
+  }
   return tile;
 }
 

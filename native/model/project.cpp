@@ -55,7 +55,7 @@ void add_live_units(Pass& pass, const Activations& a, const Linear& w, float* x)
     scratch.has_sums = false;
   share_live(pass, live, [&](size_t first, size_t count, size_t thread) {
     ThreadScratch& scratch = ws.scratch[thread];
-    const size_t padded = pad_to(w.rows, kUnitPad);
+    const size_t padded = pad_to(w.rows, w.units->block);
     if (!scratch.acc.ensure(padded * sizeof(int32_t)))
       return pass.no_memory.store(true);
     if (!scratch.has_sums)

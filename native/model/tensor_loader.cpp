@@ -279,7 +279,7 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
   if (by_row) {
     std::vector<std::vector<uint8_t>> padded(pool_.threads()); // one row
     for (std::vector<uint8_t>& row : padded)
-      row.assign(pad_to(width, kUnitPad), 1);
+      row.assign(pad_to(width, kernel.block), 1);
     return decode_rows(tensor, format, 1, scales,
                        [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
                          for (size_t r = 0; r < count; ++r) {
@@ -289,9 +289,9 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
                          }
                        });
   }
-  return decode_rows(tensor, format, kUnitPad, scales,
+  return decode_rows(tensor, format, kernel.block, scales,
                      [&](size_t row, size_t count, const uint8_t* codes, size_t) {
-                       for (size_t r = 0; r < count; r += kUnitPad)
+                       for (size_t r = 0; r < count; r += kernel.block)
                          kernel.pack_columns(codes + r * units, units, row + r, packed,
                                              out->unit_bytes);
                      });

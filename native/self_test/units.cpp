@@ -8,7 +8,7 @@
 namespace bitnet {
 namespace {
 
-constexpr size_t kWidth = 2 * kUnitPad; // no padding
+constexpr size_t kWidth = 2 * kUnitPad; // whole blocks
 constexpr size_t kUnits = 64;
 constexpr size_t kTokens = 3;
 
@@ -70,9 +70,9 @@ std::string check_rows(const UnitKernel& kernel, bool extreme) {
 std::string check_columns(const UnitKernel& kernel, bool extreme) {
   Values v(kUnits, extreme);
   const size_t bytes = kernel.unit_bytes(kWidth);
-  Array<uint8_t> packed(kUnits * bytes), codes(kUnitPad * kUnits);
-  for (size_t row = 0; row < kWidth; row += kUnitPad) {
-    for (size_t r = 0; r < kUnitPad; ++r)
+  Array<uint8_t> packed(kUnits * bytes), codes(kernel.block * kUnits);
+  for (size_t row = 0; row < kWidth; row += kernel.block) {
+    for (size_t r = 0; r < kernel.block; ++r)
       for (size_t unit = 0; unit < kUnits; ++unit)
         codes[r * kUnits + unit] = v.codes[unit * kWidth + row + r];
     kernel.pack_columns(codes.data(), kUnits, row, packed.data(), bytes);

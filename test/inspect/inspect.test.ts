@@ -98,9 +98,7 @@ describe('inspectModel', () => {
 
   test('counts keys and values of 2B-4T as 75 KiB a position, 39.8 KiB in q8_0', () => {
     const spec = { nLayer: 30, nKvHead: 5, headDim: 128, tensors: [] } as unknown as ModelSpec;
-    expect(
-      memoryEstimate(spec, { rows: 64, cols: 64, bytes: 1024, units: false }).kvPer1000Positions,
-    ).toEqual({
+    expect(memoryEstimate(spec, { rows: 64, cols: 64, bytes: 1024 }).kvPer1000Positions).toEqual({
       f16: 75 * 1024 * 1000,
       q8_0: 30 * 2 * 5 * (128 + 4 * 2) * 1000,
     });

@@ -70,7 +70,7 @@ void check_rows(const Case& c) {
   const size_t bytes = c.kernel.unit_bytes(c.width);
   Guarded<uint8_t> packed(c.units * bytes);
   for (size_t unit = 0; unit < c.units; ++unit) {
-    std::vector<uint8_t> codes(padded(c.width, kUnitPad), 1);
+    std::vector<uint8_t> codes(padded(c.width, c.kernel.block), 1);
     std::copy_n(&w.codes[unit * c.width], c.width, codes.begin());
     c.kernel.pack_row(codes.data(), c.width, packed.data() + unit * bytes);
   }
@@ -105,11 +105,12 @@ void check_rows(const Case& c) {
 void check_columns(const Case& c) {
   const Weights w(c);
   const Inputs in(c, c.units, 4);
-  const size_t bytes = c.kernel.unit_bytes(c.width), rows = padded(c.width, kUnitPad);
+  const size_t bytes = c.kernel.unit_bytes(c.width), block = c.kernel.block,
+               rows = padded(c.width, block);
   Guarded<uint8_t> packed(c.units * bytes);
-  for (size_t row = 0; row < rows; row += kUnitPad) {
-    std::vector<uint8_t> codes(kUnitPad * c.units, 1);
-    for (size_t r = 0; r < kUnitPad && row + r < c.width; ++r)
+  for (size_t row = 0; row < rows; row += block) {
+    std::vector<uint8_t> codes(block * c.units, 1);
+    for (size_t r = 0; r < block && row + r < c.width; ++r)
       for (size_t unit = 0; unit < c.units; ++unit)
         codes[r * c.units + unit] = w.codes[unit * c.width + row + r];
     c.kernel.pack_columns(codes.data(), c.units, row, packed.data(), bytes);

@@ -62,8 +62,8 @@ struct TernaryKernel {
 // Sums of 256 c q over a unit's width must fit int32: 256 * 2 * 127 * 2^15 is below 2^31.
 constexpr size_t kMaxUnitWidth = size_t{1} << 15;
 
-// Packed units hold this many trits or a multiple; q of a row product is zero padded to it.
-constexpr size_t kUnitPad = 320;
+// q of a row product is zero padded to this: a multiple of every unit kernel's block.
+constexpr size_t kUnitPad = 640;
 
 // find_live may write this many ids more than it finds.
 constexpr size_t kLiveSlack = 16;
@@ -88,10 +88,11 @@ struct UnitKernel {
   const char* family;
   const char* isa;
   uint32_t features;
+  size_t block; // trits of a unit that are packed together; unit_bytes() holds whole ones
   size_t (*unit_bytes)(size_t width);
   size_t (*scratch_bytes)(size_t width);
 
-  /** Row units. codes: [width padded to kUnitPad], 1 in the padding. */
+  /** Row units. codes: [width padded to block], 1 in the padding. */
   void (*pack_row)(const uint8_t* codes, size_t width, uint8_t* unit);
   /** out[i] = Σ_k t[ids[i]][k] q[k], for `count` units in increasing order. */
   void (*dot)(const uint8_t* units, size_t width, const int32_t* ids, size_t count, const int8_t* q,
@@ -100,15 +101,15 @@ struct UnitKernel {
   void (*rows)(const UnitProduct& p, size_t begin, size_t end);
 
   /**
-   * Column units. codes: [kUnitPad, count] of rows [row, row + kUnitPad), 1 in the padding; `row`
-   * is a multiple of kUnitPad. Fills the part of every unit that holds these rows.
+   * Column units. codes: [block, count] of rows [row, row + block), 1 in the padding; `row` is a
+   * multiple of block. Fills the part of every unit that holds these rows.
    */
   void (*pack_columns)(const uint8_t* codes, size_t count, size_t row, uint8_t* units,
                        size_t unit_bytes);
   /** Indices of the values that are not zero, in increasing order; returns how many. ids: [count +
    * kLiveSlack]. */
   size_t (*find_live)(const int8_t* q, size_t count, int32_t* ids);
-  /** acc[r] += Σ_i c[ids[i]][r] q[ids[i]] (codes, not trits); acc: [width padded to kUnitPad]. */
+  /** acc[r] += Σ_i c[ids[i]][r] q[ids[i]] (codes, not trits); acc: [width padded to block]. */
   void (*accumulate)(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
                      const int8_t* q, int32_t* acc);
   /** columns() of `n` tokens takes ranges that begin and end at multiples of this. */

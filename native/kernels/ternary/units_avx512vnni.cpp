@@ -1,9 +1,10 @@
-// Products of units with VPDPBUSD on 512-bit registers; see units_layout.h for the two layouts.
+// Products of units with VPDPBUSD on 512-bit registers; see units_base3_layout.h for the two
+// layouts.
 #include "ternary.h"
 
 #include "../cpu_features.h"
 #include "base3_panel_avx512.h"
-#include "units_layout.h"
+#include "units_base3_layout.h"
 
 namespace bitnet {
 namespace {
@@ -39,7 +40,7 @@ struct UnitStep {
 };
 
 inline void fetch(const uint8_t* const* units /* [kFetch] */, size_t line) {
-  prefetch(units[line % kFetch] + line / kFetch * kUnitBlock);
+  prefetch(units[line % kFetch] + line / kFetch * kUnitBytes);
 }
 
 /**
@@ -57,7 +58,7 @@ void dot_step(const UnitStep& step, size_t bytes, const int8_t* q, size_t q_stri
     for (int u = 0; u < kUnits; u++)
       this_digit[i][u] = next_digit[i][u] = _mm512_setzero_si512();
   size_t line = step.line;
-  for (size_t block = 0; block < bytes; block += kUnitBlock, q += kUnitPad) {
+  for (size_t block = 0; block < bytes; block += kUnitBytes, q += kUnitTrits) {
     __m512i a[kTokens][kBase3Fields];
 #pragma GCC unroll 4
     for (int i = 0; i < kTokens; i++)
@@ -106,14 +107,14 @@ template <class At, class Body> void for_steps(At at, size_t count, size_t bytes
       for (size_t u = 0; u < kFetch; u++)
         ahead[u] = at(i + u < count ? i + u : count - 1);
       if (i == 0)
-        for (size_t line = 0; line < kFetch * (bytes / kUnitBlock); line++)
+        for (size_t line = 0; line < kFetch * (bytes / kUnitBytes); line++)
           fetch(ahead, line);
       for (size_t u = 0; u < kFetch; u++)
         ahead[u] = at(i + kFetch + u < count ? i + kFetch + u : count - 1);
     }
     for (size_t u = 0; u < 4; u++)
       step.unit[u] = at(i + u < count ? i + u : count - 1);
-    step.line = i % kFetch * (bytes / kUnitBlock);
+    step.line = i % kFetch * (bytes / kUnitBytes);
     body(step, i);
   }
 }
@@ -187,10 +188,10 @@ inline void transpose(__m512i v[16]) {
  */
 void unpack_rows(const uint8_t* units, size_t unit_bytes, size_t count, size_t begin, size_t end,
                  size_t fields, uint8_t* codes) {
-  for (size_t block = begin; block < end; block++, codes += kUnitPad * 16 * fields) {
+  for (size_t block = begin; block < end; block++, codes += kUnitTrits * 16 * fields) {
     __m512i v[16];
     for (size_t u = 0; u < 16; u++) {
-      const uint8_t* from = units + (u < count ? u : count - 1) * unit_bytes + block * kUnitBlock;
+      const uint8_t* from = units + (u < count ? u : count - 1) * unit_bytes + block * kUnitBytes;
       v[u] = _mm512_load_si512(from);
       prefetch(from + kBase3Rows * unit_bytes); // of the next 80 units
     }
@@ -203,8 +204,8 @@ void unpack_rows(const uint8_t* units, size_t unit_bytes, size_t count, size_t b
 /** `count` rows from `row` on, at most 16 kFields, times all tokens. */
 template <int kFields>
 void some_rows_times_many(const UnitProduct& p, size_t row, size_t count, int32_t* out) {
-  const size_t blocks = p.unit_bytes / kUnitBlock;
-  const size_t most = piece_for(p.n) / kUnitPad;
+  const size_t blocks = p.unit_bytes / kUnitBytes;
+  const size_t most = piece_for(p.n) / kUnitTrits;
   for (size_t block = 0; block < blocks; block += most) {
     const size_t end = blocks - block < most ? blocks : block + most;
     for (size_t f = 0; f < kFields; f++) {
@@ -213,8 +214,9 @@ void some_rows_times_many(const UnitProduct& p, size_t row, size_t count, int32_
                   kFields, p.scratch + f * 64);
     }
     multiply_all<kFields>(
-        p.scratch, (end - block) * kUnitPad,
-        {{p.q + block * kUnitPad, p.q_stride, out, p.out_stride}, p.q_sum, count, block > 0}, p.n);
+        p.scratch, (end - block) * kUnitTrits,
+        {{p.q + block * kUnitTrits, p.q_stride, out, p.out_stride}, p.q_sum, count, block > 0},
+        p.n);
   }
 }
 
@@ -257,7 +259,7 @@ size_t find_live(const int8_t* q, size_t count, int32_t* ids) {
   return live;
 }
 
-constexpr size_t kTiles = 4; // base3 tiles side by side in kUnitPad rows
+constexpr size_t kTiles = 4; // base3 tiles side by side in kUnitTrits rows
 
 /** Four times 64 bytes of units become a group of four columns in each of kTiles base3 tiles. */
 inline void interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m512i group[kTiles]) {
@@ -329,7 +331,7 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
   if (count == 0)
     return;
   take_live(units, bytes, ids, count, q, &lists[0]);
-  for (size_t offset = 0; offset < bytes; offset += kUnitBlock)
+  for (size_t offset = 0; offset < bytes; offset += kUnitBytes)
     for (size_t i = 0; i < lists[0].count; i++)
       prefetch(lists[0].unit[i] + offset);
   for (size_t first = 0; first < count; first += kLive) {
@@ -339,7 +341,7 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
     take_live(units, bytes, ids + following, count - following, q, &next);
     for (size_t i = next.count; i < live.count; i++)
       next.unit[i] = next.unit[0]; // nothing more to fetch
-    for (size_t offset = 0; offset < bytes; offset += kUnitBlock)
+    for (size_t offset = 0; offset < bytes; offset += kUnitBytes)
       add_block(live, next, offset, acc + offset * kBase3Fields);
   }
 }
@@ -350,7 +352,7 @@ constexpr size_t kGroupsAhead = 16;
 /** Units i to i + 3, those that exist, in tiles of four columns: of the 320 rows that block `block`
  * holds. */
 inline void load_group(const UnitProduct& p, size_t block, size_t i, __m512i group[kTiles]) {
-  const uint8_t* from = p.units + i * p.unit_bytes + block * kUnitBlock;
+  const uint8_t* from = p.units + i * p.unit_bytes + block * kUnitBytes;
   const auto unit = [&](size_t u) {
     return i + u < p.count ? _mm512_load_si512(from + u * p.unit_bytes) : _mm512_setzero_si512();
   };
@@ -364,7 +366,7 @@ constexpr size_t kFewUnits = 256;
 
 void columns_times_few(const UnitProduct& p, size_t block, int32_t* out) {
   alignas(64) uint8_t tiles[kTiles][kFewUnits / 4 * kBase3Group];
-  start_sums(p.q_sum, p.n, kUnitPad, out, p.out_stride);
+  start_sums(p.q_sum, p.n, kUnitTrits, out, p.out_stride);
   for (size_t first = 0; first < p.count; first += kFewUnits) {
     const size_t count = p.count - first < kFewUnits ? p.count - first : kFewUnits;
     for (size_t i = 0; i < count; i += 4) {
@@ -395,7 +397,7 @@ template <size_t kTile> void columns_times_many(const UnitProduct& p, size_t blo
 }
 
 size_t column_step(size_t n) {
-  return n < kUnpackFrom ? kUnitPad : kBase3Rows;
+  return n < kUnpackFrom ? kUnitTrits : kBase3Rows;
 }
 
 void columns(const UnitProduct& p, size_t begin, size_t end) {
@@ -403,8 +405,8 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
       columns_times_many<0>, columns_times_many<1>, columns_times_many<2>, columns_times_many<3>};
   const bool few = p.n < kUnpackFrom;
   for (size_t row = begin; row < end; row += column_step(p.n)) {
-    const auto times = few ? columns_times_few : times_many[row % kUnitPad / kBase3Rows];
-    times(p, row / kUnitPad, p.out + (row - begin));
+    const auto times = few ? columns_times_few : times_many[row % kUnitTrits / kBase3Rows];
+    times(p, row / kUnitTrits, p.out + (row - begin));
   }
 }
 
@@ -412,11 +414,11 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
 
 extern const UnitKernel kUnitsAvx512Vnni;
 const UnitKernel kUnitsAvx512Vnni = {
-    "base3",    "avx512vnni",  kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
-    unit_bytes, scratch_bytes, pack_row,
-    dot,        rows,          pack_columns,
-    find_live,  accumulate,    column_step,
-    columns,
+    "base3",      "avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    kUnitTrits,   unit_bytes,   scratch_bytes,
+    pack_row,     dot,          rows,
+    pack_columns, find_live,    accumulate,
+    column_step,  columns,
 };
 
 } // namespace bitnet

@@ -1,7 +1,7 @@
-// Products of units in plain C++: the layouts of units_layout.h, one digit at a time.
+// Products of units in plain C++: the layouts of units_base3_layout.h, one digit at a time.
 #include "ternary.h"
 
-#include "units_layout.h"
+#include "units_base3_layout.h"
 
 namespace bitnet {
 namespace {
@@ -16,8 +16,8 @@ int32_t digit(uint8_t byte, size_t f) {
 
 int32_t row_times(const uint8_t* unit, size_t width, const int8_t* q, int32_t q_sum) {
   int32_t sum = -q_sum;
-  for (size_t block = 0; block < unit_bytes(width); block += kUnitBlock, q += kUnitPad)
-    for (size_t j = 0; j < kUnitBlock; j++)
+  for (size_t block = 0; block < unit_bytes(width); block += kUnitBytes, q += kUnitTrits)
+    for (size_t j = 0; j < kUnitBytes; j++)
       for (size_t f = 0; f < kBase3Fields; f++)
         sum += digit(unit[block + j], f) * q[row_position(j, f)];
   return sum;
@@ -46,17 +46,17 @@ size_t find_live(const int8_t* q, size_t count, int32_t* ids) {
 
 /** acc[r] += c[r] q for the blocks [first, last) of one unit; acc begins at the first. */
 void add_unit(const uint8_t* unit, size_t first, size_t last, int32_t q, int32_t* acc) {
-  for (size_t block = first; block < last; block++, acc += kUnitPad)
-    for (size_t j = 0; j < kUnitBlock; j++)
+  for (size_t block = first; block < last; block++, acc += kUnitTrits)
+    for (size_t j = 0; j < kUnitBytes; j++)
       for (size_t f = 0; f < kBase3Fields; f++)
-        acc[column_position(j, f)] += digit(unit[block * kUnitBlock + j], f) * q;
+        acc[column_position(j, f)] += digit(unit[block * kUnitBytes + j], f) * q;
 }
 
 void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
                 const int8_t* q, int32_t* acc) {
   for (size_t i = 0; i < count; i++) {
     const size_t id = static_cast<size_t>(ids[i]);
-    add_unit(units + id * unit_bytes(width), 0, unit_bytes(width) / kUnitBlock, q[id], acc);
+    add_unit(units + id * unit_bytes(width), 0, unit_bytes(width) / kUnitBytes, q[id], acc);
   }
 }
 
@@ -67,13 +67,13 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
       out[r] = -p.q_sum[i];
     for (size_t unit = 0; unit < p.count; unit++)
       if (p.q[i * p.q_stride + unit] != 0)
-        add_unit(p.units + unit * p.unit_bytes, begin / kUnitPad, end / kUnitPad,
+        add_unit(p.units + unit * p.unit_bytes, begin / kUnitTrits, end / kUnitTrits,
                  p.q[i * p.q_stride + unit], out);
   }
 }
 
 size_t column_step(size_t) {
-  return kUnitPad;
+  return kUnitTrits;
 }
 
 size_t no_scratch(size_t) {
@@ -84,7 +84,7 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsScalar;
 const UnitKernel kUnitsScalar = {
-    "base3", "scalar",     0,         unit_bytes, no_scratch,  pack_row, dot,
+    "base3", "scalar",     0,         kUnitTrits, unit_bytes,  no_scratch, pack_row, dot,
     rows,    pack_columns, find_live, accumulate, column_step, columns,
 };
 

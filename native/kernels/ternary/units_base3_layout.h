@@ -1,5 +1,5 @@
-// The packed layouts that all unit kernels share: five trits in a byte, as base3_layout.h draws,
-// one unit after the other. Anonymous on purpose, like mad2_layout.h.
+// The packed layouts of unit kernels that keep five trits in a byte, as base3_layout.h draws, one
+// unit after the other. Anonymous on purpose, like mad2_layout.h.
 //
 // Each 64 bytes hold 320 trits of a unit. Byte j, digit f of block b is the trit at position
 //
@@ -19,10 +19,10 @@
 namespace bitnet {
 namespace {
 
-constexpr size_t kUnitBlock = 64; // bytes of kUnitPad trits
+constexpr size_t kUnitBytes = 64, kUnitTrits = 320; // a block
 
 inline size_t unit_bytes(size_t width) {
-  return (width + kUnitPad - 1) / kUnitPad * kUnitBlock;
+  return (width + kUnitTrits - 1) / kUnitTrits * kUnitBytes;
 }
 
 inline size_t row_position(size_t j, size_t f) {
@@ -34,31 +34,31 @@ inline size_t column_position(size_t j, size_t f) {
 }
 
 inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
-  for (size_t block = 0; block < unit_bytes(width); block += kUnitBlock, codes += kUnitPad) {
+  for (size_t block = 0; block < unit_bytes(width); block += kUnitBytes, codes += kUnitTrits) {
     const uint8_t* c[kBase3Fields];
     for (size_t f = 0; f < kBase3Fields; f++)
       c[f] = codes + row_position(0, f);
-    base3_bytes(c, kUnitBlock, unit + block);
+    base3_bytes(c, kUnitBytes, unit + block);
   }
 }
 
 // Units packed together: their codes are neighbours, their bytes are not.
 constexpr size_t kPackUnits = 64;
 
-inline void pack_columns(const uint8_t* codes /* [kUnitPad, count] */, size_t count, size_t row,
+inline void pack_columns(const uint8_t* codes /* [kUnitTrits, count] */, size_t count, size_t row,
                          uint8_t* units, size_t unit_stride) {
-  uint8_t bytes[kUnitBlock][kPackUnits];
+  uint8_t bytes[kUnitBytes][kPackUnits];
   for (size_t first = 0; first < count; first += kPackUnits) {
     const size_t some = count - first < kPackUnits ? count - first : kPackUnits;
-    for (size_t j = 0; j < kUnitBlock; j++) {
+    for (size_t j = 0; j < kUnitBytes; j++) {
       const uint8_t* c[kBase3Fields];
       for (size_t f = 0; f < kBase3Fields; f++)
         c[f] = codes + column_position(j, f) * count + first;
       base3_bytes(c, some, bytes[j]);
     }
     for (size_t unit = 0; unit < some; unit++) {
-      uint8_t* block = units + (first + unit) * unit_stride + row / kUnitPad * kUnitBlock;
-      for (size_t j = 0; j < kUnitBlock; j++)
+      uint8_t* block = units + (first + unit) * unit_stride + row / kUnitTrits * kUnitBytes;
+      for (size_t j = 0; j < kUnitBytes; j++)
         block[j] = bytes[j][unit];
     }
   }
