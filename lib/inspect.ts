@@ -4,12 +4,14 @@ import { checkOptionNames } from './generate/option-checks.js';
 import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
-import { type MemoryEstimate, memoryEstimate, packing } from './inspect/memory.js';
+import { type MemoryEstimate, memoryEstimate, packing, skippingLayers } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
+import { fileStamps } from './model/identity.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
+import { ZeroChoice } from './model/zero-skipping.js';
 import {
   type CpuInfo,
   cpuInfo,
@@ -18,6 +20,7 @@ import {
   type ShapeTiming,
   selectKernels,
   ternaryTile,
+  type ZeroSkipping,
 } from './native.js';
 import { createTokenizer } from './tokenizer/index.js';
 import type { Decision, Tokenizer } from './tokenizer/types.js';
@@ -64,6 +67,11 @@ export interface Inspection {
   readonly tensors: readonly TensorSummary[];
   /** Absent when there is no graph that can run. */
   readonly memory?: MemoryEstimate;
+  /**
+   * Of every layer whether it would skip zeros: what loading has measured before, else wherever the kernel can. Absent when there is
+   * no graph that can run.
+   */
+  readonly skipsZeros?: readonly boolean[];
   /** Absent when the compiled addon cannot be loaded. */
   readonly cpu?: CpuInfo & { readonly chosen: KernelNames | undefined };
   /**
@@ -152,7 +160,11 @@ export async function inspectModel(
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
   const tuned = spec && cpu && kernel === '';
-  const tuning = tuned ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros }) : [];
+  const zeros = tuned && skipZeros ? await zeroSkipping(spec, path) : skipZeros;
+  const tuning = tuned
+    ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros: zeros })
+    : [];
+  const tile = chosen && packing(kernel, zeros);
   const tileOf = tileByShape(tuning);
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart, parts } = file;
@@ -171,12 +183,19 @@ export async function inspectModel(
       ...(part !== undefined && { part }),
     })),
     ...(spec &&
-      chosen && {
-        memory: memoryEstimate(spec, packing(kernel, skipZeros), { tileOf, screenHead }),
+      tile && {
+        memory: memoryEstimate(spec, tile, { tileOf, screenHead }),
+        skipsZeros: skippingLayers(spec, tile),
       }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
     tuning,
   };
+}
+
+/** In which layers an earlier load of a file has found that skipping zeros pays; without one, in all. */
+async function zeroSkipping(spec: ModelSpec, path: string): Promise<ZeroSkipping> {
+  const stamps = await fileStamps(spec.parts ?? [path]);
+  return (await ZeroChoice.of(spec, stamps)?.remembered()) ?? true;
 }
 
 function tileByShape(tuning: readonly ShapeTiming[]) {

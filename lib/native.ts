@@ -35,8 +35,16 @@ export interface TernaryTile {
    * The two matrices of squared-ReLU networks that zeros can spare are kept unit by unit: each a row
    * or column of the residual width, in blocks of so many. Not there where the kernel cannot.
    */
-  readonly units?: { readonly trits: number; readonly bytes: number };
+  readonly units?: {
+    readonly trits: number;
+    readonly bytes: number;
+    /** From which part of a layer's two matrices on, 0 to 1, it is faster to skip what zeros spare. */
+    readonly paysFrom: number;
+  };
 }
+
+/** Whether zeros are skipped, or of every layer whether they are. */
+export type ZeroSkipping = boolean | readonly boolean[];
 
 export interface MatrixShape {
   readonly rows: number;
@@ -75,7 +83,14 @@ export interface HeadCounts {
 }
 
 export interface NativeModel {
-  info(): { threads: number; memory: MemoryUse; kernel: KernelNames; head: HeadCounts };
+  info(): {
+    threads: number;
+    memory: MemoryUse;
+    kernel: KernelNames;
+    head: HeadCounts;
+    /** `[nLayer]` whether zeros are skipped. */
+    skipsZeros: readonly boolean[];
+  };
   close(): void;
 }
 
@@ -148,8 +163,8 @@ export interface NativeLoadOptions {
   readonly kernel: string;
   /** Ternary kernels of shapes that do not use the one `kernel` says. */
   readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
-  /** Whether matrices whose zeros can be skipped are packed for that. @default true */
-  readonly skipZeros?: boolean;
+  /** Whether, or in which layers, matrices whose zeros can be skipped are packed for that. @default true */
+  readonly skipZeros?: ZeroSkipping;
   /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
   readonly screenFrom?: number;
   /** Instead of reading the file. */
@@ -302,6 +317,8 @@ export function loadNativeModel(
   { skipZeros = true, ...options }: NativeLoadOptions,
 ): Promise<NativeModel> {
   const { rope, local, activation, tensors, parts = [], ...numbers } = spec;
+  const layers = typeof skipZeros === 'boolean' ? Array(spec.nLayer).fill(skipZeros) : skipZeros;
+  const zeroLayers = Int32Array.from(layers, Number);
   const native = {
     ...numbers,
     path,
@@ -324,9 +341,7 @@ export function loadNativeModel(
       ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
     })),
   };
-  return translatedAsync(
-    translated(() => addon().loadModel(native, { ...options, skipZeros: Number(skipZeros) })),
-  );
+  return translatedAsync(translated(() => addon().loadModel(native, { ...options, zeroLayers })));
 }
 
 export function createNativeSession(

@@ -3,7 +3,7 @@ import { bytes } from '../../lib/byte-size.js';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
 import { shortestFloat } from '../float.mjs';
 import { escaped } from '../terminal.mjs';
-import { tuningText } from './tuning-text.mjs';
+import { tuningText, zerosText } from './tuning-text.mjs';
 
 type Metadata = Inspection['metadata'][number];
 type Row = readonly string[];
@@ -97,7 +97,7 @@ function memory({ memory: parts }: Inspection): Row[] {
   ];
 }
 
-function kernels({ cpu }: Inspection): Row[] {
+function kernels({ cpu, skipsZeros = [] }: Inspection): Row[] {
   if (!cpu) return [];
   const { chosen } = cpu;
   return [
@@ -107,6 +107,7 @@ function kernels({ cpu }: Inspection): Row[] {
       return [name, usable ? used : 'not on this CPU'];
     }),
     ...(chosen ? [['Dense, vector', `${chosen.dense}, ${chosen.vector}`]] : []),
+    ...(skipsZeros.includes(true) ? [['Zeros', zerosText(skipsZeros)]] : []),
   ];
 }
 

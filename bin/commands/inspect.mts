@@ -11,7 +11,6 @@ import { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { inspectionLines } from './inspect-view.mjs';
-import { passage } from './passage.mjs';
 
 interface InspectOptions extends FileOptions {
   json?: boolean;
@@ -66,6 +65,7 @@ async function inspect(
 /** Loads the model and counts the zeros of the text that the options give, or of the passage. */
 async function zeros(path: string | undefined, options: InspectOptions): Promise<Sparsity> {
   const { loadModel, measureSparsity } = await import('../../lib/index.js');
+  const { passage } = await import('../../lib/inspect/passage.js');
   const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
   const { kernel, screenHead, skipZeros } = options;
   const spinner = new Terminal(options).spinner('Counting zeros');

@@ -1,7 +1,7 @@
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
 import type { GenerationOptions } from './run-options.mjs';
-import { tuningText } from './tuning-text.mjs';
+import { tuningText, zerosText } from './tuning-text.mjs';
 
 /** One line about a finished or interrupted generation. */
 export function summaryLine(
@@ -37,6 +37,7 @@ export function describeModel(model: Model, options: GenerationOptions, terminal
   terminal.detail('memory', memory.join(', '));
   terminal.detail('kernels', [kernel.ternary, kernel.dense, kernel.vector].join(', '));
   for (const shape of model.tuning) terminal.detail('tuned', tuningText(shape));
+  if (model.skipsZeros.includes(true)) terminal.detail('zeros', zerosText(model.skipsZeros));
   const parts = [spec, model.tokenizer, model.chatTemplate];
   for (const { subject, choice, reason } of parts.flatMap((part) => part?.decisions ?? [])) {
     terminal.detail('decision', `${subject}: ${choice}, because ${reason}`);

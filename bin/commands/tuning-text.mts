@@ -5,3 +5,9 @@ export function tuningText({ rows, cols, kernel, timings }: ShapeTiming): string
   const rates = timings.map((each) => `${each.kernel} ${each.token.toPrecision(3)}`).join(', ');
   return `${rows} × ${cols}: ${kernel} (Gweights/s: ${rates})`;
 }
+
+/** `skipped in 28 of 30 layers`. */
+export function zerosText(skipsZeros: readonly boolean[]): string {
+  const count = skipsZeros.filter(Boolean).length;
+  return `skipped in ${count} of ${skipsZeros.length} layers`;
+}

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { cacheFolder } from '../cache-folder.js';
 import { energyAvailability } from '../energy/availability.js';
 import { BitnetError } from '../errors.js';
-import { cachePath } from '../model/autotune-cache.js';
 import { compiler, cpuInfo, readBandwidth, selectKernels, selfTest } from '../native.js';
 import { packageVersion } from '../package-root.js';
 import { type Check, fail, ok, size, warn } from './check.js';
@@ -103,7 +103,7 @@ export function checkHugePages(
 
 /** Whether measured choices of kernels can be remembered. */
 export async function checkCache(): Promise<Check> {
-  const folder = dirname(cachePath());
+  const folder = cacheFolder();
   const probe = join(folder, `doctor-${process.pid}`);
   try {
     await mkdir(folder, { recursive: true });

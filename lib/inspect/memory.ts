@@ -1,5 +1,11 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import { type KvType, type MatrixShape, type TernaryTile, ternaryTile } from '../native.js';
+import {
+  type KvType,
+  type MatrixShape,
+  type TernaryTile,
+  ternaryTile,
+  type ZeroSkipping,
+} from '../native.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
@@ -34,7 +40,7 @@ const shadowRowBytes = 12;
  */
 export function memoryEstimate(
   spec: ModelSpec,
-  tile: TernaryTile,
+  tile: Packing,
   {
     tileOf = () => undefined,
     screenHead = true,
@@ -60,24 +66,34 @@ export function memoryEstimate(
   return { ...sum, kvPer1000Positions };
 }
 
-/** How matrices are packed with a kernel or instruction set, '' for the best. */
-export function packing(kernel: string, skipZeros: boolean): TernaryTile {
-  const { units, ...tile } = ternaryTile(kernel);
-  return units && skipZeros ? { ...tile, units } : tile;
+/** How the ternary matrices of a model are packed. */
+export interface Packing extends TernaryTile {
+  /** Which of its layers keep the two matrices in units. */
+  readonly inUnits?: ZeroSkipping;
 }
 
-/** The different shapes of ternary matrices that are packed in tiles, and the bytes of all ternary ones. */
-export function packedShapes(
-  spec: ModelSpec,
-  tile: TernaryTile,
-): { shapes: readonly MatrixShape[]; bytes: number } {
+/** How matrices are packed with a kernel or instruction set, '' for the best. */
+export function packing(kernel: string, skipZeros: ZeroSkipping): Packing {
+  return { ...ternaryTile(kernel), inUnits: skipZeros };
+}
+
+/** `[nLayer]` which layers keep their `up` in units, as far as the header tells. */
+export function skippingLayers(spec: ModelSpec, tile: Packing): readonly boolean[] {
+  const ups = spec.tensors.filter(({ role }) => role === 'ffn_up');
+  return Array.from({ length: spec.nLayer }, (_, i) =>
+    ups.some((tensor) => tensor.layer === i && inUnits(tensor, tile, spec.activation)),
+  );
+}
+
+/** The different shapes of ternary matrices that are packed in tiles. */
+export function packedShapes(spec: ModelSpec, tile: Packing): readonly MatrixShape[] {
   const shapes = new Map<string, MatrixShape>();
   for (const tensor of spec.tensors) {
     const { rows, cols } = tensor;
     if (part(tensor) !== 'ternary' || inUnits(tensor, tile, spec.activation)) continue;
     shapes.set(`${rows}x${cols}`, { rows, cols });
   }
-  return { shapes: [...shapes.values()], bytes: memoryEstimate(spec, tile).ternary };
+  return [...shapes.values()];
 }
 
 /** Keys and values of one position of one session. */
@@ -115,12 +131,15 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
 /** Whether a matrix is kept unit by unit, as far as its header tells. */
 function inUnits(
   tensor: TensorBinding,
-  tile: TernaryTile,
+  { units, inUnits: layers = true }: Packing,
   activation: ModelSpec['activation'],
 ): boolean {
-  const { role } = tensor;
+  const { role, layer } = tensor;
   const spares = role === 'ffn_up' || role === 'ffn_down';
-  return spares && tile.units !== undefined && activation === 'relu2' && part(tensor) === 'ternary';
+  const chosen = typeof layers === 'boolean' ? layers : layers[layer] === true;
+  return (
+    spares && chosen && units !== undefined && activation === 'relu2' && part(tensor) === 'ternary'
+  );
 }
 
 function tileBytes(tensor: TensorBinding, tile: TernaryTile, use: RowUse): number {

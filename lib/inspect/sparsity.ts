@@ -47,15 +47,18 @@ export async function measureSparsity(model: Model, text: string): Promise<Spars
   };
 }
 
-/** The zeros of `tokens` in one sequence, layer by layer. */
+/**
+ * The zeros of `tokens` in one sequence, layer by layer.
+ * @param control `[abort]`
+ */
 export async function layerSparsity(
   native: NativeModel,
   nLayer: number,
   tokens: Int32Array,
+  control: Int32Array = new Int32Array(1),
 ): Promise<LayerSparsity[]> {
   const session = createNativeSession(native, tokens.length);
   const ffnCounts = new Float64Array(nLayer * countsPerLayer);
-  const control = new Int32Array(1);
   try {
     await nativeEvaluate(session, { tokens, want: want.none, control, ffnCounts });
   } finally {

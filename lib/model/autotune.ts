@@ -1,7 +1,14 @@
 // Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
 import { cpus } from 'node:os';
-import { packedShapes, packing } from '../inspect/memory.js';
-import { compiler, cpuInfo, type MatrixShape, type ShapeTiming, timeKernels } from '../native.js';
+import { memoryEstimate, packedShapes, packing } from '../inspect/memory.js';
+import {
+  compiler,
+  cpuInfo,
+  type MatrixShape,
+  type ShapeTiming,
+  timeKernels,
+  type ZeroSkipping,
+} from '../native.js';
 import { packageVersion } from '../package-root.js';
 import { readTimings, writeTimings } from './autotune-cache.js';
 import type { ModelSpec } from './spec.js';
@@ -15,10 +22,15 @@ const smallest = 2 * 2 ** 20;
 /** Only the first of the priority list: the others are for CPUs that have less. */
 const mostCandidates = 5;
 
+/** Whether a model is large enough for its speed to matter. */
+export function worthMeasuring(spec: ModelSpec): boolean {
+  return memoryEstimate(spec, packing('', true)).ternary >= smallest;
+}
+
 interface TuneOptions {
   readonly threads: number;
   /** Matrices whose zeros are skipped stay with the kernel that can do so. */
-  readonly skipZeros: boolean;
+  readonly skipZeros: ZeroSkipping;
 }
 
 /** What would be measured for a model, and the key of each shape in the cache. */
@@ -70,8 +82,8 @@ function question(spec: ModelSpec, { threads, skipZeros }: TuneOptions): Questio
     .filter((kernel) => kernel.usable && kernel.isa !== 'scalar')
     .map(({ name }) => name)
     .slice(0, mostCandidates);
-  const { shapes, bytes } = packedShapes(spec, packing('', skipZeros));
-  if (candidates.length < 2 || bytes < smallest) return { shapes: [], candidates };
+  if (candidates.length < 2 || !worthMeasuring(spec)) return { shapes: [], candidates };
+  const shapes = packedShapes(spec, packing('', skipZeros));
   const machine = [cpus()[0]?.model.trim(), isa, threads || usable, packageVersion(), compiler()];
   return {
     shapes: shapes.map(({ rows, cols }) => ({

@@ -4,7 +4,13 @@ import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
-import { loadNativeModel, type NativeSynthetic } from '../native.js';
+import {
+  loadNativeModel,
+  type NativeModel,
+  type NativeSynthetic,
+  type ShapeTiming,
+  type ZeroSkipping,
+} from '../native.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
@@ -13,6 +19,7 @@ import { fileStamps } from './identity.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
+import { ZeroChoice } from './zero-skipping.js';
 
 /** More threads than this is a mistake. */
 const maxThreads = 1024;
@@ -34,7 +41,9 @@ export interface LoadOptions {
   /**
    * Whether to measure, unless a kernel is forced, which ternary kernel is the fastest for each
    * matrix shape: up to 0.3 s when this machine first loads a model of 2 MiB or more with such
-   * shapes, then remembered in the user's cache folder. Results have the same bits either way.
+   * shapes, then remembered in the user's cache folder. Likewise, once per file, in which layers
+   * skipping zeros gains: 64 tokens are read, and perhaps the weights again. Results have the same
+   * bits either way.
    * @default true
    */
   readonly autotune?: boolean | undefined;
@@ -47,7 +56,8 @@ export interface LoadOptions {
   readonly screenHead?: boolean | undefined;
   /**
    * Whether, for one token at a time, weights behind closed gates and zero activations of a
-   * squared-ReLU network are skipped, where the kernel can. Results have the same bits either way.
+   * squared-ReLU network are skipped, where the kernel can and, if `autotune` has measured, it
+   * gains. Results have the same bits either way.
    * @default true
    */
   readonly skipZeros?: boolean | undefined;
@@ -113,6 +123,11 @@ export interface ModelSource {
   readonly synthetic?: NativeSynthetic;
 }
 
+interface Weights {
+  readonly native: NativeModel;
+  readonly tuning: readonly ShapeTiming[];
+}
+
 /** @internal `loadModel` from any source. */
 export async function loadFrom(
   open: () => Promise<ModelSource>,
@@ -145,18 +160,24 @@ export async function loadFrom(
     tlTable,
   });
   const stamps = await fileStamps(spec.parts ?? [file.path]);
-  const tuning =
-    autotune && kernel === '' ? await tuneKernels(spec, { threads, skipZeros, signal }) : [];
-  throwIfAborted(signal);
+  const measure = autotune && kernel === '';
+  const zeros = measure && skipZeros ? ZeroChoice.of(spec, stamps, synthetic) : undefined;
+  const knownLayers = await zeros?.remembered();
   const control = new Int32Array(2); // [abort, progress]
-  const loading = loadNativeModel(file.path, spec, {
-    ...{ threads, kernel, byShape: tuning, skipZeros, synthetic, control },
-    ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
-  });
-  loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
+  const read = async (layers: ZeroSkipping): Promise<Weights> => {
+    const tuning = measure ? await tuneKernels(spec, { threads, skipZeros: layers, signal }) : [];
+    throwIfAborted(signal);
+    const native = await loadNativeModel(file.path, spec, {
+      ...{ threads, kernel, byShape: tuning, skipZeros: layers, synthetic, control },
+      ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
+    });
+    return { native, tuning };
+  };
   const stop = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', stop, { once: true });
   const timer = reportProgress(onProgress, control);
+  let loading = read(knownLayers ?? skipZeros);
+  loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
   try {
     // The weights are read on native threads while the vocabulary is sorted here.
     const tokenizer = await createTokenizer(
@@ -164,7 +185,16 @@ export async function loadFrom(
       preTokenizer === undefined ? {} : { preTokenizer },
     );
     const template = chatTemplate(file, tokenizer);
-    const native = await loading;
+    let { native, tuning } = await loading;
+    if (zeros && !knownLayers) {
+      const layers = await zeros.measure(native, tokenizer, control);
+      throwIfAborted(signal);
+      if (layers?.includes(false)) {
+        native.close();
+        loading = read(layers);
+        ({ native, tuning } = await loading);
+      }
+    }
     return new Model({
       path: file.path,
       spec,
@@ -179,7 +209,7 @@ export async function loadFrom(
   } catch (error) {
     stop();
     await loading.then(
-      (native) => native.close(),
+      ({ native }) => native.close(),
       () => {},
     );
     throwIfAborted(signal);
@@ -195,7 +225,11 @@ function reportProgress(
   control: Int32Array,
 ): NodeJS.Timeout | undefined {
   if (!onProgress) return undefined;
-  return setInterval(() => onProgress(Atomics.load(control, 1) / 1000), progressInterval);
+  let most = 0; // weights that are read again begin anew
+  return setInterval(() => {
+    most = Math.max(most, Atomics.load(control, 1) / 1000);
+    onProgress(most);
+  }, progressInterval);
 }
 
 function checkedThreads(threads: unknown): number {

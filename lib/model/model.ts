@@ -65,6 +65,8 @@ export class Model {
   /** Ternary kernels by matrix shape, where they were measured. */
   readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
+  /** `[nLayer]` in which layers what meets only zeros is not read while one token is decoded. */
+  readonly skipsZeros: readonly boolean[];
   /** Bytes of memory the weights take. */
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
@@ -83,7 +85,12 @@ export class Model {
     this.chatTemplate = chatTemplate;
     this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
-    ({ kernel: this.kernel, threads: this.threads, memory: this.memory } = native.info());
+    ({
+      kernel: this.kernel,
+      threads: this.threads,
+      memory: this.memory,
+      skipsZeros: this.skipsZeros,
+    } = native.info());
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;

@@ -74,6 +74,7 @@ Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
     Napi::Object block = Napi::Object::New(info.Env());
     block.Set("trits", static_cast<double>(units->block));
     block.Set("bytes", static_cast<double>(units->unit_bytes(units->block)));
+    block.Set("paysFrom", units->pays_from);
     tile.Set("units", block);
   }
   return tile;

@@ -39,8 +39,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
       kernels.by_shape.push_back({static_cast<uint64_t>(number_of(choice, "rows")),
                                   static_cast<uint64_t>(number_of(choice, "cols")), kernel});
   });
-  if (number_of(options, "skipZeros") == 0)
-    kernels.units = nullptr;
+  kernels.zero_layers = copy_of<int32_t>(options, "zeroLayers");
   const double screen_from = number_of(options, "screenFrom");
   if (screen_from > 0)
     kernels.screen_from =
@@ -96,6 +95,10 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   head.Set("candidates", static_cast<double>(counts.candidates.load()));
   head.Set("full", static_cast<double>(counts.full.load()));
   result.Set("head", head);
+  Napi::Array skips_zeros = Napi::Array::New(env);
+  for (const LayerWeights& layer : weights.layers)
+    skips_zeros.Set(skips_zeros.Length(), layer.up.kind == Linear::Kind::kRowUnits);
+  result.Set("skipsZeros", skips_zeros);
   return result;
 }
 

@@ -32,9 +32,10 @@ struct KernelSet {
   const DenseKernel* dense;
   const VectorKernel* vector;
   const ScreenKernel* screen;
-  const UnitKernel* units; // null where the ternary kernel has no counterpart, or to skip no zeros
+  const UnitKernel* units; // null where the ternary kernel has no counterpart
   std::vector<ShapeKernel> by_shape = {};
-  uint64_t screen_from = kScreenFrom; // bytes of the smallest head in floats that is screened
+  uint64_t screen_from = kScreenFrom;    // bytes of the smallest head in floats that is screened
+  std::vector<int32_t> zero_layers = {}; // [n_layer] 1 to skip zeros where it can; empty: all
 
   const TernaryKernel& ternary_for(uint64_t rows, uint64_t cols) const;
 };

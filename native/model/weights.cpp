@@ -163,12 +163,17 @@ bool complete(const Weights& w) {
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
 }
 
-// Squared ReLU makes zeros: where a kernel can skip them, `up` and `down` are kept in units.
-Linear::Kind layout_of(const Weights& w, Role role) {
-  if (w.kernels.units && w.spec.activation == Activation::kRelu2 && w.spec.dim <= kMaxUnitWidth) {
-    if (role == Role::kFfnUp)
+// Squared ReLU makes zeros: where a kernel can skip them, and a layer shall, `up` and `down` are
+// kept in units.
+Linear::Kind layout_of(const Weights& w, const TensorSpec& tensor) {
+  const std::vector<int32_t>& layers = w.kernels.zero_layers;
+  const size_t layer = static_cast<size_t>(tensor.layer);
+  const bool chosen = layers.empty() || (layer < layers.size() && layers[layer] != 0);
+  if (chosen && w.kernels.units && w.spec.activation == Activation::kRelu2 &&
+      w.spec.dim <= kMaxUnitWidth) {
+    if (tensor.role == Role::kFfnUp)
       return Linear::Kind::kRowUnits;
-    if (role == Role::kFfnDown)
+    if (tensor.role == Role::kFfnDown)
       return Linear::Kind::kColumnUnits;
   }
   return Linear::Kind::kTernary;
@@ -226,7 +231,7 @@ Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const Ten
   }
   if (slot.table)
     return loader.load_table(tensor, files[tensor.part], leave_from(w, tensor.role), slot.table);
-  Status status = loader.load_linear(tensor, layout_of(w, tensor.role), slot.linear);
+  Status status = loader.load_linear(tensor, layout_of(w, tensor), slot.linear);
   (slot.linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*slot.linear);
   return status;
 }

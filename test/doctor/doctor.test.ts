@@ -1,11 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { cacheFolder } from '../../lib/cache-folder.js';
 import type { Check } from '../../lib/doctor/check.js';
 import { doctor } from '../../lib/doctor/doctor.js';
 import { checkCache, checkHugePages, checkKernels } from '../../lib/doctor/machine-checks.js';
 import { modelChecks } from '../../lib/doctor/model-checks.js';
-import { cachePath } from '../../lib/model/autotune-cache.js';
 import * as native from '../../lib/native.js';
 import { rejection } from '../api/tiny.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -111,7 +110,7 @@ describe('doctor', () => {
     vi.stubEnv('XDG_CACHE_HOME', file('plain'));
     const check = await checkCache();
     expect(check).toMatchObject({ subject: 'cache', status: 'warn' });
-    expect(check.message).toContain(dirname(cachePath()));
+    expect(check.message).toContain(cacheFolder());
     vi.stubEnv('XDG_CACHE_HOME', file('folder'));
     expect(await checkCache()).toMatchObject({ status: 'ok' });
   });

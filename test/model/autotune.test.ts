@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { cpuInfo, inspectModel, type Model } from '../../lib/index.js';
-import { cachePath } from '../../lib/model/autotune-cache.js';
+import { kernelsFile } from '../../lib/model/autotune-cache.js';
+import { cachePath as pathOf } from '../../lib/model/cache-file.js';
 import { rejection } from '../api/tiny.js';
 import { allLogits, modelLoader } from '../engine/engine.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -39,6 +40,8 @@ afterEach(() => {
 
 const tunedShapes = ({ tuning }: Pick<Model, 'tuning'>) =>
   tuning.map(({ rows, cols }) => `${rows}x${cols}`);
+
+const cachePath = () => pathOf(kernelsFile);
 
 /** A cache as a load leaves it, measured once. */
 let measured: string | undefined;

@@ -89,6 +89,9 @@ struct UnitKernel {
   const char* isa;
   uint32_t features;
   size_t block; // trits of a unit that are packed together; unit_bytes() holds whole ones
+  // From which part of a layer's units on, closed gates and zero activations averaged, skipping
+  // them makes one token faster than the tiles of the ternary kernel with the same name.
+  double pays_from;
   size_t (*unit_bytes)(size_t width);
   size_t (*scratch_bytes)(size_t width);
 

@@ -84,8 +84,9 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsScalar;
 const UnitKernel kUnitsScalar = {
-    "base3", "scalar",     0,         kUnitTrits, unit_bytes,  no_scratch, pack_row, dot,
-    rows,    pack_columns, find_live, accumulate, column_step, columns,
+    "base3",      "scalar",   0,          kUnitTrits,  0.2,
+    unit_bytes,   no_scratch, pack_row,   dot,         rows,
+    pack_columns, find_live,  accumulate, column_step, columns,
 };
 
 } // namespace bitnet

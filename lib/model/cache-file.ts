@@ -1,0 +1,45 @@
+// JSON files in the user's cache folder: what was measured, by key. One that cannot be read or written is none.
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cacheFolder } from '../cache-folder.js';
+
+/** Entries that a file keeps; the oldest are forgotten. */
+const mostEntries = 500;
+
+/** Everything in a file of the cache folder. */
+export async function readCache(name: string): Promise<Map<string, unknown>> {
+  try {
+    const entries: unknown = JSON.parse(await readFile(cachePath(name), 'utf8'));
+    return new Map(isObject(entries) ? Object.entries(entries) : []);
+  } catch {
+    return new Map();
+  }
+}
+
+/** Adds to a file of the cache folder. */
+export async function addToCache(name: string, added: ReadonlyMap<string, unknown>): Promise<void> {
+  const path = cachePath(name);
+  const part = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
+  try {
+    const entries = await readCache(name);
+    for (const [key, value] of added) {
+      entries.delete(key); // so that it becomes the newest
+      entries.set(key, value);
+    }
+    const newest = [...entries].slice(-mostEntries);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(part, `${JSON.stringify(Object.fromEntries(newest), null, 1)}\n`);
+    await rename(part, path); // readers see the old file or the new one
+  } catch {
+    await rm(part, { force: true }).catch(() => {});
+  }
+}
+
+export function cachePath(name: string): string {
+  return join(cacheFolder(), name);
+}
+
+/** Whether a value out of a cache has properties. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

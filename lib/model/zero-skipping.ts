@@ -1,0 +1,92 @@
+// Which layers of a squared-ReLU network skip zeros: where enough were counted in a sample, once per file, then remembered.
+import { createHash } from 'node:crypto';
+import { BitnetError } from '../errors.js';
+import { promptIds } from '../generate/prompt.js';
+import { packing } from '../inspect/memory.js';
+import { passage } from '../inspect/passage.js';
+import { type LayerSparsity, layerSparsity } from '../inspect/sparsity.js';
+import type { NativeModel, NativeSynthetic } from '../native.js';
+import { packageVersion } from '../package-root.js';
+import type { Tokenizer } from '../tokenizer/types.js';
+import { worthMeasuring } from './autotune.js';
+import { addToCache, readCache } from './cache-file.js';
+import type { FileStamp } from './identity.js';
+import type { ModelSpec } from './spec.js';
+
+/** The file in the cache folder: by model, the part of each layer's `up` and `down` that zeros spare. */
+export const zerosFile = 'zeros.json';
+
+/** Tokens of the passage that zeros are counted over: a third of a second where 200 a second are read. */
+const sampleTokens = 64;
+
+/** Which layers of one model are better off skipping zeros. */
+export class ZeroChoice {
+  readonly #spec: ModelSpec;
+  readonly #key: string;
+  readonly #paysFrom: number;
+
+  private constructor(spec: ModelSpec, key: string, paysFrom: number) {
+    this.#spec = spec;
+    this.#key = key;
+    this.#paysFrom = paysFrom;
+  }
+
+  /**
+   * Undefined where there is nothing to choose: the network makes no zeros, the best kernel cannot skip them, or the model is
+   * fast anyway.
+   */
+  static of(
+    spec: ModelSpec,
+    stamps: readonly FileStamp[],
+    synthetic?: NativeSynthetic,
+  ): ZeroChoice | undefined {
+    const { units } = packing('', true);
+    if (!units || spec.activation !== 'relu2' || !worthMeasuring(spec)) return undefined;
+    const { seed } = synthetic ?? {};
+    const { parts, ...graph } = spec;
+    const files = stamps.map(({ size, mtimeMs, ino }) => [size, mtimeMs, ino]);
+    const question = JSON.stringify([packageVersion(), files, graph, seed]);
+    const key = createHash('sha256').update(question).digest('hex');
+    return new ZeroChoice(spec, key, units.paysFrom);
+  }
+
+  /** What an earlier load has counted; undefined when none has. */
+  async remembered(): Promise<readonly boolean[] | undefined> {
+    const spared = (await readCache(zerosFile)).get(this.#key);
+    const sound =
+      Array.isArray(spared) &&
+      spared.length === this.#spec.nLayer &&
+      spared.every((part) => typeof part === 'number' && part >= 0 && part <= 1);
+    return sound ? this.#choose(spared) : undefined;
+  }
+
+  /**
+   * Counts zeros in a loaded model, and remembers. Undefined where that cannot be done: in a model without words, without memory for
+   * keys and values, or after an abort.
+   * @param control `[abort]`
+   */
+  async measure(
+    native: NativeModel,
+    tokenizer: Tokenizer,
+    control: Int32Array,
+  ): Promise<readonly boolean[] | undefined> {
+    const { nLayer, contextLength } = this.#spec;
+    const most = Math.min(sampleTokens, contextLength);
+    const tokens = promptIds(passage, tokenizer, true, false).slice(0, most);
+    if (tokens.length === 0) return undefined;
+    let layers: readonly LayerSparsity[];
+    try {
+      layers = await layerSparsity(native, nLayer, Int32Array.from(tokens), control);
+    } catch (error) {
+      if (error instanceof BitnetError) return undefined;
+      throw error;
+    }
+    const spared = layers.map(({ closedGates, zeroInputs }) => (closedGates + zeroInputs) / 2);
+    await addToCache(zerosFile, new Map([[this.#key, spared]]));
+    return this.#choose(spared);
+  }
+
+  #choose(spared: readonly number[]): readonly boolean[] {
+    return spared.map((part) => part >= this.#paysFrom);
+  }
+}
