@@ -38,10 +38,12 @@ inline void tile_times(const ScreenProduct& p, const uint8_t* tile, size_t v, fl
     plane[i] = (i % 2 ? p.low : p.high) + vector * p.cols;
     // Σ (q + 128) a - 128 Σ a, modulo 2^32: the true sum fits.
     const int32_t total = (i % 2 ? p.low_sum : p.high_sum)[vector];
-    for (__m512i& s : sum[i])
-      s = _mm512_set1_epi32(static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(total)));
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; r++) // unrolled, like every loop over sums: else they go through memory
+      sum[i][r] = _mm512_set1_epi32(static_cast<int32_t>(0u - 128u * static_cast<uint32_t>(total)));
   }
-  for (size_t k = 0; k < p.cols; k += 4) {
+  size_t k = 0;
+  do { // never empty; a loop that might be makes GCC 12 store all sums in every turn
     __m512i w[4];
 #pragma GCC unroll 4
     for (int r = 0; r < 4; r++)
@@ -53,9 +55,11 @@ inline void tile_times(const ScreenProduct& p, const uint8_t* tile, size_t v, fl
       for (int r = 0; r < 4; r++)
         sum[i][r] = _mm512_dpbusd_epi32(sum[i][r], w[r], a);
     }
-  }
+    k += 4;
+  } while (k < p.cols);
 #pragma GCC unroll 3
   for (int i = 0; i < kVectors; i++)
+#pragma GCC unroll 4
     for (int r = 0; r < 4; r++)
       _mm512_storeu_ps(out + i * p.out_stride + r * 16,
                        _mm512_fmadd_ps(_mm512_set1_ps(128.0f), _mm512_cvtepi32_ps(sum[2 * i][r]),
