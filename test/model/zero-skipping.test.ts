@@ -14,14 +14,27 @@ const load = modelLoader();
 const ids = Array.from({ length: 70 }, (_, i) => (i * 37) % 320);
 const { units } = ternaryTile('');
 
-/** Large enough to be measured. Half of the gates of layer 1 are zero whatever comes in, and so closed. */
+/**
+ * Large enough to be measured. Column 0 of every state is large and positive: it opens all gates of layers 0 and 2, whose weights there
+ * are +1. In layer 1 half of the gates are zero whatever comes in, and so closed, and most of the others.
+ */
 const path = temp('model.gguf');
+const [dim, ffnDim] = [512, 4096];
 const uneven = [false, true, false];
 let expected: Float32Array;
 beforeAll(async () => {
-  const tiny = tinyModel({ dim: 512, ffnDim: 4096, nLayer: uneven.length });
-  const gate = tiny.tensors.get('blk.1.ffn_gate.weight')!;
-  gate.bytes.fill(0x55, 0, (512 * 4096) / 4 / 2); // code 1 in all four fields
+  const tiny = tinyModel({ dim, ffnDim, nLayer: uneven.length });
+  const gate = (layer: number) => tiny.tensors.get(`blk.${layer}.ffn_gate.weight`)!.bytes;
+  const rowBytes = dim / 4;
+  for (const layer of [0, 2]) {
+    for (let row = 0; row < ffnDim; row++) {
+      const at = row * rowBytes; // the top bits of a row's first byte are its column 0: code 2 is +1
+      gate(layer)[at] = (gate(layer)[at]! & 0x3f) | 0x80;
+    }
+  }
+  gate(1).fill(0x55, 0, (ffnDim / 2) * rowBytes); // code 1 is 0
+  const { bytes, rows } = tiny.tensors.get('token_embd.weight')!;
+  for (let row = 0; row < rows; row++) bytes.set([0xd0, 0x63], row * dim * 2); // 1000 in F16
   await tiny.write(path);
   expected = await allLogits(await load(path, { kernel: 'scalar' }), ids);
 });
@@ -54,9 +67,7 @@ describe.skipIf(!units)('zeros are skipped', () => {
     for (const [i, { closedGates, zeroInputs }] of layers.entries()) {
       expect(parts![i]).toBeCloseTo((closedGates + zeroInputs) / 2, 1);
     }
-    const again = await load(path);
-    expect(again.skipsZeros).toEqual(uneven);
-    expect(again.memory).toEqual(model.memory);
+    expect((await load(path)).skipsZeros).toEqual(uneven);
     expect(readFileSync(cachePath(zerosFile), 'utf8')).toBe(text);
   });
 
@@ -82,7 +93,8 @@ describe.skipIf(!units)('zeros are skipped', () => {
     await expectSameBits(model);
     const { skipsZeros, memory } = await inspectModel(path);
     expect(skipsZeros).toEqual(layers);
-    expect(memory!.ternary).toBe(model.memory.ternary);
+    // To about a per cent, whichever kernels were measured to be the fastest.
+    expect(memory!.ternary / model.memory.ternary).toBeCloseTo(1, 1);
   });
 
   test('anew where the cache is damaged', async () => {
