@@ -89,12 +89,12 @@ void project_open(Pass& pass, const Activations& a, const Linear& gate, const Li
   pass.pool.parallel(open_in.size(), [&](size_t chunk, size_t thread) {
     const RowRange range = chunk_range(pass, gate, chunk);
     rows_of(pass, gate, a, range, out + range.begin, 0, pass.ws.scratch[thread]);
+    for (size_t r = range.begin; r < range.end; ++r)
+      out[r] = out[r] <= 0.0f ? 0.0f : out[r]; // a NaN is passed on
     size_t count = 0;
-    for (size_t r = range.begin; r < range.end; ++r) {
+    for (size_t r = range.begin; r < range.end; ++r) { // no branch: gates close at random
       ids[range.begin + count] = static_cast<int32_t>(r);
-      const bool closed = out[r] <= 0.0f; // a NaN is passed on
-      out[r] = closed ? 0.0f : out[r];
-      count += !closed;
+      count += out[r] != 0.0f;
     }
     open_in[chunk] = count;
   });
