@@ -18,14 +18,10 @@ export type { GenerateOptions } from './generate/options.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
 export { type Inspection, inspectModel } from './inspect.js';
 export type { EmbedOptions } from './model/embed.js';
+export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export { Model, type SessionOptions } from './model/model.js';
-export {
-  type EvaluateOptions,
-  type EvaluateTopOptions,
-  Session,
-  type TopTokens,
-} from './model/session.js';
+export { Session } from './model/session.js';
 export type { ModelSpec } from './model/spec.js';
 export {
   type CpuInfo,

@@ -1,4 +1,3 @@
-import { BitnetError } from '../errors.js';
 import {
   type Continuation,
   continuationOf,
@@ -10,62 +9,26 @@ import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { type GenerateOptions, signalOption } from '../generate/options.js';
-import {
-  createNativeSession,
-  type KvType,
-  type NativeModel,
-  type NativeRequest,
-  type NativeSession,
-  nativeEvaluate,
-  want,
-} from '../native.js';
+import { type KvType, want } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
-import { aborted, busy, checkedTop, checkPath, closed } from './session-checks.js';
+import {
+  type EvaluateOptions,
+  type EvaluateTopOptions,
+  logitsRows,
+  type TopTokens,
+} from './evaluation.js';
+import { Sequence, type SequenceOwner } from './sequence.js';
+import { busy, checkedTop, checkPath } from './session-checks.js';
 import { readSession, type SessionOwnership, writeSession } from './session-file.js';
-import { TokenRecord } from './token-record.js';
-
-/** `evaluate(…, { logits: 'all' })` holds at most this many bytes of logits: 1 GiB. */
-const maxLogitsBytes = 2 ** 30;
-
-/** Options of `session.evaluate` that ask for raw logits. */
-export interface EvaluateOptions {
-  /**
-   * Which positions' logits to return.
-   * @default 'last'
-   */
-  readonly logits?: 'all' | 'last' | 'none' | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Options of `session.evaluate` that ask for the best next tokens. */
-export interface EvaluateTopOptions {
-  /** How many, from 1 to the vocabulary size. */
-  readonly top: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The likeliest next tokens. */
-export interface TopTokens {
-  /** `[top]` ids, likeliest first; ties go to the lower id. */
-  readonly ids: Int32Array;
-  /** `[top]` natural logarithms of their probabilities under the model, at temperature 1. */
-  readonly logProbs: Float64Array;
-}
 
 /** What a session needs of the model it belongs to. */
-export interface SessionOwner {
-  readonly native: NativeModel;
+export interface SessionOwner extends SequenceOwner {
   readonly tokenizer: Tokenizer;
-  readonly vocab: number;
   readonly dim: number;
-  readonly contextLength: number;
-  readonly kvType: KvType;
   /** For messages. */
   readonly name: string;
   /** See `ModelIdentity`. */
   readonly identity: (control: Int32Array) => Promise<string>;
-  /** Called once, when the session closes. */
-  readonly onClose: () => void;
 }
 
 /**
@@ -83,9 +46,7 @@ export class Session {
   readonly #dim: number;
   readonly #evaluator: Evaluator;
   readonly #owner: SessionOwner;
-  readonly #record = new TokenRecord();
-  #native: NativeSession | undefined;
-  #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
+  readonly #sequence: Sequence;
 
   /** @internal */
   constructor(owner: SessionOwner) {
@@ -95,7 +56,7 @@ export class Session {
     this.#dim = owner.dim;
     this.kvType = owner.kvType;
     this.#owner = owner;
-    this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
+    this.#sequence = new Sequence(owner);
     this.#evaluator = this.#createEvaluator();
   }
 
@@ -106,13 +67,12 @@ export class Session {
 
   /** Tokens evaluated so far: the next one goes here. */
   get position(): number {
-    return this.#open().position();
+    return this.#sequence.position;
   }
 
   /** `[position]` the tokens evaluated so far, a copy. */
   get tokens(): Int32Array {
-    this.#open();
-    return this.#record.tokens;
+    return this.#sequence.tokens;
   }
 
   /**
@@ -120,13 +80,13 @@ export class Session {
    * want what follows it: the next one evaluates it first.
    */
   get hasPending(): boolean {
-    this.#open();
+    this.#sequence.checkOpen();
     return settledContinuation(this.#evaluator).pending !== undefined;
   }
 
   /** Bytes that keys and values of one token take. */
   get bytesPerToken(): number {
-    return this.#open().bytesPerPosition();
+    return this.#sequence.bytesPerToken;
   }
 
   /**
@@ -139,7 +99,7 @@ export class Session {
    *   `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_CLOSED`
    */
   generate(prompt: string | readonly number[], options?: GenerateOptions): Generation {
-    this.#open();
+    this.#sequence.checkOpen();
     return generate(this.#evaluator, this.#tokenizer, prompt, options);
   }
 
@@ -148,7 +108,7 @@ export class Session {
     prompt: string | readonly number[],
     options?: GenerateOptions,
   ): Promise<Completion> {
-    this.#open();
+    this.#sequence.checkOpen();
     return complete(this.#evaluator, this.#tokenizer, prompt, options);
   }
 
@@ -173,19 +133,9 @@ export class Session {
       return this.#top(tokens, checkedTop(options.top, this.#vocab), signal);
     }
     const { logits = 'last' } = options as EvaluateOptions;
-    if (logits !== 'all' && logits !== 'last' && logits !== 'none') {
-      throw argumentError("'all', 'last' or 'none'", 'option logits', logits);
-    }
-    const rows = logits === 'all' ? tokens.length : logits === 'last' ? 1 : 0;
-    if (rows * this.#vocab * 4 > maxLogitsBytes) {
-      throw new BitnetError(
-        'ERR_BITNET_ARGUMENT',
-        `Expected at most 1 GiB of logits, but all logits of ${rows} tokens are ${((rows * this.#vocab * 4) / 2 ** 30).toFixed(1)} GiB; ` +
-          'evaluate fewer tokens at a time, or use session.score(ids) for log-probabilities.',
-      );
-    }
+    const rows = logitsRows(logits, tokens.length, this.#vocab);
     const output = new Float32Array(rows * this.#vocab);
-    await this.#run({ tokens, want: want[logits], logits: output }, signal);
+    await this.#sequence.evaluate({ tokens, want: want[logits], logits: output }, signal);
     return output;
   }
 
@@ -203,7 +153,7 @@ export class Session {
     const tokens = this.#idle(ids);
     const signal = signalOption(options.signal);
     const scores = new Float64Array(tokens.length - 1);
-    await this.#run({ tokens, want: want.score, scores }, signal);
+    await this.#sequence.evaluate({ tokens, want: want.score, scores }, signal);
     return scores;
   }
 
@@ -218,7 +168,7 @@ export class Session {
   ): Promise<Float32Array> {
     const tokens = this.#idle(ids);
     const states = new Float32Array((which === 'all' ? tokens.length : 1) * this.#dim);
-    await this.#run(
+    await this.#sequence.evaluate(
       { tokens, want: which === 'all' ? want.states : want.lastState, states },
       signal,
     );
@@ -235,8 +185,7 @@ export class Session {
     if (!Number.isInteger(length) || length < 0 || length > position) {
       throw argumentError(`an integer from 0 to the position, ${position},`, 'length', length);
     }
-    this.#open().truncate(length);
-    this.#record.truncate(length);
+    this.#sequence.truncate(length);
     continuationOf(this.#evaluator).rewind(length);
   }
 
@@ -279,7 +228,7 @@ export class Session {
     this.#checkIdle();
     const { history, pending } = settledContinuation(this.#evaluator);
     const state = { tokens: this.tokens, history: history.length, pending, data: options.data };
-    await this.#exclusively(signalOption(options.signal), async (native, control) => {
+    await this.#sequence.exclusively(signalOption(options.signal), async (native, control) => {
       await writeSession(native, path, state, await this.#ownership(control), control);
     });
   }
@@ -305,11 +254,11 @@ export class Session {
     checkPath(path);
     this.#checkIdle();
     const signal = signalOption(options.signal);
-    const state = await this.#exclusively(signal, async (native, control) =>
+    const state = await this.#sequence.exclusively(signal, async (native, control) =>
       readSession(native, path, await this.#ownership(control), control, options.accept),
     );
     const { tokens, history, pending } = state;
-    this.#record.replace(tokens);
+    this.#sequence.replaceTokens(tokens);
     const seen = history === 0 ? [] : Array.from(tokens.subarray(-history));
     continuationOf(this.#evaluator).restore(seen, pending, tokens.length);
     return state.data;
@@ -317,21 +266,20 @@ export class Session {
 
   /** Frees the KV cache; stops what is running. May be called again. */
   close(): void {
-    if (this.#running) Atomics.store(this.#running.control, 0, 1);
-    if (!this.#native) return;
-    this.#native.close();
-    this.#native = undefined;
-    this.#owner.onClose();
+    this.#sequence.close();
   }
 
   /** Closes, and waits until nothing of the session runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = this.#running?.done;
+    const { ended } = this.#sequence;
     this.close();
-    await running;
+    await ended;
   }
 
-  /** What the decode loop sees: the same evaluations, without the check that no loop is running. */
+  /**
+   * What the decode loop sees: the same evaluations, without the check that no loop is running.
+   * Holds the session, not just the sequence: a model that closes finds only sessions still held.
+   */
   #createEvaluator(): Evaluator {
     const session = this;
     return {
@@ -342,20 +290,23 @@ export class Session {
       evaluateTop: async (ids, k, also, signal) => {
         const top = Math.min(k, session.#vocab);
         const request = {
-          tokens: session.#checkedIds(ids),
+          tokens: session.#sequence.checkedIds(ids),
           want: want.top,
           topIds: new Int32Array(top),
           topLogits: new Float32Array(top),
           also: Int32Array.from(also),
           alsoLogits: new Float32Array(also.length),
         };
-        await session.#run(request, signal);
+        await session.#sequence.evaluate(request, signal);
         const { topIds, topLogits, alsoLogits } = request;
         return { ids: topIds, logits: topLogits, alsoLogits };
       },
       evaluateLast: async (ids, signal) => {
         const logits = new Float32Array(session.#vocab);
-        await session.#run({ tokens: session.#checkedIds(ids), want: want.last, logits }, signal);
+        await session.#sequence.evaluate(
+          { tokens: session.#sequence.checkedIds(ids), want: want.last, logits },
+          signal,
+        );
         return logits;
       },
     };
@@ -365,47 +316,11 @@ export class Session {
     const ids = new Int32Array(top);
     const topLogits = new Float32Array(top);
     const logSumExp = new Float64Array(1);
-    await this.#run({ tokens, want: want.top, topIds: ids, topLogits, logSumExp }, signal);
+    await this.#sequence.evaluate(
+      { tokens, want: want.top, topIds: ids, topLogits, logSumExp },
+      signal,
+    );
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
-  }
-
-  async #run(
-    request: Omit<NativeRequest, 'control'>,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const before = this.position;
-    try {
-      await this.#exclusively(signal, (native, control) =>
-        nativeEvaluate(native, { ...request, control }),
-      );
-    } finally {
-      const taken = (this.#native?.position() ?? before) - before;
-      this.#record.append(request.tokens.subarray(0, taken));
-    }
-  }
-
-  /** Runs native work of which there is one at a time. */
-  async #exclusively<T>(
-    signal: AbortSignal | undefined,
-    work: (native: NativeSession, control: Int32Array) => Promise<T>,
-  ): Promise<T> {
-    const native = this.#open();
-    if (this.#running) throw busy('it is still evaluating');
-    if (signal?.aborted) throw aborted(signal);
-    const control = new Int32Array(1);
-    const stop = () => Atomics.store(control, 0, 1);
-    signal?.addEventListener('abort', stop, { once: true });
-    const done = work(native, control);
-    this.#running = { control, done: done.then(ignore, ignore) };
-    try {
-      return await done;
-    } catch (error) {
-      if (!this.#native) throw closed();
-      throw signal?.aborted ? aborted(signal) : error;
-    } finally {
-      this.#running = undefined;
-      signal?.removeEventListener('abort', stop);
-    }
   }
 
   async #ownership(control: Int32Array): Promise<SessionOwnership> {
@@ -413,47 +328,16 @@ export class Session {
     return { name, kvType, contextLength, vocab, identity: await identity(control) };
   }
 
-  #open(): NativeSession {
-    if (!this.#native) throw closed();
-    return this.#native;
-  }
-
   #checkIdle(): void {
-    this.#open();
-    if (this.#running) throw busy('it is still evaluating');
+    this.#sequence.checkIdle();
     if (isGenerating(this.#evaluator)) throw busy('it is still generating');
   }
 
   /** Ids to evaluate, for a session that is doing nothing else and has room for them. */
   #idle(ids: ArrayLike<number>): Int32Array {
     this.#checkIdle();
-    const tokens = this.#checkedIds(ids);
+    const tokens = this.#sequence.checkedIds(ids);
     forgetContinuation(this.#evaluator);
-    return tokens;
-  }
-
-  #checkedIds(ids: ArrayLike<number>): Int32Array {
-    const length = typeof ids === 'object' && ids !== null ? ids.length : undefined;
-    if (length === undefined || !Number.isInteger(length) || length < 1) {
-      throw argumentError('an array of at least one token id', 'ids', ids);
-    }
-    const room = this.contextLength - this.position;
-    if (length > room) {
-      throw new BitnetError(
-        'ERR_BITNET_CONTEXT',
-        `Expected at most ${room} more tokens (position ${this.position} of a context of ${this.contextLength}), but received ${length}; ` +
-          'evaluate fewer, truncate or reset the session, or create one with a longer context.',
-        { room, tokens: length },
-      );
-    }
-    const tokens = new Int32Array(length);
-    for (let i = 0; i < length; i++) {
-      const id = ids[i]!;
-      if (!Number.isInteger(id) || id < 0 || id >= this.#vocab) {
-        throw argumentError(`a token id from 0 to ${this.#vocab - 1}`, `ids[${i}]`, id);
-      }
-      tokens[i] = id;
-    }
     return tokens;
   }
 }
@@ -464,5 +348,3 @@ function settledContinuation(evaluator: Evaluator): Continuation {
   continuation.settle(evaluator);
   return continuation;
 }
-
-function ignore(): void {}

@@ -1,0 +1,158 @@
+import { BitnetError } from '../errors.js';
+import { argumentError } from '../generate/option-checks.js';
+import {
+  createNativeSession,
+  type KvType,
+  type NativeModel,
+  type NativeRequest,
+  type NativeSession,
+  nativeEvaluate,
+} from '../native.js';
+import { aborted, busy, closed } from './session-checks.js';
+import { TokenRecord } from './token-record.js';
+
+/** What a sequence needs of the model it belongs to. */
+export interface SequenceOwner {
+  readonly native: NativeModel;
+  readonly vocab: number;
+  readonly contextLength: number;
+  readonly kvType: KvType;
+  /** Called once, when the sequence closes. */
+  readonly onClose: () => void;
+}
+
+/**
+ * The addon's side of a session: the tokens, whose keys and values native threads work on, one piece
+ * of work at a time. Work ends early when its signal aborts or the sequence closes.
+ */
+export class Sequence {
+  readonly #owner: SequenceOwner;
+  readonly #record = new TokenRecord();
+  #native: NativeSession | undefined;
+  #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
+
+  constructor(owner: SequenceOwner) {
+    this.#owner = owner;
+    this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
+  }
+
+  get position(): number {
+    return this.#open().position();
+  }
+
+  /** `[position]`, a copy. */
+  get tokens(): Int32Array {
+    this.#open();
+    return this.#record.tokens;
+  }
+
+  get bytesPerToken(): number {
+    return this.#open().bytesPerPosition();
+  }
+
+  /** Resolves, and never rejects, when the work under way has ended. */
+  get ended(): Promise<void> | undefined {
+    return this.#running?.done;
+  }
+
+  checkOpen(): void {
+    this.#open();
+  }
+
+  checkIdle(): void {
+    this.#open();
+    if (this.#running) throw busy('it is still evaluating');
+  }
+
+  /** Ids to evaluate, which there must be room for. */
+  checkedIds(ids: ArrayLike<number>): Int32Array {
+    const length = typeof ids === 'object' && ids !== null ? ids.length : undefined;
+    if (length === undefined || !Number.isInteger(length) || length < 1) {
+      throw argumentError('an array of at least one token id', 'ids', ids);
+    }
+    const { contextLength, vocab } = this.#owner;
+    const room = contextLength - this.position;
+    if (length > room) {
+      throw new BitnetError(
+        'ERR_BITNET_CONTEXT',
+        `Expected at most ${room} more tokens (position ${this.position} of a context of ${contextLength}), but received ${length}; ` +
+          'evaluate fewer, truncate or reset the session, or create one with a longer context.',
+        { room, tokens: length },
+      );
+    }
+    const tokens = new Int32Array(length);
+    for (let i = 0; i < length; i++) {
+      const id = ids[i]!;
+      if (!Number.isInteger(id) || id < 0 || id >= vocab) {
+        throw argumentError(`a token id from 0 to ${vocab - 1}`, `ids[${i}]`, id);
+      }
+      tokens[i] = id;
+    }
+    return tokens;
+  }
+
+  /** Appends the request's tokens, or those that were evaluated before it failed. */
+  async evaluate(
+    request: Omit<NativeRequest, 'control'>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const before = this.position;
+    try {
+      await this.exclusively(signal, (native, control) =>
+        nativeEvaluate(native, { ...request, control }),
+      );
+    } finally {
+      const taken = (this.#native?.position() ?? before) - before;
+      this.#record.append(request.tokens.subarray(0, taken));
+    }
+  }
+
+  /** Runs native work of which there is one at a time. */
+  async exclusively<T>(
+    signal: AbortSignal | undefined,
+    work: (native: NativeSession, control: Int32Array) => Promise<T>,
+  ): Promise<T> {
+    this.checkIdle();
+    const native = this.#open();
+    if (signal?.aborted) throw aborted(signal);
+    const control = new Int32Array(1);
+    const stop = () => Atomics.store(control, 0, 1);
+    signal?.addEventListener('abort', stop, { once: true });
+    const done = work(native, control);
+    this.#running = { control, done: done.then(ignore, ignore) };
+    try {
+      return await done;
+    } catch (error) {
+      if (!this.#native) throw closed();
+      throw signal?.aborted ? aborted(signal) : error;
+    } finally {
+      this.#running = undefined;
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  truncate(length: number): void {
+    this.#open().truncate(length);
+    this.#record.truncate(length);
+  }
+
+  /** Takes note of the tokens that came with loaded keys and values. */
+  replaceTokens(tokens: Int32Array): void {
+    this.#record.replace(tokens);
+  }
+
+  close(): void {
+    if (this.#running) Atomics.store(this.#running.control, 0, 1);
+    if (!this.#native) return;
+    this.#native.close();
+    this.#native = undefined;
+    this.#owner.onClose();
+  }
+
+  #open(): NativeSession {
+    if (!this.#native) throw closed();
+    return this.#native;
+  }
+}
+
+function ignore(): void {}
