@@ -135,7 +135,7 @@ TEST("an error belongs to the evaluation that causes it") {
   Weights& weights = const_cast<Weights&>(*loaded);
   RowTable& table = weights.embedding;
   const size_t row_bytes = table.linear.row_bytes;
-  const std::string path = "bitnet_short_table.bin";
+  const std::string path = file.spec().path + ".short";
   FILE* short_file = fopen(path.c_str(), "wb");
   fwrite(table.linear.data.data(), row_bytes, 60, short_file);
   fclose(short_file);

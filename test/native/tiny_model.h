@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
@@ -24,7 +25,9 @@ public:
   enum class Extras { kNone, kBiases, kAll };
 
   explicit ModelFile(bool ternary, uint32_t head_dim = 24, Extras extras = Extras::kNone)
-      : path_("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin") {
+      : path_((std::filesystem::temp_directory_path() /
+               ("bitnet_model_test_" + std::to_string(std::random_device()()) + ".bin"))
+                  .string()) {
     spec_.n_layer = 2;
     spec_.n_head = 4;
     spec_.n_kv_head = 2;

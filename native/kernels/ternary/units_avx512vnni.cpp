@@ -415,7 +415,7 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
 extern const UnitKernel kUnitsAvx512Vnni;
 const UnitKernel kUnitsAvx512Vnni = {
     "base3",       "avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
-    kUnitTrits,    0.45,          unit_bytes,
+    kUnitTrits,    0.45,         unit_bytes,
     scratch_bytes, pack_row,     dot,
     rows,          pack_columns, find_live,
     accumulate,    column_step,  columns,
