@@ -34,6 +34,7 @@ extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
 extern const ScreenKernel kScreenNeon, kScreenNeonDot;
+extern const UnitKernel kUnitsNeon, kUnitsNeonDot, kUnitsNeonI8mm;
 extern const Roof kRoofNeon, kRoofNeonDot, kRoofNeonI8mm;
 #endif
 
@@ -90,6 +91,9 @@ const ScreenKernel* const kScreenKernels[] = {
 const UnitKernel* const kUnitKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
     &kUnitsAvx512Vnni,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kUnitsNeonI8mm,   &kUnitsNeonDot, &kUnitsNeon,
 #endif
     &kUnitsScalar,
 };

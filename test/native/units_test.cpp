@@ -65,6 +65,7 @@ struct Inputs {
 };
 
 void check_rows(const Case& c) {
+  const std::string in_dot = c.name() + " dot", in_rows = c.name() + " rows";
   const Weights w(c);
   const Inputs in(c, c.width, kUnitPad);
   const size_t bytes = c.kernel.unit_bytes(c.width);
@@ -89,7 +90,7 @@ void check_rows(const Case& c) {
   c.kernel.dot(packed.data(), c.width, ids.data(), ids.size(), in.q.data(), in.q_sum[0],
                some.data());
   for (size_t i = 0; i < ids.size(); ++i)
-    CHECK_EQ(some[i], expected(0, static_cast<size_t>(ids[i])), c.name() + " dot");
+    CHECK_EQ(some[i], expected(0, static_cast<size_t>(ids[i])), in_dot);
 
   const size_t begin = c.units / 4, count = c.units - begin;
   Guarded<int32_t> out(c.n * count);
@@ -99,10 +100,12 @@ void check_rows(const Case& c) {
                 begin, c.units);
   for (size_t i = 0; i < c.n; ++i)
     for (size_t r = 0; r < count; ++r)
-      CHECK_EQ(out[i * count + r], expected(i, begin + r), c.name() + " rows");
+      CHECK_EQ(out[i * count + r], expected(i, begin + r), in_rows);
 }
 
 void check_columns(const Case& c) {
+  const std::string in_live = c.name() + " live", in_accumulate = c.name() + " accumulate",
+                    in_columns = c.name() + " columns";
   const Weights w(c);
   const Inputs in(c, c.units, 4);
   const size_t bytes = c.kernel.unit_bytes(c.width), block = c.kernel.block,
@@ -127,8 +130,8 @@ void check_columns(const Case& c) {
   size_t nonzero = 0;
   for (size_t unit = 0; unit < c.units; ++unit)
     if (in.q[unit] != 0)
-      CHECK_EQ(ids[nonzero++], static_cast<int32_t>(unit), c.name() + " live");
-  CHECK_EQ(live, nonzero, c.name() + " live");
+      CHECK_EQ(ids[nonzero++], static_cast<int32_t>(unit), in_live);
+  CHECK_EQ(live, nonzero, in_live);
 
   Guarded<int32_t> acc(rows);
   for (int32_t& a : acc)
@@ -138,7 +141,7 @@ void check_columns(const Case& c) {
   c.kernel.accumulate(packed.data(), c.width, ids.data() + half, live - half, in.q.data(),
                       acc.data());
   for (size_t r = 0; r < c.width; ++r)
-    CHECK_EQ(acc[r], expected(0, r), c.name() + " accumulate");
+    CHECK_EQ(acc[r], expected(0, r), in_accumulate);
 
   const size_t step = c.kernel.column_step(c.n), begin = rows > step ? step : 0;
   const size_t count = rows - begin;
@@ -149,7 +152,7 @@ void check_columns(const Case& c) {
                    begin, rows);
   for (size_t i = 0; i < c.n; ++i)
     for (size_t r = begin; r < c.width; ++r)
-      CHECK_EQ(out[i * count + r - begin], expected(i, r), c.name() + " columns");
+      CHECK_EQ(out[i * count + r - begin], expected(i, r), in_columns);
 }
 
 void check_all(const UnitKernel& kernel, size_t width, size_t units, size_t n, bool extreme) {

@@ -14,6 +14,7 @@
 
 #include "../cpu_features.h"
 #include "mad2_layout.h"
+#include "smlal.h"
 
 namespace bitnet {
 namespace {
@@ -23,21 +24,6 @@ inline int8x16_t broadcast4(const int8_t* q) {
   int32_t group;
   memcpy(&group, q, sizeof group);
   return vreinterpretq_s8_s32(vdupq_n_s32(group));
-}
-
-/** Products of four lanes with four columns: of lanes 0, 1 and of lanes 2, 3. */
-struct Pair {
-  int16x8_t low, high;
-};
-
-inline void multiply_add(Pair& sum, int8x16_t w, int8x16_t a) {
-  sum.low = vmlal_s8(sum.low, vget_low_s8(w), vget_low_s8(a));
-  sum.high = vmlal_high_s8(sum.high, w, a);
-}
-
-/** Sums over the four columns, in int32. */
-inline int32x4_t widen(const Pair& sum) {
-  return vpaddq_s32(vpaddlq_s16(sum.low), vpaddlq_s16(sum.high));
 }
 
 inline void add_to(int32_t* out, int32x4_t sum) {

@@ -20,13 +20,13 @@ namespace {
 // A byte counts up to 128: |128 * 127 * columns| < 2^31 bounds the columns of one sum.
 constexpr size_t kMad2Chunk = 131072;
 
-void mad2_pack_flipped(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t* tile) {
+inline void mad2_pack_flipped(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t* tile) {
   mad2_pack_tile(codes, cols, tile);
   for (size_t i = 0; i < mad2_tile_bytes(cols); i++)
     tile[i] ^= 0x80;
 }
 
-void mad2_unpack_flipped(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, cols] */) {
+inline void mad2_unpack_flipped(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, cols] */) {
   mad2_unpack_tile(tile, cols, codes);
   for (size_t i = 3 * kMad2Lanes * cols; i < kMad2Rows * cols; i++)
     codes[i] ^= 2;
@@ -61,18 +61,31 @@ inline void mad2_add_group(const uint8_t* bytes, const int8x16_t a[kTokens],
   }
 }
 
+/** Sums S0, S1, S2, S of the head comment become those of fields 0 to 3. */
+inline void mad2_divide(int32x4_t s[4]) {
+  s[3] = vshrq_n_s32(vsubq_s32(s[3], vaddq_s32(vaddq_s32(s[0], s[1]), s[2])), 6);
+  s[1] = vshrq_n_s32(s[1], 2);
+  s[2] = vshrq_n_s32(s[2], 4);
+}
+
+/** Where field f of register r of a group, four rows, is in a tile. */
+struct TileRows {
+  static constexpr size_t of(size_t f, size_t r) { return kMad2Lanes * f + 4 * r; }
+};
+
 /**
- * Some lanes of a tile times kTokens tokens, straight from the packed bytes. A group of 64 bytes
- * costs one token 4 loads, 12 AND, 16 SDOT and a quarter of a load of activations; more tokens
- * share the loads and the ANDs.
+ * kRegisters registers of each group, from number `first` on, times kTokens tokens, straight from
+ * the packed bytes. A group of 64 bytes costs one token 4 loads, 12 AND, 16 SDOT and a quarter of a
+ * load of activations; more tokens share the loads and the ANDs.
  */
-template <int kTokens, int kRegisters>
-void mad2_lanes_times_tokens(const uint8_t* bytes, size_t cols, const Panel& p) {
+template <int kTokens, int kRegisters, class Rows>
+void mad2_lanes_times_tokens(const uint8_t* bytes, size_t first, size_t cols, const Panel& p) {
   int32x4_t sum[kTokens][kRegisters][4];
   for (int i = 0; i < kTokens; i++)
     for (int r = 0; r < kRegisters; r++)
       for (int f = 0; f < 4; f++)
         sum[i][r][f] = vdupq_n_s32(0);
+  bytes += 16 * first;
   for (size_t k = 0; k < cols; k += 16, bytes += 4 * kMad2Group) {
     int8x16_t a[kTokens];
     for (int i = 0; i < kTokens; i++)
@@ -84,24 +97,22 @@ void mad2_lanes_times_tokens(const uint8_t* bytes, size_t cols, const Panel& p) 
   }
   for (int i = 0; i < kTokens; i++)
     for (int r = 0; r < kRegisters; r++) {
-      const int32x4_t* s = sum[i][r];
-      int32_t* out = p.out + i * p.out_stride + 4 * r;
-      add_to(out, s[0]);
-      add_to(out + 16, vshrq_n_s32(s[1], 2));
-      add_to(out + 32, vshrq_n_s32(s[2], 4));
-      add_to(out + 48, vshrq_n_s32(vsubq_s32(s[3], vaddq_s32(vaddq_s32(s[0], s[1]), s[2])), 6));
+      mad2_divide(sum[i][r]);
+      for (int f = 0; f < 4; f++)
+        add_to(p.out + i * p.out_stride + Rows::of(f, first + r), sum[i][r][f]);
     }
 }
 
 /** All 16 lanes: in one pass for one token, in parts for more, with 12 to 16 accumulators each. */
-template <int kTokens> void mad2_tile_times_tokens(const uint8_t* tile, size_t cols, Panel p) {
+template <int kTokens, class Rows = TileRows>
+void mad2_tile_times_tokens(const uint8_t* tile, size_t cols, const Panel& p) {
   constexpr int kRegisters = 4 / kTokens;
-  for (int r = 0; r < 4; r += kRegisters, tile += 16 * kRegisters, p.out += 4 * kRegisters)
-    mad2_lanes_times_tokens<kTokens, kRegisters>(tile, cols, p);
+  for (size_t r = 0; r < 4; r += kRegisters)
+    mad2_lanes_times_tokens<kTokens, kRegisters, Rows>(tile, r, cols, p);
 }
 
 /** One tile times a few tokens, without the copy that tile_times_many() makes. */
-void mad2_tile_times_few(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
+inline void mad2_tile_times_few(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
   for (size_t i = 0; i < p.n; i++) { // sum of (c - 1) * a: see the head comment
     int32_t* o = out + i * p.out_stride;
     fill(o, 3 * kMad2Lanes, -p.q_sum[i]);

@@ -75,7 +75,7 @@ struct UnitProduct {
   size_t width;
   size_t count;         // units in the matrix
   const int8_t* q;      // [n, q_stride] in [-127, 127]; zeros up to q_stride
-  size_t q_stride;      // >= width padded to kUnitPad (rows), >= count padded to 4 (columns)
+  size_t q_stride;      // >= width padded to kUnitPad (rows), >= count padded to 64 (columns)
   const int32_t* q_sum; // [n]
   size_t n;
   int32_t* out; // [n, out_stride], from row_begin on

@@ -108,6 +108,15 @@ template <int kTokens> void trits_times_tokens(const int8_t* trits, size_t cols,
       add_to(p.out + i * p.out_stride + 4 * r, sum[i][r]);
 }
 
+/** Columns k .. k + cols - 1 of `rows` unpacked rows, a multiple of 16, times all tokens. */
+inline void trits_times_all(const int8_t* trits, size_t rows, const TernaryProduct& p, size_t k,
+                            size_t cols, int32_t* out) {
+  for_panels(p, k, out, [&](auto tokens, Panel panel) {
+    for (size_t r = 0; r < rows; r += 16, panel.out += 16)
+      trits_times_tokens<tokens.value>(trits + r * cols, cols, panel);
+  });
+}
+
 /** One tile of 16 kFields rows times all tokens. scratch: sdot_scratch_bytes<kFields>(). */
 template <size_t kFields, Extract kExtract>
 void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
@@ -117,10 +126,7 @@ void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out)
   for (size_t k = 0; k < p.cols; k += kSdotPiece) {
     const size_t cols = p.cols - k < kSdotPiece ? p.cols - k : kSdotPiece;
     unpack<kFields, kExtract>(tile + 16 * k, cols, trits);
-    for_panels(p, k, out, [&](auto tokens, Panel panel) {
-      for (size_t f = 0; f < kFields; f++, panel.out += 16)
-        trits_times_tokens<tokens.value>(trits + f * 16 * cols, cols, panel);
-    });
+    trits_times_all(trits, 16 * kFields, p, k, cols, out);
   }
 }
 

@@ -83,6 +83,36 @@ void trits_times_pairs(const int8_t* trits, const int8_t* pairs, size_t cols, si
   }
 }
 
+/**
+ * Columns k .. k + cols - 1 of `rows` unpacked rows, a multiple of 8, times all tokens. pairs:
+ * kSmmlaTokens * cols bytes of scratch.
+ */
+inline void trits_times_all_pairs(const int8_t* trits, size_t rows, const TernaryProduct& p,
+                                  size_t k, size_t cols, int8_t* pairs, int32_t* out) {
+  for (size_t i = 0; i < p.n; i += kSmmlaTokens) {
+    const size_t tokens = p.n - i < kSmmlaTokens ? p.n - i : kSmmlaTokens;
+    pair_tokens(p.q + i * p.q_stride + k, p.q_stride, tokens, cols, pairs);
+    for (size_t r = 0; r < rows; r += 8) {
+      const int8_t* weights = trits + r * cols;
+      int32_t* o = out + i * p.out_stride + r;
+      switch ((tokens + 1) / 2) {
+      case 1:
+        trits_times_pairs<1>(weights, pairs, cols, tokens, o, p.out_stride);
+        break;
+      case 2:
+        trits_times_pairs<2>(weights, pairs, cols, tokens, o, p.out_stride);
+        break;
+      case 3:
+        trits_times_pairs<3>(weights, pairs, cols, tokens, o, p.out_stride);
+        break;
+      default:
+        trits_times_pairs<4>(weights, pairs, cols, tokens, o, p.out_stride);
+        break;
+      }
+    }
+  }
+}
+
 /** One tile of 16 kFields rows times all tokens. scratch: smmla_scratch_bytes<kFields>(). */
 template <size_t kFields, Extract kExtract>
 void tile_times_pairs(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
@@ -93,28 +123,7 @@ void tile_times_pairs(const uint8_t* tile, const TernaryProduct& p, int32_t* out
   for (size_t k = 0; k < p.cols; k += kSmmlaPiece) {
     const size_t cols = p.cols - k < kSmmlaPiece ? p.cols - k : kSmmlaPiece;
     unpack_pairs<kFields, kExtract>(tile + 16 * k, cols, trits);
-    for (size_t i = 0; i < p.n; i += kSmmlaTokens) {
-      const size_t tokens = p.n - i < kSmmlaTokens ? p.n - i : kSmmlaTokens;
-      pair_tokens(p.q + i * p.q_stride + k, p.q_stride, tokens, cols, pairs);
-      for (size_t r = 0; r < 16 * kFields; r += 8) {
-        const int8_t* rows = trits + r * cols;
-        int32_t* o = out + i * p.out_stride + r;
-        switch ((tokens + 1) / 2) {
-        case 1:
-          trits_times_pairs<1>(rows, pairs, cols, tokens, o, p.out_stride);
-          break;
-        case 2:
-          trits_times_pairs<2>(rows, pairs, cols, tokens, o, p.out_stride);
-          break;
-        case 3:
-          trits_times_pairs<3>(rows, pairs, cols, tokens, o, p.out_stride);
-          break;
-        default:
-          trits_times_pairs<4>(rows, pairs, cols, tokens, o, p.out_stride);
-          break;
-        }
-      }
-    }
+    trits_times_all_pairs(trits, 16 * kFields, p, k, cols, pairs, out);
   }
 }
 

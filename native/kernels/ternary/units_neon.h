@@ -1,0 +1,263 @@
+// What the NEON unit kernels share: in which order units are read, and how those that count are
+// found. Anonymous, like the layouts.
+#pragma once
+#include <arm_neon.h>
+#include <string.h>
+
+#include "ternary.h"
+#include "units_mad2_layout.h"
+
+namespace bitnet {
+namespace {
+
+constexpr size_t kLine = 64; // bytes fetched together
+
+/** Into L2: more lines can be under way to it than to L1. */
+inline void prefetch(const uint8_t* line) {
+#if defined(__GNUC__)
+  __builtin_prefetch(line, 0, 2);
+#else
+  (void)line;
+#endif
+}
+
+// ---- Row units
+
+// Units whose lines are fetched together, all at one place before the next place: memory answers
+// scattered units in this order faster than unit by unit.
+constexpr size_t kFetch = 16;
+
+/** Units to multiply, four at a time, and those to fetch meanwhile. */
+struct UnitGroup {
+  const uint8_t* unit[kFetch]; // behind `count` the last one again
+  const uint8_t* ahead[kFetch];
+  size_t count;
+};
+
+/** Two lines of `units`, from number `line` on, an even one. */
+inline void fetch_two(const uint8_t* const* units /* [kFetch] */, size_t line) {
+  const uint8_t* const* two = units + line % kFetch;
+  prefetch(two[0] + line / kFetch * kLine);
+  prefetch(two[1] + line / kFetch * kLine);
+}
+
+/** The first line that units first to first + 3 fetch: two for each block, so that four fours fetch
+ * as much as they read. */
+inline size_t first_line(size_t first, size_t bytes) {
+  return first / 4 * (2 * bytes / kUnitBytes);
+}
+
+/** Calls body(group, i) for every kFetch units of at(0..count). */
+template <class At, class Body> void for_groups(At at, size_t count, size_t bytes, Body body) {
+  if (count == 0)
+    return;
+  UnitGroup group;
+  const auto take = [&](size_t first) {
+    for (size_t u = 0; u < kFetch; u++)
+      group.ahead[u] = at(first + u < count ? first + u : count - 1);
+  };
+  take(0);
+  for (size_t line = 0; line < first_line(kFetch, bytes); line += 2)
+    fetch_two(group.ahead, line);
+  for (size_t i = 0; i < count; i += kFetch) {
+    memcpy(group.unit, group.ahead, sizeof group.unit);
+    group.count = count - i < kFetch ? count - i : kFetch;
+    take(i + kFetch);
+    body(group, i);
+  }
+}
+
+/** The codes of a field. */
+template <int kField> inline int8x16_t codes(uint8x16_t bytes) {
+  if constexpr (kField == 0)
+    return vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(3)));
+  else if constexpr (kField == 3)
+    return vreinterpretq_s8_u8(vshrq_n_u8(bytes, 6));
+  else
+    return vreinterpretq_s8_u8(vandq_u8(vshrq_n_u8(bytes, 2 * kField), vdupq_n_u8(3)));
+}
+
+/** One field of 16 bytes of four units, times kTokens tokens. */
+template <int kField, int kTokens, class Sum, class MultiplyAdd>
+inline void add_field(const uint8x16_t w[4], const int8_t* q, size_t q_stride, Sum sum[kTokens][4],
+                      MultiplyAdd multiply_add) {
+  int8x16_t a[kTokens];
+  for (int i = 0; i < kTokens; i++)
+    a[i] = vld1q_s8(q + i * q_stride + row_position(0, kField));
+#pragma GCC unroll 4
+  for (int u = 0; u < 4; u++) {
+    const int8x16_t c = codes<kField>(w[u]);
+#pragma GCC unroll 4
+    for (int i = 0; i < kTokens; i++)
+      multiply_add(sum[i][u], c, a[i]);
+  }
+}
+
+/** 16 bytes of four units, times kTokens tokens: codes are extracted once for all of these. */
+template <int kTokens, class Sum, class MultiplyAdd>
+inline void add_bytes(const uint8_t* const* unit, size_t offset, const int8_t* q, size_t q_stride,
+                      Sum sum[kTokens][4], MultiplyAdd multiply_add) {
+  uint8x16_t w[4];
+  for (int u = 0; u < 4; u++)
+    w[u] = vld1q_u8(unit[u] + offset);
+  add_field<0, kTokens>(w, q, q_stride, sum, multiply_add);
+  add_field<1, kTokens>(w, q, q_stride, sum, multiply_add);
+  add_field<2, kTokens>(w, q, q_stride, sum, multiply_add);
+  add_field<3, kTokens>(w, q, q_stride, sum, multiply_add);
+}
+
+/** The sums over the lanes of four vectors. */
+inline int32x4_t lane_sums(const int32x4_t v[4]) {
+  return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3]));
+}
+
+/** The first `count` lanes, at most 4. */
+inline void store_some(int32_t* out, int32x4_t v, size_t count) {
+  if (count >= 4)
+    return vst1q_s32(out, v);
+  int32_t lanes[4];
+  vst1q_s32(lanes, v);
+  memcpy(out, lanes, count * sizeof *out);
+}
+
+/** dots[i] = Σ c q of units first to first + 3 of the group for some tokens i. */
+using DotFour = void (*)(const UnitGroup& group, size_t first, size_t bytes, const int8_t* q,
+                         size_t q_stride, int32x4_t* dots);
+
+/** The units of a group times kTokens tokens; `out` is at the first of both. */
+template <int kTokens, DotFour kDot>
+void dot_group(const UnitGroup& group, size_t bytes, const int8_t* q, size_t q_stride,
+               const int32_t* q_sum, int32_t* out, size_t out_stride) {
+  for (size_t u = 0; u < group.count; u += 4) {
+    int32x4_t dots[kTokens];
+    kDot(group, u, bytes, q, q_stride, dots);
+    for (int i = 0; i < kTokens; i++)
+      store_some(out + i * out_stride + u, vsubq_s32(dots[i], vdupq_n_s32(q_sum[i])),
+                 group.count - u);
+  }
+}
+
+template <DotFour kDot>
+void dot(const uint8_t* units, size_t width, const int32_t* ids, size_t count, const int8_t* q,
+         int32_t q_sum, int32_t* out) {
+  const size_t bytes = unit_bytes(width);
+  const auto at = [&](size_t i) { return units + static_cast<size_t>(ids[i]) * bytes; };
+  for_groups(at, count, bytes, [&](const UnitGroup& group, size_t i) {
+    dot_group<1, kDot>(group, bytes, q, 0, &q_sum, out + i, 0);
+  });
+}
+
+// ---- Column units
+
+/** For each mask of eight lanes the numbers of those that are set, and how many these are. */
+struct LiveTable {
+  uint8_t lanes[256][8] = {}, count[256] = {};
+
+  constexpr LiveTable() {
+    for (int mask = 0; mask < 256; mask++)
+      for (uint8_t lane = 0; lane < 8; lane++)
+        if (mask >> lane & 1)
+          lanes[mask][count[mask]++] = lane;
+  }
+};
+constexpr LiveTable kLiveTable;
+
+// Eight at a time, 16 instructions; what stands behind the live ones is overwritten by the next.
+size_t find_live(const int8_t* q, size_t count, int32_t* ids) {
+  const uint8x8_t bits = vcreate_u8(0x8040201008040201u);
+  size_t live = 0, i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const int8x8_t v = vld1_s8(q + i);
+    const uint8_t mask = vaddv_u8(vand_u8(vtst_s8(v, v), bits));
+    const uint16x8_t lanes = vmovl_u8(vld1_u8(kLiveTable.lanes[mask]));
+    const uint32x4_t base = vdupq_n_u32(static_cast<uint32_t>(i));
+    vst1q_s32(ids + live, vreinterpretq_s32_u32(vaddw_u16(base, vget_low_u16(lanes))));
+    vst1q_s32(ids + live + 4, vreinterpretq_s32_u32(vaddw_u16(base, vget_high_u16(lanes))));
+    live += kLiveTable.count[mask];
+  }
+  for (; i < count; i++)
+    if (q[i] != 0)
+      ids[live++] = static_cast<int32_t>(i);
+  return live;
+}
+
+// Live units taken together: all their bytes at one place are read before the next place, so that
+// the sums of 64 rows stay in registers, while the lines of the next ones are fetched.
+constexpr size_t kLive = 64;
+
+struct LiveUnits {
+  const uint8_t* unit[kLive];
+  int8_t q[kLive];
+  size_t count;  // a multiple of 4: the last unit with q = 0 pads it
+  int32_t q_sum; // of all q
+};
+
+inline void take_live(const uint8_t* units, size_t bytes, const int32_t* ids, size_t count,
+                      const int8_t* q, LiveUnits* live) {
+  const size_t some = count < kLive ? count : kLive;
+  live->count = (some + 3) / 4 * 4;
+  live->q_sum = 0;
+  for (size_t i = 0; i < live->count; i++) {
+    const size_t id = static_cast<size_t>(ids[i < some ? i : some - 1]);
+    live->unit[i] = units + id * bytes;
+    live->q[i] = i < some ? q[id] : int8_t{0};
+    live->q_sum += live->q[i];
+  }
+}
+
+/** One in four of the lines at `offset`, a multiple of 16, so that a line is fetched once: of units
+ * i to i + 3. */
+inline void fetch_quarter(const LiveUnits& next, size_t i, size_t offset) {
+  prefetch(next.unit[i + offset / 16 % 4] + offset / kLine * kLine);
+}
+
+/** acc[8 f + 32 m + e] += Σ c q of bytes 4 m + e, field f, from `offset` on: 16 of each live unit.
+ */
+using AddLive = void (*)(const LiveUnits& live, const LiveUnits& next, size_t offset, int32_t* acc);
+
+template <AddLive kAdd>
+void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
+                const int8_t* q, int32_t* acc) {
+  const size_t bytes = unit_bytes(width);
+  LiveUnits lists[2];
+  if (count == 0)
+    return;
+  take_live(units, bytes, ids, count, q, &lists[0]);
+  for (size_t offset = 0; offset < bytes; offset += kLine)
+    for (size_t i = 0; i < lists[0].count; i++)
+      prefetch(lists[0].unit[i] + offset);
+  for (size_t first = 0; first < count; first += kLive) {
+    const LiveUnits& live = lists[first / kLive % 2];
+    LiveUnits& next = lists[first / kLive % 2 ^ 1];
+    const size_t following = first + kLive < count ? first + kLive : first;
+    take_live(units, bytes, ids + following, count - following, q, &next);
+    for (size_t i = next.count; i < live.count; i++)
+      next.unit[i] = next.unit[0]; // nothing more to fetch
+    for (size_t offset = 0; offset < bytes; offset += 16)
+      kAdd(live, next, offset,
+           acc + offset / kUnitBytes * kUnitTrits + column_position(offset % kUnitBytes, 0));
+  }
+}
+
+// Batches take 64 neighbouring rows at a time, half a block: eight bytes 4 m + e for each L.
+constexpr size_t kHalfRows = 64;
+
+size_t column_step(size_t) {
+  return kHalfRows;
+}
+
+// Units fetched ahead: their lines are too far apart for a CPU to foresee.
+constexpr size_t kUnitsAhead = 64;
+
+/** Where in a unit the bytes of rows row to row + 63 begin. */
+inline size_t half_offset(size_t row) {
+  return row / kUnitTrits * kUnitBytes + row / kHalfRows % 2 * 8;
+}
+
+/** These bytes: of L = 0, then of L = 1. */
+inline uint8x16_t half_block(const uint8_t* from) {
+  return vcombine_u8(vld1_u8(from), vld1_u8(from + 16));
+}
+
+} // namespace
+} // namespace bitnet
