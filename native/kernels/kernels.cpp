@@ -20,11 +20,12 @@ extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
-extern const UnitKernel kUnitsAvx512Vnni;
+extern const UnitKernel kUnitsAvx512Vnni, kUnitsAvx2;
 extern const Roof kRoofAvx2, kRoofAvx512Vnni;
 #if defined(BITNET_AVXVNNI) // the compiler knows it
 extern const TernaryKernel kMad2AvxVnni, kBase3AvxVnni;
 extern const ScreenKernel kScreenAvxVnni;
+extern const UnitKernel kUnitsAvxVnni;
 extern const Roof kRoofAvxVnni;
 #endif
 #endif
@@ -91,6 +92,10 @@ const ScreenKernel* const kScreenKernels[] = {
 const UnitKernel* const kUnitKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
     &kUnitsAvx512Vnni,
+#if defined(BITNET_AVXVNNI)
+    &kUnitsAvxVnni,
+#endif
+    &kUnitsAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
     &kUnitsNeonI8mm,   &kUnitsNeonDot, &kUnitsNeon,

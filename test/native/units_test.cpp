@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "check.h"
+#include "evex/evex.h"
 #include "guarded.h"
 #include "kernels/cpu_features.h"
 #include "kernels/kernels.h"
@@ -13,6 +14,14 @@ using check::Guarded;
 using check::Random;
 
 namespace {
+
+std::vector<const UnitKernel*> all_unit_kernels() {
+  const uint32_t features = detect_cpu_features();
+  std::vector<const UnitKernel*> kernels = usable_unit_kernels(features);
+  for (const UnitKernel* kernel : evex_unit_kernels(features))
+    kernels.push_back(kernel);
+  return kernels;
+}
 
 size_t padded(size_t value, size_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -25,8 +34,9 @@ struct Case {
   bool extreme;
 
   std::string name() const {
-    return std::string(kernel.isa) + " width " + std::to_string(width) + " units " +
-           std::to_string(units) + " n " + std::to_string(n) + (extreme ? " extreme" : "");
+    return std::string(kernel.family) + "-" + kernel.isa + " width " + std::to_string(width) +
+           " units " + std::to_string(units) + " n " + std::to_string(n) +
+           (extreme ? " extreme" : "");
   }
 };
 
@@ -164,7 +174,7 @@ void check_all(const UnitKernel& kernel, size_t width, size_t units, size_t n, b
 } // namespace
 
 TEST("unit kernels are exact for every small shape and batch") {
-  for (const UnitKernel* kernel : usable_unit_kernels(detect_cpu_features()))
+  for (const UnitKernel* kernel : all_unit_kernels())
     for (size_t width : {1, 63, 320, 336, 700, 2560})
       for (size_t units : {1, 3, 4, 17, 64, 131})
         for (size_t n : check::values({1, 2, 3, 4, 5, 6, 13, 18}, {1, 6, 18})) {
@@ -175,7 +185,7 @@ TEST("unit kernels are exact for every small shape and batch") {
 }
 
 TEST("unit kernels are exact for many tokens and more columns than are unpacked together") {
-  for (const UnitKernel* kernel : usable_unit_kernels(detect_cpu_features())) {
+  for (const UnitKernel* kernel : all_unit_kernels()) {
     for (size_t units : check::values({64, 90, 128, 200}, {90}))
       check_rows({*kernel, 2880, units, 40, false});
     check_columns({*kernel, 700, 2700, 40, false});
@@ -183,7 +193,7 @@ TEST("unit kernels are exact for many tokens and more columns than are unpacked 
 }
 
 TEST("unit kernels are exact at the limits of int8 activations and of width") {
-  for (const UnitKernel* kernel : usable_unit_kernels(detect_cpu_features()))
+  for (const UnitKernel* kernel : all_unit_kernels())
     for (size_t n : check::values({1, 2, 5, 18}, {5})) {
       check_all(*kernel, 2560, 300, n, true);
       check_all(*kernel, kMaxUnitWidth, 5, n, true);

@@ -2,141 +2,22 @@
 #include "ternary.h"
 
 #include "../cpu_features.h"
-#include "base3_layout.h"
-#include "rows_avxvnni.h"
+#include "base3_panel_avxvnni.h"
 
 namespace bitnet {
 namespace {
-
-// From this many tokens on, unpacking a piece of a tile once pays for the sixth sum and the ten
-// additions that telescoping costs every pair of tokens: 16 where four registers can be added in a
-// cycle (measured on Zen 4), about 9 where three can.
-constexpr size_t kUnpackFrom = 12;
-
-// Columns that several pairs pass before the next: 8 kB stay in the L1 cache.
-constexpr size_t kPairPiece = 512;
-
-// Columns unpacked at a time: 80 rows of them are 20 kB, which stay in the L1 cache while all
-// tokens pass.
-constexpr size_t kPiece = 256;
-
-inline __m256i times3(__m256i q) {
-  return _mm256_add_epi8(_mm256_add_epi8(q, q), q);
-}
-
-/**
- * Packed bytes, without extracting a digit: all lanes of a tile times one token <1, 2>, or 8 of its
- * 16 lanes times two tokens <2, 1>. 12 accumulators, q and its double, activations: six VPDPBUSD a
- * token and ten byte additions for 160 weights. A pair fetches 8 * cols bytes from `ahead`.
- */
-template <int kTokens, int kHalves>
-void telescope(const uint8_t* tile, size_t cols, const uint8_t* ahead, const Panel& p) {
-  const int8_t* first = p.q;
-  const size_t q_stride = p.q_stride;
-  Lanes sum[2][6]; // of a half, or of a token
-  for (int j = 0; j < 2; j++)
-    for (int f = 0; f < 6; f++)
-      sum[j][f] = zero();
-  for (size_t k = 0; k < cols; k += 4) {
-    if (kTokens > 1)
-      fetch(ahead + 8 * k);
-    __m256i a[kTokens];
-#pragma GCC unroll 2
-    for (int i = 0; i < kTokens; i++)
-      a[i] = broadcast4(first + i * q_stride + k);
-#pragma GCC unroll 2
-    for (int h = 0; h < kHalves; h++) {
-      __m256i q = load(tile + base3_tile_bytes(k) + 32 * h);
-#pragma GCC unroll 6
-      for (int f = 0; f < 6; f++) {
-#pragma GCC unroll 2
-        for (int i = 0; i < kTokens; i++)
-          sum[h + i][f] = dot(sum[h + i][f], q, a[i]);
-        if (f < 5)
-          q = times3(q);
-      }
-    }
-  }
-#pragma GCC unroll 2
-  for (int j = 0; j < 2; j++) {
-    int32_t* out = p.out + (kTokens == 1 ? 8 * j : j * p.out_stride);
-#pragma GCC unroll 5
-    for (size_t f = 0; f < kBase3Fields; f++) { // (3 S[f] - S[f + 1]) / 256, exact
-      const __m256i s = vector(sum[j][f]), next = vector(sum[j][f + 1]);
-      const __m256i triple = _mm256_add_epi32(_mm256_add_epi32(s, s), s);
-      add_to(out + f * kBase3Lanes, _mm256_srai_epi32(_mm256_sub_epi32(triple, next), 8));
-    }
-  }
-}
-
-void tile_times_pairs(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
-  const size_t piece = p.n == 1 ? kBase3Chunk : kPairPiece;
-  for (size_t k = 0; k < p.cols; k += piece) {
-    const size_t cols = p.cols - k < piece ? p.cols - k : piece;
-    const uint8_t *bytes = tile + base3_tile_bytes(k), *ahead = bytes + base3_tile_bytes(cols);
-    Panel panel = {p.q + k, p.q_stride, out, p.out_stride};
-    size_t i = 0;
-    for (; i + 2 <= p.n; i += 2) {
-      telescope<2, 1>(bytes, cols, ahead, panel);
-      panel.out += 8;
-      telescope<2, 1>(bytes + 32, cols, ahead + 8 * cols, panel);
-      panel.q += 2 * p.q_stride;
-      panel.out += 2 * p.out_stride - 8;
-    }
-    if (i < p.n)
-      telescope<1, 2>(bytes, cols, ahead, panel);
-  }
-}
-
-/**
- * Codes of `cols` columns as bytes, [field][cols / 4][lane][4]. Digit f of q is 0 below 86, 1 below
- * 171, else 2. Comparisons are signed, so q's top bit is flipped throughout: multiplying by three
- * keeps it so, because 3 * 128 = 128 modulo 256.
- */
-void unpack(const uint8_t* tile, size_t cols, uint8_t* codes) {
-  const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80)), two = _mm256_set1_epi8(2);
-  const __m256i from1 = _mm256_set1_epi8(86 - 128), from2 = _mm256_set1_epi8(171 - 128);
-  for (size_t i = 0; i < base3_tile_bytes(cols); i += 32) {
-    __m256i q = _mm256_xor_si256(load(tile + i), flip);
-#pragma GCC unroll 5
-    for (size_t f = 0; f < kBase3Fields; f++) {
-      const __m256i below = _mm256_add_epi8(_mm256_cmpgt_epi8(from1, q), // -1 where true
-                                            _mm256_cmpgt_epi8(from2, q));
-      store(codes + f * base3_tile_bytes(cols) + i, _mm256_add_epi8(two, below));
-      q = times3(q);
-    }
-  }
-}
-
-void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
-  for (size_t k = 0; k < p.cols; k += kPiece) {
-    const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
-    unpack(tile + base3_tile_bytes(k), cols, p.scratch);
-    for_panels(p, k, out, [&](size_t tokens, Panel panel) {
-      const uint8_t *codes = p.scratch, *ahead = tile + base3_tile_bytes(k + cols);
-      for (size_t f = 0; f < kBase3Fields; f++, panel.out += kBase3Lanes) {
-        rows16_times_panel({codes, cols, 3, 0, ahead}, tokens, panel);
-        codes += base3_tile_bytes(cols);
-        ahead += 4 * cols;
-      }
-    });
-  }
-}
 
 void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
   for (size_t row = row_begin; row < row_end; row += kBase3Rows) {
     const uint8_t* tile = p.packed + row / kBase3Rows * base3_tile_bytes(p.cols);
     int32_t* out = p.out + (row - row_begin);
     start_rows(p, kBase3Rows, out);
-    if (p.n < kUnpackFrom)
-      tile_times_pairs(tile, p, out);
-    else
-      tile_times_many(tile, p, out);
+    add_tile(tile, p, out);
   }
 }
 
 size_t scratch_bytes(size_t) {
-  return kPiece * kBase3Rows;
+  return kBase3Scratch;
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 #include "../cpu_features.h"
 #include "base3_panel_avx512.h"
 #include "units_base3_layout.h"
+#include "units_order_x86.h"
 
 namespace bitnet {
 namespace {
@@ -20,27 +21,6 @@ inline __m128i lane_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
   const __m256i half =
       _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
   return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-}
-
-/** Into L2: more lines can be under way to it than to L1 (Zen 4: a quarter more of scattered
- * units). */
-inline void prefetch(const uint8_t* line) {
-  _mm_prefetch(reinterpret_cast<const char*>(line), _MM_HINT_T1);
-}
-
-// Units whose lines are fetched together, all at one block before the next block: memory answers
-// scattered units in this order half again as fast as unit by unit.
-constexpr size_t kFetch = 16;
-
-/** Four units to multiply, and what to fetch meanwhile: as many lines, from number `line` on. */
-struct UnitStep {
-  const uint8_t* unit[4];
-  const uint8_t* const* ahead; // [kFetch]
-  size_t line;
-};
-
-inline void fetch(const uint8_t* const* units /* [kFetch] */, size_t line) {
-  prefetch(units[line % kFetch] + line / kFetch * kUnitBytes);
 }
 
 /**
@@ -93,29 +73,6 @@ void dot_step(const UnitStep& step, size_t bytes, const int8_t* q, size_t q_stri
     const __m128i codes = _mm_srai_epi32(lane_sums(sum[0], sum[1], sum[2], sum[3]), 8);
     _mm_mask_storeu_epi32(out + i * out_stride, wanted,
                           _mm_sub_epi32(codes, _mm_set1_epi32(q_sum[i])));
-  }
-}
-
-/** Calls body(step, i) for every four of at(0..count); the last unit stands in for those behind it.
- */
-template <class At, class Body> void for_steps(At at, size_t count, size_t bytes, Body body) {
-  const uint8_t* ahead[kFetch];
-  UnitStep step;
-  step.ahead = ahead;
-  for (size_t i = 0; i < count; i += 4) {
-    if (i % kFetch == 0) {
-      for (size_t u = 0; u < kFetch; u++)
-        ahead[u] = at(i + u < count ? i + u : count - 1);
-      if (i == 0)
-        for (size_t line = 0; line < kFetch * (bytes / kUnitBytes); line++)
-          fetch(ahead, line);
-      for (size_t u = 0; u < kFetch; u++)
-        ahead[u] = at(i + kFetch + u < count ? i + kFetch + u : count - 1);
-    }
-    for (size_t u = 0; u < 4; u++)
-      step.unit[u] = at(i + u < count ? i + u : count - 1);
-    step.line = i % kFetch * (bytes / kUnitBytes);
-    body(step, i);
   }
 }
 
@@ -271,27 +228,6 @@ inline void interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m512i group
   group[3] = _mm512_unpackhi_epi16(ab_high, cd_high);
 }
 
-// Live units taken together: all their lines at one block are read before the next block, so that
-// the sums of 320 rows stay in registers, while the lines of the next ones are fetched.
-constexpr size_t kLive = 64;
-
-struct LiveUnits {
-  const uint8_t* unit[kLive];
-  alignas(64) int8_t q[kLive];
-  size_t count; // a multiple of 4: the last unit with q = 0 pads it
-};
-
-void take_live(const uint8_t* units, size_t bytes, const int32_t* ids, size_t count,
-               const int8_t* q, LiveUnits* live) {
-  const size_t some = count < kLive ? count : kLive;
-  live->count = (some + 3) / 4 * 4;
-  for (size_t i = 0; i < live->count; i++) {
-    const size_t id = static_cast<size_t>(ids[i < some ? i : some - 1]);
-    live->unit[i] = units + id * bytes;
-    live->q[i] = i < some ? q[id] : int8_t{0};
-  }
-}
-
 /** acc[0..319] += the share of one block of the live units. */
 void add_block(const LiveUnits& live, const LiveUnits& next, size_t offset, int32_t* acc) {
   __m512i sum[kTiles][6];
@@ -327,23 +263,10 @@ void add_block(const LiveUnits& live, const LiveUnits& next, size_t offset, int3
 void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
                 const int8_t* q, int32_t* acc) {
   const size_t bytes = unit_bytes(width);
-  LiveUnits lists[2];
-  if (count == 0)
-    return;
-  take_live(units, bytes, ids, count, q, &lists[0]);
-  for (size_t offset = 0; offset < bytes; offset += kUnitBytes)
-    for (size_t i = 0; i < lists[0].count; i++)
-      prefetch(lists[0].unit[i] + offset);
-  for (size_t first = 0; first < count; first += kLive) {
-    const LiveUnits& live = lists[first / kLive % 2];
-    LiveUnits& next = lists[first / kLive % 2 ^ 1];
-    const size_t following = first + kLive < count ? first + kLive : first;
-    take_live(units, bytes, ids + following, count - following, q, &next);
-    for (size_t i = next.count; i < live.count; i++)
-      next.unit[i] = next.unit[0]; // nothing more to fetch
+  for_live(units, bytes, ids, count, q, [&](const LiveUnits& live, const LiveUnits& next) {
     for (size_t offset = 0; offset < bytes; offset += kUnitBytes)
       add_block(live, next, offset, acc + offset * kBase3Fields);
-  }
+  });
 }
 
 // Groups of units fetched ahead: their lines are too far apart for a CPU to foresee.

@@ -9,6 +9,7 @@ using namespace bitnet;
 namespace bitnet {
 extern const TernaryKernel kMad2Evex, kBase3Evex;
 extern const ScreenKernel kScreenEvex;
+extern const UnitKernel kUnitsEvex;
 } // namespace bitnet
 
 namespace {
@@ -36,11 +37,21 @@ std::vector<const ScreenKernel*> evex_screen_kernels(uint32_t features) {
     return {};
   return {&screen};
 }
+
+std::vector<const UnitKernel*> evex_unit_kernels(uint32_t features) {
+  static const UnitKernel units = evex(kUnitsEvex);
+  if ((kNeeds & ~features) != 0)
+    return {};
+  return {&units};
+}
 #else
 std::vector<const TernaryKernel*> evex_ternary_kernels(uint32_t) {
   return {};
 }
 std::vector<const ScreenKernel*> evex_screen_kernels(uint32_t) {
+  return {};
+}
+std::vector<const UnitKernel*> evex_unit_kernels(uint32_t) {
   return {};
 }
 #endif

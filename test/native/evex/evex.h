@@ -11,3 +11,4 @@
  * them. */
 std::vector<const bitnet::TernaryKernel*> evex_ternary_kernels(uint32_t features);
 std::vector<const bitnet::ScreenKernel*> evex_screen_kernels(uint32_t features);
+std::vector<const bitnet::UnitKernel*> evex_unit_kernels(uint32_t features);
