@@ -65,6 +65,13 @@ int main(int argc, char** argv) {
       for (const Shape& shape : shapes)
         bench_ternary(*kernel, shape, options, machine);
 
+  std::vector<const UnitKernel*> units = usable_unit_kernels(features);
+  for (const UnitKernel* kernel : evex_unit_kernels(features))
+    units.push_back(kernel);
+  for (const UnitKernel* kernel : units)
+    if (wanted(std::string("units-") + kernel->family + "-" + kernel->isa))
+      bench_units(*kernel, options, machine);
+
   std::vector<const ScreenKernel*> screens = usable_screen_kernels(features);
   for (const ScreenKernel* kernel : evex_screen_kernels(features))
     screens.push_back(kernel);
