@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench.h"
@@ -18,9 +19,11 @@ namespace {
 
 constexpr size_t kWidth = 2560, kUnits = 6912;
 
-/** As much of a matrix as a chunk of the engine has. */
-constexpr size_t chunk_rows(size_t n) {
-  return n < 64 ? 128 : 64;
+/** The same for every kernel, and in no order. */
+uint32_t scattered(uint32_t value) {
+  value = (value ^ value >> 16) * 0x45d9f3b;
+  value = (value ^ value >> 16) * 0x45d9f3b;
+  return value ^ value >> 16;
 }
 
 /** Matrices of row units and of column units, in a ring that no cache holds, and their inputs. */
@@ -30,7 +33,7 @@ public:
       : kernel_(kernel), units_(units), unit_(kernel.unit_bytes(kWidth)),
         matrices_(units == kUnits ? kUncached / (units * unit_) : 1),
         rows_(matrices_ * units * unit_), columns_(matrices_ * units * unit_),
-        padded_(rounded_up(kWidth, kernel.block)), stride_(rounded_up(kUnits, kUnitPad)),
+        padded_(rounded_up(kWidth, kernel.block)), stride_(rounded_up(kUnits, 64)),
         q_(tokens * stride_), q_sum_(tokens),
         scratch_stride_(rounded_up(kernel.scratch_bytes(kWidth), 64)),
         scratch_(threads * scratch_stride_ + 64), sums_(threads * padded_), ids_(units) {
@@ -68,7 +71,7 @@ public:
   void set_live(double share) {
     live_ = 0;
     for (size_t unit = 0; unit < units_; unit++)
-      if (static_cast<double>(static_cast<uint32_t>(unit * 2654435761u) >> 16) < share * 65536)
+      if (static_cast<double>(scattered(static_cast<uint32_t>(unit)) >> 16) < share * 65536)
         ids_[live_++] = static_cast<int32_t>(unit);
   }
 
@@ -94,15 +97,22 @@ public:
     });
   }
 
-  /** Rows [0, rows) of a matrix whose units are rows, or columns: out [n, rows]. */
-  void batch(ThreadPool& pool, bool columns, size_t matrix, size_t rows, size_t n, int32_t* out) {
-    const size_t step = columns ? kernel_.column_step(n) : 16;
-    const size_t chunk = rounded_up(chunk_rows(n), step);
+  /** Rows a thread takes at a time. */
+  size_t chunk_rows(bool columns, size_t n) const {
+    return rounded_up(n < 64 ? 128 : 64, columns ? kernel_.column_step(n) : 16);
+  }
+
+  /** Rows [0, rows) of a matrix whose units are rows, or columns; place(begin, thread) is where the
+   * sums of the chunk at `begin` go: out, and its distance from token to token. */
+  template <class Place>
+  void batch(ThreadPool& pool, bool columns, size_t matrix, size_t rows, size_t n, Place place) {
+    const size_t chunk = chunk_rows(columns, n);
     const uint8_t* units = (columns ? columns_ : rows_).data() + matrix * units_ * unit_;
     pool.parallel((rows + chunk - 1) / chunk, [&](size_t i, size_t thread) {
       const size_t begin = i * chunk, end = std::min(rows, begin + chunk);
+      const auto [out, out_stride] = place(begin, thread);
       (columns ? kernel_.columns : kernel_.rows)(
-          {units, unit_, kWidth, units_, q_.data(), stride_, q_sum_.data(), n, out + begin, rows,
+          {units, unit_, kWidth, units_, q_.data(), stride_, q_sum_.data(), n, out, out_stride,
            scratch_.data() + thread * scratch_stride_},
           begin, end);
     });
@@ -142,7 +152,8 @@ std::vector<int32_t> results(const UnitKernel& kernel) {
         work.set_inputs(i, columns ? kFew : kWidth);
       const size_t rows = columns ? rounded_up(kWidth, kernel.column_step(n)) : kFew;
       Aligned<int32_t> out(n * rows);
-      work.batch(one, columns, 0, rows, n, out.data());
+      work.batch(one, columns, 0, rows, n,
+                 [&](size_t begin, size_t) { return std::pair(out.data() + begin, rows); });
       all.insert(all.end(), out.data(), out.data() + n * rows);
     }
   work.accumulate(one, 0);
@@ -203,13 +214,16 @@ void bench_units(const UnitKernel& kernel, const Options& options, const Machine
         for (size_t i = 0; i < n; i++)
           work.set_inputs(i, columns ? kUnits : kWidth);
         // Some rows for each thread, but all columns: a line of a unit holds several chunks of them.
-        const size_t rows = columns ? kWidth : 2 * chunk_rows(n) * crew.pool->threads();
+        const size_t chunk = work.chunk_rows(columns, n);
+        const size_t rows = columns ? kWidth : 2 * chunk * crew.pool->threads();
         const size_t summed = columns ? kUnits : kWidth;
-        Aligned<int32_t> out(n * rows);
+        Aligned<int32_t> out(crew.pool->threads() * n * chunk);
+        const auto place = [&](size_t, size_t thread) {
+          return std::pair(out.data() + thread * n * chunk, chunk);
+        };
         row(columns ? "columns" : "rows", 1, n, static_cast<double>(rows * summed * n),
-            static_cast<double>(rows * summed * kernel.unit_bytes(kWidth) / kWidth),
-            measure([&] {
-              work.batch(*crew.pool, columns, matrix, rows, n, out.data());
+            static_cast<double>(rows * summed * kernel.unit_bytes(kWidth) / kWidth), measure([&] {
+              work.batch(*crew.pool, columns, matrix, rows, n, place);
               next();
             }));
       }

@@ -12,9 +12,6 @@ namespace {
 // cycle (measured on Zen 4), about 9 where three can.
 constexpr size_t kUnpackFrom = 12;
 
-// Columns that several pairs pass before the next: 8 kB stay in the L1 cache.
-constexpr size_t kPairPiece = 512;
-
 // Columns unpacked at a time: 80 rows of them are 20 kB, which stay in the L1 cache while all
 // tokens pass.
 constexpr size_t kPiece = 256;
@@ -38,10 +35,10 @@ inline void add_telescoped(const Lanes sum[6], int32_t* out) {
 /**
  * Packed bytes, without extracting a digit: all lanes of a tile times one token <1, 2>, or 8 of its
  * 16 lanes times two tokens <2, 1>. 12 accumulators, q and its double, activations: six VPDPBUSD a
- * token and ten byte additions for 160 weights. A pair fetches 8 * cols bytes from `ahead`.
+ * token and ten byte additions for 160 weights. A pair fetches what is `ahead`.
  */
 template <int kTokens, int kHalves>
-void telescope(const uint8_t* tile, size_t cols, const uint8_t* ahead, const Panel& p) {
+void telescope(const uint8_t* tile, size_t cols, Ahead ahead, const Panel& p) {
   const int8_t* first = p.q;
   const size_t q_stride = p.q_stride;
   Lanes sum[2][6]; // of a half, or of a token
@@ -49,8 +46,10 @@ void telescope(const uint8_t* tile, size_t cols, const uint8_t* ahead, const Pan
     for (int f = 0; f < 6; f++)
       sum[j][f] = zero();
   for (size_t k = 0; k < cols; k += 4) {
-    if (kTokens > 1)
-      fetch(ahead + 8 * k);
+    if (kTokens > 1) {
+      fetch(ahead.bytes);
+      ahead.bytes += ahead.step;
+    }
     __m256i a[kTokens];
 #pragma GCC unroll 2
     for (int i = 0; i < kTokens; i++)
@@ -73,23 +72,20 @@ void telescope(const uint8_t* tile, size_t cols, const uint8_t* ahead, const Pan
     add_telescoped(sum[j], p.out + (kTokens == 1 ? 8 * j : j * p.out_stride));
 }
 
-inline void tile_times_pairs(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
-  const size_t piece = p.n == 1 ? kBase3Chunk : kPairPiece;
-  for (size_t k = 0; k < p.cols; k += piece) {
-    const size_t cols = p.cols - k < piece ? p.cols - k : piece;
-    const uint8_t *bytes = tile + base3_tile_bytes(k), *ahead = bytes + base3_tile_bytes(cols);
-    Panel panel = {p.q + k, p.q_stride, out, p.out_stride};
-    size_t i = 0;
-    for (; i + 2 <= p.n; i += 2) {
-      telescope<2, 1>(bytes, cols, ahead, panel);
-      panel.out += 8;
-      telescope<2, 1>(bytes + 32, cols, ahead + 8 * cols, panel);
-      panel.q += 2 * p.q_stride;
-      panel.out += 2 * p.out_stride - 8;
-    }
-    if (i < p.n)
-      telescope<1, 2>(bytes, cols, ahead, panel);
+/** Columns k .. k + cols - 1 of a tile, whose bytes these are, times all tokens, two at a time. */
+inline void piece_times_pairs(const uint8_t* bytes, size_t k, size_t cols, const TernaryProduct& p,
+                              Ahead ahead, int32_t* out) {
+  Panel panel = {p.q + k, p.q_stride, out, p.out_stride};
+  size_t i = 0;
+  for (; i + 2 <= p.n; i += 2) {
+    telescope<2, 1>(bytes, cols, ahead, panel);
+    panel.out += 8;
+    telescope<2, 1>(bytes + 32, cols, ahead.after(cols), panel);
+    panel.q += 2 * p.q_stride;
+    panel.out += 2 * p.out_stride - 8;
   }
+  if (i < p.n)
+    telescope<1, 2>(bytes, cols, ahead, panel);
 }
 
 /**
@@ -116,28 +112,19 @@ inline void unpack(const uint8_t* tile, size_t cols, uint8_t* codes) {
     unpack_digits(load(tile + i), codes + i, base3_tile_bytes(cols));
 }
 
-inline void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out) {
-  for (size_t k = 0; k < p.cols; k += kPiece) {
-    const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
-    unpack(tile + base3_tile_bytes(k), cols, p.scratch);
-    for_panels(p, k, out, [&](size_t tokens, Panel panel) {
-      const uint8_t *codes = p.scratch, *ahead = tile + base3_tile_bytes(k + cols);
-      for (size_t f = 0; f < kBase3Fields; f++, panel.out += kBase3Lanes) {
-        rows16_times_panel({codes, cols, 3, 0, ahead}, tokens, panel);
-        codes += base3_tile_bytes(cols);
-        ahead += 4 * cols;
-      }
-    });
-  }
-}
-
-/** One tile times all tokens of the call, added to out. */
-inline void add_tile(const uint8_t* tile, const TernaryProduct& p,
-                     int32_t* out /* [n, out_stride] */) {
-  if (p.n < kUnpackFrom)
-    tile_times_pairs(tile, p, out);
-  else
-    tile_times_many(tile, p, out);
+/** The same for many tokens: unpacked once, into p.scratch. */
+inline void piece_times_many(const uint8_t* bytes, size_t k, size_t cols, const TernaryProduct& p,
+                             Ahead first, int32_t* out) {
+  unpack(bytes, cols, p.scratch);
+  for_panels(p, k, out, [&](size_t tokens, Panel panel) {
+    const uint8_t* codes = p.scratch;
+    Ahead ahead = panel.q == p.q + k ? first : Ahead{codes, 0}; // once is enough
+    for (size_t f = 0; f < kBase3Fields; f++, panel.out += kBase3Lanes) {
+      rows16_times_panel({codes, cols, 3, 0, ahead}, tokens, panel);
+      codes += base3_tile_bytes(cols);
+      ahead = ahead.after(cols);
+    }
+  });
 }
 
 } // namespace

@@ -96,8 +96,8 @@ void tile_times_many(const uint8_t* tile, const TernaryProduct& p, int32_t* out)
     const size_t cols = p.cols - k < kPiece ? p.cols - k : kPiece;
     const uint8_t* bytes = tile + mad2_tile_bytes(k);
     for_panels(p, k, out, [&](size_t tokens, Panel panel) {
-      const uint8_t* ahead = bytes + mad2_tile_bytes(cols);
-      for (int f = 0; f < 4; f++, panel.out += kMad2Lanes, ahead += 4 * cols)
+      Ahead ahead = {bytes + mad2_tile_bytes(cols), 16};
+      for (int f = 0; f < 4; f++, panel.out += kMad2Lanes, ahead = ahead.after(cols))
         rows16_times_panel({bytes, cols, static_cast<uint8_t>(3 << 2 * f), 2 * f, ahead}, tokens,
                            panel);
     });

@@ -95,13 +95,21 @@ inline void fetch(const uint8_t* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
 }
 
+/** A line for each group of four columns, `step` bytes from one to the next. */
+struct Ahead {
+  const uint8_t* bytes;
+  size_t step;
+
+  Ahead after(size_t cols) const { return {bytes + cols / 4 * step, step}; }
+};
+
 /** Weights of 16 rows, [cols / 4][row][4] bytes: each byte & mask is 2^shift times a code. */
 struct Rows16 {
   const uint8_t* bytes;
   size_t cols;
   uint8_t mask;
   int shift;
-  const uint8_t* ahead; // 4 * cols bytes are fetched from here
+  Ahead ahead; // fetched meanwhile
 };
 
 /**
@@ -110,15 +118,16 @@ struct Rows16 {
  */
 template <int kTokens> void rows16_times_tokens(const Rows16& rows, const Panel& p) {
   const __m256i mask = _mm256_set1_epi8(static_cast<char>(rows.mask));
-  const uint8_t *bytes = rows.bytes, *ahead = rows.ahead;
+  const uint8_t *bytes = rows.bytes, *ahead = rows.ahead.bytes;
   const int8_t* q = p.q;
-  const size_t cols = rows.cols, q_stride = p.q_stride;
+  const size_t cols = rows.cols, q_stride = p.q_stride, step = rows.ahead.step;
   Lanes sum[kTokens][2];
 #pragma GCC unroll 8
   for (int i = 0; i < kTokens; i++)
     sum[i][0] = sum[i][1] = zero();
   for (size_t k = 0; k < cols; k += 4) {
-    fetch(ahead + 4 * k);
+    fetch(ahead);
+    ahead += step;
     const __m256i w0 = _mm256_and_si256(load(bytes + 16 * k), mask);
     const __m256i w1 = _mm256_and_si256(load(bytes + 16 * k + 32), mask);
 #pragma GCC unroll 8

@@ -251,9 +251,6 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
   });
 }
 
-// Groups of units fetched ahead: their lines are too far apart for a CPU to foresee.
-constexpr size_t kGroupsAhead = 16;
-
 constexpr size_t kStep = 2 * kRowsOfVector;
 
 /** Half a block of up to kCodesCols units as fields of 64 rows; units that do not exist are zeros.
@@ -264,8 +261,6 @@ void gather(const uint8_t* from, size_t unit_bytes, size_t count, uint8_t* field
     const auto unit = [&](size_t u) {
       return i + u < count ? load(from + u * unit_bytes) : _mm256_setzero_si256();
     };
-    for (size_t u = 0; u < 4; u++)
-      prefetch(from + (kGroupsAhead * 4 + u) * unit_bytes);
     __m256i group[2];
     interleave<kHigh>(unit(0), unit(1), unit(2), unit(3), group);
     store(fields, group[0]);
@@ -284,6 +279,15 @@ void unpack_columns(const uint8_t* fields, size_t cols, int f, uint8_t* codes) {
   }
 }
 
+/** Asks for a line of each unit: they are too far apart for a CPU to foresee. Returns the next
+ * unit.
+ */
+inline const uint8_t* fetch_units(const uint8_t* from, size_t unit_bytes, size_t count) {
+  for (size_t u = 0; u < count; u++, from += unit_bytes)
+    prefetch(from);
+  return from;
+}
+
 template <bool kHigh> void columns_step(const UnitProduct& u, size_t row, int32_t* out) {
   alignas(64) uint8_t fields[kCodesCols * kStep / kUnitFields];
   alignas(64) uint8_t codes[kRows * kCodesCols];
@@ -292,14 +296,17 @@ template <bool kHigh> void columns_step(const UnitProduct& u, size_t row, int32_
   for (size_t k = 0; k < u.count; k += kCodesCols) {
     const size_t count = u.count - k < kCodesCols ? u.count - k : kCodesCols;
     const size_t cols = (count + 3) / 4 * 4;
-    gather<kHigh>(u.units + k * u.unit_bytes + row / kUnitTrits * kUnitBytes, u.unit_bytes, count,
-                  fields);
+    const uint8_t* from = u.units + k * u.unit_bytes + row / kUnitTrits * kUnitBytes;
+    const uint8_t* next = from + kCodesCols * u.unit_bytes;
+    gather<kHigh>(from, u.unit_bytes, count, fields);
     if (u.n <= kFewTokens) {
+      next = fetch_units(next, u.unit_bytes, kCodesCols);
       fields_times_all({fields, cols, 8, kRowsOfVector}, k, p, out);
       continue;
     }
     for (int m = 0; m < 2; m++)
       for (int f = 0; f < 4; f += 2) {
+        next = fetch_units(next, u.unit_bytes, kCodesCols / 4);
         unpack_columns(fields + 32 * m, cols, f, codes);
         codes_times_all(codes, k, cols, p, out + m * kRowsOfVector + 8 * f);
       }

@@ -98,8 +98,6 @@ void unpack_rows(const uint8_t* from, size_t unit_bytes, size_t count, uint8_t* 
     for (size_t u = 0; u < 8; u++) {
       const size_t unit = first + u;
       v[u] = load(from + (unit < count ? unit : count - 1) * unit_bytes + at);
-      if (part % 2 == 0)
-        prefetch(from + (kRowsTogether + unit) * unit_bytes);
     }
     transpose(v);
 #pragma GCC unroll 8
@@ -114,13 +112,17 @@ void some_rows_times_many(const UnitProduct& u, const TernaryProduct& p, size_t 
   start_rows(p, rows, out);
   for (size_t block = 0; block < u.unit_bytes; block += kUnitBytes) {
     const uint8_t* from = u.units + begin * u.unit_bytes + block;
+    const bool last = block + kUnitBytes == u.unit_bytes;
+    const Ahead next = {last ? u.units + (begin + rows) * u.unit_bytes : from + kUnitBytes,
+                        u.unit_bytes};
     for (size_t r = 0; r < rows; r += kRows)
       unpack_rows(from + r * u.unit_bytes, u.unit_bytes, count - r,
                   p.scratch + r / kRows * kBlockCodes);
     for_panels(p, block / kUnitBytes * kUnitTrits, out, [&](size_t tokens, Panel panel) {
       const uint8_t* codes = p.scratch;
       for (size_t r = 0; r < rows; r += kRows, codes += kBlockCodes, panel.out += kRows)
-        rows16_times_panel({codes, kUnitTrits, 3, 0, codes}, tokens, panel);
+        rows16_times_panel({codes, kUnitTrits, 3, 0, r == 0 && panel.q == p.q + block / kUnitBytes * kUnitTrits ? next : Ahead{codes, 0}}, tokens,
+                           panel);
     });
   }
 }
@@ -211,17 +213,12 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
   });
 }
 
-// Groups of units fetched ahead: their lines are too far apart for a CPU to foresee.
-constexpr size_t kGroupsAhead = 16;
-
 constexpr size_t kStep = 2 * kBase3Rows;
 
 /** Half a block of up to kPiece units as two base3 tiles; units that do not exist are zeros. */
 template <bool kHigh>
 void gather(const uint8_t* from, size_t unit_bytes, size_t count, uint8_t* first, uint8_t* second) {
-  for (size_t i = 0; i < count; i += 4, from += 4 * unit_bytes) {
-    for (size_t u = 0; u < 4; u++)
-      prefetch(from + (kGroupsAhead * 4 + u) * unit_bytes);
+  for (size_t i = 0; i < count; i += 4, from += 4 * unit_bytes)
 #pragma GCC unroll 2
     for (size_t at = 0; at < kUnitBytes; at += kHalf) {
       const auto unit = [&](size_t u) {
@@ -232,21 +229,23 @@ void gather(const uint8_t* from, size_t unit_bytes, size_t count, uint8_t* first
       store(first + base3_tile_bytes(i) + at, group[0]);
       store(second + base3_tile_bytes(i) + at, group[1]);
     }
-  }
 }
 
 template <bool kHigh> void columns_step(const UnitProduct& u, size_t row, int32_t* out) {
   alignas(64) uint8_t tiles[2][kPiece / 4 * kBase3Group];
-  TernaryProduct p = tokens_of(u);
+  const TernaryProduct p = tokens_of(u);
   start_rows(p, kStep, out);
   for (size_t k = 0; k < u.count; k += kPiece) {
-    const size_t count = u.count - k < kPiece ? u.count - k : kPiece;
-    gather<kHigh>(u.units + k * u.unit_bytes + row / kUnitTrits * kUnitBytes, u.unit_bytes, count,
-                  tiles[0], tiles[1]);
-    p.q = u.q + k;
-    p.cols = (count + 3) / 4 * 4;
-    for (size_t m = 0; m < 2; m++)
-      add_tile(tiles[m], p, out + m * kBase3Rows);
+    const size_t count = u.count - k < kPiece ? u.count - k : kPiece, cols = (count + 3) / 4 * 4;
+    const uint8_t* from = u.units + k * u.unit_bytes + row / kUnitTrits * kUnitBytes;
+    gather<kHigh>(from, u.unit_bytes, count, tiles[0], tiles[1]);
+    // The units of the next piece: pairs fetch half as many with a tile, many tokens all of them.
+    Ahead next = {from + kPiece * u.unit_bytes, u.unit_bytes};
+    for (size_t m = 0; m < 2; m++, next = next.after(2 * kPiece))
+      if (u.n < kUnpackFrom)
+        piece_times_pairs(tiles[m], k, cols, p, next, out + m * kBase3Rows);
+      else
+        piece_times_many(tiles[m], k, cols, p, next, out + m * kBase3Rows);
   }
 }
 
