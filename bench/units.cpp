@@ -111,10 +111,10 @@ public:
     pool.parallel((rows + chunk - 1) / chunk, [&](size_t i, size_t thread) {
       const size_t begin = i * chunk, end = std::min(rows, begin + chunk);
       const auto [out, out_stride] = place(begin, thread);
-      (columns ? kernel_.columns : kernel_.rows)(
-          {units, unit_, kWidth, units_, q_.data(), stride_, q_sum_.data(), n, out, out_stride,
-           scratch_.data() + thread * scratch_stride_},
-          begin, end);
+      (columns ? kernel_.columns
+               : kernel_.rows)({units, unit_, kWidth, units_, q_.data(), stride_, q_sum_.data(), n,
+                                out, out_stride, scratch_.data() + thread * scratch_stride_},
+                               begin, end);
     });
   }
 
@@ -213,7 +213,8 @@ void bench_units(const UnitKernel& kernel, const Options& options, const Machine
       for (const bool columns : {false, true}) {
         for (size_t i = 0; i < n; i++)
           work.set_inputs(i, columns ? kUnits : kWidth);
-        // Some rows for each thread, but all columns: a line of a unit holds several chunks of them.
+        // Some rows for each thread, but all columns: a line of a unit holds several chunks of
+        // them.
         const size_t chunk = work.chunk_rows(columns, n);
         const size_t rows = columns ? kWidth : 2 * chunk * crew.pool->threads();
         const size_t summed = columns ? kUnits : kWidth;

@@ -121,8 +121,10 @@ void some_rows_times_many(const UnitProduct& u, const TernaryProduct& p, size_t 
     for_panels(p, block / kUnitBytes * kUnitTrits, out, [&](size_t tokens, Panel panel) {
       const uint8_t* codes = p.scratch;
       for (size_t r = 0; r < rows; r += kRows, codes += kBlockCodes, panel.out += kRows)
-        rows16_times_panel({codes, kUnitTrits, 3, 0, r == 0 && panel.q == p.q + block / kUnitBytes * kUnitTrits ? next : Ahead{codes, 0}}, tokens,
-                           panel);
+        rows16_times_panel(
+            {codes, kUnitTrits, 3, 0,
+             r == 0 && panel.q == p.q + block / kUnitBytes * kUnitTrits ? next : Ahead{codes, 0}},
+            tokens, panel);
     });
   }
 }
