@@ -12,11 +12,6 @@
 namespace bitnet {
 namespace {
 
-/** The same tokens for the loops that tiles are multiplied with. */
-inline TernaryProduct tokens_of(const UnitProduct& p) {
-  return {p.units, p.width, p.q, p.q_stride, p.q_sum, p.n, p.out, p.out_stride, p.scratch};
-}
-
 /** Codes of 32 bytes where they stand: c of fields 0 and 2, 4 c of fields 1 and 3. */
 inline void mask_fields(__m256i bytes, __m256i w[kUnitFields]) {
   const __m256i f0 = _mm256_set1_epi8(0x03), f1 = _mm256_set1_epi8(0x0c);
@@ -114,7 +109,6 @@ void rows_times_few(const UnitProduct& p, size_t begin, size_t end) {
   });
 }
 
-constexpr size_t kRows = 16; // of codes_avx2.h
 constexpr size_t kRowsAhead =
     64; // rows that are multiplied together, and fetched for the next time
 
@@ -163,23 +157,6 @@ void some_rows_times_many(const UnitProduct& u, const TernaryProduct& p, size_t 
   }
 }
 
-constexpr size_t kTailTokens = 32;
-
-/** Fewer than 16 rows: whole vectors of sums have no room in the result. */
-void last_rows_times_many(const UnitProduct& u, size_t begin, size_t count, int32_t* out) {
-  alignas(32) int32_t sums[kTailTokens * kRows];
-  TernaryProduct p = tokens_of(u);
-  p.out_stride = kRows;
-  for (size_t i = 0; i < u.n; i += kTailTokens) {
-    p.q = u.q + i * u.q_stride;
-    p.q_sum = u.q_sum + i;
-    p.n = u.n - i < kTailTokens ? u.n - i : kTailTokens;
-    some_rows_times_many(u, p, begin, kRows, count, sums);
-    for (size_t t = 0; t < p.n; t++)
-      memcpy(out + (i + t) * u.out_stride, sums + t * kRows, count * sizeof *sums);
-  }
-}
-
 void rows_times_many(const UnitProduct& p, size_t begin, size_t end) {
   const size_t whole = (end - begin) / kRows * kRows;
   for (size_t row = 0; row < whole; row += kRowsAhead) {
@@ -187,7 +164,7 @@ void rows_times_many(const UnitProduct& p, size_t begin, size_t end) {
     some_rows_times_many(p, tokens_of(p), begin + row, rows, rows, p.out + row);
   }
   if (whole < end - begin)
-    last_rows_times_many(p, begin + whole, end - begin - whole, p.out + whole);
+    last_rows(p, begin + whole, end - begin - whole, p.out + whole, some_rows_times_many);
 }
 
 // Up to this many tokens fields are multiplied where they stand.

@@ -53,6 +53,33 @@ inline void transpose(__m256i v[8]) {
   }
 }
 
+/** The same tokens for the loops that tiles are multiplied with. */
+inline TernaryProduct tokens_of(const UnitProduct& p) {
+  return {p.units, p.width, p.q, p.q_stride, p.q_sum, p.n, p.out, p.out_stride, p.scratch};
+}
+
+constexpr size_t kRows = 16; // that those loops multiply together
+constexpr size_t kTailTokens = 36;
+
+/**
+ * Rows [begin, begin + count), fewer than kRows: whole vectors of sums have no room in the result.
+ * multiply(u, p, begin, kRows, count, out) does it for the tokens of p.
+ */
+template <class Multiply>
+void last_rows(const UnitProduct& u, size_t begin, size_t count, int32_t* out, Multiply multiply) {
+  alignas(32) int32_t sums[kTailTokens * kRows];
+  TernaryProduct p = tokens_of(u);
+  p.out_stride = kRows;
+  for (size_t i = 0; i < u.n; i += kTailTokens) {
+    p.q = u.q + i * u.q_stride;
+    p.q_sum = u.q_sum + i;
+    p.n = u.n - i < kTailTokens ? u.n - i : kTailTokens;
+    multiply(u, p, begin, kRows, count, sums);
+    for (size_t t = 0; t < p.n; t++)
+      memcpy(out + (i + t) * u.out_stride, sums + t * kRows, count * sizeof *sums);
+  }
+}
+
 /**
  * Bytes of four column units to two of the vectors m that the layouts speak of, in int32 lanes of
  * four: m = 0 and 1, or with kHigh m = 2 and 3.

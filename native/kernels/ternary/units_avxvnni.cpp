@@ -11,11 +11,6 @@
 namespace bitnet {
 namespace {
 
-/** The same tokens for the loops that tiles are multiplied with. */
-inline TernaryProduct tokens_of(const UnitProduct& p) {
-  return {p.units, p.width, p.q, p.q_stride, p.q_sum, p.n, p.out, p.out_stride, p.scratch};
-}
-
 constexpr size_t kHalf = kUnitBytes / 2;
 
 // ---- Row units: sums run along the unit, so activations are vectors and lanes are added up last.
@@ -80,7 +75,6 @@ void rows_times_few(const UnitProduct& p, size_t begin, size_t end) {
   });
 }
 
-constexpr size_t kRows = 16;                       // of rows_avxvnni.h
 constexpr size_t kBlockCodes = kUnitTrits * kRows; // bytes of unpacked codes
 constexpr size_t kRowsTogether = 64; // as many blocks are 20 kB of codes, which stay in L1
 
@@ -111,6 +105,7 @@ void some_rows_times_many(const UnitProduct& u, const TernaryProduct& p, size_t 
                           size_t count, int32_t* out) {
   start_rows(p, rows, out);
   for (size_t block = 0; block < u.unit_bytes; block += kUnitBytes) {
+    const size_t k = block / kUnitBytes * kUnitTrits;
     const uint8_t* from = u.units + begin * u.unit_bytes + block;
     const bool last = block + kUnitBytes == u.unit_bytes;
     const Ahead next = {last ? u.units + (begin + rows) * u.unit_bytes : from + kUnitBytes,
@@ -118,31 +113,14 @@ void some_rows_times_many(const UnitProduct& u, const TernaryProduct& p, size_t 
     for (size_t r = 0; r < rows; r += kRows)
       unpack_rows(from + r * u.unit_bytes, u.unit_bytes, count - r,
                   p.scratch + r / kRows * kBlockCodes);
-    for_panels(p, block / kUnitBytes * kUnitTrits, out, [&](size_t tokens, Panel panel) {
+    for_panels(p, k, out, [&](size_t tokens, Panel panel) {
+      const bool first = panel.q == p.q + k; // fetches: once is enough
       const uint8_t* codes = p.scratch;
-      for (size_t r = 0; r < rows; r += kRows, codes += kBlockCodes, panel.out += kRows)
-        rows16_times_panel(
-            {codes, kUnitTrits, 3, 0,
-             r == 0 && panel.q == p.q + block / kUnitBytes * kUnitTrits ? next : Ahead{codes, 0}},
-            tokens, panel);
+      for (size_t r = 0; r < rows; r += kRows, codes += kBlockCodes, panel.out += kRows) {
+        const Ahead ahead = first && r == 0 ? next : Ahead{codes, 0};
+        rows16_times_panel({codes, kUnitTrits, 3, 0, ahead}, tokens, panel);
+      }
     });
-  }
-}
-
-constexpr size_t kTailTokens = 36;
-
-/** Fewer than 16 rows: whole vectors of sums have no room in the result. */
-void last_rows_times_many(const UnitProduct& u, size_t begin, size_t count, int32_t* out) {
-  alignas(32) int32_t sums[kTailTokens * kRows];
-  TernaryProduct p = tokens_of(u);
-  p.out_stride = kRows;
-  for (size_t i = 0; i < u.n; i += kTailTokens) {
-    p.q = u.q + i * u.q_stride;
-    p.q_sum = u.q_sum + i;
-    p.n = u.n - i < kTailTokens ? u.n - i : kTailTokens;
-    some_rows_times_many(u, p, begin, kRows, count, sums);
-    for (size_t t = 0; t < p.n; t++)
-      memcpy(out + (i + t) * u.out_stride, sums + t * kRows, count * sizeof *sums);
   }
 }
 
@@ -156,7 +134,7 @@ void rows_times_many(const UnitProduct& p, size_t begin, size_t end) {
     row += rows;
   }
   if (whole < end - begin)
-    last_rows_times_many(p, begin + whole, end - begin - whole, p.out + whole);
+    last_rows(p, begin + whole, end - begin - whole, p.out + whole, some_rows_times_many);
 }
 
 // Up to this many tokens telescoping costs less than unpacking.
