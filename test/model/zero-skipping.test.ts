@@ -81,7 +81,7 @@ describe.skipIf(!units)('zeros are skipped', () => {
       [false, false, false],
     ],
     [
-      [1, 0.3, 0.9],
+      [1, 0.1, 0.9],
       [true, false, true],
     ],
   ])('where %j is remembered, with the same bits', async (parts, layers) => {
