@@ -113,10 +113,11 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   }
 };
 
-// Four-bit codes are looked up in a register that holds the values of the block's 16 codes,
-// five-bit ones in two registers; VPERMPS sees the low four bits of an index only. Scales wait in
-// memory, read in loops that are not unrolled whole: there an instruction broadcasts a float for
-// free, from a register that takes the ports that look up.
+// Four-bit codes are looked up in a register that holds the values of the block's 16 codes; VPERMPS
+// sees the low four bits of an index only. Five-bit codes are put together as bytes, converted and
+// scaled: two lookups, one of them masked, would take the ports that look up twice as long.
+// Scales wait in memory, read in loops that are not unrolled whole: there an instruction broadcasts
+// a float for free, from a register that takes the ports that look up.
 
 /** first, first + 1, … */
 inline __m512 codes_from(float first) {
@@ -130,16 +131,12 @@ inline __m512 look_up(__m512 values, const uint8_t* p, bool high) {
   return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, values);
 }
 
-/** The same, or where `fifth` says so the values of the codes from 16 on. */
-inline __m512 look_up(__m512 values, __m512 from_16, const uint8_t* p, bool high, __mmask16 fifth) {
-  const __m512i bytes = _mm512_cvtepu8_epi32(load128(p));
-  const __m512i codes = high ? _mm512_srli_epi32(bytes, 4) : bytes;
-  return _mm512_mask_permutexvar_ps(_mm512_permutexvar_ps(codes, values), fifth, codes, from_16);
-}
-
-/** d times each code plus m; the product is exact: fused is the same. */
+/**
+ * d times each code plus m, for a register to look up in. The product is exact: fused is the same,
+ * but slower here, where additions have ports of their own.
+ */
 inline __m512 affine(__m512 d, __m512 codes, __m512 m) {
-  return _mm512_fmadd_ps(d, codes, m);
+  return _mm512_add_ps(_mm512_mul_ps(d, codes), m);
 }
 
 inline __m512 minus_eight() {
@@ -149,102 +146,111 @@ inline __m512 uneven() {
   return _mm512_setr_ps(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 }
 
-template <__m512 (*kNumbers)()> // of the 16 codes
-struct FourBits {               // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
+template <size_t kBlock, int kHalves> // bytes of a block, halves that it begins with: 1 or 2
+struct Blocks { // of 32, here up to eight: their halves are converted together
   static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 144;
-  alignas(32) float d[8];
+  static constexpr size_t kBytes = 8 * kBlock;
+  alignas(32) float halves[8 * kHalves];
   const uint8_t* blocks;
   static int groups(size_t left) { return left < 256 ? static_cast<int>(left / 16) : kGroups; }
   void load(const uint8_t* row, size_t k, size_t left) {
-    const uint8_t* p = row + k / 32 * 18;
-    blocks = p;
-    const auto half = [p](size_t b) {
-      return static_cast<int16_t>(p[18 * b] | p[18 * b + 1] << 8);
-    };
-    if (left >= 256)
-      _mm256_store_ps(d, _mm256_cvtph_ps(_mm_setr_epi16(half(0), half(1), half(2), half(3), half(4),
-                                                        half(5), half(6), half(7))));
-    else
-      for (size_t b = 0; b < left / 32; b++)
-        _mm_store_ss(d + b, _mm_cvtph_ps(_mm_cvtsi32_si128(half(b))));
+    blocks = row + k / 32 * kBlock;
+    if (left >= 256) {
+      convert_four(0);
+      convert_four(4);
+    } else {
+      for (size_t b = 0; b < left / 32; b++) {
+        const __m128 one = _mm_cvtph_ps(_mm_cvtsi32_si128(bits(b)));
+        if constexpr (kHalves == 1)
+          _mm_store_ss(halves + b, one);
+        else
+          _mm_storel_pi(reinterpret_cast<__m64*>(halves + 2 * b), one);
+      }
+    }
   }
+  /** The halves of block b, the first one lowest. */
+  int bits(size_t b) const {
+    const uint8_t* p = blocks + b * kBlock;
+    const uint32_t first = p[0] | static_cast<uint32_t>(p[1]) << 8;
+    const uint32_t both =
+        first | static_cast<uint32_t>(p[2]) << 16 | static_cast<uint32_t>(p[3]) << 24;
+    return static_cast<int>(kHalves == 1 ? first : both);
+  }
+  // Inserted one by one: GCC puts a list of integers together in memory, in pieces that the load
+  // behind them has to wait for.
+  void convert_four(size_t b) {
+    __m128i four = _mm_setzero_si128();
+    if constexpr (kHalves == 1) {
+      four = _mm_insert_epi16(four, bits(b), 0);
+      four = _mm_insert_epi16(four, bits(b + 1), 1);
+      four = _mm_insert_epi16(four, bits(b + 2), 2);
+      four = _mm_insert_epi16(four, bits(b + 3), 3);
+      _mm_store_ps(halves + b, _mm_cvtph_ps(four));
+    } else {
+      four = _mm_insert_epi32(four, bits(b), 0);
+      four = _mm_insert_epi32(four, bits(b + 1), 1);
+      four = _mm_insert_epi32(four, bits(b + 2), 2);
+      four = _mm_insert_epi32(four, bits(b + 3), 3);
+      _mm256_store_ps(halves + 2 * b, _mm256_cvtph_ps(four));
+    }
+  }
+  /** Half i of the block of group g. */
+  __m512 half(int g, int i) const { return _mm512_set1_ps(halves[g / 2 * kHalves + i]); }
+  const uint8_t* codes(int g) const { return blocks + g / 2 * kBlock + 2 * kHalves; }
+};
+
+template <__m512 (*kNumbers)()>   // of the 16 codes
+struct FourBits : Blocks<18, 1> { // blocks of 32: f16 d, q[16] of two nibbles
   __m512 group(int g, int j) const {
-    const __m512 values = _mm512_mul_ps(_mm512_set1_ps(d[g / 2]), kNumbers());
-    return look_up(values, blocks + 9 * g + 2, j);
+    return look_up(_mm512_mul_ps(half(g, 0), kNumbers()), codes(g), j);
   }
 };
 using Q4_0 = FourBits<minus_eight>;
 using Iq4Nl = FourBits<uneven>;
 
-struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
-  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 20;
-  __m512 values;
-  const uint8_t* q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 20;
-    values = affine(broadcast_half(block), codes_from(0), broadcast_half(block + 2));
-    q = block + 4;
-  }
-  __m512 group(int, int j) const { return look_up(values, q, j); }
-};
-
-struct FiveBits { // 32 codes, as dense_scalar.cpp has them: high[4], low[16]
-  uint32_t high;
-  const uint8_t* low;
-  void load(const uint8_t* p) {
-    memcpy(&high, p, 4);
-    low = p + 4;
-  }
-  __m512 look_up_in(__m512 values, __m512 from_16, int j) const {
-    return look_up(values, from_16, low, j, static_cast<__mmask16>(high >> 16 * j));
+struct Q4_1 : Blocks<20, 2> { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
+  __m512 group(int g, int j) const {
+    return look_up(affine(half(g, 0), codes_from(0), half(g, 1)), codes(g), j);
   }
 };
 
-struct Q5_0 { // blocks of 32: f16 d, five-bit codes
-  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 22;
-  __m512 values, from_16;
-  FiveBits q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 22;
-    const __m512 d = broadcast_half(block);
-    values = _mm512_mul_ps(d, codes_from(-16));
-    from_16 = _mm512_mul_ps(d, codes_from(0));
-    q.load(block + 2);
+// A block's 32 codes are high[4], low[16], as dense_scalar.cpp has them. As bytes:
+//   low nibbles | high ones   the 16 bytes twice, shifted by 0 | 4
+//   plus kBase                above the nibble, the value without the fifth bit: 0, or 0xf0 (-16)
+//   plus 16                   where the fifth bit, of this mask of 32 bytes, is set
+template <size_t kBlock, int kHalves, int kBase> struct FiveBits : Blocks<kBlock, kHalves> {
+  alignas(32) uint8_t q[256];
+  void load(const uint8_t* row, size_t k, size_t left) {
+    Blocks<kBlock, kHalves>::load(row, k, left);
+    const int groups = this->groups(left);
+    for (int g = 0; g < groups; g += 2) {
+      const uint8_t* p = this->codes(g);
+      uint32_t fifths;
+      memcpy(&fifths, p, 4);
+      const __m256i twice = _mm256_broadcastsi128_si256(load128(p + 4));
+      const __m256i nibbles = _mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4));
+      const __m256i base = kBase == 0 ? _mm256_and_si256(nibbles, _mm256_set1_epi8(15))
+                                      : _mm256_or_si256(nibbles, _mm256_set1_epi8(kBase));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(q + 16 * g),
+                         _mm256_mask_add_epi8(base, fifths, base, _mm256_set1_epi8(16)));
+    }
   }
-  __m512 group(int, int j) const { return q.look_up_in(values, from_16, j); }
+  __m512 code(int g, int j) const { return float_of_bytes(load128(q + 16 * (g + j))); }
 };
 
-struct Q5_1 { // blocks of 32: f16 d, f16 m, five-bit codes
-  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 24;
-  __m512 values, from_16;
-  FiveBits q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 24;
-    const __m512 d = broadcast_half(block), m = broadcast_half(block + 2);
-    values = affine(d, codes_from(0), m);
-    from_16 = affine(d, codes_from(16), m);
-    q.load(block + 4);
-  }
-  __m512 group(int, int j) const { return q.look_up_in(values, from_16, j); }
+struct Q5_0 : FiveBits<22, 1, -16> { // blocks of 32: f16 d, five-bit codes
+  __m512 group(int g, int j) const { return _mm512_mul_ps(half(g, 0), code(g, j)); }
 };
 
-template <size_t kHigh> // bytes of high bits: 0 or 32
-struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[128] of two nibbles
-  static constexpr int kGroups = 16, kTogether = 4, kStreams = 4;
-  static constexpr size_t kBytes = 144 + kHigh;
+struct Q5_1 : FiveBits<24, 2, 0> { // blocks of 32: f16 d, f16 m, five-bit codes
+  __m512 group(int g, int j) const { return _mm512_fmadd_ps(half(g, 0), code(g, j), half(g, 1)); }
+};
+
+struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 dmin, scales[12]
+  static constexpr int kGroups = 16;
   alignas(64) float scales[16]; // d * scale and dmin * min of sub-blocks 0..3, then of 4..7
-  const uint8_t* q;
   static int groups(size_t) { return kGroups; }
-
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 256 * kBytes;
+  void load_scales(const uint8_t* block) {
     // dense_scalar.cpp draws the twelve bytes; `first` and `last` are four scales and four mins.
     uint64_t eight;
     uint32_t four;
@@ -258,25 +264,58 @@ struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[1
     const __m512i pick = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
     const __m512 d = _mm512_permutexvar_ps(pick, _mm512_castps128_ps512(halves));
     _mm512_store_ps(scales, _mm512_mul_ps(d, float_of_bytes(bytes)));
+  }
+  /** d * scale of sub-block s; four floats later dmin * min. */
+  const float* scale(int s) const { return scales + s / 4 * 8 + s % 4; }
+};
+
+struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
+  static constexpr int kTogether = 4, kStreams = 4;
+  static constexpr size_t kBytes = 144;
+  const uint8_t* q;
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * kBytes;
+    load_scales(block);
     q = block + 16;
   }
   __m512 group(int g, int j) const {
-    const int s = g / 2 + j / 2;
-    const float* scale = scales + s / 4 * 8 + s % 4;
-    const auto values = [scale](float first) { // of the codes from `first` on
-      const __m512 products = _mm512_mul_ps(_mm512_set1_ps(scale[0]), codes_from(first));
-      return _mm512_sub_ps(products, _mm512_set1_ps(scale[4]));
-    };
-    const uint8_t* low = q + kHigh + 8 * g + 16 * (j % 2);
-    if (kHigh == 0)
-      return look_up(values(0), low, j / 2);
-    const __mmask16 fifth =
-        _mm_test_epi8_mask(load128(q + 16 * (j % 2)), _mm_set1_epi8(static_cast<char>(1 << s)));
-    return look_up(values(0), values(16), low, j / 2, fifth);
+    const float* of = scale(g / 2 + j / 2);
+    const __m512 products = _mm512_mul_ps(_mm512_set1_ps(of[0]), codes_from(0));
+    const __m512 values = _mm512_sub_ps(products, _mm512_set1_ps(of[4]));
+    return look_up(values, q + 8 * g + 16 * (j % 2), j / 2);
   }
 };
-using Q4_K = KBlocks<0>;
-using Q5_K = KBlocks<32>;
+
+struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
+  static constexpr int kTogether = 2, kStreams = 4;
+  static constexpr size_t kBytes = 176;
+  alignas(64) uint8_t codes[256];
+
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * kBytes;
+    load_scales(block);
+    const __m512i high = _mm512_broadcast_i64x4(load256(block + 16));
+    // Sub-blocks 2t and 2t + 1 have their nibbles in the same 32 bytes and their fifth bits in bits
+    // 2t and 2t + 1 of `high`: rotated to bit 4. All other bits that come along are masked.
+    for (int t = 0; t < 4; t++) {
+      const __m512i low = _mm512_broadcast_i64x4(load256(block + 48 + 32 * t));
+      const __m512i nibbles = _mm512_srlv_epi32(low, each_half(0, 4));
+      const __m512i fifths = _mm512_rolv_epi32(high, each_half(4 - 2 * t, 3 - 2 * t));
+      const int kSelect = 0xca; // bits of the second where the first has ones, else of the third
+      const __m512i both =
+          _mm512_ternarylogic_epi32(_mm512_set1_epi8(15), nibbles, fifths, kSelect);
+      _mm512_store_si512(codes + 64 * t, _mm512_and_si512(both, _mm512_set1_epi8(31)));
+    }
+  }
+  static __m512i each_half(int first, int second) {
+    return _mm512_inserti64x4(_mm512_set1_epi32(first), _mm256_set1_epi32(second), 1);
+  }
+  __m512 group(int g, int j) const {
+    const float* of = scale(g / 2);
+    const __m512 q = float_of_bytes(load128(codes + 16 * (g + j)));
+    return _mm512_fmsub_ps(_mm512_set1_ps(of[0]), q, _mm512_set1_ps(of[4])); // the product is exact
+  }
+};
 
 /** Pairs at distance 8, 4, 2, 1. */
 inline float tree(__m512 lane) {
