@@ -7,6 +7,8 @@
 
 #include <immintrin.h>
 
+#include "dense_blocks_x86.h"
+
 namespace bitnet {
 namespace {
 
@@ -123,45 +125,60 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   }
 };
 
-/** 16 int8 in a register as float times a scale. */
-inline Lanes scaled(__m128i bytes, __m256 scale) {
-  return {_mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))),
-          _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))))};
+/** Eight bytes as integers. */
+inline __m256i widen(const uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
 
 /** The low nibbles of eight bytes, or the high ones. */
 inline __m256i nibbles(const uint8_t* p, bool high) {
-  const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  const __m256i bytes = widen(p);
   return high ? _mm256_srli_epi32(bytes, 4) : _mm256_and_si256(bytes, _mm256_set1_epi32(15));
 }
 
-struct Q4_0 { // blocks of 32, here up to eight: f16 d, q[16] of two nibbles
-  static constexpr int kGroups = 16, kTogether = 2;
-  static constexpr size_t kBytes = 144;
-  alignas(32) float d[8]; // in memory, because loads broadcast for free
-  const uint8_t* blocks;
-  static int groups(size_t left) { return left < 256 ? static_cast<int>(left / 16) : kGroups; }
+/** The nibbles of 16 bytes as bytes: the low ones, then the high ones. */
+inline __m256i nibble_bytes(const uint8_t* p) {
+  const __m256i twice = _mm256_broadcastsi128_si256(load128(p));
+  const __m256i shifted = _mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4));
+  return _mm256_and_si256(shifted, _mm256_set1_epi8(15));
+}
+
+// Blocks whose codes become bytes for eight blocks together. Both wait in memory, and are read in
+// loops that are not unrolled whole: loads widen bytes and broadcast floats for free.
+template <size_t kBlock, int kHalves> struct Bytes : Blocks<kBlock, kHalves> {
+  alignas(32) uint8_t q[256];
+  /** `bytes` makes 32 bytes of the codes of a block. */
+  template <class Convert>
+  void load_bytes(const uint8_t* row, size_t k, size_t left, Convert bytes) {
+    Blocks<kBlock, kHalves>::load(row, k, left);
+    const int groups = this->groups(left);
+    for (int g = 0; g < groups; g += 2)
+      _mm256_store_si256(reinterpret_cast<__m256i*>(q + 16 * g), bytes(this->codes(g)));
+  }
+  /** d times each. */
+  Lanes scaled_bytes(int g, int j) const {
+    return scaled(q + 16 * (g + j), _mm256_set1_ps(this->half(g, 0)));
+  }
+};
+
+struct Q4_0 : Bytes<18, 1> { // blocks of 32: f16 d, q[16] of two nibbles
   void load(const uint8_t* row, size_t k, size_t left) {
-    const uint8_t* p = row + k / 32 * 18;
-    blocks = p;
-    const auto half = [p](size_t b) {
-      return static_cast<int16_t>(p[18 * b] | p[18 * b + 1] << 8);
-    };
-    if (left >= 256)
-      _mm256_store_ps(d, _mm256_cvtph_ps(_mm_setr_epi16(half(0), half(1), half(2), half(3), half(4),
-                                                        half(5), half(6), half(7))));
-    else
-      for (size_t b = 0; b < left / 32; b++)
-        _mm_store_ss(d + b, _mm_cvtph_ps(_mm_cvtsi32_si128(half(b))));
+    load_bytes(row, k, left, [](const uint8_t* q) {
+      return _mm256_sub_epi8(nibble_bytes(q), _mm256_set1_epi8(8));
+    });
   }
-  Lanes group(int g, int j) const {
-    const uint8_t* q = blocks + 9 * g + 2;
-    const __m256 scale = _mm256_set1_ps(d[g / 2]);
-    return {value(scale, nibbles(q, j)), value(scale, nibbles(q + 8, j))};
+  Lanes group(int g, int j) const { return scaled_bytes(g, j); }
+};
+
+struct Iq4Nl : Bytes<18, 1> { // blocks of 32: f16 d, q[16] of two nibbles: the places of numbers
+  void load(const uint8_t* row, size_t k, size_t left) {
+    load_bytes(row, k, left, [](const uint8_t* q) {
+      const __m128i numbers =
+          _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+      return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(numbers), nibble_bytes(q));
+    });
   }
-  static __m256 value(__m256 scale, __m256i code) {
-    return _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_sub_epi32(code, _mm256_set1_epi32(8))));
-  }
+  Lanes group(int g, int j) const { return scaled_bytes(g, j); }
 };
 
 /** Codes times d plus m; the product is exact: fused is the same. */
@@ -186,94 +203,48 @@ struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
   }
 };
 
-/** 16 in lanes where a bit of `from` is set. */
-inline __m256i sixteen_where(__m256i from, __m256i bit) {
-  return _mm256_andnot_si256(
-      _mm256_cmpeq_epi32(_mm256_and_si256(from, bit), _mm256_setzero_si256()),
-      _mm256_set1_epi32(16));
+/** A byte for each of 32 bits: 0xff where it is clear. */
+inline __m256i clear_bits(const uint8_t* p) {
+  uint32_t bits;
+  memcpy(&bits, p, 4);
+  const __m256i spread = _mm256_shuffle_epi8(
+      _mm256_set1_epi32(static_cast<int>(bits)),
+      _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+  const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), _mm256_setzero_si256());
 }
 
-struct FiveBits { // 32 codes: high[4], low[16], as dense_scalar.cpp has them
-  __m256i high;
-  const uint8_t* low;
-  void load(const uint8_t* p) {
-    uint32_t bits;
-    memcpy(&bits, p, 4);
-    high = _mm256_set1_epi32(static_cast<int>(bits));
-    low = p + 4;
+struct Q5_0 : Bytes<22, 1> { // blocks of 32: f16 d, five-bit codes: high[4], low[16]
+  void load(const uint8_t* row, size_t k, size_t left) {
+    load_bytes(row, k, left, [](const uint8_t* q) { // 16 less than the nibble without a fifth bit
+      const __m256i less = _mm256_and_si256(clear_bits(q), _mm256_set1_epi8(-16));
+      return _mm256_or_si256(nibble_bytes(q + 4), less);
+    });
   }
-  /** Codes 16 * j + 8 * half and on. */
-  __m256i codes(int j, int half) const {
-    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-    const __m256i fifth = sixteen_where(high, _mm256_slli_epi32(bit, 16 * j + 8 * half));
-    return _mm256_or_si256(nibbles(low + 8 * half, j), fifth);
+  Lanes group(int g, int j) const { return scaled_bytes(g, j); }
+};
+
+struct Q5_1 : Bytes<24, 2> { // blocks of 32: f16 d, f16 m, codes as in Q5_0
+  void load(const uint8_t* row, size_t k, size_t left) {
+    load_bytes(row, k, left, [](const uint8_t* q) {
+      const __m256i more = _mm256_andnot_si256(clear_bits(q), _mm256_set1_epi8(16));
+      return _mm256_or_si256(nibble_bytes(q + 4), more);
+    });
+  }
+  Lanes group(int g, int j) const {
+    const __m256 d = _mm256_set1_ps(half(g, 0)), m = _mm256_set1_ps(half(g, 1));
+    const uint8_t* code = q + 16 * (g + j);
+    return {affine(d, widen(code), m), affine(d, widen(code + 8), m)};
   }
 };
 
-struct Q5_0 { // blocks of 32: f16 d, five-bit codes
-  static constexpr int kGroups = 2, kTogether = 2;
-  static constexpr size_t kBytes = 22;
-  __m256 d;
-  FiveBits q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 22;
-    d = broadcast_half(block);
-    q.load(block + 2);
-  }
-  Lanes group(int, int j) const { return {value(q.codes(j, 0)), value(q.codes(j, 1))}; }
-  __m256 value(__m256i code) const {
-    return _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_sub_epi32(code, _mm256_set1_epi32(16))));
-  }
-};
-
-struct Q5_1 { // blocks of 32: f16 d, f16 m, five-bit codes
-  static constexpr int kGroups = 2, kTogether = 2;
-  static constexpr size_t kBytes = 24;
-  __m256 d, m;
-  FiveBits q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 24;
-    d = broadcast_half(block);
-    m = broadcast_half(block + 2);
-    q.load(block + 4);
-  }
-  Lanes group(int, int j) const {
-    return {affine(d, q.codes(j, 0), m), affine(d, q.codes(j, 1), m)};
-  }
-};
-
-struct Iq4Nl { // blocks of 32: f16 d, q[16] of two nibbles, each the place of a number
-  static constexpr int kGroups = 2, kTogether = 2;
-  static constexpr size_t kBytes = 18;
-  __m256 d;
-  const uint8_t* q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 18;
-    d = broadcast_half(block);
-    q = block + 2;
-  }
-  Lanes group(int, int j) const {
-    const __m128i numbers =
-        _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-    const __m128i bytes = load128(q), codes = j ? _mm_srli_epi16(bytes, 4) : bytes;
-    return scaled(_mm_shuffle_epi8(numbers, _mm_and_si128(codes, _mm_set1_epi8(15))), d);
-  }
-};
-
-template <size_t kHigh> // bytes of high bits: 0 or 32
-struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[128] of two nibbles
-  static constexpr int kGroups = 16, kTogether = 4;
-  static constexpr size_t kBytes = 144 + kHigh;
+struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 dmin, scales[12]
+  static constexpr int kGroups = 16;
   alignas(32) float scale[8]; // d * scale and dmin * min of the sub-blocks, each 32 columns
   alignas(32) float least[8];
-  const uint8_t* q;
 
   static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 256 * kBytes;
+  void load_scales(const uint8_t* block) {
     // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
     uint32_t a, b, c;
     memcpy(&a, block + 4, 4);
@@ -282,32 +253,60 @@ struct KBlocks {        // of 256: f16 d, f16 dmin, scales[12], high[kHigh], q[1
     store(scale, broadcast_half(block), a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
     store(least, broadcast_half(block + 2), b & 0x3f3f3f3f,
           (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030));
-    q = block + 16;
   }
   static void store(float* to, __m256 d, uint32_t first, uint32_t last) {
     const __m128i bytes = _mm_cvtsi64_si128(static_cast<int64_t>(last) << 32 | first);
     _mm256_store_ps(to, _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))));
-  }
-  Lanes group(int g, int j) const {
-    const int s = g / 2 + j / 2;
-    return {value(s, codes(s, g, j, 0)), value(s, codes(s, g, j, 8))};
-  }
-  __m256i codes(int s, int g, int j, int at) const { // at + 0..7 of the group
-    const __m256i low = nibbles(q + kHigh + 8 * g + 16 * (j % 2) + at, j / 2);
-    if (kHigh == 0)
-      return low;
-    const uint8_t* high = q + 16 * (j % 2) + at;
-    const __m256i bits =
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high)));
-    return _mm256_or_si256(low, sixteen_where(bits, _mm256_set1_epi32(1 << s)));
   }
   __m256 value(int s, __m256i code) const { // the product is exact: fused is the same
     return _mm256_fmsub_ps(_mm256_set1_ps(scale[s]), _mm256_cvtepi32_ps(code),
                            _mm256_set1_ps(least[s]));
   }
 };
-using Q4_K = KBlocks<0>;
-using Q5_K = KBlocks<32>;
+
+struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
+  static constexpr int kTogether = 4;
+  static constexpr size_t kBytes = 144;
+  const uint8_t* q;
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * kBytes;
+    load_scales(block);
+    q = block + 16;
+  }
+  Lanes group(int g, int j) const {
+    const int s = g / 2 + j / 2;
+    const uint8_t* p = q + 8 * g + 16 * (j % 2);
+    return {value(s, nibbles(p, j / 2)), value(s, nibbles(p + 8, j / 2))};
+  }
+};
+
+struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
+  static constexpr int kTogether = 2;
+  static constexpr size_t kBytes = 176;
+  alignas(32) uint8_t q[256];
+  void load(const uint8_t* row, size_t k, size_t) {
+    const uint8_t* block = row + k / 256 * kBytes;
+    load_scales(block);
+    // Sub-blocks 2t and 2t + 1 have their nibbles in the same 32 bytes and their fifth bits in bits
+    // 2t and 2t + 1 of `high`, which belong into bit 4.
+    __m256i high = load256(block + 16);
+    for (int t = 0; t < 4; t++) {
+      const __m256i low = load256(block + 48 + 32 * t);
+      store_codes(q + 64 * t, low, _mm256_slli_epi16(high, 4));
+      store_codes(q + 64 * t + 32, _mm256_srli_epi16(low, 4), _mm256_slli_epi16(high, 3));
+      high = _mm256_srli_epi16(high, 2);
+    }
+  }
+  static void store_codes(uint8_t* to, __m256i nibble, __m256i fifth) {
+    const __m256i low = _mm256_and_si256(nibble, _mm256_set1_epi8(15));
+    const __m256i high = _mm256_and_si256(fifth, _mm256_set1_epi8(16));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), _mm256_or_si256(low, high));
+  }
+  Lanes group(int g, int j) const {
+    const uint8_t* p = q + 16 * (g + j);
+    return {value(g / 2, widen(p)), value(g / 2, widen(p + 8))};
+  }
+};
 
 /** Pairs at distance 8, 4, 2, 1. */
 inline float tree(__m256 low, __m256 high) {

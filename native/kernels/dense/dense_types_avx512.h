@@ -7,6 +7,8 @@
 
 #include <immintrin.h>
 
+#include "dense_blocks_x86.h"
+
 namespace bitnet {
 namespace {
 
@@ -146,71 +148,21 @@ inline __m512 uneven() {
   return _mm512_setr_ps(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 }
 
-template <size_t kBlock, int kHalves> // bytes of a block, halves that it begins with: 1 or 2
-struct Blocks { // of 32, here up to eight: their halves are converted together
-  static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 8 * kBlock;
-  alignas(32) float halves[8 * kHalves];
-  const uint8_t* blocks;
-  static int groups(size_t left) { return left < 256 ? static_cast<int>(left / 16) : kGroups; }
-  void load(const uint8_t* row, size_t k, size_t left) {
-    blocks = row + k / 32 * kBlock;
-    if (left >= 256) {
-      convert_four(0);
-      convert_four(4);
-    } else {
-      for (size_t b = 0; b < left / 32; b++) {
-        const __m128 one = _mm_cvtph_ps(_mm_cvtsi32_si128(bits(b)));
-        if constexpr (kHalves == 1)
-          _mm_store_ss(halves + b, one);
-        else
-          _mm_storel_pi(reinterpret_cast<__m64*>(halves + 2 * b), one);
-      }
-    }
-  }
-  /** The halves of block b, the first one lowest. */
-  int bits(size_t b) const {
-    const uint8_t* p = blocks + b * kBlock;
-    const uint32_t first = p[0] | static_cast<uint32_t>(p[1]) << 8;
-    const uint32_t both =
-        first | static_cast<uint32_t>(p[2]) << 16 | static_cast<uint32_t>(p[3]) << 24;
-    return static_cast<int>(kHalves == 1 ? first : both);
-  }
-  // Inserted one by one: GCC puts a list of integers together in memory, in pieces that the load
-  // behind them has to wait for.
-  void convert_four(size_t b) {
-    __m128i four = _mm_setzero_si128();
-    if constexpr (kHalves == 1) {
-      four = _mm_insert_epi16(four, bits(b), 0);
-      four = _mm_insert_epi16(four, bits(b + 1), 1);
-      four = _mm_insert_epi16(four, bits(b + 2), 2);
-      four = _mm_insert_epi16(four, bits(b + 3), 3);
-      _mm_store_ps(halves + b, _mm_cvtph_ps(four));
-    } else {
-      four = _mm_insert_epi32(four, bits(b), 0);
-      four = _mm_insert_epi32(four, bits(b + 1), 1);
-      four = _mm_insert_epi32(four, bits(b + 2), 2);
-      four = _mm_insert_epi32(four, bits(b + 3), 3);
-      _mm256_store_ps(halves + 2 * b, _mm256_cvtph_ps(four));
-    }
-  }
-  /** Half i of the block of group g. */
-  __m512 half(int g, int i) const { return _mm512_set1_ps(halves[g / 2 * kHalves + i]); }
-  const uint8_t* codes(int g) const { return blocks + g / 2 * kBlock + 2 * kHalves; }
-};
-
 template <__m512 (*kNumbers)()>   // of the 16 codes
 struct FourBits : Blocks<18, 1> { // blocks of 32: f16 d, q[16] of two nibbles
+  static constexpr int kStreams = 4;
   __m512 group(int g, int j) const {
-    return look_up(_mm512_mul_ps(half(g, 0), kNumbers()), codes(g), j);
+    return look_up(_mm512_mul_ps(_mm512_set1_ps(half(g, 0)), kNumbers()), codes(g), j);
   }
 };
 using Q4_0 = FourBits<minus_eight>;
 using Iq4Nl = FourBits<uneven>;
 
 struct Q4_1 : Blocks<20, 2> { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
+  static constexpr int kStreams = 4;
   __m512 group(int g, int j) const {
-    return look_up(affine(half(g, 0), codes_from(0), half(g, 1)), codes(g), j);
+    return look_up(affine(_mm512_set1_ps(half(g, 0)), codes_from(0), _mm512_set1_ps(half(g, 1))),
+                   codes(g), j);
   }
 };
 
@@ -219,6 +171,7 @@ struct Q4_1 : Blocks<20, 2> { // blocks of 32: f16 d, f16 m, q[16] of two nibble
 //   plus kBase                above the nibble, the value without the fifth bit: 0, or 0xf0 (-16)
 //   plus 16                   where the fifth bit, of this mask of 32 bytes, is set
 template <size_t kBlock, int kHalves, int kBase> struct FiveBits : Blocks<kBlock, kHalves> {
+  static constexpr int kStreams = 4;
   alignas(32) uint8_t q[256];
   void load(const uint8_t* row, size_t k, size_t left) {
     Blocks<kBlock, kHalves>::load(row, k, left);
@@ -239,11 +192,13 @@ template <size_t kBlock, int kHalves, int kBase> struct FiveBits : Blocks<kBlock
 };
 
 struct Q5_0 : FiveBits<22, 1, -16> { // blocks of 32: f16 d, five-bit codes
-  __m512 group(int g, int j) const { return _mm512_mul_ps(half(g, 0), code(g, j)); }
+  __m512 group(int g, int j) const { return _mm512_mul_ps(_mm512_set1_ps(half(g, 0)), code(g, j)); }
 };
 
 struct Q5_1 : FiveBits<24, 2, 0> { // blocks of 32: f16 d, f16 m, five-bit codes
-  __m512 group(int g, int j) const { return _mm512_fmadd_ps(half(g, 0), code(g, j), half(g, 1)); }
+  __m512 group(int g, int j) const {
+    return _mm512_fmadd_ps(_mm512_set1_ps(half(g, 0)), code(g, j), _mm512_set1_ps(half(g, 1)));
+  }
 };
 
 struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 dmin, scales[12]
