@@ -81,7 +81,9 @@ export class ZeroChoice {
       if (error instanceof BitnetError) return undefined;
       throw error;
     }
-    const spared = layers.map(({ closedGates, zeroInputs }) => (closedGates + zeroInputs) / 2);
+    const spared = layers.map(
+      ({ closedGates, zeroInputs }) => Math.round(5000 * (closedGates + zeroInputs)) / 10_000,
+    );
     await addToCache(zerosFile, new Map([[this.#key, spared]]));
     return this.#choose(spared);
   }
