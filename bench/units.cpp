@@ -216,7 +216,8 @@ void bench_units(const UnitKernel& kernel, const Options& options, const Machine
         // Some rows for each thread, but all columns: a line of a unit holds several chunks of
         // them.
         const size_t chunk = work.chunk_rows(columns, n);
-        const size_t rows = columns ? kWidth : 2 * chunk * crew.pool->threads();
+        const size_t some = std::min(kUnits / chunk * chunk, 2 * chunk * crew.pool->threads());
+        const size_t rows = columns ? kWidth : some;
         const size_t summed = columns ? kUnits : kWidth;
         Aligned<int32_t> out(crew.pool->threads() * n * chunk);
         const auto place = [&](size_t, size_t thread) {

@@ -55,7 +55,7 @@ export function memoryEstimate(
   const headUse = screenHead ? 'screened' : 'multiplied';
   for (const tensor of spec.tensors) {
     sum[part(tensor)] +=
-      tile.units && inUnits(tensor, tile, spec.activation)
+      tile.units && inUnits(tensor, tile, spec)
         ? unitBytes(tensor, tile.units)
         : tileBytes(tensor, tileOf(tensor) ?? tile, tensor.role === head ? headUse : 'looked up');
   }
@@ -81,7 +81,7 @@ export function packing(kernel: string, skipZeros: ZeroSkipping): Packing {
 export function skippingLayers(spec: ModelSpec, tile: Packing): readonly boolean[] {
   const ups = spec.tensors.filter(({ role }) => role === 'ffn_up');
   return Array.from({ length: spec.nLayer }, (_, i) =>
-    ups.some((tensor) => tensor.layer === i && inUnits(tensor, tile, spec.activation)),
+    ups.some((tensor) => tensor.layer === i && inUnits(tensor, tile, spec)),
   );
 }
 
@@ -90,7 +90,7 @@ export function packedShapes(spec: ModelSpec, tile: Packing): readonly MatrixSha
   const shapes = new Map<string, MatrixShape>();
   for (const tensor of spec.tensors) {
     const { rows, cols } = tensor;
-    if (part(tensor) !== 'ternary' || inUnits(tensor, tile, spec.activation)) continue;
+    if (part(tensor) !== 'ternary' || inUnits(tensor, tile, spec)) continue;
     shapes.set(`${rows}x${cols}`, { rows, cols });
   }
   return [...shapes.values()];
@@ -128,18 +128,20 @@ function part({ role, type, rows }: TensorBinding): 'ternary' | 'dense' | 'head'
   return isTernary(type) ? 'ternary' : 'dense';
 }
 
-/** Whether a matrix is kept unit by unit, as far as its header tells. */
+/** Networks with these are computed in steps that skip nothing (native/model/weights.cpp). */
+const moreNorms: readonly TensorRole[] = ['ffn_gate_norm_in', 'ffn_up_norm_in', 'ffn_post_norm'];
+
+/** Whether a matrix is kept unit by unit, as far as the header tells. */
 function inUnits(
   tensor: TensorBinding,
   { units, inUnits: layers = true }: Packing,
-  activation: ModelSpec['activation'],
+  { activation, tensors }: ModelSpec,
 ): boolean {
   const { role, layer } = tensor;
-  const spares = role === 'ffn_up' || role === 'ffn_down';
+  if (!units || activation !== 'relu2' || part(tensor) !== 'ternary') return false;
+  if (role !== 'ffn_up' && role !== 'ffn_down') return false;
   const chosen = typeof layers === 'boolean' ? layers : layers[layer] === true;
-  return (
-    spares && chosen && units !== undefined && activation === 'relu2' && part(tensor) === 'ternary'
-  );
+  return chosen && !tensors.some((other) => moreNorms.includes(other.role));
 }
 
 function tileBytes(tensor: TensorBinding, tile: TernaryTile, use: RowUse): number {

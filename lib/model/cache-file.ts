@@ -18,9 +18,9 @@ export async function readCache(name: string): Promise<Map<string, unknown>> {
 
 /** Adds to a file of the cache folder. */
 export async function addToCache(name: string, added: ReadonlyMap<string, unknown>): Promise<void> {
-  const path = cachePath(name);
-  const part = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
+  let part: string | undefined;
   try {
+    const path = cachePath(name); // fails where there is no home directory
     const entries = await readCache(name);
     for (const [key, value] of added) {
       entries.delete(key); // so that it becomes the newest
@@ -28,10 +28,11 @@ export async function addToCache(name: string, added: ReadonlyMap<string, unknow
     }
     const newest = [...entries].slice(-mostEntries);
     await mkdir(dirname(path), { recursive: true });
+    part = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
     await writeFile(part, `${JSON.stringify(Object.fromEntries(newest), null, 1)}\n`);
     await rename(part, path); // readers see the old file or the new one
   } catch {
-    await rm(part, { force: true }).catch(() => {});
+    if (part !== undefined) await rm(part, { force: true }).catch(() => {});
   }
 }
 

@@ -6,7 +6,6 @@ import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
 import {
   loadNativeModel,
-  type NativeModel,
   type NativeSynthetic,
   type ShapeTiming,
   type ZeroSkipping,
@@ -42,8 +41,8 @@ export interface LoadOptions {
    * Whether to measure, unless a kernel is forced, which ternary kernel is the fastest for each
    * matrix shape: up to 0.3 s when this machine first loads a model of 2 MiB or more with such
    * shapes, then remembered in the user's cache folder. Likewise, once per file, in which layers
-   * skipping zeros gains: 64 tokens are read, and perhaps the weights again. Results have the same
-   * bits either way.
+   * skipping zeros gains: 64 tokens are evaluated and, where some do not, the weights read again,
+   * perhaps after another 0.3 s for their shapes. Results have the same bits either way.
    * @default true
    */
   readonly autotune?: boolean | undefined;
@@ -83,7 +82,7 @@ export interface LoadOptions {
    */
   readonly contextLength?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called now and then with the fraction read, from 0 to 1. */
+  /** Called now and then with the fraction read, from 0 to 1; weights that are read twice stay at 1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
 }
 
@@ -123,11 +122,6 @@ export interface ModelSource {
   readonly synthetic?: NativeSynthetic;
 }
 
-interface Weights {
-  readonly native: NativeModel;
-  readonly tuning: readonly ShapeTiming[];
-}
-
 /** @internal `loadModel` from any source. */
 export async function loadFrom(
   open: () => Promise<ModelSource>,
@@ -164,19 +158,21 @@ export async function loadFrom(
   const zeros = measure && skipZeros ? ZeroChoice.of(spec, stamps, synthetic) : undefined;
   const knownLayers = await zeros?.remembered();
   const control = new Int32Array(2); // [abort, progress]
-  const read = async (layers: ZeroSkipping): Promise<Weights> => {
+  const tune = async (layers: ZeroSkipping) => {
     const tuning = measure ? await tuneKernels(spec, { threads, skipZeros: layers, signal }) : [];
     throwIfAborted(signal);
-    const native = await loadNativeModel(file.path, spec, {
-      ...{ threads, kernel, byShape: tuning, skipZeros: layers, synthetic, control },
+    return tuning;
+  };
+  const read = (layers: ZeroSkipping, byShape: readonly ShapeTiming[]) =>
+    loadNativeModel(file.path, spec, {
+      ...{ threads, kernel, byShape, skipZeros: layers, synthetic, control },
       ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
     });
-    return { native, tuning };
-  };
+  let tuning = await tune(knownLayers ?? skipZeros); // nothing else runs meanwhile
   const stop = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', stop, { once: true });
   const timer = reportProgress(onProgress, control);
-  let loading = read(knownLayers ?? skipZeros);
+  let loading = read(knownLayers ?? skipZeros, tuning);
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
   try {
     // The weights are read on native threads while the vocabulary is sorted here.
@@ -185,14 +181,16 @@ export async function loadFrom(
       preTokenizer === undefined ? {} : { preTokenizer },
     );
     const template = chatTemplate(file, tokenizer);
-    let { native, tuning } = await loading;
-    if (zeros && !knownLayers) {
+    let native = await loading;
+    const { skipsZeros } = native.info();
+    if (zeros && !knownLayers && skipsZeros.includes(true)) {
       const layers = await zeros.measure(native, tokenizer, control);
       throwIfAborted(signal);
-      if (layers?.includes(false)) {
+      if (layers && skipsZeros.some((skips, i) => skips && !layers[i])) {
         native.close();
-        loading = read(layers);
-        ({ native, tuning } = await loading);
+        tuning = await tune(layers);
+        loading = read(layers, tuning);
+        native = await loading;
       }
     }
     return new Model({
@@ -209,7 +207,7 @@ export async function loadFrom(
   } catch (error) {
     stop();
     await loading.then(
-      ({ native }) => native.close(),
+      (native) => native.close(),
       () => {},
     );
     throwIfAborted(signal);

@@ -1,4 +1,6 @@
 // Linear layers of a batch, cut into row chunks that the threads share out.
+#include <string.h>
+
 #include <algorithm>
 
 #include "pass.h"
@@ -101,7 +103,7 @@ void project_open(Pass& pass, const Activations& a, const Linear& gate, const Li
   size_t open = 0;
   for (size_t chunk = 0; chunk < open_in.size(); ++chunk) {
     const int32_t* from = ids + chunk_range(pass, gate, chunk).begin;
-    std::copy(from, from + open_in[chunk], ids + open);
+    memmove(ids + open, from, open_in[chunk] * sizeof *ids); // forward, or where it is
     open += open_in[chunk];
   }
   if (counts)

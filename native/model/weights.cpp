@@ -163,6 +163,14 @@ bool complete(const Weights& w) {
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
 }
 
+// Norms of gate, up or the sum: such networks are computed in steps that skip nothing.
+bool has_more_norms(const ModelSpec& spec) {
+  return std::any_of(spec.tensors.begin(), spec.tensors.end(), [](const TensorSpec& tensor) {
+    return tensor.role == Role::kFfnGateNormIn || tensor.role == Role::kFfnUpNormIn ||
+           tensor.role == Role::kFfnPostNorm;
+  });
+}
+
 // Squared ReLU makes zeros: where a kernel can skip them, and a layer shall, `up` and `down` are
 // kept in units.
 Linear::Kind layout_of(const Weights& w, const TensorSpec& tensor) {
@@ -170,7 +178,7 @@ Linear::Kind layout_of(const Weights& w, const TensorSpec& tensor) {
   const size_t layer = static_cast<size_t>(tensor.layer);
   const bool chosen = layers.empty() || (layer < layers.size() && layers[layer] != 0);
   if (chosen && w.kernels.units && w.spec.activation == Activation::kRelu2 &&
-      w.spec.dim <= kMaxUnitWidth) {
+      w.spec.dim <= kMaxUnitWidth && !has_more_norms(w.spec)) {
     if (tensor.role == Role::kFfnUp)
       return Linear::Kind::kRowUnits;
     if (tensor.role == Role::kFfnDown)

@@ -219,7 +219,8 @@ template <bool kHigh> void columns_step(const UnitProduct& u, size_t row, int32_
     const size_t count = u.count - k < kPiece ? u.count - k : kPiece, cols = (count + 3) / 4 * 4;
     const uint8_t* from = u.units + k * u.unit_bytes + row / kUnitTrits * kUnitBytes;
     gather<kHigh>(from, u.unit_bytes, count, tiles[0], tiles[1]);
-    // The units of the next piece: pairs fetch half as many with a tile, many tokens all of them.
+    // The units of the next piece: pairs fetch half as many with each tile, many tokens more than
+    // that, so that some are asked for twice.
     Ahead next = {from + kPiece * u.unit_bytes, u.unit_bytes};
     for (size_t m = 0; m < 2; m++, next = next.after(2 * kPiece))
       if (u.n < kUnpackFrom)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base3_layout.h"
+#include "units_packers.h"
 
 namespace bitnet {
 namespace {
@@ -33,35 +34,22 @@ inline size_t column_position(size_t j, size_t f) {
   return 80 * (j / 4 % 4) + 16 * f + 4 * (j / 16) + j % 4;
 }
 
-inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
-  for (size_t block = 0; block < unit_bytes(width); block += kUnitBytes, codes += kUnitTrits) {
-    const uint8_t* c[kBase3Fields];
-    for (size_t f = 0; f < kBase3Fields; f++)
-      c[f] = codes + row_position(0, f);
-    base3_bytes(c, kUnitBytes, unit + block);
+struct UnitLayout {
+  static constexpr size_t kBytes = kUnitBytes, kTrits = kUnitTrits, kFields = kBase3Fields;
+  static size_t row_position(size_t j, size_t f) { return bitnet::row_position(j, f); }
+  static size_t column_position(size_t j, size_t f) { return bitnet::column_position(j, f); }
+  static void encode(const uint8_t* const c[kFields], size_t count, uint8_t* bytes) {
+    base3_bytes(c, count, bytes);
   }
-}
+};
 
-// Units packed together: their codes are neighbours, their bytes are not.
-constexpr size_t kPackUnits = 64;
+inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
+  pack_row_unit<UnitLayout>(codes, unit_bytes(width), unit);
+}
 
 inline void pack_columns(const uint8_t* codes /* [kUnitTrits, count] */, size_t count, size_t row,
                          uint8_t* units, size_t unit_stride) {
-  uint8_t bytes[kUnitBytes][kPackUnits];
-  for (size_t first = 0; first < count; first += kPackUnits) {
-    const size_t some = count - first < kPackUnits ? count - first : kPackUnits;
-    for (size_t j = 0; j < kUnitBytes; j++) {
-      const uint8_t* c[kBase3Fields];
-      for (size_t f = 0; f < kBase3Fields; f++)
-        c[f] = codes + column_position(j, f) * count + first;
-      base3_bytes(c, some, bytes[j]);
-    }
-    for (size_t unit = 0; unit < some; unit++) {
-      uint8_t* block = units + (first + unit) * unit_stride + row / kUnitTrits * kUnitBytes;
-      for (size_t j = 0; j < kUnitBytes; j++)
-        block[j] = bytes[j][unit];
-    }
-  }
+  pack_column_units<UnitLayout>(codes, count, row, units, unit_stride);
 }
 
 } // namespace

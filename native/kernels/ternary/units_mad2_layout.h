@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "units_packers.h"
+
 namespace bitnet {
 namespace {
 
@@ -40,35 +42,22 @@ inline void field_bytes(const uint8_t* const c[kUnitFields], size_t count, uint8
     bytes[i] = static_cast<uint8_t>(c[0][i] | c[1][i] << 2 | c[2][i] << 4 | c[3][i] << 6);
 }
 
-inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
-  for (size_t block = 0; block < unit_bytes(width); block += kUnitBytes, codes += kUnitTrits) {
-    const uint8_t* c[kUnitFields];
-    for (size_t f = 0; f < kUnitFields; f++)
-      c[f] = codes + row_position(0, f);
-    field_bytes(c, kUnitBytes, unit + block);
+struct UnitLayout {
+  static constexpr size_t kBytes = kUnitBytes, kTrits = kUnitTrits, kFields = kUnitFields;
+  static size_t row_position(size_t j, size_t f) { return bitnet::row_position(j, f); }
+  static size_t column_position(size_t j, size_t f) { return bitnet::column_position(j, f); }
+  static void encode(const uint8_t* const c[kFields], size_t count, uint8_t* bytes) {
+    field_bytes(c, count, bytes);
   }
-}
+};
 
-// Units packed together: their codes are neighbours, their bytes are not.
-constexpr size_t kPackUnits = 64;
+inline void pack_row(const uint8_t* codes, size_t width, uint8_t* unit) {
+  pack_row_unit<UnitLayout>(codes, unit_bytes(width), unit);
+}
 
 inline void pack_columns(const uint8_t* codes /* [kUnitTrits, count] */, size_t count, size_t row,
                          uint8_t* units, size_t unit_stride) {
-  uint8_t bytes[kUnitBytes][kPackUnits];
-  for (size_t first = 0; first < count; first += kPackUnits) {
-    const size_t some = count - first < kPackUnits ? count - first : kPackUnits;
-    for (size_t j = 0; j < kUnitBytes; j++) {
-      const uint8_t* c[kUnitFields];
-      for (size_t f = 0; f < kUnitFields; f++)
-        c[f] = codes + column_position(j, f) * count + first;
-      field_bytes(c, some, bytes[j]);
-    }
-    for (size_t unit = 0; unit < some; unit++) {
-      uint8_t* block = units + (first + unit) * unit_stride + row / kUnitTrits * kUnitBytes;
-      for (size_t j = 0; j < kUnitBytes; j++)
-        block[j] = bytes[j][unit];
-    }
-  }
+  pack_column_units<UnitLayout>(codes, count, row, units, unit_stride);
 }
 
 } // namespace
