@@ -163,7 +163,8 @@ export async function loadFrom(
     throwIfAborted(signal);
     return tuning;
   };
-  const read = (layers: ZeroSkipping, byShape: readonly ShapeTiming[]) =>
+  // Async, so that what is refused at once, such as a kernel, rejects like all else.
+  const read = async (layers: ZeroSkipping, byShape: readonly ShapeTiming[]) =>
     loadNativeModel(file.path, spec, {
       ...{ threads, kernel, byShape, skipZeros: layers, synthetic, control },
       ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
