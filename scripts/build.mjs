@@ -1,7 +1,15 @@
 // Builds the addon and the TypeScript, incrementally; everything it says goes to stderr,
 // because `npm pack --json` and the like own stdout.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +25,7 @@ install(
   join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`),
 );
 run('TypeScript', process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']);
+chmodSync(join(root, 'dist/bin/bitnet.mjs'), 0o755); // for `npx bitnet`: not every npm command does it
 
 /** The script behind a development dependency's command, without a shell in between. */
 function bin(name, script) {
