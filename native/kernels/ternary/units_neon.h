@@ -5,21 +5,11 @@
 #include <string.h>
 
 #include "ternary.h"
+#include "units_live.h"
 #include "units_mad2_layout.h"
 
 namespace bitnet {
 namespace {
-
-constexpr size_t kLine = 64; // bytes fetched together
-
-/** Into L2: more lines can be under way to it than to L1. */
-inline void prefetch(const uint8_t* line) {
-#if defined(__GNUC__)
-  __builtin_prefetch(line, 0, 2);
-#else
-  (void)line;
-#endif
-}
 
 // ---- Row units
 
@@ -181,30 +171,6 @@ size_t find_live(const int8_t* q, size_t count, int32_t* ids) {
   return live;
 }
 
-// Live units taken together: all their bytes at one place are read before the next place, so that
-// the sums of 64 rows stay in registers, while the lines of the next ones are fetched.
-constexpr size_t kLive = 64;
-
-struct LiveUnits {
-  const uint8_t* unit[kLive];
-  int8_t q[kLive];
-  size_t count;  // a multiple of 4: the last unit with q = 0 pads it
-  int32_t q_sum; // of all q
-};
-
-inline void take_live(const uint8_t* units, size_t bytes, const int32_t* ids, size_t count,
-                      const int8_t* q, LiveUnits* live) {
-  const size_t some = count < kLive ? count : kLive;
-  live->count = (some + 3) / 4 * 4;
-  live->q_sum = 0;
-  for (size_t i = 0; i < live->count; i++) {
-    const size_t id = static_cast<size_t>(ids[i < some ? i : some - 1]);
-    live->unit[i] = units + id * bytes;
-    live->q[i] = i < some ? q[id] : int8_t{0};
-    live->q_sum += live->q[i];
-  }
-}
-
 /** One in four of the lines at `offset`, a multiple of 16, so that a line is fetched once: of units
  * i to i + 3. */
 inline void fetch_quarter(const LiveUnits& next, size_t i, size_t offset) {
@@ -219,24 +185,11 @@ template <AddLive kAdd>
 void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t count,
                 const int8_t* q, int32_t* acc) {
   const size_t bytes = unit_bytes(width);
-  LiveUnits lists[2];
-  if (count == 0)
-    return;
-  take_live(units, bytes, ids, count, q, &lists[0]);
-  for (size_t offset = 0; offset < bytes; offset += kLine)
-    for (size_t i = 0; i < lists[0].count; i++)
-      prefetch(lists[0].unit[i] + offset);
-  for (size_t first = 0; first < count; first += kLive) {
-    const LiveUnits& live = lists[first / kLive % 2];
-    LiveUnits& next = lists[first / kLive % 2 ^ 1];
-    const size_t following = first + kLive < count ? first + kLive : first;
-    take_live(units, bytes, ids + following, count - following, q, &next);
-    for (size_t i = next.count; i < live.count; i++)
-      next.unit[i] = next.unit[0]; // nothing more to fetch
+  for_live(units, bytes, ids, count, q, [&](const LiveUnits& live, const LiveUnits& next) {
     for (size_t offset = 0; offset < bytes; offset += 16)
       kAdd(live, next, offset,
            acc + offset / kUnitBytes * kUnitTrits + column_position(offset % kUnitBytes, 0));
-  }
+  });
 }
 
 // Batches take 64 neighbouring rows at a time, half a block: eight bytes 4 m + e for each L.
