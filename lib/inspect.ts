@@ -1,4 +1,5 @@
 import { chatTemplate } from './chat/template.js';
+import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
 import { booleanOption } from './generate/options.js';
@@ -149,7 +150,7 @@ export async function inspectModel(
       return undefined;
     }
   };
-  const { activation, preTokenizer, kernel = process.env.BITNET_KERNEL ?? '' } = options;
+  const { activation, preTokenizer, kernel = variable('BITNET_KERNEL') ?? '' } = options;
   const spec = await attempt(() =>
     modelSpec(file, { ...(activation && { activation }), i2sLayout, tlTable }),
   );

@@ -21,7 +21,7 @@ async function list(options: ListOptions): Promise<void> {
   const { storeFolder } = await import('../../lib/pull/store.js');
   const models = await listModels();
   const output = new Output();
-  if (options.json) return output.json({ folder: storeFolder(), models });
+  if (options.json) return output.json({ folder: storeFolder() ?? null, models });
   if (models.length > 0) return output.lines(table(models));
   new Terminal(options).note('No models yet: bitnet pull owner/repo/file.gguf gets one.');
 }

@@ -1,3 +1,4 @@
+import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
@@ -124,7 +125,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
-  const kernels = options.kernels ?? [process.env.BITNET_KERNEL ?? ''];
+  const kernels = options.kernels ?? [variable('BITNET_KERNEL') ?? ''];
   checkCount('repetitions', repetitions, 1, 1000);
   for (const count of threads) checkCount('threads', count, 1, 1024);
   checkCount('batch', batch, 1, maxContextLength);

@@ -1,3 +1,4 @@
+import { variable } from '../environment.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
 import type { LoadOptions } from '../model/load.js';
@@ -23,7 +24,7 @@ export async function* doctor(
   path?: string,
   options: DoctorOptions = {},
 ): AsyncGenerator<Check, void> {
-  const { kernel = process.env.BITNET_KERNEL ?? '', signal: _, ...overrides } = options;
+  const { kernel = variable('BITNET_KERNEL') ?? '', signal: _, ...overrides } = options;
   checkOptionNames(options, [
     ...['activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'kernel', 'signal'],
   ]);

@@ -104,17 +104,20 @@ export function checkHugePages(
 /** Whether measured choices of kernels can be remembered. */
 export async function checkCache(): Promise<Check> {
   const folder = cacheFolder();
+  const remedy = (first: string) => `${first}; till then kernels are timed at each load`;
+  if (folder === undefined) {
+    const none = 'there is none, because there is no home folder';
+    return warn('cache', none, remedy('set BITNET_CACHE to a folder that can be written'));
+  }
   const probe = join(folder, `doctor-${process.pid}`);
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(probe, '');
+    await writeFile(probe, '', { flag: 'wx' });
+    await rm(probe, { force: true });
     return ok('cache', `${folder} can be written`);
   } catch (error) {
-    const remedy =
-      'make it writable or set XDG_CACHE_HOME; till then kernels are timed at each load';
-    return warn('cache', `${folder} cannot be written: ${(error as Error).message}`, remedy);
-  } finally {
-    await rm(probe, { force: true }).catch(() => {});
+    const message = `${folder} cannot be written: ${(error as Error).message}`;
+    return warn('cache', message, remedy('make it writable or set BITNET_CACHE'));
   }
 }
 

@@ -20,7 +20,7 @@ export async function readCache(name: string): Promise<Map<string, unknown>> {
 export async function addToCache(name: string, added: ReadonlyMap<string, unknown>): Promise<void> {
   let part: string | undefined;
   try {
-    const path = cachePath(name); // fails where there is no home directory
+    const path = cachePath(name); // fails where there is no cache folder
     const entries = await readCache(name);
     for (const [key, value] of added) {
       entries.delete(key); // so that it becomes the newest
@@ -36,8 +36,11 @@ export async function addToCache(name: string, added: ReadonlyMap<string, unknow
   }
 }
 
+/** @throws where there is no cache folder */
 export function cachePath(name: string): string {
-  return join(cacheFolder(), name);
+  const folder = cacheFolder();
+  if (folder === undefined) throw new Error('There is no cache folder.');
+  return join(folder, name);
 }
 
 /** Whether a value out of a cache has properties. */

@@ -1,4 +1,5 @@
 import { chatTemplate } from '../chat/template.js';
+import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
@@ -131,7 +132,7 @@ export async function loadFrom(
   checkOptionNames(options, optionNames);
   const threads = checkedThreads(options.threads);
   const contextLength = checkedContextLength(options.contextLength);
-  const kernel = checkedName(options.kernel, 'kernel') ?? process.env.BITNET_KERNEL ?? '';
+  const kernel = checkedName(options.kernel, 'kernel') ?? variable('BITNET_KERNEL') ?? '';
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const { onProgress } = options;

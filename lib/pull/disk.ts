@@ -6,12 +6,14 @@ import { BitnetError } from '../errors.js';
 export function diskError(path: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof BitnetError || typeof code !== 'string') return error;
+  const denied =
+    'permission is denied; make its folder writable, or choose another with -o or BITNET_CACHE';
   const reasons: Record<string, string> = {
     ENOSPC: 'the disk is full; free some space and pull again',
     EDQUOT: 'your quota is used up; free some space and pull again',
     EFBIG: 'the file system does not take files of this size; choose another with -o',
-    EACCES: 'permission is denied; check the permissions of its folder',
-    EPERM: 'permission is denied; check the permissions of its folder',
+    EACCES: denied,
+    EPERM: denied,
     EROFS: 'the file system is read-only; choose another with -o or BITNET_CACHE',
   };
   const reason = reasons[code] ?? `the system answered "${message}"; check the path`;

@@ -1,4 +1,5 @@
 import type { Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
 import { abortedError, connectionError, networkError, shown, statusError } from './failures.js';
 
@@ -49,6 +50,7 @@ export class Http {
     this.#request = undici.request;
     const { stallTimeout } = settings;
     this.#agent = new undici.EnvHttpProxyAgent({
+      ...proxies(),
       connect: { timeout: stallTimeout },
       headersTimeout: stallTimeout,
       bodyTimeout: stallTimeout,
@@ -142,6 +144,16 @@ export class Http {
       ...(repo && { hub: { endpoint, repo, token: token !== undefined } }),
     });
   }
+}
+
+/** The proxies of the environment; undici itself would take an empty `http_proxy` before `HTTP_PROXY`. */
+function proxies() {
+  const either = (name: string) => variable(name) ?? variable(name.toUpperCase()) ?? '';
+  return {
+    httpProxy: either('http_proxy'),
+    httpsProxy: either('https_proxy'),
+    noProxy: either('no_proxy'),
+  };
 }
 
 /** What the hub says about a file before it sends one elsewhere for it. */

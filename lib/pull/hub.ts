@@ -1,7 +1,7 @@
 // The conventions of the Hugging Face Hub: its endpoint, the user's token, a repository's files.
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { homeFolder, variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
 import { networkError } from './failures.js';
 import type { Http } from './http.js';
@@ -13,7 +13,7 @@ const maxListBytes = 16 * 1024 * 1024;
 
 /** `HF_ENDPOINT`, else the public one, without a slash at the end. */
 export function hubEndpoint(): string {
-  const endpoint = (process.env.HF_ENDPOINT || defaultEndpoint).replace(/\/+$/, '');
+  const endpoint = (variable('HF_ENDPOINT') ?? defaultEndpoint).replace(/\/+$/, '');
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return endpoint;
   throw new BitnetError(
@@ -24,11 +24,21 @@ export function hubEndpoint(): string {
 
 /** `HF_TOKEN`, else the file in which logging in has put one, if there is any. */
 export async function hubToken(): Promise<string | undefined> {
-  const { HF_TOKEN: token, HF_TOKEN_PATH: file, HF_HOME: home, XDG_CACHE_HOME: xdg } = process.env;
+  const token = variable('HF_TOKEN');
   if (token?.trim()) return plainToken(token);
-  const folder = home || join(xdg || join(homedir(), '.cache'), 'huggingface');
-  const text = await readFile(file || join(folder, 'token'), 'utf8').catch(() => '');
+  const path = tokenPath();
+  const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
   return text.trim() ? plainToken(text) : undefined;
+}
+
+function tokenPath(): string | undefined {
+  const file = variable('HF_TOKEN_PATH');
+  if (file !== undefined) return file;
+  const own = variable('HF_HOME');
+  if (own !== undefined) return join(own, 'token');
+  const home = homeFolder();
+  const caches = variable('XDG_CACHE_HOME') ?? (home && join(home, '.cache'));
+  return caches && join(caches, 'huggingface', 'token');
 }
 
 /** A token as it goes into a header; the error does not repeat it. */

@@ -29,19 +29,27 @@ const maxDepth = 20;
 /** Names that an error lists. */
 const mostNames = 10;
 
-/** Where pulled models are. */
-export function storeFolder(): string {
-  return join(cacheFolder(), 'models');
+/** Where pulled models are; undefined where no place can be told, see `cacheFolder`. */
+export function storeFolder(): string | undefined {
+  const folder = cacheFolder();
+  return folder && join(folder, 'models');
 }
 
+/** @throws ERR_BITNET_FILE when there is no place for models */
 export function storePath(name: string): string {
-  return join(storeFolder(), ...name.split('/'));
+  const folder = storeFolder();
+  if (folder !== undefined) return join(folder, ...name.split('/'));
+  throw new BitnetError(
+    'ERR_BITNET_FILE',
+    'Expected a folder to keep models in, but there is no home folder; set BITNET_CACHE to a folder that can be written, or name a file with -o (option output).',
+  );
 }
 
 /** The models that were pulled, by name. */
 export async function listModels(): Promise<PulledModel[]> {
   const files = new Map<string, StoredFile>();
-  await collect(storeFolder(), '', maxDepth, files);
+  const store = storeFolder();
+  if (store !== undefined) await collect(store, '', maxDepth, files);
   const models = [...files.keys()]
     .map((name) => partsOf(name)[0]!)
     .filter((name, i, names) => names.indexOf(name) === i)

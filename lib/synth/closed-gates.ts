@@ -1,3 +1,4 @@
+import { variable } from '../environment.js';
 import { readGguf } from '../gguf/reader.js';
 import { layerSparsity } from '../inspect/sparsity.js';
 import { modelSpec } from '../model/spec.js';
@@ -17,7 +18,7 @@ export async function closedGates(path: string, vocab: number, seed: number): Pr
   const spec = modelSpec(await readGguf(path));
   const model = await loadNativeModel(path, spec, {
     threads: 0,
-    kernel: process.env.BITNET_KERNEL ?? '',
+    kernel: variable('BITNET_KERNEL') ?? '',
     control: new Int32Array(2),
   });
   try {

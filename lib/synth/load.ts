@@ -1,4 +1,5 @@
 import { gigabytes } from '../byte-size.js';
+import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
 import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../inspect/memory.js';
 import { type LoadOptions, loadFrom, type ModelSource } from '../model/load.js';
@@ -37,7 +38,7 @@ export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' 
 
 /** Bytes a loaded synthetic model takes, with its keys and values. */
 export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
-  const { kernel = process.env.BITNET_KERNEL ?? '', skipZeros = true } = use;
+  const { kernel = variable('BITNET_KERNEL') ?? '', skipZeros = true } = use;
   const { screenHead = true, positions = 0 } = use;
   const tile = packing(kernel, skipZeros);
   const { ternary, dense, head, norms } = memoryEstimate(spec, tile, { screenHead });

@@ -23,6 +23,17 @@ test.each(['HTTP_PROXY', 'http_proxy'])('%s is used', async (name) => {
   expect(proxy.seen).toEqual([`GET ${server.origin}/owner/repo/resolve/main/model.gguf`]);
 });
 
+test('an empty variable does not hide the other spelling', async () => {
+  process.env.http_proxy = '';
+  process.env.HTTP_PROXY = proxy.origin;
+  process.env.no_proxy = '';
+  await pullModel(source);
+  expect(proxy.seen.length).toBe(1);
+  process.env.NO_PROXY = '127.0.0.1';
+  await pullModel(source, { force: true });
+  expect(proxy.seen.length).toBe(1);
+});
+
 test.each(['HTTPS_PROXY', 'https_proxy'])('%s is used for https, as a tunnel', async (name) => {
   process.env[name] = proxy.origin;
   const secure = `https://${new URL(server.origin).host}/x.gguf`; // no TLS there: it fails inside
