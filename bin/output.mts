@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import process from 'node:process';
+import { escaped } from './escape.mjs';
 import { printable } from './terminal.mjs';
 
 /** Standard output: generated text and JSON, nothing else. */
@@ -30,11 +31,12 @@ export class Output {
   /** One line of JSON; integers that a JSON reader might round are strings. */
   async json(value: unknown): Promise<void> {
     const exact = (_: string, item: unknown) => (typeof item === 'bigint' ? `${item}` : item);
-    await write(`${JSON.stringify(value, exact)}\n`);
+    await write(`${escaped(JSON.stringify(value, exact))}\n`);
   }
 
-  async lines(lines: readonly string[]): Promise<void> {
-    await write(`${lines.join('\n')}\n`);
+  /** @param paint puts colors into a line, after everything else in it that could drive a terminal has been made visible */
+  async lines(lines: readonly string[], paint = (line: string) => line): Promise<void> {
+    await write(`${lines.map((line) => paint(escaped(line))).join('\n')}\n`);
   }
 }
 

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Ora } from 'ora';
+import { escaped, escapedLines } from './escape.mjs';
 
 /** What the user asked to see on standard error. */
 export interface Verbosity {
@@ -31,7 +32,7 @@ export class Terminal {
 
   /** A line in the background: timings, notices. Not shown with `--quiet` or `--json`. */
   note(text: string): void {
-    if (!this.#silent) this.#line(this.#paint('2', printable(text)));
+    if (!this.#silent) this.#line(this.#paint('2', escapedLines(text)));
   }
 
   /** A line of detail, shown with `--verbose`. */
@@ -40,11 +41,11 @@ export class Terminal {
   }
 
   warn(text: string): void {
-    if (!this.#silent) this.#line(`${this.#paint('33', 'warning:')} ${printable(text)}`);
+    if (!this.#silent) this.#line(`${this.#paint('33', 'warning:')} ${escapedLines(text)}`);
   }
 
   error(text: string): void {
-    this.#line(`${this.#paint('31', 'error:')} ${printable(text)}`);
+    this.#line(`${this.#paint('31', 'error:')} ${escapedLines(text)}`);
   }
 
   /**
@@ -53,7 +54,7 @@ export class Terminal {
    */
   echo(text: string): boolean {
     if (this.#silent || !process.stderr.isTTY || !process.stdout.isTTY) return false;
-    const shown = printable(text);
+    const shown = escapedLines(text);
     process.stderr.write(this.#paint('2', shown));
     return shown !== '' && !shown.endsWith('\n');
   }
@@ -111,18 +112,9 @@ export function wantsColor(stream: NodeJS.WriteStream, flag: boolean | undefined
   return stream.isTTY === true && term !== 'dumb';
 }
 
-/** Text that a terminal can only print: every control character but newline and tab is left out. */
+/** Generated text as a terminal can only print it: every control character but newline and tab is left out. */
 export function printable(text: string): string {
   return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '');
-}
-
-/** One line of text on which control characters are visible, for names a file came with. */
-export function escaped(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => {
-    const named: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-    const code = character.codePointAt(0)!;
-    return named[character] ?? `\\u${code.toString(16).padStart(4, '0')}`;
-  });
 }
 
 /** A spinner line must not wrap: leave room for the spinner itself. */

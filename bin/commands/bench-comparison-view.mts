@@ -1,6 +1,6 @@
 import type { Change, Comparison } from '../../lib/bench/compare.js';
 import { rateText } from '../../lib/bench/numbers.js';
-import { escaped } from '../terminal.mjs';
+import { escaped } from '../escape.mjs';
 import { alignedLines } from './bench-tables.mjs';
 
 /** A comparison as lines: a table of what both reports have, then what only one has. */

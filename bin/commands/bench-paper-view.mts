@@ -1,5 +1,5 @@
 import type { PaperReport } from '../../lib/bench/paper/report.js';
-import { escaped } from '../terminal.mjs';
+import { escaped } from '../escape.mjs';
 import { paperSections, type Section } from './bench-paper-sections.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 import { commandLines, machineLines } from './bench-view.mjs';

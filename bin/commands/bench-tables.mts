@@ -1,5 +1,5 @@
 // Where rows become lines, and what a report's file says is made harmless: names come with models and reports from anywhere.
-import { escaped } from '../terminal.mjs';
+import { escaped } from '../escape.mjs';
 
 /** Columns under each other, the heading as the first row; `isText` of a column puts it on the left. */
 export function alignedLines(

@@ -3,7 +3,7 @@ import { type Column, columnsFor, kernelName } from '../../lib/bench/columns.js'
 import { count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { bytes } from '../../lib/byte-size.js';
-import { escaped } from '../terminal.mjs';
+import { escaped } from '../escape.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 
 /** Characters of the longest bar. */

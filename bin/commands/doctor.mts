@@ -10,7 +10,7 @@ import {
   kernelOption,
 } from '../model-options.mjs';
 import { Output } from '../output.mjs';
-import { escaped, Terminal, wantsColor } from '../terminal.mjs';
+import { Terminal, wantsColor } from '../terminal.mjs';
 
 interface DoctorCommandOptions extends FileOptions {
   kernel?: string;
@@ -49,7 +49,7 @@ async function examine(argument: string | undefined, options: DoctorCommandOptio
       signal,
     })) {
       checks.push(check);
-      if (!json) await output.lines(checkLines(check, colored));
+      if (!json) await output.lines(checkLines(check), colored ? paint : undefined);
     }
   } finally {
     spinner.stop();
@@ -67,11 +67,17 @@ async function examine(argument: string | undefined, options: DoctorCommandOptio
 
 const colors = { ok: '32', warn: '33', fail: '31' };
 
-function checkLines({ subject, status, message, remedy }: Check, colored: boolean): string[] {
-  const word = status.padEnd(4);
-  const shown = colored ? `\x1b[${colors[status]}m${word}\x1b[0m` : word;
+/** Colors the word that a check's first line begins with. */
+function paint(line: string): string {
+  return line.replace(
+    /^(ok|warn|fail)(?= )/,
+    (word) => `\x1b[${colors[word as Check['status']]}m${word}\x1b[0m`,
+  );
+}
+
+function checkLines({ subject, status, message, remedy }: Check): string[] {
   return [
-    `${shown}  ${subject.padEnd(9)}  ${escaped(message)}`,
-    ...(remedy === null ? [] : [`${' '.repeat(17)}to do: ${escaped(remedy)}`]),
+    `${status.padEnd(4)}  ${subject.padEnd(9)}  ${message}`,
+    ...(remedy === null ? [] : [`${' '.repeat(17)}to do: ${remedy}`]),
   ];
 }

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { bytes } from '../../lib/byte-size.js';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
+import { escaped } from '../escape.mjs';
 import { shortestFloat } from '../float.mjs';
-import { escaped } from '../terminal.mjs';
 import { tuningText, zerosText } from './tuning-text.mjs';
 
 type Metadata = Inspection['metadata'][number];

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { bytes } from '../../lib/byte-size.js';
 import type { PulledModel } from '../../lib/index.js';
+import { escaped } from '../escape.mjs';
 import { Output } from '../output.mjs';
-import { escaped, Terminal } from '../terminal.mjs';
+import { Terminal } from '../terminal.mjs';
 
 interface ListOptions {
   json?: boolean;

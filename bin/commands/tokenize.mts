@@ -1,9 +1,10 @@
 import { Command, Option } from 'commander';
 import type { Tokenizer } from '../../lib/index.js';
+import { escaped } from '../escape.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
-import { escaped, Terminal } from '../terminal.mjs';
+import { Terminal } from '../terminal.mjs';
 import { fileOrText, modelAndText, type TextOptions } from './text-arguments.mjs';
 
 interface TokenizeOptions extends TextOptions {
