@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { abortError } from './abort.js';
 
 /**
  * SHA-256 of files one after the other, as if they were one, in hexadecimal digits.
  *
- * @throws AbortError, and what the system says of a file that cannot be read
+ * @throws `ERR_BITNET_ABORTED`, and what the system says of a file that cannot be read
  */
 export async function filesSha256(
   paths: readonly string[],
@@ -12,8 +13,12 @@ export async function filesSha256(
 ): Promise<string> {
   const hash = createHash('sha256');
   const options = { highWaterMark: 2 ** 20, ...(signal && { signal }) };
-  for (const path of paths) {
-    for await (const chunk of createReadStream(path, options)) hash.update(chunk);
+  try {
+    for (const path of paths) {
+      for await (const chunk of createReadStream(path, options)) hash.update(chunk);
+    }
+  } catch (error) {
+    throw signal?.aborted ? abortError('Reading the file was aborted.', signal.reason) : error;
   }
   return hash.digest('hex');
 }

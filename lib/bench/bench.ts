@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
 import { filesSha256 } from '../file-hash.js';
 import { EnergyBench, type TestEnergy } from './energy.js';
@@ -105,7 +106,7 @@ async function measureGroup(
   const stop = () => {
     for (const process of processes) process.close();
   };
-  watch.signal?.addEventListener('abort', stop, { once: true });
+  const release = onAbort(watch.signal, stop);
   try {
     const room = roomFor(tests);
     for (const setting of settings) {
@@ -138,7 +139,7 @@ async function measureGroup(
     watch.throwIfAborted();
     throw error;
   } finally {
-    watch.signal?.removeEventListener('abort', stop);
+    release();
     stop();
   }
 }

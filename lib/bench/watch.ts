@@ -1,4 +1,4 @@
-import { BitnetError } from '../errors.js';
+import { abortError } from '../abort.js';
 import { energyWindows } from './energy.js';
 import type { BenchOptions, BenchPlan } from './options.js';
 
@@ -26,10 +26,6 @@ export class Watch {
   }
 
   throwIfAborted(): void {
-    if (!this.signal?.aborted) return;
-    throw new BitnetError('ERR_BITNET_ABORTED', 'The benchmark was aborted.', {
-      name: 'AbortError',
-      cause: this.signal.reason,
-    });
+    if (this.signal?.aborted) throw abortError('The benchmark was aborted.', this.signal.reason);
   }
 }

@@ -1,4 +1,5 @@
-import { BitnetError } from '../errors.js';
+import { abortError } from '../abort.js';
+import type { BitnetError } from '../errors.js';
 import type { Progress, Timings, Usage } from './progress.js';
 
 /** A bit of generated text and the tokens it came from. Only the last piece may have no text. */
@@ -92,15 +93,9 @@ export class Generation<Result extends GenerationResult = GenerationResult>
 /** The error of a generation that was ended from outside; carries what there was by then. */
 export function abortedError(progress: Progress, cause: unknown): BitnetError {
   const count = progress.ids.length;
-  return new BitnetError(
-    'ERR_BITNET_ABORTED',
+  return abortError(
     `The generation was aborted after ${count} ${count === 1 ? 'token' : 'tokens'}.`,
-    {
-      name: 'AbortError',
-      cause,
-      text: progress.text,
-      ids: [...progress.ids],
-      ...progress.summary(),
-    },
+    cause,
+    { text: progress.text, ids: [...progress.ids], ...progress.summary() },
   );
 }

@@ -1,5 +1,6 @@
 // Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
 import { cpus } from 'node:os';
+import { onAbort } from '../abort.js';
 import { memoryEstimate, packedShapes, packing } from '../inspect/memory.js';
 import {
   compiler,
@@ -53,15 +54,13 @@ export async function tuneKernels(
   const missing = shapes.filter(({ key }) => !known.has(key));
   if (missing.length > 0) {
     const control = new Int32Array(1); // [abort]
-    const stop = () => Atomics.store(control, 0, 1);
-    if (signal?.aborted) stop();
-    signal?.addEventListener('abort', stop, { once: true });
+    const release = onAbort(signal, () => Atomics.store(control, 0, 1));
     try {
       const measured = await timeKernels(missing, candidates, { threads, milliseconds, control });
       for (const timing of measured) known.set(keyOf(missing, timing), timing);
       if (measured.length > 0) await writeTimings(known);
     } finally {
-      signal?.removeEventListener('abort', stop);
+      release();
     }
   }
   return inOrder(shapes, known);

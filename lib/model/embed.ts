@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
@@ -55,10 +55,7 @@ async function concurrently<T, R>(
   action: (item: T, signal: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
   const controller = new AbortController();
-  setMaxListeners(mostSessions, controller.signal);
-  const stop = () => controller.abort(signal?.reason);
-  if (signal?.aborted) stop();
-  signal?.addEventListener('abort', stop, { once: true });
+  const release = onAbort(signal, () => controller.abort(signal?.reason));
   const results: R[] = new Array(items.length);
   let next = 0;
   let failure: unknown;
@@ -75,7 +72,7 @@ async function concurrently<T, R>(
   };
   const workers = Array.from({ length: Math.min(items.length, mostSessions) }, work);
   await Promise.all(workers.map((worker) => worker.catch(fail)));
-  signal?.removeEventListener('abort', stop);
+  release();
   if (failure !== undefined) throw failure;
   return results;
 }

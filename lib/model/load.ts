@@ -1,6 +1,6 @@
+import { abortError, onAbort } from '../abort.js';
 import { chatTemplate } from '../chat/template.js';
 import { variable } from '../environment.js';
-import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
@@ -172,7 +172,7 @@ export async function loadFrom(
     });
   let tuning = await tune(knownLayers ?? skipZeros); // nothing else runs meanwhile
   const stop = () => Atomics.store(control, 0, 1);
-  signal?.addEventListener('abort', stop, { once: true });
+  const release = onAbort(signal, stop);
   const timer = reportProgress(onProgress, control);
   let loading = read(knownLayers ?? skipZeros, tuning);
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
@@ -216,7 +216,7 @@ export async function loadFrom(
     throw error;
   } finally {
     clearInterval(timer);
-    signal?.removeEventListener('abort', stop);
+    release();
   }
 }
 
@@ -251,9 +251,5 @@ function checkedName(name: unknown, option: string): string | undefined {
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return;
-  throw new BitnetError('ERR_BITNET_ABORTED', 'Loading the model was aborted.', {
-    name: 'AbortError',
-    cause: signal.reason,
-  });
+  if (signal?.aborted) throw abortError('Loading the model was aborted.', signal.reason);
 }

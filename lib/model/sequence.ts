@@ -1,3 +1,4 @@
+import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { argumentError } from '../generate/option-checks.js';
 import {
@@ -116,8 +117,7 @@ export class Sequence {
     const native = this.#open();
     if (signal?.aborted) throw aborted(signal);
     const control = new Int32Array(1);
-    const stop = () => Atomics.store(control, 0, 1);
-    signal?.addEventListener('abort', stop, { once: true });
+    const release = onAbort(signal, () => Atomics.store(control, 0, 1));
     const done = work(native, control);
     this.#running = { control, done: done.then(ignore, ignore) };
     try {
@@ -127,7 +127,7 @@ export class Sequence {
       throw signal?.aborted ? aborted(signal) : error;
     } finally {
       this.#running = undefined;
-      signal?.removeEventListener('abort', stop);
+      release();
     }
   }
 

@@ -1,3 +1,4 @@
+import { abortError } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { argumentError } from '../generate/option-checks.js';
 
@@ -26,8 +27,5 @@ export function closed(): BitnetError {
 }
 
 export function aborted(signal: AbortSignal): BitnetError {
-  return new BitnetError('ERR_BITNET_ABORTED', 'The evaluation was aborted.', {
-    name: 'AbortError',
-    cause: signal.reason,
-  });
+  return abortError('The evaluation was aborted.', signal.reason);
 }

@@ -1,4 +1,5 @@
 // The sentences for what goes wrong between this machine, a proxy and a server.
+import { abortError } from '../abort.js';
 import { BitnetError } from '../errors.js';
 
 /** @param fields `retryable`: whether the same request may succeed later; `status`: of HTTP */
@@ -14,10 +15,7 @@ export function isRetryable(error: unknown): boolean {
 }
 
 export function abortedError(signal: AbortSignal): BitnetError {
-  return new BitnetError('ERR_BITNET_ABORTED', 'Pulling the model was aborted.', {
-    name: 'AbortError',
-    cause: signal.reason,
-  });
+  return abortError('Pulling the model was aborted.', signal.reason);
 }
 
 /** An address as sentences show it: without a query, which may hold a signature. */

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { ownSignal } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
@@ -80,8 +81,9 @@ export async function pullModel(source: string, options: PullOptions = {}): Prom
   const settings = checkedOptions(options);
   const endpoint = hubEndpoint();
   const parsed = parseSource(source, endpoint);
-  const { stallTimeout, signal } = settings;
+  const { stallTimeout } = settings;
   const http = await Http.open({ endpoint, token: await hubToken(), stallTimeout });
+  const { signal, release } = ownSignal(settings.signal);
   try {
     const files = 'urls' in parsed ? parsed : await onlyFile(http, parsed.repo, signal);
     if (settings.sha256 !== undefined && files.urls.length > 1) {
@@ -90,8 +92,9 @@ export async function pullModel(source: string, options: PullOptions = {}): Prom
         `Expected no checksum for a model of ${files.urls.length} files, but received one; leave it out.`,
       );
     }
-    return await pullFiles(http, files, settings);
+    return await pullFiles(http, files, { ...settings, signal });
   } finally {
+    release();
     await http.close();
   }
 }

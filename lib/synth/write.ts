@@ -1,4 +1,4 @@
-import { BitnetError } from '../errors.js';
+import { abortError } from '../abort.js';
 import { type GgufChunks, writeGguf } from '../gguf/writer.js';
 import { type SynthModel, synthMetadata, synthTensors } from './model.js';
 
@@ -22,7 +22,7 @@ export async function writeSynthModel(
   let written = 0;
   async function* watched(chunks: GgufChunks['chunks']) {
     for await (const chunk of chunks) {
-      if (signal?.aborted) throw aborted(signal);
+      if (signal?.aborted) throw abortError('Writing the model was aborted.', signal.reason);
       yield chunk;
       written += chunk.length;
       onFraction?.(written / total);
@@ -38,11 +38,4 @@ export async function writeSynthModel(
 
 function sizeOf(data: Uint8Array | GgufChunks): number {
   return data instanceof Uint8Array ? data.length : data.bytes;
-}
-
-function aborted(signal: AbortSignal): BitnetError {
-  return new BitnetError('ERR_BITNET_ABORTED', 'Writing the model was aborted.', {
-    name: 'AbortError',
-    cause: signal.reason,
-  });
 }
