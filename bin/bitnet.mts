@@ -3,12 +3,12 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import { Command, CommanderError } from 'commander';
 import { commands } from './commands/index.mjs';
-import { interruptedExitCode } from './interrupt.mjs';
+import { exitCodeOfInterrupt } from './interrupt.mjs';
 import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { Terminal } from './terminal.mjs';
 
-const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: interruptedExitCode };
+const exitCodes = { done: 0, failed: 1, usage: 2 };
 
 const program = new Command('bitnet')
   .description('Run 1.58-bit (ternary) language models on this CPU.')
@@ -32,10 +32,19 @@ for (const command of [program, ...program.commands]) {
 }
 
 watchStreams();
+process.once('beforeExit', reportIdle);
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = await report(error);
+}
+process.off('beforeExit', reportIdle);
+
+/** Nothing is left to wait for, but the command waits: Node would end with 13 and without a word. */
+async function reportIdle(): Promise<void> {
+  const message =
+    'Expected the command to come to its end, but what it was waiting for is gone; please report this.';
+  process.exit(await report(Object.assign(new Error(message), { code: 'ERR_BITNET_INTERNAL' })));
 }
 
 /** Says what went wrong and returns the exit code. */
@@ -43,12 +52,13 @@ async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done; // --help
   if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
   const { exitCode, code, message } = diagnose(error);
+  const interrupted = code === 'ERR_BITNET_ABORTED';
   if (process.argv.includes('--json')) {
-    const partial = exitCode === exitCodes.interrupted ? partialResult(error as object) : {};
+    const partial = interrupted ? partialResult(error as object) : {};
     await new Output().json({ error: { code, message }, ...partial });
     return exitCode;
   }
-  if (exitCode === exitCodes.interrupted) return exitCode;
+  if (interrupted) return exitCode;
   const terminal = new Terminal({ color: !process.argv.includes('--no-color') });
   terminal.error(message);
   if (exitCode === exitCodes.usage) {
@@ -65,7 +75,7 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
     return { exitCode: exitCodes.usage, code: 'ERR_BITNET_USAGE', message };
   }
   const { code, message, stack } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_BITNET_ABORTED') return { exitCode: exitCodes.interrupted, code, message };
+  if (code === 'ERR_BITNET_ABORTED') return { exitCode: exitCodeOfInterrupt(), code, message };
   if (code === 'ERR_BITNET_ARGUMENT') return { exitCode: exitCodes.usage, code, message };
   if (code?.startsWith('ERR_BITNET_')) return { exitCode: exitCodes.failed, code, message };
   return {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import process from 'node:process';
 import { escaped } from './escape.mjs';
+import { interruptAll } from './interrupt.mjs';
 import { printable } from './terminal.mjs';
 
 /** Standard output: generated text and JSON, nothing else. */
@@ -40,16 +41,30 @@ export class Output {
   }
 }
 
+/** Whether standard output has failed: what is written from then on is lost. */
+let gone = false;
+
 async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  if (gone || process.stdout.write(text)) return;
+  await once(process.stdout, 'drain').catch((error) => {
+    if (!gone) throw error;
+  });
 }
 
-/** Ends the process when nobody reads it any more (`| head`), quietly, or when the disk is full. */
+/**
+ * Ends the work when nobody reads it any more (`| head`), quietly, or when the disk is full; the
+ * process at once if there is no work that has to be ended in good order.
+ */
 export function watchStreams(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    process.stderr.write(`error: Standard output cannot be written: ${error.message}.\n`);
-    process.exit(1);
+    if (gone) return;
+    gone = true;
+    const quiet = error.code === 'EPIPE';
+    if (!quiet) {
+      process.stderr.write(`error: Standard output cannot be written: ${error.message}.\n`);
+    }
+    const exitCode = quiet ? 0 : 1;
+    if (!interruptAll(exitCode)) process.exit(exitCode);
   });
   process.stderr.on('error', () => {}); // what is lost there is not worth failing for
 }

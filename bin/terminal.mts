@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { Ora } from 'ora';
 import { escaped, escapedLines } from './escape.mjs';
+import { exitCodeOfInterrupt } from './interrupt.mjs';
 
 /** What the user asked to see on standard error. */
 export interface Verbosity {
@@ -92,7 +93,8 @@ export class Terminal {
   }
 
   get #silent(): boolean {
-    return Boolean(this.#verbosity.quiet || this.#verbosity.json);
+    const { quiet, json } = this.#verbosity;
+    return Boolean(quiet || json) || exitCodeOfInterrupt() === 0; // nobody reads on
   }
 
   #paint(code: string, text: string): string {

@@ -1,5 +1,5 @@
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
-import { interruptSignal } from '../interrupt.mjs';
+import { ctrlCSignal } from '../interrupt.mjs';
 import type { Message } from '../message-lines.mjs';
 import type { Output } from '../output.mjs';
 import type { Terminal } from '../terminal.mjs';
@@ -47,7 +47,7 @@ export class ChatTalk {
   }
 
   async regenerate(): Promise<Outcome> {
-    const { signal, end } = answerSignal();
+    const { signal, end } = ctrlCSignal();
     try {
       return await this.#answer({ reply: this.chat.regenerate(this.#settings(signal)), end });
     } finally {
@@ -66,7 +66,7 @@ export class ChatTalk {
   }
 
   #send(text: string) {
-    const { signal, end } = answerSignal();
+    const { signal, end } = ctrlCSignal();
     return { reply: this.chat.send(text, this.#settings(signal)), end };
   }
 
@@ -138,12 +138,4 @@ export class ChatTalk {
     this.totals.keptTokens += keptTokens;
     this.totals.writtenTokens += usage.completionTokens;
   }
-}
-
-/** Ctrl-C during an answer stops it; once more ends the process. */
-function answerSignal(): { signal: AbortSignal; end: () => void } {
-  const before = process.listeners('SIGINT');
-  const signal = interruptSignal();
-  const mine = process.listeners('SIGINT').find((listener) => !before.includes(listener));
-  return { signal, end: () => mine && process.off('SIGINT', mine) };
 }

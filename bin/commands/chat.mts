@@ -25,9 +25,13 @@ async function chat(
   if (argument !== undefined && command.getOptionValueSource('model') === 'cli') {
     command.error('error: Expected one model, but received an argument besides -m.');
   }
+  await startChat(argument ?? (options.model || undefined), options);
+}
+
+/** Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt. */
+export async function startChat(path: string | undefined, options: ChatOptions): Promise<void> {
   const terminal = new Terminal(options);
   const system = await fileOrText(options.systemFile, options.system);
-  const path = argument ?? (options.model || undefined);
   const loading = new AbortController();
   const stop = () => loading.abort();
   process.once('SIGINT', stop);
