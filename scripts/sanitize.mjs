@@ -1,9 +1,14 @@
-// Runs the native tests under AddressSanitizer with UndefinedBehaviorSanitizer and, beside it, under ThreadSanitizer.
+// Runs the native tests under AddressSanitizer with UndefinedBehaviorSanitizer and, beside it, under ThreadSanitizer;
+// then loads and uses mutated models with the addon under the former. "--mutants 20000" is the long form.
 import { spawn } from 'node:child_process';
-import { dirname, resolve } from 'node:path';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+const { values } = parseArgs({ options: { mutants: { type: 'string', default: '1000' } } });
 
 // Sanitizers make code up to fifty times slower: they get every test, long ones with fewer combinations.
 const env = { BITNET_TEST_QUICK: '1' };
@@ -18,6 +23,7 @@ for (const { sanitizers, folder } of builds) {
     // GCC takes minutes over unrolled kernels with sanitizers at -O2.
     '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1',
     ...['-DBITNET_BUILD_TESTS=ON', `-DBITNET_SANITIZE=${sanitizers}`],
+    `-DCMAKE_JS_INC=${join(root, 'node_modules/node-api-headers/include')}`, // for the addon
   ]);
   await must('cmake', ['--build', folder, '--parallel', '2']);
 }
@@ -28,6 +34,32 @@ await Promise.all(
     console.log(`native tests with -fsanitize=${sanitizers}\n${output.trimEnd()}`);
   }),
 );
+
+const preloaded = (await must('gcc', ['-print-file-name=libasan.so'])).trim();
+const mutants = await must(
+  process.execPath,
+  ['node_modules/vitest/vitest.mjs', 'run', 'test/fuzz'],
+  {
+    LD_PRELOAD: preloaded,
+    ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
+    BITNET_FUZZ_PACKAGE: packageWithAddon('build-address'),
+    BITNET_FUZZ_LOADS: values.mutants,
+  },
+);
+console.log(
+  `${values.mutants} mutated models with -fsanitize=address,undefined\n${mutants.trim()}`,
+);
+
+/** A folder like that of the package whose addon is the one built in `build`. */
+function packageWithAddon(build) {
+  const folder = join(root, build, 'package');
+  const prebuilds = join(folder, 'prebuilds', `${process.platform}-${process.arch}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(prebuilds, { recursive: true });
+  for (const name of ['package.json', 'models']) symlinkSync(join(root, name), join(folder, name));
+  symlinkSync(join(root, build, 'bitnet.node'), join(prebuilds, 'bitnet.node'));
+  return folder;
+}
 
 /** Returns what the command prints; ends this process with it if it fails. */
 async function must(command, args, env = {}) {
