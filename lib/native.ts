@@ -328,11 +328,13 @@ export function loadNativeModel(
     ropeDim: rope.dim,
     ropeBase: rope.base,
     ropeScale: rope.scale,
+    ropeMagnitude: rope.magnitude ?? 1,
     ...(rope.factors && { ropeFactors: Float64Array.from(rope.factors) }),
     ...(local && {
       window: local.window,
       localLayers: Int32Array.from(local.layers, Number),
       localRopeBase: local.ropeBase,
+      localRopeMagnitude: local.ropeMagnitude ?? 1,
     }),
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, ...tensor }) => ({

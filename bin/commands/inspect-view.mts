@@ -45,7 +45,7 @@ function overview(inspection: Inspection): Row[] {
       ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
       ['', `${nHead} heads and ${nKvHead} KV heads of ${headDim}`],
       ['', `context ${model.contextLength}, vocabulary ${model.vocab}`],
-      ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, scale ${rope.scale}`],
+      ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, ${ropeScale(rope)}`],
     );
     if (local) {
       const count = local.layers.filter(Boolean).length;
@@ -65,6 +65,23 @@ function overview(inspection: Inspection): Row[] {
     );
   }
   return rows;
+}
+
+/** By what angles are divided: one number for all pairs, or from the first pair to the last. */
+function ropeScale({
+  scale,
+  factors,
+  magnitude,
+}: NonNullable<Inspection['model']>['rope']): string {
+  const divided = factors
+    ? `scale ${rounded(factors[0]!)} to ${rounded(factors.at(-1)!)}`
+    : `scale ${scale}`;
+  return magnitude === undefined ? divided : `${divided}, magnitude ${rounded(magnitude)}`;
+}
+
+/** With at most five digits. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
 }
 
 /** The files of a split model. */

@@ -201,4 +201,5 @@ export const meaningfulTensors: readonly [name: RegExp, what: string][] = [
   [/^blk\.\d+\.attn_[qk]_norm\.weight$/, 'a norm of query or key heads'],
   [/^blk\.\d+\.(attn|ffn)_sub_norm\.weight$/, 'a norm before the last projection'],
   [/^blk\.\d+\.post_\w*norm\.weight$/, 'a norm after a layer'],
+  [/^rope_factors_(long|short)\.weight$/, 'a scaling of rotary angles (LongRoPE)'],
 ];

@@ -2,6 +2,7 @@ import type { Graph } from './architectures.js';
 import type { Keys } from './keys.js';
 import * as limits from './limits.js';
 import { notYet } from './model-error.js';
+import { readAttnFactor, readRope } from './rope.js';
 import type { ModelSpec } from './spec.js';
 
 export type Hyperparameters = Pick<
@@ -33,7 +34,7 @@ export function readHyperparameters(keys: Keys, graph: Graph): Hyperparameters {
   const headDim = readHeadDim(keys, dim, nHead);
   const contextLength = keys.integer('context_length', upTo(limits.maxContextLength));
   const normEps = keys.number('attention.layer_norm_rms_epsilon', limits.normEpsRange);
-  const rope = readRope(keys, headDim);
+  const rope = readRope(keys, headDim, contextLength);
   const local = readLocal(keys, graph, nLayer);
   refuseVariants(keys);
   return {
@@ -66,51 +67,6 @@ function readHeadDim(keys: Keys, dim: number, nHead: number): number {
   return headDim;
 }
 
-function readRope(keys: Keys, headDim: number): Hyperparameters['rope'] {
-  const key = 'rope.dimension_count';
-  const dim = keys.integer(key, { min: 2, max: headDim }, headDim);
-  if (dim % 2 !== 0) throw keys.error(key, 'even', `${dim}`);
-  const base = keys.number('rope.freq_base', limits.ropeBaseRange, 10_000);
-  if (keys.get('rope.scaling.type') !== 'llama3') return { dim, base, scale: readRopeScale(keys) };
-  // A converter that knows this scaling writes the factors as a tensor, which then counts.
-  const given = keys.file.tensors.some(({ name }) => name === 'rope_freqs.weight');
-  return { dim, base, scale: 1, ...(!given && { factors: llama3Factors(keys, dim, base) }) };
-}
-
-/**
- * What Llama 3.1 divides its angles by: waves that fit the original context often enough stay,
- * those that do not fit are stretched, and between them it is gradual.
- */
-function llama3Factors(keys: Keys, dim: number, base: number): number[] {
-  const { ropeScaleRange, maxContextLength } = limits;
-  const factor = keys.number('rope.scaling.factor', ropeScaleRange, 8);
-  const low = keys.number('rope.scaling.low_freq_factor', ropeScaleRange, 1);
-  const high = keys.number('rope.scaling.high_freq_factor', ropeScaleRange, 4);
-  const range = { min: 1, max: maxContextLength };
-  const context = keys.integer('rope.scaling.original_context_length', range, 8192);
-  return Array.from({ length: dim / 2 }, (_, j) => {
-    const waves = context / (2 * Math.PI * base ** ((2 * j) / dim));
-    if (waves > high) return 1;
-    if (waves < low) return factor;
-    const smooth = (waves - low) / (high - low);
-    return 1 / ((1 - smooth) / factor + smooth);
-  });
-}
-
-/** The factor by which positions are divided. Other kinds of scaling are refused unless they do nothing. */
-function readRopeScale(keys: Keys): number {
-  const type = keys.get('rope.scaling.type') ?? 'linear';
-  if (type === 'none') return 1;
-  const key =
-    keys.get('rope.scaling.factor') === undefined ? 'rope.scale_linear' : 'rope.scaling.factor';
-  // Converters write 0 for "no scaling".
-  const factor = keys.get(key) === 0 ? 1 : keys.number(key, limits.ropeScaleRange, Number.NaN);
-  if (type === 'linear') return Number.isNaN(factor) ? 1 : factor;
-  if (factor === 1) return 1;
-  const found = keys.describe('rope.scaling.type');
-  throw keys.error('rope.scaling.type', '"none", "linear" or "llama3"', found, notYet);
-}
-
 /** The layers with a window, of an architecture that has such and a file that states one. */
 function readLocal(keys: Keys, { local }: Graph, nLayer: number): ModelSpec['local'] {
   const range = { min: 0, max: limits.maxContextLength };
@@ -118,18 +74,22 @@ function readLocal(keys: Keys, { local }: Graph, nLayer: number): ModelSpec['loc
   if (!local || window === 0) return undefined;
   const key = 'attention.sliding_window_pattern';
   const stated = keys.get(key);
-  const ropeBase = keys.number('rope.freq_base_swa', limits.ropeBaseRange, local.ropeBase);
+  const magnitude = readAttnFactor(keys);
+  const rope = {
+    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, local.ropeBase),
+    ...(magnitude !== 1 && { ropeMagnitude: magnitude }),
+  };
   if (typeof stated === 'object' && stated.elementType === 'bool') {
     if (stated.length !== nLayer) {
       const expected = `one number or ${nLayer} booleans, one per layer`;
       throw keys.error(key, expected, `an array of ${stated.length}`);
     }
     const layers = Array.from({ length: nLayer }, (_, i) => Boolean(stated.get(i)));
-    return { window, layers, ropeBase };
+    return { window, layers, ...rope };
   }
   const period = keys.integer(key, { min: 1, max: limits.maxLayers }, local.period);
   const layers = Array.from({ length: nLayer }, (_, i) => (i + 1) % period !== 0);
-  return { window, layers, ropeBase };
+  return { window, layers, ...rope };
 }
 
 /** Entries that change the graph in a way this project does not compute: to ignore one gives wrong text. */
@@ -137,7 +97,6 @@ function refuseVariants(keys: Keys): void {
   const variants: [key: string, expected: string, sound: (value: unknown) => boolean][] = [
     ['expert_count', '0, a model without experts', (value) => value === 0],
     ['attention.causal', 'true', (value) => value === true],
-    ['rope.scaling.attn_factor', '1', (value) => value === 0 || value === 1],
   ];
   for (const [key, expected, sound] of variants) {
     const value = keys.get(key);

@@ -1,6 +1,7 @@
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile, GgufValue, GgufValueType } from '../gguf/types.js';
 import { convertAgain, modelError, notYet } from './model-error.js';
+import type { Decision } from './spec.js';
 
 export interface Range {
   readonly min: number;
@@ -9,6 +10,9 @@ export interface Range {
 
 /** Typed, range-checked access to the metadata of one architecture: keys are given without its prefix. */
 export class Keys {
+  /** What was decided while reading. */
+  readonly decisions: Decision[] = [];
+
   constructor(
     readonly file: GgufFile,
     readonly architecture: string,
@@ -52,6 +56,11 @@ export class Keys {
   /** A value in words, for error sentences. */
   describe(key: string): string {
     return describeValue(this.get(key), this.file.valueTypes.get(`${this.architecture}.${key}`));
+  }
+
+  /** Notes that the file was read differently from what it says, or would be by others. */
+  decide(subject: string, choice: string, reason: string): void {
+    this.decisions.push({ subject, choice, reason });
   }
 
   error(key: string, expected: string, found: string, advice = convertAgain) {

@@ -31,8 +31,14 @@ export const maxContextLength = 16_777_216;
 /** Range of the base of the rotary angles; usual are 10,000 to 10^11. Below 1 the angles would explode. */
 export const ropeBaseRange = { min: 1, max: 1e15 } as const;
 
-/** Range of the factor of linear position scaling; usual are 1 to 32. */
+/** Range of the factor by which a context was stretched; usual are 1 to 32. */
 export const ropeScaleRange = { min: 1e-3, max: 1e6 } as const;
+
+/** Range of what rotary cosines and sines are multiplied by; usual are 1 to 1.3. */
+export const ropeMagnitudeRange = { min: 1e-3, max: 1e3 } as const;
+
+/** Range of the turns between which YaRN is gradual; usual are 1 and 32. */
+export const yarnBetaRange = { min: 1e-3, max: 1e6 } as const;
 
 /** Range of the factor of attention scores; usual are 1/16 to 1/8. */
 export const attentionScaleRange = { min: 1e-6, max: 1e3 } as const;

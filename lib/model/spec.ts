@@ -38,8 +38,10 @@ export interface ModelSpec {
     readonly base: number;
     /** Positions are divided by it. */
     readonly scale: number;
-    /** [dim / 2] divisors of the angles, where the metadata and no tensor says them. */
+    /** [dim / 2] divisors of the angles, besides those of a tensor, where the metadata says any. */
     readonly factors?: readonly number[];
+    /** Cosines and sines are multiplied by it. @default 1 */
+    readonly magnitude?: number;
   };
   /** The sum over query · key is multiplied by it. */
   readonly attentionScale: number;
@@ -51,6 +53,8 @@ export interface ModelSpec {
     readonly layers: readonly boolean[];
     /** Base of the rotary angles in them; positions are not scaled there. */
     readonly ropeBase: number;
+    /** As `rope.magnitude`, in them. */
+    readonly ropeMagnitude?: number;
   };
   /** Embeddings are multiplied by it. */
   readonly embeddingScale: number;
@@ -184,6 +188,7 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
       ...decideStorage(file, tensors, overrides),
       ...(attentionScale.decision ? [attentionScale.decision] : []),
       ...(pooling ? [pooling] : []),
+      ...keys.decisions,
     ],
     tensors,
     ...(file.parts && { parts: file.parts.map(({ path }) => path) }),

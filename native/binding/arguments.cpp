@@ -66,12 +66,14 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.rope_dim = count("ropeDim");
   spec.rope_base = number_of(object, "ropeBase");
   spec.rope_scale = number_of(object, "ropeScale");
+  spec.rope_magnitude = number_of(object, "ropeMagnitude");
   spec.rope_factors = copy_of<double>(object, "ropeFactors");
   spec.embedding_scale = static_cast<float>(number_of(object, "embeddingScale"));
   spec.attention_scale = static_cast<float>(number_of(object, "attentionScale"));
   spec.local = copy_of<int32_t>(object, "localLayers");
   spec.window = count("window");
   spec.local_rope_base = number_of(object, "localRopeBase");
+  spec.local_rope_magnitude = number_of(object, "localRopeMagnitude");
   spec.activation = static_cast<Activation>(count("activation"));
   spec.path = string_of(object, "path");
   read_array(object, "parts",

@@ -29,7 +29,8 @@ RowPlace place_of(const Pass& pass, size_t row) {
   return {item, item->cache->position + row};
 }
 
-// Cosines of one token's angles, then as many sines; local layers turn by a table of their own.
+// Cosines of one token's angles, times the magnitude, then as many sines; local layers turn by a
+// table of their own.
 float* rope_of(const Pass& pass, size_t table, size_t row) {
   const size_t pairs = pass.ws.rope_frequency[0].size();
   return pass.ws.rope.as<float>() + (table * pass.n + row) * 2 * pairs;
@@ -40,11 +41,13 @@ void fill_rope(Pass& pass) {
   pass.pool.parallel(tables.size() * pass.n, [&](size_t task, size_t) {
     const size_t table = task / pass.n, row = task % pass.n, pairs = tables[table].size();
     const double position = static_cast<double>(place_of(pass, row).position);
+    const ModelSpec& spec = pass.weights.spec;
+    const double magnitude = table == 0 ? spec.rope_magnitude : spec.local_rope_magnitude;
     float* cosine = rope_of(pass, table, row);
     float* sine = cosine + pairs;
     for (size_t j = 0; j < pairs; ++j) {
-      cosine[j] = static_cast<float>(cos(position * tables[table][j]));
-      sine[j] = static_cast<float>(sin(position * tables[table][j]));
+      cosine[j] = static_cast<float>(magnitude * cos(position * tables[table][j]));
+      sine[j] = static_cast<float>(magnitude * sin(position * tables[table][j]));
     }
   });
 }

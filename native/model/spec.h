@@ -85,11 +85,13 @@ struct ModelSpec {
   double rope_base;
   double rope_scale;                // positions are divided by it
   std::vector<double> rope_factors; // [rope_dim / 2] divisors of the angles, or empty
+  double rope_magnitude = 1;        // cosines and sines are multiplied by it
   float embedding_scale;            // embeddings are multiplied by it
   float attention_scale;            // of q · k: usually 1 / sqrt(head_dim)
   std::vector<int32_t> local;       // [n_layer] 1 where attention is local, or empty: nowhere
   uint32_t window;                  // positions a token of a local layer sees, itself included
   double local_rope_base;           // of local layers, whose positions are not scaled
+  double local_rope_magnitude = 1;
   Activation activation;
   std::string path;               // of the file, or what errors call the model
   std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it

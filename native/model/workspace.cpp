@@ -8,14 +8,16 @@
 namespace bitnet {
 namespace {
 
-// θ_j = base^(-2j / rope_dim), divided by the factor of that pair, if there is one, and the scale
-// (Su et al. 2021).
-template <class Factors>
+// θ_j = base^(-2j / rope_dim), divided by the factors of that pair, where there are any, and the
+// scale (Su et al. 2021).
 std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
-                                const Factors& factors) {
+                                const std::vector<float>& tensor,
+                                const std::vector<double>& factors) {
   std::vector<double> frequency(rope_dim / 2);
   for (size_t j = 0; j < frequency.size(); ++j) {
-    const double factor = factors.empty() ? 1.0 : static_cast<double>(factors[j]);
+    double factor = tensor.empty() ? 1.0 : static_cast<double>(tensor[j]);
+    if (!factors.empty())
+      factor *= factors[j];
     frequency[j] = pow(base, -2.0 * static_cast<double>(j) / rope_dim) / factor / scale;
   }
   return frequency;
@@ -42,13 +44,10 @@ Workspace::Workspace(const Weights& weights, size_t threads) : scratch(threads) 
   q8_stride = pad_to(wide_stride, kInt8Pad);
 
   branch_norms = has_branch_norms(weights);
-  rope_frequency.push_back(
-      weights.rope_freqs.empty()
-          ? frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale, spec.rope_factors)
-          : frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale, weights.rope_freqs));
+  rope_frequency.push_back(frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale,
+                                       weights.rope_freqs, spec.rope_factors));
   if (!spec.local.empty())
-    rope_frequency.push_back(
-        frequencies(spec.rope_dim, spec.local_rope_base, 1.0, std::vector<double>()));
+    rope_frequency.push_back(frequencies(spec.rope_dim, spec.local_rope_base, 1.0, {}, {}));
 }
 
 Status Workspace::ensure(size_t n) {

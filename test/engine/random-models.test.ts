@@ -88,6 +88,11 @@ const ternary: Case[] = [
     { arch: 'llama', ropeScaling: 'llama3', ropeScale: 8, ropeBase: 500_000, headDim: 128 },
     40,
   ],
+  [
+    'qwen3, YaRN, part of a head rotated, across blocks of 64 positions',
+    { arch: 'qwen3', ropeScaling: 'yarn', ropeScale: 4, ropeDim: 48, contextLength: 512 },
+    80,
+  ],
   ['llama with biases everywhere', { arch: 'llama', biases: true, nKvHead: 2 }],
   // Seed 1 has a number so near the middle of two codes that no single flip explains it.
   ['bitnet-b1.58 with biases everywhere', { biases: true, seed: 3 }],
@@ -179,6 +184,26 @@ const dense: Case[] = [
       ropeScale: 8,
     },
     150,
+  ],
+  [
+    'gemma3, F16, YaRN with an attention factor, local layers without YaRN',
+    {
+      arch: 'gemma3',
+      weightType: 'F16',
+      nLayer: 6,
+      dim: 128,
+      nHead: 2,
+      window: 20,
+      ropeScaling: 'yarn',
+      ropeScale: 2.5,
+      ropeAttnFactor: 0.85,
+    },
+    40,
+  ],
+  [
+    'llama, F16, YaRN with factors in a tensor too',
+    { arch: 'llama', weightType: 'F16', ropeScaling: 'yarn', ropeScale: 8, ropeFreqs: true },
+    40,
   ],
   [
     'gemma3, F16, a window of one position',

@@ -97,6 +97,72 @@ describe('hyper-parameters', () => {
     },
   );
 
+  const yarn = (entries: Record<string, number> = {}) => {
+    const model = new PaperModel({ arch: 'qwen3', headDim: 128 })
+      .set('.context_length', 'u32', 65_536)
+      .set('.rope.freq_base', 'f32', 1e6)
+      .set('.rope.scaling.type', 'string', 'yarn')
+      .set('.rope.scaling.factor', 'f32', 4)
+      .set('.rope.scaling.original_context_length', 'u32', 16_384);
+    for (const [key, value] of Object.entries(entries)) {
+      model.set(`.rope.scaling.${key}`, Number.isInteger(value) ? 'u32' : 'f32', value);
+    }
+    return modelSpec(model.file);
+  };
+
+  it('compute the rotary factors and the magnitude of YaRN', () => {
+    const { scale, factors, magnitude } = yarn().rope;
+    expect(scale).toBe(1);
+    expect(magnitude).toBeCloseTo(1 + 0.1 * Math.log(4), 12);
+    // Pair i turns 16384 / (2 π 10^(6 i / 64)) times: 32 times at 20.35, once at 36.4.
+    expect(factors).toHaveLength(64);
+    expect(factors!.slice(0, 21)).toEqual(Array(21).fill(1));
+    expect(factors![21]).toBeCloseTo(1 / (1 / 17 / 4 + 16 / 17), 12);
+    expect(factors!.slice(37)).toEqual(Array(27).fill(4));
+  });
+
+  it('take the context for the original one of YaRN, where the file has none or 0', () => {
+    const stated = yarn({ original_context_length: 65_536 }).rope;
+    expect(yarn({ original_context_length: 0 }).rope).toEqual(stated);
+    expect(stated.factors).not.toEqual(yarn().rope.factors);
+  });
+
+  it('multiply the magnitude by the attention factor, with any scaling', () => {
+    expect(yarn({ attn_factor: 0.5 }).rope.magnitude).toBeCloseTo(0.5 + 0.05 * Math.log(4), 12);
+    const linear = new PaperModel().set('.rope.scaling.attn_factor', 'f32', 1.5);
+    expect(modelSpec(linear.file).rope).toMatchObject({ scale: 1, magnitude: 1.5 });
+    const local = new PaperModel({ arch: 'gemma3' })
+      .set('.attention.sliding_window', 'u32', 4)
+      .set('.rope.scaling.attn_factor', 'f32', 1.5);
+    expect(modelSpec(local.file).local?.ropeMagnitude).toBe(1.5);
+  });
+
+  it('follow what the file says of YaRN in detail, and say so', () => {
+    const { decisions, rope } = yarn({ yarn_beta_fast: 16, yarn_beta_slow: 2 });
+    expect(decisions.find(({ subject }) => subject === 'YaRN')?.choice).toBe(
+      'with rope.scaling.yarn_beta_fast 16, rope.scaling.yarn_beta_slow 2',
+    );
+    // 16 times at 23.6, twice at 33.2.
+    expect(rope.factors!.filter((factor) => factor === 1)).toHaveLength(24);
+    expect(rope.factors!.filter((factor) => factor === 4)).toHaveLength(30);
+    expect(yarn({ yarn_attn_factor: 1.25 }).rope.magnitude).toBe(1.25);
+    const between = yarn({ yarn_ext_factor: 0.5 }).rope.factors![0];
+    expect(between).toBeCloseTo(1 / (0.5 / 4 + 0.5), 12);
+    const usual = yarn({ yarn_beta_fast: 32, yarn_ext_factor: 1 });
+    expect(usual.rope).toEqual(yarn().rope);
+    expect(usual.decisions.some(({ subject }) => subject === 'YaRN')).toBe(false);
+  });
+
+  it.each(['', 'default'])('read the scaling "%s" as none, and say so', (type) => {
+    const model = new PaperModel().set('.rope.scaling.type', 'string', type);
+    if (type === 'default') model.set('.rope.scaling.factor', 'f32', 4);
+    const { rope, decisions } = modelSpec(model.file);
+    expect(rope).toEqual({ type: 'neox', dim: 32, base: 10_000, scale: 1 });
+    expect(decisions.find(({ subject }) => subject === 'rotary scaling')).toMatchObject({
+      choice: 'none',
+    });
+  });
+
   it('take the scale of attention from the file, else from the heads', () => {
     const scaleOf = (model: PaperModel) => modelSpec(model.file).attentionScale;
     expect(scaleOf(new PaperModel({ dim: 64 }))).toBe(0.25);
@@ -377,20 +443,28 @@ describe('hyper-parameters', () => {
     [
       'scaling of another kind',
       new PaperModel()
-        .set('.rope.scaling.type', 'string', 'yarn')
-        .set('.rope.scaling.factor', 'f32', 4),
+        .set('.rope.scaling.type', 'string', 'longrope')
+        .set('.rope.scaling.factor', 'f32', 1),
       '.rope.scaling.type',
-      '"none", "linear" or "llama3"',
-      'the text "yarn"',
+      '"none", "linear", "yarn" or "llama3"',
+      'the text "longrope"',
       notYet,
     ],
     [
-      'scaling of another kind without a factor',
-      new PaperModel().set('.rope.scaling.type', 'string', 'longrope'),
+      'scaling that is no text',
+      new PaperModel().set('.rope.scaling.type', 'u32', 0),
       '.rope.scaling.type',
-      '"none", "linear" or "llama3"',
-      'the text "longrope"',
-      notYet,
+      '"none", "linear", "yarn" or "llama3"',
+      'the u32 0',
+    ],
+    [
+      'a factor of nothing',
+      new PaperModel()
+        .set('.rope.scaling.type', 'string', '')
+        .set('.rope.scaling.factor', 'f32', 4),
+      '.rope.scaling.type',
+      '"linear", "yarn" or "llama3", as it has the factor 4',
+      'the text ""',
     ],
     [
       'a negative factor',
@@ -400,12 +474,20 @@ describe('hyper-parameters', () => {
       'the f32 -1',
     ],
     [
-      'an attention factor',
-      new PaperModel().set('.rope.scaling.attn_factor', 'f32', 1.5),
+      'an original context of half a position',
+      new PaperModel()
+        .set('.rope.scaling.type', 'string', 'yarn')
+        .set('.rope.scaling.original_context_length', 'f32', 0.5),
+      '.rope.scaling.original_context_length',
+      'an integer from 0 to 16777216',
+      'the f32 0.5',
+    ],
+    [
+      'a negative attention factor',
+      new PaperModel().set('.rope.scaling.attn_factor', 'f32', -1.5),
       '.rope.scaling.attn_factor',
-      '1',
-      'the f32 1.5',
-      notYet,
+      'a number from 0.001 to 1000',
+      'the f32 -1.5',
     ],
     [
       'experts',

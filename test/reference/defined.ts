@@ -204,8 +204,8 @@ export class DefinedSequence {
     const out = heads.slice();
     for (let j = 0; j < rope.dim / 2; j++) {
       const frequency = rope.base ** ((-2 * j) / rope.dim) / (rope.factors?.[j] ?? 1) / rope.scale;
-      const cosine = f32(Math.cos(this.#position * frequency));
-      const sine = f32(Math.sin(this.#position * frequency));
+      const cosine = f32(rope.magnitude * Math.cos(this.#position * frequency));
+      const sine = f32(rope.magnitude * Math.sin(this.#position * frequency));
       for (let head = 0; head < heads.length; head += headDim) {
         const a = head + (rope.neox ? j : 2 * j);
         const b = head + (rope.neox ? j + rope.dim / 2 : 2 * j + 1);

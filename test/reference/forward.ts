@@ -123,10 +123,11 @@ export class ReferenceSequence {
       for (let j = 0; j < rope.dim / 2; j++) {
         const frequency = rope.base ** ((-2 * j) / rope.dim) / (rope.factors?.[j] ?? 1);
         const angle = (this.#position / rope.scale) * frequency;
+        const [cosine, sine] = [Math.cos(angle), Math.sin(angle)].map((x) => x * rope.magnitude);
         const a = head + (rope.neox ? j : 2 * j);
         const b = head + (rope.neox ? j + rope.dim / 2 : 2 * j + 1);
-        out[a] = heads[a]! * Math.cos(angle) - heads[b]! * Math.sin(angle);
-        out[b] = heads[a]! * Math.sin(angle) + heads[b]! * Math.cos(angle);
+        out[a] = heads[a]! * cosine! - heads[b]! * sine!;
+        out[b] = heads[a]! * sine! + heads[b]! * cosine!;
       }
     }
     return out;

@@ -51,6 +51,8 @@ export interface Rope {
   readonly scale: number;
   /** [dim / 2] divisors of the angles. */
   readonly factors: ArrayLike<number> | undefined;
+  /** Cosines and sines are multiplied by it. */
+  readonly magnitude: number;
 }
 
 /** A model file, decoded to float64; read without the library's own interpretation of metadata. */
@@ -94,8 +96,10 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
     base: number('rope.freq_base') ?? 10_000,
     scale: number('rope.scaling.factor') ?? 1,
     factors: vector('rope_freqs.weight'),
+    magnitude: number('rope.scaling.attn_factor') ?? 1,
   };
-  const stretched = file.metadata.get(`${architecture}.rope.scaling.type`) === 'llama3';
+  const scaling = file.metadata.get(`${architecture}.rope.scaling.type`);
+  const context = number('rope.scaling.original_context_length') ?? number('context_length')!;
   const window = number('attention.sliding_window') ?? 0;
   const embedding = matrix('token_embd.weight');
   return {
@@ -137,9 +141,11 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
         window: local ? window : Number.POSITIVE_INFINITY,
         rope: local
           ? { ...rope, base: 10_000, scale: 1, factors: undefined }
-          : stretched
+          : scaling === 'llama3'
             ? { ...rope, scale: 1, factors: llama3Factors(rope) }
-            : rope,
+            : scaling === 'yarn'
+              ? yarn(rope, context)
+              : rope,
       };
     }),
   };
@@ -154,6 +160,23 @@ function llama3Factors({ dim, base, scale }: Rope): number[] {
     const share = (8192 / wavelength - 1) / (4 - 1);
     return 1 / ((1 - share) / scale + share);
   });
+}
+
+/**
+ * YaRN with its usual constants: angles are p · w', w' = w / f · (1 − u) + w · u, where u falls from 1
+ * to 0 between the pairs that turn 32 times and once within the original context.
+ */
+function yarn({ base, dim, scale: f, factors, magnitude, ...rest }: Rope, context: number): Rope {
+  const pair = (turns: number) =>
+    (dim * Math.log(context / (turns * 2 * Math.PI))) / (2 * Math.log(base));
+  const low = Math.max(Math.floor(pair(32)), 0);
+  const high = Math.min(Math.ceil(pair(1)), dim - 1);
+  const divisors = Array.from({ length: dim / 2 }, (_, i) => {
+    const u = 1 - Math.min(1, Math.max(0, (i - low) / Math.max(0.001, high - low)));
+    return (factors?.[i] ?? 1) / ((1 / f) * (1 - u) + u);
+  });
+  const grown = magnitude * (1 + 0.1 * Math.log(f));
+  return { ...rest, base, dim, scale: 1, factors: divisors, magnitude: grown };
 }
 
 function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): Matrix {

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { difference } from '../reference/difference.js';
+import { engineRounding, type Rounding, referenceLogits } from '../reference/forward.js';
+import { referenceModel } from '../reference/weights.js';
+import { describeShared, sharedPath } from '../shared.js';
+import { allLogits, modelLoader } from './engine.js';
+
+const load = modelLoader();
+const vocab = 512;
+const folder = 'golden/graphs';
+
+const graph = (file: string) => sharedPath(`${folder}/${file}.gguf`);
+
+function idsOf(model: string): number[] {
+  const text = readFileSync(sharedPath(`${folder}/tokens-${model}.txt`), 'utf8');
+  return text.trim().split(/\s+/).map(Number);
+}
+
+function golden(engine: string, model: string, variant: string): Float32Array {
+  const bytes = readFileSync(sharedPath(`${folder}/logits-${engine}-${model}-${variant}.bin`));
+  return new Float32Array(new Uint8Array(bytes).buffer);
+}
+
+async function engineLogits(model: string, type: string, chunk?: number) {
+  return allLogits(await load(graph(`${model}-${type}`)), idsOf(model), chunk);
+}
+
+/** Relative rms at every position, sorted. */
+function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[] {
+  const rows = Array.from({ length: expected.length / vocab }, (_, i) => {
+    const row = Float32Array.from({ length: vocab }, (_, j) => actual[i * vocab + j]!);
+    return difference(row, expected.subarray(i * vocab, (i + 1) * vocab)).rms;
+  });
+  return rows.sort((a, b) => a - b);
+}
+
+const middle = (sorted: readonly number[]) => sorted[Math.floor(sorted.length / 2)]!;
+
+describeShared('graphs of late 2026 give the logits of their equations', () => {
+  const models = ['qwen3-yarn', 'qwen3-yarn-keys', 'llama-linear'];
+  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys'];
+
+  it.each(models)('%s, F16', async (model) => {
+    const logits = await engineLogits(model, 'f16');
+    expect(difference(logits, golden('numpy', model, 'none-kv16')).rms).toBeLessThan(2e-4);
+    expect(difference(logits, golden('numpy', model, 'none')).rms).toBeLessThan(1e-3);
+    for (const variant of ['f32-batch', 'f32-step', 'f16-batch']) {
+      expect(difference(logits, golden('mainline', model, variant)).rms).toBeLessThan(2e-3);
+    }
+  });
+
+  // A rounding that falls the other way moves a few positions by a percent, the others not at all.
+  it.each(ternary)('%s, Q2_0', async (model) => {
+    const logits = await engineLogits(model, 'q2_0');
+    const expected = golden('numpy', model, 'tok8-kv16');
+    expect(difference(logits, expected).rms).toBeLessThan(0.02);
+    expect(middle(byPosition(logits, expected))).toBeLessThan(1e-5);
+    // llama.cpp rounds activations by blocks of 32.
+    for (const variant of ['q2_0-batch', 'q2_0-step']) {
+      expect(difference(logits, golden('mainline', model, variant)).rms).toBeLessThan(0.08);
+    }
+  });
+
+  it.each([
+    ...models.map((model) => [model, 'f16']),
+    ...ternary.map((model) => [model, 'q2_0']),
+  ] as [string, string][])('%s, %s: the same bits token by token', async (model, type) => {
+    const batch = await engineLogits(model, type);
+    for (const chunk of [1, 7, 33]) expect(await engineLogits(model, type, chunk)).toEqual(batch);
+  });
+
+  it.each<[string, string, string, Rounding]>([
+    ...models.map((m): [string, string, string, Rounding] => [m, 'f16', 'none', {}]),
+    ...ternary.map((m): [string, string, string, Rounding] => [m, 'q2_0', 'none', {}]),
+    ['qwen3-yarn', 'q2_0', 'tok8-kv16', engineRounding],
+  ])('the float64 reference too: %s, %s, %s', async (model, type, variant, rounding) => {
+    const reference = referenceLogits(
+      await referenceModel(graph(`${model}-${type}`)),
+      idsOf(model),
+      rounding,
+    );
+    const flat = Float64Array.from(reference.flatMap((row) => [...row]));
+    expect(middle(byPosition(flat, golden('numpy', model, variant)))).toBeLessThan(1e-6);
+  });
+});
