@@ -1,36 +1,114 @@
+import type { EvalResult } from './evaluate/eval.js';
+import type { Perplexity } from './evaluate/perplexity.js';
+import type { Timings, Usage } from './generate/progress.js';
+
+/** What a generation had done when it failed or was ended. */
+interface UnfinishedGeneration {
+  /** Text that was handed out. */
+  text: string;
+  /** Every token generated. */
+  ids: readonly number[];
+  usage: Usage;
+  timings: Timings;
+  seed: number;
+  /** Of a chat's turn: see `ChatResult`. */
+  keptTokens: number;
+  droppedTurns: number;
+}
+
+/** Where a file is wrong. */
+interface FaultyFile {
+  path: string;
+  field: string;
+  expected: string;
+  found: string;
+}
+
+/** Of each code the data that its errors may carry. */
+interface ErrorFields {
+  ERR_BITNET_ABORTED: UnfinishedGeneration & {
+    /** What a measurement had found, if anything. */
+    result: Perplexity | EvalResult;
+    /** Whether the next pull goes on with what is there. */
+    resumable: boolean;
+  };
+  ERR_BITNET_ADDON: {
+    /** Files that were tried, and why each does not do. */
+    attempts: readonly string[];
+  };
+  ERR_BITNET_ARGUMENT: UnfinishedGeneration & {
+    /** The option or argument that is wrong. */
+    option: string;
+    /** Of a list the element that is wrong, from 0. */
+    index: number;
+  };
+  ERR_BITNET_BUSY: UnfinishedGeneration;
+  ERR_BITNET_CHECKSUM: {
+    /** In hexadecimal. */
+    expected: string;
+    found: string;
+    resumable: boolean;
+  };
+  ERR_BITNET_CLOSED: UnfinishedGeneration;
+  ERR_BITNET_CONTEXT: UnfinishedGeneration & {
+    /** How many tokens there are, and for how many there is room. */
+    tokens: number;
+    room: number;
+    contextLength: number;
+    index: number;
+  };
+  ERR_BITNET_FILE: {
+    path: string;
+    /** Of a text file, from 1. */
+    line: number;
+    resumable: boolean;
+  };
+  ERR_BITNET_GGUF: FaultyFile & { resumable: boolean };
+  ERR_BITNET_KERNEL: object;
+  ERR_BITNET_MEMORY: UnfinishedGeneration;
+  ERR_BITNET_MODEL: FaultyFile;
+  ERR_BITNET_NETWORK: {
+    /** Of HTTP. */
+    status: number;
+    /** Whether the same request may succeed later. */
+    retryable: boolean;
+    resumable: boolean;
+  };
+  ERR_BITNET_NUMERIC: UnfinishedGeneration;
+  ERR_BITNET_SESSION: { path: string };
+  ERR_BITNET_TEMPLATE: object;
+  ERR_BITNET_TIME: object;
+  ERR_BITNET_TOKENIZER: FaultyFile;
+  ERR_BITNET_TYPE: FaultyFile;
+}
+
 /** Code of a `BitnetError`; see docs/errors.md for what each one means and how to fix it. */
-export type BitnetErrorCode =
-  | 'ERR_BITNET_ABORTED'
-  | 'ERR_BITNET_ADDON'
-  | 'ERR_BITNET_ARGUMENT'
-  | 'ERR_BITNET_BUSY'
-  | 'ERR_BITNET_CHECKSUM'
-  | 'ERR_BITNET_CLOSED'
-  | 'ERR_BITNET_CONTEXT'
-  | 'ERR_BITNET_FILE'
-  | 'ERR_BITNET_GGUF'
-  | 'ERR_BITNET_KERNEL'
-  | 'ERR_BITNET_MEMORY'
-  | 'ERR_BITNET_MODEL'
-  | 'ERR_BITNET_NETWORK'
-  | 'ERR_BITNET_NUMERIC'
-  | 'ERR_BITNET_SESSION'
-  | 'ERR_BITNET_TEMPLATE'
-  | 'ERR_BITNET_TIME'
-  | 'ERR_BITNET_TOKENIZER'
-  | 'ERR_BITNET_TYPE';
+export type BitnetErrorCode = keyof ErrorFields;
 
 /**
  * Every error this library raises on purpose. The message is one sentence that says what was
- * expected, what was received and what to do; callers branch on `code`, never on the text.
+ * expected, what was received and what to do; callers branch on `code`, never on the text, and what
+ * else an error may carry depends on that.
  */
-export class BitnetError extends Error {
+export type BitnetError<Code extends BitnetErrorCode = BitnetErrorCode> =
+  Code extends BitnetErrorCode
+    ? Error & { readonly code: Code } & Readonly<Partial<ErrorFields[Code]>>
+    : never;
+
+interface BitnetErrorConstructor {
+  readonly prototype: BitnetError;
+  /** @param fields data about the failure, copied onto the error (`cause` becomes `error.cause`) */
+  new (
+    code: BitnetErrorCode,
+    message: string,
+    fields?: Readonly<Record<string, unknown>>,
+  ): BitnetError;
+}
+
+export const BitnetError: BitnetErrorConstructor = class BitnetError extends Error {
   override readonly name: string = 'BitnetError';
   readonly code: BitnetErrorCode;
 
-  /**
-   * @param fields data about the failure, copied onto the error (`cause` becomes `error.cause`)
-   */
   constructor(
     code: BitnetErrorCode,
     message: string,
@@ -41,4 +119,4 @@ export class BitnetError extends Error {
     this.code = code;
     Object.assign(this, rest);
   }
-}
+} as BitnetErrorConstructor;

@@ -1,4 +1,4 @@
-export { Chat, type ChatResult, type ChatSettings } from './chat/chat.js';
+export { Chat, type ChatCompletion, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';

@@ -1,5 +1,11 @@
 import { BitnetError } from '../errors.js';
-import { Generation, type GenerationResult, type Piece } from '../generate/generation.js';
+import {
+  type Completion,
+  collected,
+  Generation,
+  type GenerationResult,
+  type Piece,
+} from '../generate/generation.js';
 import { guarded } from '../generate/loop.js';
 import { argumentError } from '../generate/option-checks.js';
 import {
@@ -28,6 +34,9 @@ export interface ChatResult extends GenerationResult {
   /** Oldest turns that were forgotten so that this one had room. */
   readonly droppedTurns: number;
 }
+
+/** The result with all text and tokens of the answer, as `chat.complete` gives it. */
+export interface ChatCompletion extends Completion, ChatResult {}
 
 /** What a chat needs of its model. */
 interface ChatModel {
@@ -103,6 +112,11 @@ export class Chat {
     return this.#generation(() => [...this.#messages, message!], options);
   }
 
+  /** `send`, collected: `{ text, ids, stopReason, usage, timings, seed, keptTokens, droppedTurns }`. */
+  async complete(text: string, options?: GenerateOptions): Promise<ChatCompletion> {
+    return collected(this.send(text, options));
+  }
+
   /** Answers the last message again, in place of its answer; otherwise like `send`. */
   regenerate(options?: GenerateOptions): Generation<ChatResult> {
     if (this.#messages.length === 0) {
@@ -146,6 +160,11 @@ export class Chat {
     this.session.close();
   }
 
+  /** Closes; for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.session[Symbol.asyncDispose]();
   }
@@ -180,7 +199,7 @@ export class Chat {
           return { ...step.value, keptTokens, droppedTurns };
         }
         answer.text += step.value.text;
-        answer.ids.push(...step.value.ids);
+        for (const id of step.value.ids) answer.ids.push(id);
         yield step.value;
       }
     } catch (error) {

@@ -30,53 +30,57 @@ export interface Completion extends GenerationResult {
 }
 
 /**
- * A running generation: iterate it with `for await` for pieces of text as they come. It starts
- * with the first `next()` and rests while nobody asks for the next piece. Leaving the loop ends it.
+ * A generation: iterate it with `for await` for pieces of text as they come. It starts with the first
+ * `next()` and rests while nobody asks for the next piece. Leaving the loop ends it. Asking for
+ * `result` starts it too, and lets it run to its end without rest.
  */
 export class Generation<Result extends GenerationResult = GenerationResult>
   implements AsyncGenerator<Piece, Result, undefined>
 {
-  /**
-   * The result, once the iteration has come to its end; rejects as the iteration does, and with
-   * `ERR_BITNET_ABORTED` if the iteration was left early. Nobody has to listen to it.
-   */
-  readonly result: Promise<Result>;
   readonly #pieces: AsyncGenerator<Piece, Result, undefined>;
   readonly #progress: Progress;
+  /** Steps that `result` has asked for and no iteration yet, in order. */
+  #ahead: Promise<IteratorResult<Piece, Result>>[] = [];
+  #runsAhead = false;
+  #over = false;
+  readonly #result: Promise<Result>;
   #resolve!: (result: Result) => void;
   #reject!: (reason: unknown) => void;
 
   constructor(pieces: AsyncGenerator<Piece, Result, undefined>, progress: Progress) {
     this.#pieces = pieces;
     this.#progress = progress;
-    this.result = new Promise((resolve, reject) => {
+    this.#result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.result.catch(() => {});
+    this.#result.catch(() => {}); // nobody has to listen to it
   }
 
-  async next(): Promise<IteratorResult<Piece, Result>> {
-    try {
-      const step = await this.#pieces.next();
-      if (step.done) this.#resolve(step.value);
-      return step;
-    } catch (error) {
-      this.#reject(error);
-      throw error;
-    }
+  /**
+   * The result, once the generation has come to its end. Whoever iterates, before or after, gets
+   * every piece all the same. Rejects as the iteration does, and with `ERR_BITNET_ABORTED` if that
+   * was left early.
+   */
+  get result(): Promise<Result> {
+    if (!this.#runsAhead && !this.#over) void this.#runAhead();
+    return this.#result;
+  }
+
+  next(): Promise<IteratorResult<Piece, Result>> {
+    return this.#ahead.shift() ?? this.#step();
   }
 
   /** Ends the generation between two tokens; `for await` calls it on `break`. */
   async return(value?: unknown): Promise<IteratorReturnResult<Result>> {
-    await this.#pieces.return(undefined as never);
+    await this.#end();
     this.#reject(abortedError(this.#progress, undefined));
     return { done: true, value: (await value) as Result };
   }
 
   /** Ends the generation and rejects with `error`. */
   async throw(error: unknown): Promise<IteratorResult<Piece, Result>> {
-    await this.#pieces.return(undefined as never);
+    await this.#end();
     this.#reject(error);
     throw error;
   }
@@ -88,14 +92,53 @@ export class Generation<Result extends GenerationResult = GenerationResult>
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }
+
+  async #step(): Promise<IteratorResult<Piece, Result>> {
+    try {
+      const step = await this.#pieces.next();
+      this.#over ||= step.done === true;
+      if (step.done) this.#resolve(step.value);
+      return step;
+    } catch (error) {
+      this.#over = true;
+      this.#reject(error);
+      throw error;
+    }
+  }
+
+  /** Asks for one step after the other, and keeps them for an iteration. */
+  async #runAhead(): Promise<void> {
+    this.#runsAhead = true;
+    while (!this.#over) {
+      const step = this.#step();
+      this.#ahead.push(step);
+      await step.catch(() => {}); // the result rejects
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#over = true;
+    this.#ahead = [];
+    await this.#pieces.return(undefined as never);
+  }
+}
+
+/** Runs a generation to its end: its result, and all its text and tokens. */
+export async function collected<Result extends GenerationResult>(
+  generation: Generation<Result>,
+): Promise<Result & Pick<Completion, 'text' | 'ids'>> {
+  let text = '';
+  const ids: number[] = [];
+  for await (const piece of generation) {
+    text += piece.text;
+    for (const id of piece.ids) ids.push(id);
+  }
+  return { text, ids, ...(await generation.result) };
 }
 
 /** The error of a generation that was ended from outside; carries what there was by then. */
 export function abortedError(progress: Progress, cause: unknown): BitnetError {
   const count = progress.ids.length;
-  return abortError(
-    `The generation was aborted after ${count} ${count === 1 ? 'token' : 'tokens'}.`,
-    cause,
-    { text: progress.text, ids: [...progress.ids], ...progress.summary() },
-  );
+  const message = `The generation was aborted after ${count} ${count === 1 ? 'token' : 'tokens'}.`;
+  return abortError(message, cause, progress.account());
 }

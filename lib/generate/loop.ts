@@ -6,6 +6,7 @@ import type { Evaluator } from './evaluator.js';
 import {
   abortedError,
   type Completion,
+  collected,
   Generation,
   type GenerationResult,
   type Piece,
@@ -47,17 +48,10 @@ export async function complete(
   prompt: Prompt,
   options?: GenerateOptions,
 ): Promise<Completion> {
-  const generation = generate(evaluator, tokenizer, prompt, options);
-  let text = '';
-  const ids: number[] = [];
-  for await (const piece of generation) {
-    text += piece.text;
-    ids.push(...piece.ids);
-  }
-  return { text, ids, ...(await generation.result) };
+  return collected(generate(evaluator, tokenizer, prompt, options));
 }
 
-/** Holds the session's lock around the loop, and gives aborts their public form. */
+/** Holds the session's lock around the loop; errors carry what there was by then. */
 export async function* guarded(
   evaluator: Evaluator,
   tokenizer: Tokenizer,
@@ -79,8 +73,9 @@ export async function* guarded(
     const stopReason = yield* decode(decoder, ids);
     return { stopReason, ...progress.summary() };
   } catch (error) {
-    const aborted = error instanceof BitnetError && error.code === 'ERR_BITNET_ABORTED';
-    throw aborted ? abortedError(progress, settings.signal?.reason) : error;
+    if (!(error instanceof BitnetError)) throw error;
+    if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, settings.signal?.reason);
+    throw Object.assign(error, progress.account());
   } finally {
     continuation.busy = false;
   }

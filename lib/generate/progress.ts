@@ -56,6 +56,11 @@ export class Progress {
     }
   }
 
+  /** The summary with all text and tokens, for the error of a generation that does not end by itself. */
+  account() {
+    return { text: this.text, ids: [...this.ids], ...this.summary() };
+  }
+
   summary(): { usage: Usage; timings: Timings; seed: number } {
     return {
       usage: { promptTokens: this.promptTokens, completionTokens: this.ids.length },

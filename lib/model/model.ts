@@ -179,6 +179,11 @@ export class Model {
     this.#native = undefined;
   }
 
+  /** Closes; for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** Closes, and waits until nothing of the model runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.#sessions].map((session) => session.deref());

@@ -269,6 +269,11 @@ export class Session {
     this.#sequence.close();
   }
 
+  /** Closes; for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   /** Closes, and waits until nothing of the session runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { ended } = this.#sequence;

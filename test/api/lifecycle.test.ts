@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type BitnetError, loadModel, type Session } from '../../lib/index.js';
+import { type BitnetError, loadModel, type Piece, type Session } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { loadedTinyModel, manyTokens, rejection } from './tiny.js';
@@ -120,6 +120,25 @@ describe('an abort', () => {
     expect(session.position).toBe(3);
     await expectUsable(session);
     session.close();
+  });
+});
+
+describe('a session that is closed in a generation', () => {
+  const options = { maxTokens: 10_000, temperature: 0 };
+
+  it.each(['while it runs', 'while it rests'])('tells what there was by then, %s', async (when) => {
+    const session = model().createSession();
+    const generation = session.generate([1, 2], options);
+    const { value } = await generation.next();
+    const { result } = when === 'while it runs' ? generation : { result: undefined };
+    session.close();
+    const error = (await rejection(result ?? generation.next())) as BitnetError;
+    expect(error).toMatchObject({ code: 'ERR_BITNET_CLOSED', name: 'BitnetError' });
+    if (error.code !== 'ERR_BITNET_CLOSED') throw error;
+    expect(error.text).toBe((value as Piece).text);
+    expect(error.ids).toEqual((value as Piece).ids);
+    expect(error.usage).toEqual({ promptTokens: 2, completionTokens: error.ids!.length });
+    expect(await rejection(generation.result)).toBe(error);
   });
 });
 

@@ -55,6 +55,16 @@ describe('a process ends', () => {
     expect(await run(script)).toEqual({ ...clean, stdout: '4096' });
   });
 
+  it('not before a result that is awaited, though nobody iterates', async () => {
+    const script = `
+      const model = await loadModel();
+      const session = model.createSession();
+      const { usage } = await session.generate('Once', { maxTokens: 3 }).result;
+      const reply = await model.createChat().send('Once', { maxTokens: 3 }).result;
+      console.log(usage.completionTokens, reply.usage.completionTokens);`;
+    expect(await run(script)).toEqual({ ...clean, stdout: '3 3' });
+  });
+
   it.each([
     [
       'in a generation',

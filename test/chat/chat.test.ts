@@ -132,6 +132,16 @@ describe('a turn of a chat', () => {
     expect([...chat.session.tokens].filter((id) => id === 301)).toHaveLength(1);
   });
 
+  it('may be had at once, or by its result alone', async () => {
+    const [one, two, three] = [0, 1, 2].map(() => modelOf('chatMl').createChat());
+    const expected = await say(one!, 'Hi');
+    const { timings, ...told } = await two!.complete('Hi', settings);
+    expect(told).toEqual({ ...expected, timings: undefined, seed: 1 });
+    const result = await three!.send('Hi', settings).result;
+    expect(result.usage).toEqual(expected.usage);
+    expect(three!.messages).toEqual(one!.messages);
+  });
+
   it('may be answered again', async () => {
     const model = modelOf('plain');
     const chat = model.createChat();

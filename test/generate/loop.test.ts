@@ -410,6 +410,86 @@ describe('a generation ended from outside', () => {
   });
 });
 
+describe('the result of a generation', () => {
+  const texts = async (pieces: AsyncIterable<Piece>) => {
+    const all: string[] = [];
+    for await (const { text } of pieces) all.push(text);
+    return all;
+  };
+
+  test('starts it by being asked for, and lets it run to its end', async () => {
+    const model = reciter('abc');
+    const generation = generate(model, tokenizer, '', greedy);
+    expect(await generation.result).toMatchObject({ stopReason: 'end', seed: expect.any(Number) });
+    expect(isGenerating(model)).toBe(false);
+    expect(await generation.result).toBe(await generation.result);
+  });
+
+  test('takes no piece away from an iteration after it', async () => {
+    const generation = generate(reciter('abc'), tokenizer, '', greedy);
+    const result = await generation.result;
+    expect(await texts(generation)).toEqual(['a', 'b', 'c']);
+    expect(await generation.next()).toEqual({ done: true, value: undefined });
+    expect(await generation.result).toBe(result);
+  });
+
+  test('takes no piece away from an iteration before it, or at the same time', async () => {
+    const generation = generate(reciter('abcdef'), tokenizer, '', greedy);
+    expect((await generation.next()).value).toMatchObject({ text: 'a' });
+    const { result } = generation;
+    expect((await generation.next()).value).toMatchObject({ text: 'b' });
+    const steps = [generation.next(), generation.next()];
+    expect((await Promise.all(steps)).map(({ value }) => (value as Piece).text)).toEqual([...'cd']);
+    await result;
+    expect(await texts(generation)).toEqual(['e', 'f']);
+  });
+
+  test('asked for before the loop comes with the same pieces', async () => {
+    const generation = generate(reciter('abc'), tokenizer, '', greedy);
+    const { result } = generation;
+    expect(await texts(generation)).toEqual(['a', 'b', 'c']);
+    expect(await result).toMatchObject({ stopReason: 'end' });
+  });
+
+  test('rejects where the loop is left, which ends the generation', async () => {
+    const model = reciter('abcdef'.repeat(50));
+    const generation = generate(model, tokenizer, '', greedy);
+    const { result } = generation;
+    for await (const { text } of generation) if (text === 'c') break;
+    await expect(result).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED' });
+    expect(isGenerating(model)).toBe(false);
+    expect(model.history.length).toBeLessThan(50);
+    expect(await texts(generation)).toEqual([]);
+  });
+
+  test('does not start what was ended before it began', async () => {
+    const model = reciter('abc');
+    const generation = generate(model, tokenizer, '', greedy);
+    await generation.return();
+    await expect(generation.result).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED' });
+    expect(model.calls).toEqual([]);
+  });
+
+  test('rejects with what an iteration meets after its pieces, and leaves nothing unhandled', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    const onEvaluate = (ids: readonly number[]) => {
+      if (ids[0] === 98) throw new Error('no more memory');
+    };
+    const evaluator = new ToyEvaluator({ logits: recites('abc', 1), onEvaluate });
+    const generation = generate(evaluator, tokenizer, '', greedy);
+    void generation.result; // nobody listens
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(generation.result).rejects.toThrow('no more memory');
+    expect(await generation.next()).toMatchObject({ value: { text: 'a' } });
+    expect(await generation.next()).toMatchObject({ value: { text: 'b' } });
+    await expect(generation.next()).rejects.toThrow('no more memory');
+    expect(await generation.next()).toEqual({ done: true, value: undefined });
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
 describe('a failure of the evaluator', () => {
   test('reaches the caller as it is and frees the session', async () => {
     const failure = new Error('out of memory');
