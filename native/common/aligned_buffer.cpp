@@ -16,8 +16,17 @@ namespace {
 constexpr size_t kAlign = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 
-// From here on the system gives zeroed pages that cost nothing until they are touched.
-constexpr size_t kMapFrom = size_t{1} << 20;
+// From here on the system gives zeroed pages that cost nothing until they are touched: a session
+// of a small model with a context it never fills is some hundred kilobytes of these.
+constexpr size_t kMapFrom = size_t{1} << 16;
+
+#if defined(__unix__) || defined(__APPLE__)
+constexpr size_t kPage = size_t{1} << 16; // a multiple of every system's page
+
+size_t whole_pages(size_t bytes) {
+  return (bytes + kPage - 1) & ~(kPage - 1);
+}
+#endif
 
 } // namespace
 
@@ -42,17 +51,17 @@ bool AlignedBuffer::allocate(size_t bytes, Pages pages) {
     return true;
 #if defined(__unix__) || defined(__APPLE__)
   if (bytes >= kMapFrom) {
-    // Over-map so that the block can begin on a huge page; the unused ends are given back.
-    const size_t align = pages == Pages::kHuge ? kHugePage : size_t{4096};
-    const size_t rounded = (bytes + 4095) & ~size_t{4095};
-    if (rounded < bytes || rounded > SIZE_MAX - align)
+    const size_t rounded = whole_pages(bytes);
+    if (rounded < bytes || rounded > SIZE_MAX - kHugePage)
       return false;
-    const size_t span = rounded + align;
+    // Over-map so that the block can begin on a huge page; the unused ends are given back.
+    const bool huge = pages == Pages::kHuge;
+    const size_t span = huge ? rounded + kHugePage : rounded;
     void* map = mmap(nullptr, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
       return false;
     uint8_t* begin = static_cast<uint8_t*>(map);
-    const size_t head = (align - (reinterpret_cast<uintptr_t>(begin) & (align - 1))) & (align - 1);
+    const size_t head = huge ? -reinterpret_cast<uintptr_t>(begin) & (kHugePage - 1) : 0;
     if (head)
       munmap(begin, head);
     if (span - head > rounded)
@@ -61,7 +70,7 @@ bool AlignedBuffer::allocate(size_t bytes, Pages pages) {
     size_ = bytes;
     owner_ = Owner::kMapping;
 #if defined(MADV_HUGEPAGE)
-    if (pages == Pages::kHuge)
+    if (huge)
       madvise(data_, rounded, MADV_HUGEPAGE); // advice only: failing costs speed, not correctness
 #endif
     return true;
@@ -92,7 +101,7 @@ AlignedBuffer AlignedBuffer::view(uint8_t* data, size_t size) {
 void AlignedBuffer::release() {
 #if defined(__unix__) || defined(__APPLE__)
   if (owner_ == Owner::kMapping)
-    munmap(data_, (size_ + 4095) & ~size_t{4095});
+    munmap(data_, whole_pages(size_));
 #endif
   if (owner_ == Owner::kAllocator)
     ::operator delete[](data_, std::align_val_t{kAlign});

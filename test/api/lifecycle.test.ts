@@ -270,6 +270,18 @@ describe('close', () => {
   });
 });
 
+describe('sessions that are never used', () => {
+  it('take no memory for keys and values', () => {
+    // A whole context of these would be 2 MiB each.
+    const before = megabytes().resident;
+    const sessions = Array.from({ length: 2000 }, () =>
+      model().createSession({ contextLength: 512 }),
+    );
+    expect(megabytes().resident - before).toBeLessThan(400);
+    for (const session of sessions) session.close();
+  });
+});
+
 /** Memory in use and address space in use; the latter only where Linux tells. */
 function megabytes(): { resident: number; mapped: number } {
   const status = '/proc/self/status';
