@@ -4,7 +4,13 @@ import { signalOption } from '../generate/options.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native.js';
-import { type ChoiceItem, type EvalItem, type LastWordItem, lastWordStart } from './items.js';
+import {
+  type ChoiceItem,
+  checkedItems,
+  type EvalItem,
+  type LastWordItem,
+  lastWordStart,
+} from './items.js';
 import { finiteScores } from './scores.js';
 
 export interface EvalOptions {
@@ -83,7 +89,7 @@ export async function evalItems(
     throw argumentError('an integer of at least 1', 'option limit', limit);
   }
   const signal = signalOption(options.signal);
-  const some = items.slice(0, limit);
+  const some = checkedItems(items, Math.min(limit, items.length));
   const tally = new Tally('text' in some[0]! ? 'last-word' : 'choice', some.length);
   const session = model.createSession({ contextLength, kvType });
   try {

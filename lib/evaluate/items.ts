@@ -28,13 +28,7 @@ export function parseEvalItems(text: string): EvalItem[] {
   const items: EvalItem[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
-    const item = itemOf(line, i + 1);
-    const first = items[0];
-    if (first && 'text' in first !== 'text' in item) {
-      const kind = 'text' in first ? '{ text }' : '{ question, choices, label }';
-      throw malformed(i + 1, `${kind} like the lines before`, 'is of the other kind');
-    }
-    items.push(item);
+    items.push(checkedItem(parsed(line, i + 1), items[0], wrongLine(i + 1)));
   }
   if (items.length > 0) return items;
   throw new BitnetError(
@@ -43,33 +37,52 @@ export function parseEvalItems(text: string): EvalItem[] {
   );
 }
 
-function itemOf(line: string, number: number): EvalItem {
-  let value: unknown;
+function parsed(line: string, number: number): unknown {
   try {
-    value = JSON.parse(line);
+    return JSON.parse(line);
   } catch (error) {
-    throw malformed(number, 'a JSON object', `is not JSON (${(error as Error).message})`);
+    throw wrongLine(number)('a JSON object', `is not JSON (${(error as Error).message})`);
   }
+}
+
+/** Copies of items that a program made; throws `ERR_BITNET_ARGUMENT`. */
+export function checkedItems(items: readonly unknown[], count: number): EvalItem[] {
+  const checked: EvalItem[] = [];
+  for (let i = 0; i < count; i++) checked.push(checkedItem(items[i], checked[0], wrongElement(i)));
+  return checked;
+}
+
+/** Makes the error for what was expected and what was found, as the end of a sentence about it. */
+type Wrong = (expected: string, found: string) => BitnetError;
+
+function checkedItem(value: unknown, first: EvalItem | undefined, wrong: Wrong): EvalItem {
+  const item = itemOf(value, wrong);
+  if (first === undefined || 'text' in first === 'text' in item) return item;
+  const kind = 'text' in first ? '{ text }' : '{ question, choices, label }';
+  throw wrong(`${kind} like what came before`, 'is of the other kind');
+}
+
+function itemOf(value: unknown, wrong: Wrong): EvalItem {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw malformed(number, 'a JSON object', `is ${received(value)}`);
+    throw wrong('an object', `is ${received(value)}`);
   }
   const { question, choices, label, text } = value as Record<string, unknown>;
   if (text !== undefined && choices === undefined) {
     if (typeof text === 'string' && lastWordStart(text) > 0) return { text };
-    throw malformed(number, 'a text of at least two words', `has ${received(text)} as text`);
+    throw wrong('a text of at least two words', `has ${received(text)} as text`);
   }
   if (typeof question !== 'string') {
-    throw malformed(number, 'a text as question', `has ${received(question)}`);
+    throw wrong('a text as question', `has ${received(question)}`);
   }
   if (!isChoices(choices)) {
     const texts = `2 to ${mostChoices} texts, none of them empty, as choices`;
-    throw malformed(number, texts, `has ${received(choices)}`);
+    throw wrong(texts, `has ${received(choices)}`);
   }
   if (typeof label === 'number' && Number.isInteger(label) && choices[label] !== undefined) {
-    return { question, choices, label };
+    return { question, choices: [...choices], label };
   }
   const range = `an integer from 0 to ${choices.length - 1} as label`;
-  throw malformed(number, range, `has ${received(label)}`);
+  throw wrong(range, `has ${received(label)}`);
 }
 
 function isChoices(value: unknown): value is readonly string[] {
@@ -81,16 +94,30 @@ function isChoices(value: unknown): value is readonly string[] {
   );
 }
 
-/** Where the last word of a text begins, with the space before it; 0 where there is only one word. */
+/**
+ * Where the last word of a text begins, with the space before it; 0 where there is only one word.
+ * Steps back once: an expression for it would try every space as the one before the last word.
+ */
 export function lastWordStart(text: string): number {
-  const { index = 0 } = /\s+\S+\s*$/.exec(text) ?? {};
-  return text.slice(0, index).trim() === '' ? 0 : index;
+  let at = text.trimEnd().length;
+  while (at > 0 && text[at - 1]!.trim() !== '') at--;
+  return text.slice(0, at).trimEnd().length;
 }
 
-function malformed(line: number, expected: string, found: string): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected ${expected} on line ${line}, but it ${found}; correct or remove the line.`,
-    { line },
-  );
+function wrongLine(line: number): Wrong {
+  return (expected, found) =>
+    new BitnetError(
+      'ERR_BITNET_FILE',
+      `Expected ${expected} on line ${line}, but it ${found}; correct or remove the line.`,
+      { line },
+    );
+}
+
+function wrongElement(index: number): Wrong {
+  return (expected, found) =>
+    new BitnetError(
+      'ERR_BITNET_ARGUMENT',
+      `Expected ${expected} for items[${index}], but it ${found}; correct or remove it.`,
+      { item: index },
+    );
 }

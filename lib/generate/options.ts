@@ -55,7 +55,10 @@ export interface GenerateOptions {
    * @default a random unsigned 32-bit integer, reported in the result
    */
   readonly seed?: number | undefined;
-  /** Texts that end the generation; they are not part of its text. */
+  /**
+   * Texts that end the generation; they are not part of its text. At most 256, of at most 4,096
+   * UTF-16 units each.
+   */
   readonly stop?: string | readonly string[] | undefined;
   /**
    * Whether text in a string prompt that spells a special token becomes that token. Leave it off
@@ -74,6 +77,12 @@ export interface GenerateSettings extends SamplingSettings {
   readonly parseSpecial: boolean;
   readonly signal: AbortSignal | undefined;
 }
+
+/** Every character that is generated is compared with all of them. */
+const maxStops = 256;
+
+/** UTF-16 units: what may belong to a stop text is held back, and kept. */
+const maxStopLength = 4096;
 
 interface NumberRule {
   readonly fallback: number;
@@ -152,11 +161,18 @@ function seedOption(value: unknown): number {
 
 function stopOption(value: unknown): readonly string[] {
   if (value === undefined) return [];
+  if (Array.isArray(value) && value.length > maxStops) {
+    throw argumentError(`at most ${maxStops} texts`, 'option stop', value);
+  }
   const texts: unknown[] = Array.isArray(value) ? [...value] : [value];
-  const wrong = texts.findIndex((text) => typeof text !== 'string' || text === '');
+  const wrong = texts.findIndex((text) => !isStop(text));
   if (wrong === -1) return texts as string[];
   const name = Array.isArray(value) ? `option stop[${wrong}]` : 'option stop';
-  throw argumentError('a text of at least one character', name, texts[wrong]);
+  throw argumentError(`a text of 1 to ${maxStopLength} characters`, name, texts[wrong]);
+}
+
+function isStop(text: unknown): boolean {
+  return typeof text === 'string' && text !== '' && text.length <= maxStopLength;
 }
 
 /** @throws ERR_BITNET_ARGUMENT when it is neither true, false nor left out */

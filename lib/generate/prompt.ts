@@ -1,7 +1,9 @@
 import { BitnetError } from '../errors.js';
+import { maxContextLength } from '../model/limits.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Evaluator } from './evaluator.js';
 import { argumentError } from './option-checks.js';
+import { copiedIds, idCount } from './token-ids.js';
 
 /** Text, or token ids to be used exactly as they are. */
 export type Prompt = string | ArrayLike<number>;
@@ -12,14 +14,11 @@ export function checkedPrompt(prompt: unknown): string | readonly number[] {
   if (!Array.isArray(prompt) && !(ArrayBuffer.isView(prompt) && 'length' in prompt)) {
     throw argumentError('a string or an array of token ids', 'the prompt', prompt);
   }
-  const ids = prompt as ArrayLike<unknown>;
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i];
-    if (!Number.isInteger(id) || (id as number) < 0 || (id as number) > 0x7fffffff) {
-      throw argumentError('a token id', `prompt[${i}]`, id);
-    }
+  const count = idCount(prompt, 'the prompt');
+  if (count > maxContextLength) {
+    throw argumentError(`at most ${maxContextLength} token ids`, 'the prompt', prompt);
   }
-  return Array.from(ids as ArrayLike<number>);
+  return Array.from(copiedIds(prompt as ArrayLike<unknown>, count, 2 ** 31, 'prompt'));
 }
 
 /**

@@ -2,6 +2,7 @@ import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
+import { copiedIds, idCount } from '../generate/token-ids.js';
 import type { Model } from './model.js';
 import type { Session } from './session.js';
 import type { Pooling } from './spec.js';
@@ -44,7 +45,9 @@ export async function embed(
     throw argumentError('true or false', 'option normalize', normalize);
   }
   const signal = signalOption(options.signal);
-  const inputs = texts.map((text, i) => inputIds(model, text, i));
+  // Not texts.map, which passes over what a sparse array has not.
+  const inputs: Int32Array[] = [];
+  for (let i = 0; i < texts.length; i++) inputs.push(inputIds(model, texts[i], i));
   return concurrently(inputs, signal, (ids, own) => embedOne(model, ids, pooling, normalize, own));
 }
 
@@ -78,35 +81,35 @@ async function concurrently<T, R>(
 }
 
 /** The tokens of a text, with those the model wants around it, as many as it was trained for. */
-function inputIds(model: Model, text: string | ArrayLike<number>, index: number): number[] {
+function inputIds(model: Model, text: unknown, index: number): Int32Array {
   const name = `texts[${index}]`;
-  const isIds = typeof text === 'object' && text !== null && 'length' in text;
-  if (typeof text !== 'string' && !isIds) {
+  if (typeof text !== 'string' && (typeof text !== 'object' || text === null)) {
     throw argumentError('a text or an array of token ids', name, text);
   }
   const ids =
     typeof text === 'string'
       ? model.tokenizer.encode(text, { addSpecial: true })
-      : Array.from(text);
-  if (ids.length === 0) {
+      : (text as ArrayLike<number>);
+  const count = idCount(ids, name);
+  if (count === 0) {
     throw new BitnetError(
       'ERR_BITNET_ARGUMENT',
       `Expected at least one token in ${name}, but it is empty, and this model adds none of its own; leave it out.`,
       { index },
     );
   }
-  const { contextLength } = model.spec;
-  if (ids.length <= contextLength) return ids;
+  const { contextLength, vocab } = model.spec;
+  if (count <= contextLength) return copiedIds(ids, count, vocab, name);
   throw new BitnetError(
     'ERR_BITNET_CONTEXT',
-    `Expected at most ${contextLength} tokens in ${name}, the context the model was trained with, but it has ${ids.length}; shorten or split it.`,
-    { index, tokens: ids.length, contextLength },
+    `Expected at most ${contextLength} tokens in ${name}, the context the model was trained with, but it has ${count}; shorten or split it.`,
+    { index, tokens: count, contextLength },
   );
 }
 
 async function embedOne(
   model: Model,
-  ids: readonly number[],
+  ids: Int32Array,
   pooling: Pooling,
   normalize: boolean,
   signal: AbortSignal,
@@ -128,7 +131,7 @@ async function embedOne(
 /** Summed in double and in the order of the tokens, whatever the chunks. */
 async function meanState(
   session: Session,
-  ids: readonly number[],
+  ids: Int32Array,
   signal: AbortSignal | undefined,
 ): Promise<Float64Array> {
   let sum: Float64Array | undefined;

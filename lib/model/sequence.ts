@@ -1,6 +1,6 @@
 import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
-import { argumentError } from '../generate/option-checks.js';
+import { copiedIds, idCount } from '../generate/token-ids.js';
 import {
   createNativeSession,
   type KvType,
@@ -67,10 +67,7 @@ export class Sequence {
 
   /** Ids to evaluate, which there must be room for. */
   checkedIds(ids: ArrayLike<number>): Int32Array {
-    const length = typeof ids === 'object' && ids !== null ? ids.length : undefined;
-    if (length === undefined || !Number.isInteger(length) || length < 1) {
-      throw argumentError('an array of at least one token id', 'ids', ids);
-    }
+    const length = idCount(ids, 'ids', 1);
     const { contextLength, vocab } = this.#owner;
     const room = contextLength - this.position;
     if (length > room) {
@@ -81,15 +78,7 @@ export class Sequence {
         { room, tokens: length },
       );
     }
-    const tokens = new Int32Array(length);
-    for (let i = 0; i < length; i++) {
-      const id = ids[i]!;
-      if (!Number.isInteger(id) || id < 0 || id >= vocab) {
-        throw argumentError(`a token id from 0 to ${vocab - 1}`, `ids[${i}]`, id);
-      }
-      tokens[i] = id;
-    }
-    return tokens;
+    return copiedIds(ids, length, vocab, 'ids');
   }
 
   /** Appends the request's tokens, or those that were evaluated before it failed. */

@@ -9,6 +9,7 @@ import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { type GenerateOptions, signalOption } from '../generate/options.js';
+import { idCount } from '../generate/token-ids.js';
 import { type KvType, want } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import {
@@ -162,7 +163,7 @@ export class Session {
    * token or `[n × dim]` of all.
    */
   async states(
-    ids: readonly number[],
+    ids: ArrayLike<number>,
     which: 'last' | 'all',
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
@@ -195,11 +196,11 @@ export class Session {
    * left to evaluate, or to give to `generate`.
    *
    * @returns n, the number of tokens kept
-   * @throws `ERR_BITNET_BUSY`, `ERR_BITNET_CLOSED`
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_BUSY`, `ERR_BITNET_CLOSED`
    */
   keepPrefix(ids: ArrayLike<number>): number {
     const { tokens } = this;
-    const most = Math.min(tokens.length, ids.length - 1);
+    const most = Math.min(tokens.length, idCount(ids, 'ids') - 1);
     let n = 0;
     while (n < most && tokens[n] === ids[n]) n++;
     this.truncate(n);

@@ -1,5 +1,5 @@
 import { BitnetError } from '../errors.js';
-import { maxTextLength } from './limits.js';
+import { maxDecodedBytes, maxDecodedIds, maxTextLength } from './limits.js';
 
 /** Throws ERR_BITNET_ARGUMENT unless `text` is a string that is not too long to encode. */
 export function checkText(text: unknown): asserts text is string {
@@ -23,6 +23,14 @@ export function checkIds(ids: unknown): asserts ids is Iterable<unknown> {
 export function checkId(id: unknown, vocab: number): asserts id is number {
   if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocab) return;
   throw argumentError(`Expected a token id from 0 to ${vocab - 1}, but received ${name(id)}.`);
+}
+
+/** Throws ERR_BITNET_ARGUMENT once there are too many ids, or bytes of theirs, for one text. */
+export function checkDecoded({ ids, bytes }: { readonly ids: number; readonly bytes: number }) {
+  if (ids <= maxDecodedIds && bytes <= maxDecodedBytes) return;
+  throw argumentError(
+    `Expected at most ${maxDecodedIds} token ids to decode, with texts of ${maxDecodedBytes} bytes together, but received more; decode them in parts.`,
+  );
 }
 
 function argumentError(message: string): BitnetError {

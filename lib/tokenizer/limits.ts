@@ -34,6 +34,12 @@ export const maxSpecialTotal = 2 ** 18;
  */
 export const maxTextLength = 2 ** 21;
 
+/** Ids to decode at once: as many as the longest context has. An iterable need not end. */
+export const maxDecodedIds = 2 ** 24;
+
+/** Bytes of their texts together: well below what a string can hold. */
+export const maxDecodedBytes = 2 ** 28;
+
 /**
  * Steps of one look-up in a hash table that is half full at most. Honest entries need a dozen;
  * entries made to collide would turn the build quadratic, and are refused instead.

@@ -1,4 +1,4 @@
-import { checkId, checkIds, checkText } from './checks.js';
+import { checkDecoded, checkId, checkIds, checkText } from './checks.js';
 import { Pieces } from './pieces.js';
 import type { SpecialIds } from './special-ids.js';
 import type { SpecialTokens } from './special-tokens.js';
@@ -76,10 +76,14 @@ export class VocabularyTokenizer implements Tokenizer {
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     checkIds(ids);
     const pieces: Uint8Array[] = [];
+    const size = { ids: 0, bytes: 0 };
     for (const id of ids) {
       checkId(id, this.vocab);
       const piece = this.#pieces.bytes(id, options.special === true);
       if (piece.length > 0) pieces.push(piece);
+      size.ids++;
+      size.bytes += piece.length;
+      checkDecoded(size);
     }
     const bytes = Buffer.concat(pieces);
     const start = this.addSpacePrefix && bytes[0] === space ? 1 : 0;

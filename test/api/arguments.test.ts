@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BitnetError, loadModel } from '../../lib/index.js';
+import { BitnetError, evalItems, loadModel } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { loadedTinyModel, rejection } from './tiny.js';
 
@@ -224,6 +224,71 @@ describe('evaluate refuses', () => {
   });
 });
 
+describe('embed, keepPrefix, detokenize and evalItems refuse', () => {
+  const endless: Any = { length: 2 ** 32 - 1 };
+
+  it.each<[texts: Any, code: string, message: string | RegExp]>([
+    [[endless], 'ERR_BITNET_CONTEXT', /at most 256 tokens in texts\[0\].*it has 4294967295;/],
+    [
+      ['x', { length: 2 }],
+      'ERR_BITNET_ARGUMENT',
+      'Expected a token id from 0 to 319 for texts[1][0], but received undefined.',
+    ],
+    [[{}], 'ERR_BITNET_ARGUMENT', /^Expected an array of token ids for texts\[0\]/],
+    [[{ length: '3' }], 'ERR_BITNET_ARGUMENT', /^Expected an array of token ids for texts\[0\]/],
+    [[[1, 320]], 'ERR_BITNET_ARGUMENT', /from 0 to 319 for texts\[0\]\[1\], but received 320/],
+  ])('embed(%o)', async (texts, code, message) => {
+    await expectError(model().embed(texts), code, message);
+  });
+
+  it.each<[Any]>([['abc'], [undefined], [null], [5], [{}], [{ length: -1 }]])(
+    'keepPrefix(%o)',
+    async (ids) => {
+      const session = model().createSession();
+      await session.evaluate([1, 2, 3]);
+      const keeping = (async () => session.keepPrefix(ids))();
+      await expectError(keeping, 'ERR_BITNET_ARGUMENT', /^Expected an array of token ids for ids,/);
+      expect(session.position).toBe(3);
+      expect(session.keepPrefix(endless)).toBe(0);
+      session.close();
+    },
+  );
+
+  it('detokenize of ids that never end', async () => {
+    const ids = (function* () {
+      for (;;) yield 0;
+    })();
+    const decoding = (async () => model().detokenize(ids))();
+    await expectError(decoding, 'ERR_BITNET_ARGUMENT', /^Expected at most 16777216 token ids to/);
+  });
+
+  // Not in a table: the runner would print it.
+  it('arrays that are one great hole', async () => {
+    const hole: Any = new Array(2 ** 32 - 1);
+    const session = model().createSession();
+    const code = 'ERR_BITNET_ARGUMENT';
+    await expectError(model().embed(hole), code, /for texts\[0\], but received undefined\.$/);
+    await expectError(evalItems(model(), hole), code, /for items\[0\], but it is undefined;/);
+    await expectError(session.complete(hole), code, /^Expected at most 16777216 token ids for the/);
+    await expectError(session.complete('a', { stop: hole }), code, /^Expected at most 256 texts/);
+    session.close();
+  });
+
+  const item = { question: 'a', choices: ['b', 'c'], label: 1 };
+  it.each<[items: Any, message: string | RegExp]>([
+    [[null], 'Expected an object for items[0], but it is null; correct or remove it.'],
+    [['one two'], /^Expected an object for items\[0\], but it is "one two";/],
+    [[{}], /^Expected a text as question for items\[0\], but it has undefined;/],
+    [[{ text: 5 }], /^Expected a text of at least two words for items\[0\]/],
+    [[item, { ...item, choices: 'bc' }], /^Expected 2 to 1000 texts.* for items\[1\], but it has/],
+    [[{ ...item, choices: endless }], /as choices for items\[0\], but it has an object;/],
+    [[{ ...item, label: 2 }], /^Expected an integer from 0 to 1 as label for items\[0\]/],
+    [[item, { text: 'one two' }], /like what came before for items\[1\], but it is of the other/],
+  ])('evalItems(%o)', async (items, message) => {
+    await expectError(evalItems(model(), items), 'ERR_BITNET_ARGUMENT', message);
+  });
+});
+
 describe('score, truncate and generate refuse', () => {
   it('options that score does not have', async () => {
     const session = model().createSession();
@@ -245,9 +310,12 @@ describe('score, truncate and generate refuse', () => {
     },
   );
 
-  it.each<[prompt: Any, options: Any, message: string]>([
+  it.each<[prompt: Any, options: Any, message: string | RegExp]>([
     [5, {}, 'Expected a string or an array of token ids for the prompt, but received 5.'],
-    [[1, -2], {}, 'Expected a token id for prompt[1], but received -2.'],
+    [[1, -2], {}, 'Expected a token id from 0 to 2147483647 for prompt[1], but received -2.'],
+    [{ length: 3 }, {}, /^Expected a string or an array of token ids for the prompt,/],
+    ['Hi', { stop: Array(257).fill('x') }, /^Expected at most 256 texts for option stop, but/],
+    ['Hi', { stop: 'x'.repeat(4097) }, /^Expected a text of 1 to 4096 characters for option stop,/],
     [
       'Hi',
       { temperature: -1 },
@@ -258,7 +326,7 @@ describe('score, truncate and generate refuse', () => {
       { top_k: 3 },
       'Expected only known options, but received the option "top_k"; did you mean topK?',
     ],
-  ])('generate(%j, %j), at once', async (prompt, options, message) => {
+  ])('generate(%o, %o), at once', async (prompt, options, message) => {
     const session = model().createSession();
     const generating = (async () => session.generate(prompt, options))();
     await expectError(generating, 'ERR_BITNET_ARGUMENT', message);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { lastWordStart } from '../../lib/evaluate/items.js';
 import { parseEvalItems } from '../../lib/index.js';
 
 const good = '{"question":"a","choices":["b","c"],"label":1}';
@@ -12,8 +13,8 @@ describe('parseEvalItems', () => {
 
   const bad: [string, RegExp][] = [
     ['{"question":', /^Expected a JSON object on line 2, but it is not JSON \(.+\); correct or/],
-    ['[]', /^Expected a JSON object on line 2, but it is an array of length 0;/],
-    ['null', /^Expected a JSON object on line 2, but it is null;/],
+    ['[]', /^Expected an object on line 2, but it is an array of length 0;/],
+    ['null', /^Expected an object on line 2, but it is null;/],
     ['{"choices":["b","c"],"label":1}', /^Expected a text as question on line 2, but it has undef/],
     ['{"question":"a","label":1}', /^Expected 2 to 1000 texts.* on line 2, but it has undefined;/],
     ['{"question":"a","choices":["b"," "],"label":1}', /none of them empty.*an array of length 2;/],
@@ -22,7 +23,7 @@ describe('parseEvalItems', () => {
     ['{"question":"a","choices":["b","c"],"label":"1"}', /as label on line 2, but it has "1";/],
     [
       '{"text":"one two"}',
-      /^Expected \{ question, choices, label \} like the lines before on line 2/,
+      /^Expected \{ question, choices, label \} like what came before on line 2/,
     ],
     [
       '{"text":"one"}',
@@ -33,6 +34,18 @@ describe('parseEvalItems', () => {
     const parse = () => parseEvalItems(`${good}\n${line}\n${good}`);
     expect(parse).toThrow(message);
     expect(parse).toThrow(expect.objectContaining({ code: 'ERR_BITNET_FILE', line: 2 }));
+  });
+
+  it('finds the last word of a text with a hundred thousand spaces in a row', () => {
+    // An expression that tries each space as the first took a minute for this.
+    const spaces = ' '.repeat(100_000);
+    const text = `one two${spaces}three${spaces}`;
+    expect(parseEvalItems(JSON.stringify({ text }))).toEqual([{ text }]);
+    expect(lastWordStart(text)).toBe(7);
+    expect(lastWordStart('one\u00a0 \n')).toBe(0);
+    expect(lastWordStart(' one')).toBe(0);
+    expect(lastWordStart(`a${spaces}`)).toBe(0);
+    expect(lastWordStart('a\u2003b')).toBe(1);
   });
 
   it('refuses a file without items', () => {

@@ -165,9 +165,9 @@ describe('a prompt', () => {
   test.each<[unknown, string]>([
     [undefined, 'a string or an array of token ids for the prompt, but received undefined.'],
     [{ length: 1 }, 'a string or an array of token ids for the prompt, but received an object.'],
-    [[1, -1], 'a token id for prompt[1], but received -1.'],
-    [[1.5], 'a token id for prompt[0], but received 1.5.'],
-    [['a'], 'a token id for prompt[0], but received "a".'],
+    [[1, -1], 'a token id from 0 to 2147483647 for prompt[1], but received -1.'],
+    [[1.5], 'a token id from 0 to 2147483647 for prompt[0], but received 1.5.'],
+    [['a'], 'a token id from 0 to 2147483647 for prompt[0], but received "a".'],
   ])('%o is refused at once', (prompt, sentence) => {
     expect(() => generate(reciter(''), tokenizer, prompt as string, greedy)).toThrow(
       expect.objectContaining({ code: 'ERR_BITNET_ARGUMENT', message: `Expected ${sentence}` }),

@@ -77,8 +77,8 @@ describe('generation options', () => {
       2 ** 53,
       'an integer from 0 to 2^53 - 1 for option seed, but received 9007199254740992.',
     ],
-    ['stop', '', 'a text of at least one character for option stop, but received "".'],
-    ['stop', ['a', 7], 'a text of at least one character for option stop[1], but received 7.'],
+    ['stop', '', 'a text of 1 to 4096 characters for option stop, but received "".'],
+    ['stop', ['a', 7], 'a text of 1 to 4096 characters for option stop[1], but received 7.'],
     ['parseSpecial', 1, 'true or false for option parseSpecial, but received 1.'],
     ['signal', {}, 'an AbortSignal for option signal, but received an object.'],
   ])('%s: %o is refused with a sentence', (name, value, sentence) => {
