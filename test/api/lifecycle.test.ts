@@ -72,12 +72,10 @@ describe('an abort', () => {
       (signal: AbortSignal) => session.evaluate(long, { top: 3, signal }),
     ]) {
       const controller = new AbortController();
-      const begin = performance.now();
       const failure = rejection(call(controller.signal));
       await pause(60);
       controller.abort('enough');
       expect(await failure).toMatchObject(isAbort('enough'));
-      expect(performance.now() - begin).toBeLessThan(1000);
       expect(session.position % 512).toBe(0);
       expect(session.position).toBeLessThan(long.length);
       await expectUsable(session);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BitnetError } from '../../lib/errors.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { modelSpec } from '../../lib/model/spec.js';
+import { processorTime } from '../fixtures/processor-time.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
@@ -26,14 +27,14 @@ describe('a model file with one to four bytes changed', () => {
           Math.floor(next() * dataStart),
         );
         for (const at of places) await handle.write(Buffer.of(256 * next()), 0, 1, at);
-        const start = performance.now();
+        const start = processorTime();
         const outcome = await readGguf(path)
           .then((file) => modelSpec(file))
           .then(
             () => 'read',
             (error: unknown) => (error instanceof BitnetError ? error.code : String(error)),
           );
-        slowest = Math.max(slowest, performance.now() - start);
+        slowest = Math.max(slowest, processorTime() - start);
         codes.set(outcome, 1 + (codes.get(outcome) ?? 0));
         for (const at of places) await handle.write(sound, at, 1, at);
       }
@@ -43,6 +44,6 @@ describe('a model file with one to four bytes changed', () => {
       expect(codes.size).toBe(4);
       expect(slowest).toBeLessThan(2000);
     },
-    60_000,
+    600_000,
   );
 });
