@@ -57,7 +57,7 @@ export interface GenerateOptions {
   readonly seed?: number | undefined;
   /**
    * Texts that end the generation; they are not part of its text. At most 256, of at most 4,096
-   * UTF-16 units each.
+   * UTF-16 units each and 65,536 together.
    */
   readonly stop?: string | readonly string[] | undefined;
   /**
@@ -78,11 +78,14 @@ export interface GenerateSettings extends SamplingSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Every character that is generated is compared with all of them. */
+/** More texts than this are a mistake. */
 const maxStops = 256;
 
 /** UTF-16 units: what may belong to a stop text is held back, and kept. */
 const maxStopLength = 4096;
+
+/** UTF-16 units of all of them, which bound the automaton that finds them: 30 ms to build. */
+const maxStopTotal = 2 ** 16;
 
 interface NumberRule {
   readonly fallback: number;
@@ -166,13 +169,19 @@ function stopOption(value: unknown): readonly string[] {
   }
   const texts: unknown[] = Array.isArray(value) ? [...value] : [value];
   const wrong = texts.findIndex((text) => !isStop(text));
-  if (wrong === -1) return texts as string[];
+  if (wrong === -1) {
+    const stop = texts as string[];
+    if (stop.reduce((total, text) => total + text.length, 0) <= maxStopTotal) return stop;
+    throw argumentError(`at most ${maxStopTotal} characters together`, 'option stop', value);
+  }
   const name = Array.isArray(value) ? `option stop[${wrong}]` : 'option stop';
-  throw argumentError(`a text of 1 to ${maxStopLength} characters`, name, texts[wrong]);
+  const expected = `a text of 1 to ${maxStopLength} characters without lone surrogates`;
+  throw argumentError(expected, name, texts[wrong]);
 }
 
 function isStop(text: unknown): boolean {
-  return typeof text === 'string' && text !== '' && text.length <= maxStopLength;
+  if (typeof text !== 'string' || text === '' || text.length > maxStopLength) return false;
+  return !/\p{Surrogate}/u.test(text);
 }
 
 /** @throws ERR_BITNET_ARGUMENT when it is neither true, false nor left out */

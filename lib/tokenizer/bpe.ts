@@ -34,7 +34,7 @@ class BytePairEncoder implements TextEncoder, MergeRule {
   readonly #preTokenizer: PreTokenizer;
   /** [256] symbol of each byte. It need not be a token: some vocabularies lack a few. */
   readonly #byteSymbols: Int32Array;
-  #merger = new Merger();
+  readonly #merger: Merger;
   /** The bytes of the word at hand, and the same in the alphabet of the vocabulary. */
   #word = Buffer.alloc(shortWord);
   #spelled = new Uint8Array(maxTokenBytes + 1);
@@ -43,6 +43,7 @@ class BytePairEncoder implements TextEncoder, MergeRule {
   constructor(vocabulary: Vocabulary, merges: MergeTable, preTokenizer: PreTokenizer) {
     this.#vocabulary = vocabulary;
     this.#merges = merges;
+    this.#merger = new Merger(merges.length);
     this.#preTokenizer = preTokenizer;
     this.#byteSymbols = Int32Array.from(byteCharacters, (text) =>
       vocabulary.texts.findOrAdd(text, 0, text.length),
@@ -53,6 +54,8 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     this.#ids = ids;
     splitWords(text, this.#preTokenizer.split, (word) => this.#encodeWord(word));
     this.#ids = [];
+    this.#merger.trim();
+    if (this.#word.length > shortWord) this.#word = Buffer.alloc(shortWord);
   }
 
   #encodeWord(word: string): void {
@@ -68,9 +71,6 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     }
     merger.starts[n] = n;
     merger.merge(n, this);
-    if (n <= shortWord) return;
-    this.#merger = new Merger();
-    this.#word = Buffer.alloc(shortWord);
   }
 
   /** Emits the word's n bytes as one token, if there is one. */
@@ -91,7 +91,7 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     return this.#merges.rank(left, right);
   }
 
-  priority(rank: number): number {
+  rank(rank: number): number {
     return rank;
   }
 

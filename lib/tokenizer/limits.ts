@@ -16,14 +16,9 @@ export const maxMerges = 2 ** 21;
 export const maxTokenBytes = 4096;
 
 /**
- * UTF-16 units of a token that is matched in text as a whole (control, unknown, user-defined). The
- * search costs at most this many steps per position; the longest real ones have about 60.
- */
-export const maxSpecialLength = 256;
-
-/**
- * UTF-16 units of all such tokens together. Bounds the search tree; real vocabularies have up to
- * 70,000 (6,400 `<unused…>` tokens).
+ * UTF-16 units of all tokens that are matched in text as a whole (control, unknown, user-defined).
+ * Bounds the automaton that finds them; real vocabularies have up to 70,000 (6,400 `<unused…>`
+ * tokens).
  */
 export const maxSpecialTotal = 2 ** 18;
 

@@ -2,68 +2,45 @@ import type { GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import type { TimeSlice } from '../gguf/time-slice.js';
 import { faulty, type Source } from './faulty.js';
-import { maxProbes, maxTokenBytes } from './limits.js';
+import { maxTokenBytes } from './limits.js';
+import { PairTable } from './pair-table.js';
 import { collision, type TextTable } from './text-table.js';
 
 /**
  * The merges of a byte-pair vocabulary: for two symbols, the rank of their merge (0 is first). A
- * symbol is the number of its text, so a look-up touches no text: open addressing in typed arrays
- * takes a fraction of the time of a map of 280,000 strings, and never copies one.
+ * symbol is the number of its text, so a look-up touches no text.
  */
 export class MergeTable {
-  readonly #mask: number;
-  /** [slots, 3] left, right and rank + 1 of the merge in each slot; rank + 1 = 0: empty slot. */
-  readonly #slots: Int32Array;
+  readonly #ranks: PairTable;
   /** [merges] symbol that results from the merge of each rank. */
   readonly #results: Int32Array;
 
   constructor(merges: number) {
-    const slots = 2 ** Math.ceil(Math.log2(1.5 * merges + 2));
-    this.#mask = slots - 1;
-    this.#slots = new Int32Array(slots * stride);
+    this.#ranks = new PairTable(merges);
     this.#results = new Int32Array(merges);
+  }
+
+  /** How many merges there are; ranks are below. */
+  get length(): number {
+    return this.#results.length;
   }
 
   /** Adds a merge; of two for one pair the first counts. Returns false when too many collide. */
   add(rank: number, left: number, right: number, result: number): boolean {
     this.#results[rank] = result;
-    const at = this.#find(left, right);
-    if (at < 0) return false;
-    const slots = this.#slots;
-    if (slots[at + 2] !== 0) return true;
-    slots[at] = left;
-    slots[at + 1] = right;
-    slots[at + 2] = rank + 1;
-    return true;
+    return this.#ranks.add(left, right, rank);
   }
 
   /** Rank of the merge of two symbols, or -1. */
   rank(left: number, right: number): number {
-    const at = this.#find(left, right);
-    return at < 0 ? -1 : this.#slots[at + 2]! - 1;
+    return this.#ranks.get(left, right);
   }
 
   /** The symbol that results from the merge of a rank. */
   result(rank: number): number {
     return this.#results[rank]!;
   }
-
-  /** Where the slot of a pair begins, or the empty one where it belongs; -1 after too many steps. */
-  #find(left: number, right: number): number {
-    const slots = this.#slots;
-    const h = Math.imul(left, 0x2c1b3c6d) ^ Math.imul(right, 0x297a2d39);
-    let slot = (h ^ (h >>> 15)) & this.#mask;
-    for (let probe = 0; probe < maxProbes; probe++) {
-      const at = slot * stride;
-      if (slots[at + 2] === 0 || (slots[at] === left && slots[at + 1] === right)) return at;
-      slot = (slot + 1) & this.#mask;
-    }
-    return -1;
-  }
 }
-
-/** Numbers per slot. */
-const stride = 3;
 
 /**
  * Reads the merges, each "left right". Texts of merges that are no tokens are added to `texts`:

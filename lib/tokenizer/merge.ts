@@ -9,8 +9,8 @@ export interface MergeRule {
    * @param end where the right symbol ends, in bytes
    */
   pair(left: number, right: number, start: number, end: number): number;
-  /** Lower merges first. */
-  priority(code: number): number;
+  /** When a merge has its turn: an integer from 0 on, lower ones first. */
+  rank(code: number): number;
   /** The symbol that results. */
   symbol(code: number): number;
   /** Takes a symbol that remains, and the bytes [start, end) it stands for. */
@@ -19,21 +19,34 @@ export interface MergeRule {
 
 /** The room a merge works in; use it again for the next word, so that short ones allocate nothing. */
 export class Merger {
-  readonly #queue = new MergeQueue();
+  readonly #queue: MergeQueue;
   /** [n] symbol at each place; a place whose symbol was merged into its left neighbour is dead. */
-  symbols = new Int32Array(64);
+  symbols = new Int32Array(shortWord);
   /** [n + 1] where each symbol begins, in bytes; starts[n] is the end of the last. */
-  starts = new Int32Array(65);
+  starts = new Int32Array(shortWord + 1);
   /** [n] place of the living symbol to the right (n: none) and to the left (-1: none). */
-  #next = new Int32Array(64);
-  #previous = new Int32Array(64);
+  #next = new Int32Array(shortWord);
+  #previous = new Int32Array(shortWord);
   /** [n] code of the merge with the symbol to the right, -1 when there is none or it is dead. */
-  #codes = new Int32Array(64);
+  #codes = new Int32Array(shortWord);
+
+  /** @param ranks the ranks of the rule are below this number */
+  constructor(ranks: number) {
+    this.#queue = new MergeQueue(ranks);
+  }
 
   /** Makes room for n symbols; then set `symbols` and `starts` and call `merge`. */
   reserve(n: number): void {
-    if (n <= this.symbols.length) return;
-    const length = 2 ** Math.ceil(Math.log2(n));
+    if (n > this.symbols.length) this.#resize(2 ** Math.ceil(Math.log2(n)));
+  }
+
+  /** Gives back the room that a long word took. */
+  trim(): void {
+    if (this.symbols.length > shortWord) this.#resize(shortWord);
+    this.#queue.trim();
+  }
+
+  #resize(length: number): void {
     this.symbols = new Int32Array(length);
     this.starts = new Int32Array(length + 1);
     this.#next = new Int32Array(length);
@@ -57,7 +70,7 @@ export class Merger {
     for (let i = this.#queue.pop(); i >= 0; i = this.#queue.pop()) {
       const code = this.#codes[i]!;
       // An entry is stale when its pair has since become another pair, or none.
-      if (code < 0 || rule.priority(code) !== this.#queue.popped) continue;
+      if (code < 0 || rule.rank(code) !== this.#queue.popped) continue;
       const right = next[i]!;
       symbols[i] = rule.symbol(code);
       this.#codes[right] = -1;
@@ -77,6 +90,9 @@ export class Merger {
     const end = this.starts[this.#next[right]!]!;
     const code = rule.pair(this.symbols[i]!, this.symbols[right]!, this.starts[i]!, end);
     this.#codes[i] = code;
-    if (code >= 0) this.#queue.push(rule.priority(code), i);
+    if (code >= 0) this.#queue.push(rule.rank(code), i);
   }
 }
+
+/** Symbols of a word up to which its room is kept for the next one. */
+const shortWord = 4096;

@@ -19,14 +19,17 @@ export function createSentencePiece(
 
 class SentencePieceEncoder implements TextEncoder, MergeRule {
   readonly #vocabulary: Vocabulary;
-  readonly #scores: Float32Array;
+  /** [vocab] 0 for the highest score, 1 for the next, …; equal scores have equal ranks. */
+  readonly #ranks: Int32Array;
+  readonly #merger: Merger;
   readonly #addSpacePrefix: boolean;
   #text: Uint8Array = new Uint8Array(0);
   #ids: number[] = [];
 
   constructor(vocabulary: Vocabulary, scores: Float32Array, addSpacePrefix: boolean) {
     this.#vocabulary = vocabulary;
-    this.#scores = scores;
+    this.#ranks = ranksOf(scores);
+    this.#merger = new Merger(scores.length);
     this.#addSpacePrefix = addSpacePrefix;
   }
 
@@ -34,7 +37,7 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
     const prefix = this.#addSpacePrefix && afterSpecial ? ' ' : '';
     this.#text = Buffer.from((prefix + text).replaceAll(' ', '\u2581'));
     this.#ids = ids;
-    const merger = new Merger();
+    const merger = this.#merger;
     merger.reserve(this.#text.length);
     let n = 0;
     for (let i = 0; i < this.#text.length; n++) {
@@ -45,6 +48,7 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
     }
     merger.starts[n] = this.#text.length;
     merger.merge(n, this);
+    merger.trim();
     this.#text = new Uint8Array(0);
     this.#ids = [];
   }
@@ -53,8 +57,8 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
     return this.#vocabulary.texts.find(this.#text, start, end);
   }
 
-  priority(token: number): number {
-    return -this.#scores[token]!;
+  rank(token: number): number {
+    return this.#ranks[token]!;
   }
 
   symbol(token: number): number {
@@ -73,6 +77,15 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
       else if (this.#vocabulary.unknown !== undefined) this.#ids.push(this.#vocabulary.unknown);
     }
   }
+}
+
+function ranksOf(scores: Float32Array): Int32Array {
+  const ranks = new Map<number, number>();
+  const rising = scores.slice().sort();
+  for (let i = rising.length - 1; i >= 0; i--) {
+    if (!ranks.has(rising[i]!)) ranks.set(rising[i]!, ranks.size);
+  }
+  return Int32Array.from(scores, (score) => ranks.get(score)!);
 }
 
 function utf8Length(first: number): number {

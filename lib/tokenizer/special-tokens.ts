@@ -1,5 +1,7 @@
 import { faulty, type Source } from './faulty.js';
-import { maxSpecialLength, maxSpecialTotal } from './limits.js';
+import { maxSpecialTotal } from './limits.js';
+import { PatternAutomaton } from './pattern-automaton.js';
+import { collision } from './text-table.js';
 
 /** A token that is found in text as a whole, before anything else. */
 export interface SpecialToken {
@@ -9,32 +11,35 @@ export interface SpecialToken {
   readonly control: boolean;
 }
 
-interface Node {
-  token?: SpecialToken;
-  readonly next: Map<number, Node>;
-}
-
 /**
- * Finds special tokens in a text: from left to right, at each place the longest one. It is a tree
- * of UTF-16 units, so a search costs no more with thousands of tokens than with three.
+ * Finds special tokens in a text: from left to right, at each place the longest one. The text is
+ * read backwards, and so are the tokens: when the automaton comes to a place, it knows the longest
+ * token that begins there, however long the beginnings of others go on.
  */
 export class SpecialTokens {
-  readonly #root: Node = { next: new Map() };
+  readonly #tokens: readonly SpecialToken[];
+  readonly #automaton: PatternAutomaton;
+  /** [states] the longest token that begins where the state has come to, -1: none. */
+  readonly #all: Int32Array;
+  readonly #userDefined: Int32Array;
 
   /** Of tokens with equal text the first counts. */
-  constructor(tokens: Iterable<SpecialToken>, source: Source) {
+  constructor(tokens: readonly SpecialToken[], source: Source) {
     let total = 0;
-    for (const token of tokens) {
-      total += token.text.length;
-      if (token.text.length > maxSpecialLength || total > maxSpecialTotal) {
-        const expected = `up to ${maxSpecialLength} characters long (${maxSpecialTotal} together)`;
-        const found = `${token.text.length} (${total} together) at token ${token.id}`;
-        throw faulty(source, 'the control and user-defined tokens', expected, found);
-      }
-      let node = this.#root;
-      for (let i = 0; i < token.text.length; i++) node = child(node, token.text.charCodeAt(i));
-      node.token ??= token;
+    for (const { id, text } of tokens) {
+      total += text.length;
+      if (total <= maxSpecialTotal) continue;
+      const expected = `up to ${maxSpecialTotal} characters together`;
+      const field = 'the control and user-defined tokens';
+      throw faulty(source, field, expected, `${total} at token ${id}`);
     }
+    this.#tokens = tokens;
+    this.#automaton = new PatternAutomaton(
+      tokens.map(({ text }) => reversedUnits(text)),
+      () => collision(source),
+    );
+    this.#all = this.#automaton.longest();
+    this.#userDefined = this.#automaton.longest((i) => !tokens[i]!.control);
   }
 
   /**
@@ -42,37 +47,37 @@ export class SpecialTokens {
    * between them. Control tokens are ordinary text unless `control`.
    */
   split(text: string, control: boolean, part: (part: string | number) => void): void {
-    let start = 0;
-    for (let i = 0; i < text.length; ) {
-      const token = this.#longestAt(text, i, control);
-      if (token === undefined) {
-        i++;
-        continue;
-      }
-      if (i > start) part(text.slice(start, i));
+    const { starts, found } = this.#find(text, control);
+    let end = 0;
+    for (let i = starts.length - 1; i >= 0; i--) {
+      const start = starts[i]!;
+      if (start < end) continue; // it begins inside the one before
+      if (start > end) part(text.slice(end, start));
+      const token = this.#tokens[found[i]!]!;
       part(token.id);
-      i += token.text.length;
-      start = i;
+      end = start + token.text.length;
     }
-    if (start < text.length) part(text.slice(start));
+    if (end < text.length) part(text.slice(end));
   }
 
-  #longestAt(text: string, at: number, control: boolean): SpecialToken | undefined {
-    let found: SpecialToken | undefined;
-    let node = this.#root.next.get(text.charCodeAt(at));
-    for (let i = at + 1; node !== undefined; i++) {
-      if (node.token !== undefined && (control || !node.token.control)) found = node.token;
-      node = node.next.get(text.charCodeAt(i)); // NaN past the end, which no node has
+  /** Every place where a token begins, from the last to the first, with the longest such token. */
+  #find(text: string, control: boolean): { starts: number[]; found: number[] } {
+    const longest = control ? this.#all : this.#userDefined;
+    const automaton = this.#automaton;
+    const starts: number[] = [];
+    const found: number[] = [];
+    let state = 0;
+    for (let i = text.length - 1; i >= 0; i--) {
+      state = automaton.step(state, text.charCodeAt(i));
+      const token = longest[state]!;
+      if (token < 0) continue;
+      starts.push(i);
+      found.push(token);
     }
-    return found;
+    return { starts, found };
   }
 }
 
-function child(node: Node, unit: number): Node {
-  let next = node.next.get(unit);
-  if (next === undefined) {
-    next = { next: new Map() };
-    node.next.set(unit, next);
-  }
-  return next;
+function reversedUnits(text: string): Uint16Array {
+  return Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(text.length - 1 - i));
 }

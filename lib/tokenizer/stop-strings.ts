@@ -1,18 +1,30 @@
+import { BitnetError } from '../errors.js';
+import { PatternAutomaton } from './pattern-automaton.js';
+
 /**
  * Watches a text for stop strings, piece by piece, with the same result however it is cut: the
- * string that is complete first counts (of several complete at the same place, the longest).
- * One Knuth-Morris-Pratt automaton per string, so each character costs one step.
+ * string that is complete first counts (of several complete at the same place, the longest). Each
+ * character costs the same, however many strings there are.
  */
 export class StopStrings {
-  readonly #automata: readonly Automaton[];
+  readonly #strings: readonly string[];
+  readonly #automaton: PatternAutomaton;
+  /** [states] the longest string that is complete, -1: none. */
+  readonly #complete: Int32Array;
+  #state = 0;
   #held = '';
 
   /** The stop string that was found. */
   found: string | undefined;
 
-  /** @param strings non-empty */
+  /**
+   * @param strings non-empty
+   * @throws ERR_BITNET_ARGUMENT when they were chosen to make a table slow
+   */
   constructor(strings: readonly string[]) {
-    this.#automata = strings.map((text) => ({ text, failure: failureTable(text), matched: 0 }));
+    this.#strings = strings;
+    this.#automaton = new PatternAutomaton(strings.map(units), collided);
+    this.#complete = this.#automaton.longest();
   }
 
   /** Takes more text and returns what can be no part of a stop string. */
@@ -20,15 +32,16 @@ export class StopStrings {
     if (this.found !== undefined) return '';
     const all = this.#held + text;
     for (let i = this.#held.length; i < all.length; i++) {
-      const complete = this.#step(all.charCodeAt(i));
+      this.#state = this.#automaton.step(this.#state, all.charCodeAt(i));
+      const complete = this.#strings[this.#complete[this.#state]!];
       if (complete === undefined) continue;
       this.found = complete;
       this.#held = '';
       return all.slice(0, i + 1 - complete.length);
     }
-    const held = Math.max(0, ...this.#automata.map(({ matched }) => matched));
-    this.#held = all.slice(all.length - held);
-    return all.slice(0, all.length - held);
+    const sure = all.length - this.#automaton.depth(this.#state);
+    this.#held = all.slice(sure);
+    return all.slice(0, sure);
   }
 
   /** Returns what was held back: no more text follows. */
@@ -37,35 +50,14 @@ export class StopStrings {
     this.#held = '';
     return held;
   }
-
-  #step(unit: number): string | undefined {
-    let complete: string | undefined;
-    for (const automaton of this.#automata) {
-      const { text, failure } = automaton;
-      let { matched } = automaton;
-      while (matched > 0 && text.charCodeAt(matched) !== unit) matched = failure[matched - 1]!;
-      if (text.charCodeAt(matched) === unit) matched++;
-      automaton.matched = matched;
-      if (matched === text.length && text.length > (complete?.length ?? 0)) complete = text;
-    }
-    return complete;
-  }
 }
 
-interface Automaton {
-  readonly text: string;
-  /** [text.length] length of the longest border of each prefix: where to go on after a mismatch. */
-  readonly failure: Int32Array;
-  /** How much of `text` the text so far ends with. */
-  matched: number;
+function collided(): BitnetError {
+  const message =
+    'Expected ordinary stop texts, but received too many that were made to collide in a table.';
+  return new BitnetError('ERR_BITNET_ARGUMENT', message, { option: 'stop' });
 }
 
-function failureTable(text: string): Int32Array {
-  const failure = new Int32Array(text.length);
-  for (let i = 1, matched = 0; i < text.length; i++) {
-    while (matched > 0 && text[matched] !== text[i]) matched = failure[matched - 1]!;
-    if (text[matched] === text[i]) matched++;
-    failure[i] = matched;
-  }
-  return failure;
+function units(text: string): Uint16Array {
+  return Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
 }

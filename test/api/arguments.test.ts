@@ -315,7 +315,11 @@ describe('score, truncate and generate refuse', () => {
     [[1, -2], {}, 'Expected a token id from 0 to 2147483647 for prompt[1], but received -2.'],
     [{ length: 3 }, {}, /^Expected a string or an array of token ids for the prompt,/],
     ['Hi', { stop: Array(257).fill('x') }, /^Expected at most 256 texts for option stop, but/],
-    ['Hi', { stop: 'x'.repeat(4097) }, /^Expected a text of 1 to 4096 characters for option stop,/],
+    [
+      'Hi',
+      { stop: 'x'.repeat(4097) },
+      /^Expected a text of 1 to 4096 characters without lone surrogates for option stop,/,
+    ],
     [
       'Hi',
       { temperature: -1 },

@@ -77,12 +77,37 @@ describe('generation options', () => {
       2 ** 53,
       'an integer from 0 to 2^53 - 1 for option seed, but received 9007199254740992.',
     ],
-    ['stop', '', 'a text of 1 to 4096 characters for option stop, but received "".'],
-    ['stop', ['a', 7], 'a text of 1 to 4096 characters for option stop[1], but received 7.'],
+    [
+      'stop',
+      '',
+      'a text of 1 to 4096 characters without lone surrogates for option stop, but received "".',
+    ],
+    [
+      'stop',
+      ['a', 7],
+      'a text of 1 to 4096 characters without lone surrogates for option stop[1], but received 7.',
+    ],
+    [
+      'stop',
+      ['a', 'b\ud800'],
+      'a text of 1 to 4096 characters without lone surrogates for option stop[1], but received "b\\ud800".',
+    ],
     ['parseSpecial', 1, 'true or false for option parseSpecial, but received 1.'],
     ['signal', {}, 'an AbortSignal for option signal, but received an object.'],
   ])('%s: %o is refused with a sentence', (name, value, sentence) => {
     expect(messageOf({ [name]: value })).toBe(`Expected ${sentence}`);
+  });
+
+  test('more stop texts, or longer ones, than a generation may have are refused', () => {
+    expect(messageOf({ stop: new Array(2 ** 32 - 1) })).toBe(
+      'Expected at most 256 texts for option stop, but received an array of length 4294967295.',
+    );
+    expect(messageOf({ stop: Array(257).fill('a') })).toMatch(/^Expected at most 256 texts /);
+    expect(messageOf({ stop: 'a'.repeat(4097) })).toMatch(/^Expected a text of 1 to 4096 /);
+    expect(messageOf({ stop: Array(17).fill('a'.repeat(4096)) })).toBe(
+      'Expected at most 65536 characters together for option stop, but received an array of length 17.',
+    );
+    expect(generateSettings({ stop: Array(16).fill('a'.repeat(4096)) }).stop).toHaveLength(16);
   });
 
   test.each([

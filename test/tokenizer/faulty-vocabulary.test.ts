@@ -121,12 +121,12 @@ const cases: [title: string, file: VocabularyFile, message: string][] = [
     sentence('byte token 259', 'of the form "<0x0A>"', '"<0xGG>"'),
   ],
   [
-    'a control token of 300 characters',
-    bpeFile({ merges: [], extra: [['x'.repeat(300), control]] }),
+    'control tokens of 266,240 characters together',
+    bpeFile({ merges: [], extra: Array.from({ length: 65 }, () => ['x'.repeat(4096), control]) }),
     sentence(
       'the control and user-defined tokens',
-      'up to 256 characters long (262144 together)',
-      '300 (300 together) at token 256',
+      'up to 262144 characters together',
+      '266240 at token 320',
     ),
   ],
 ];
