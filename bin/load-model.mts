@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import process from 'node:process';
-import type { LoadOptions, Model } from '../lib/index.js';
+import type { Decision, LoadOptions, Model } from '../lib/index.js';
 import type { Terminal } from './terminal.mjs';
 
 /** The model a command names, or BITNET_MODEL, or undefined for the embedded one. */
@@ -20,8 +20,18 @@ export async function loadWithSpinner(
   const onProgress = (fraction: number) =>
     spinner.update(`${label} ${Math.floor(100 * fraction)} %`);
   try {
-    return await loadModel(path, { ...options, onProgress });
+    const model = await loadModel(path, { ...options, onProgress });
+    spinner.stop();
+    warnOfDecisions(model.decisions, terminal);
+    return model;
   } finally {
     spinner.stop();
+  }
+}
+
+/** Says on stderr what might change results; the other decisions are for `inspect`. */
+export function warnOfDecisions(decisions: readonly Decision[], terminal: Terminal): void {
+  for (const { subject, choice, reason, warning } of decisions) {
+    if (warning) terminal.warn(`${subject}: ${choice}, because ${reason}.`);
   }
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
-import type { LoadOptions } from '../lib/index.js';
+import type { LoadOptions, MetadataOverrides } from '../lib/index.js';
 import { integer } from './arguments.mjs';
+import { overrideKvOption } from './override-kv.mjs';
 
 /** What overrules a model file that is wrong or silent. */
 export interface FileOptions {
@@ -8,6 +9,7 @@ export interface FileOptions {
   i2sLayout?: (typeof layouts)[number];
   tlTable?: string;
   preTokenizer?: string;
+  overrideKv?: MetadataOverrides;
 }
 
 /** How a model is loaded and computes. */
@@ -47,7 +49,8 @@ export function addFileOptions(command: Command): Command {
     .addOption(new Option('--activation <name>', 'overrule the file').choices(activations))
     .addOption(new Option('--i2s-layout <name>', 'order of I2_S bytes').choices(layouts))
     .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
-    .option('--pre-tokenizer <name>', 'overrule the file');
+    .option('--pre-tokenizer <name>', 'overrule the file')
+    .addOption(overrideKvOption());
 }
 
 /** Adds the options of `EngineOptions`: every command that loads a model to evaluate has them. */
@@ -63,8 +66,8 @@ export function addEngineOptions(command: Command): Command {
 
 /** As the library takes them. */
 export function fileOverrides(options: FileOptions) {
-  const { activation, i2sLayout, tlTable, preTokenizer } = options;
-  return { activation, i2sLayout, tlTable, preTokenizer };
+  const { activation, i2sLayout, tlTable, preTokenizer, overrideKv: metadataOverrides } = options;
+  return { activation, i2sLayout, tlTable, preTokenizer, metadataOverrides };
 }
 
 /** As the library takes them. */

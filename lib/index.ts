@@ -1,5 +1,6 @@
 export { Chat, type ChatCompletion, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
+export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
 export {
@@ -20,6 +21,7 @@ export { type Inspection, inspectModel } from './inspect.js';
 export type { EmbedOptions } from './model/embed.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
 export { type LoadOptions, loadModel } from './model/load.js';
+export type { MetadataOverrides } from './model/metadata-overrides.js';
 export { Model, type SessionOptions } from './model/model.js';
 export { Session } from './model/session.js';
 export type { ModelSpec } from './model/spec.js';
@@ -40,4 +42,4 @@ export type {
   Tokenizer,
   TokenizerOptions,
 } from './tokenizer/index.js';
-export { loadTokenizer } from './tokenizer/load-tokenizer.js';
+export { type LoadTokenizerOptions, loadTokenizer } from './tokenizer/load-tokenizer.js';

@@ -1,4 +1,5 @@
 import { chatTemplate } from './chat/template.js';
+import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
 import { checkOptionNames } from './generate/option-checks.js';
@@ -10,6 +11,11 @@ import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { fileStamps } from './model/identity.js';
+import {
+  checkedOverrides,
+  type MetadataOverrides,
+  overrideMetadata,
+} from './model/metadata-overrides.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import { ZeroChoice } from './model/zero-skipping.js';
@@ -24,7 +30,7 @@ import {
   type ZeroSkipping,
 } from './native.js';
 import { createTokenizer } from './tokenizer/index.js';
-import type { Decision, Tokenizer } from './tokenizer/types.js';
+import type { Tokenizer } from './tokenizer/types.js';
 
 /** Options of `inspectModel`; they mean what they mean to `loadModel`. */
 export interface InspectOptions {
@@ -33,6 +39,7 @@ export interface InspectOptions {
   readonly i2sLayout?: I2sLayout | undefined;
   readonly tlTable?: string | undefined;
   readonly preTokenizer?: string | undefined;
+  readonly metadataOverrides?: MetadataOverrides | undefined;
   readonly screenHead?: boolean | undefined;
   readonly skipZeros?: boolean | undefined;
 }
@@ -131,13 +138,16 @@ export async function inspectModel(
   options: InspectOptions = {},
 ): Promise<Inspection> {
   checkOptionNames(options, [
-    ...['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'screenHead', 'skipZeros'],
+    ...['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'metadataOverrides'],
+    ...['screenHead', 'skipZeros'],
   ]);
   const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
   const screenHead = booleanOption('screenHead', options.screenHead, true);
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const tlTable = await readTlTable(options.tlTable);
-  const file = await readGguf(path);
+  const overrides = checkedOverrides(options.metadataOverrides);
+  const overridden = overrideMetadata(await readGguf(path), overrides);
+  const { file } = overridden;
   const problems: { code: string; message: string }[] = [];
   /** The value, or undefined and one more problem. */
   const attempt = async <T>(action: () => T | Promise<T>): Promise<T | undefined> => {
@@ -177,7 +187,10 @@ export async function inspectModel(
     ...(spec && { model: withoutTensors(spec) }),
     ...(tokenizer && { tokenizer: tokenizerSummary(tokenizer) }),
     chatTemplate: template !== undefined,
-    decisions: [spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+    decisions: [
+      ...overridden.decisions(),
+      ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+    ],
     problems,
     tensors: file.tensors.map(({ name, type, dims, bytes, offset, part }) => ({
       ...{ name, type, dims, bytes, offset },

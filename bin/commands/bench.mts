@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchReport } from '../../lib/bench/report.js';
+import type { MetadataOverrides } from '../../lib/index.js';
 import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
 import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
 import { decimal, integer, integers, memorySize, names } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
+import { overrideKvOption } from '../override-kv.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
 import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
@@ -29,6 +31,7 @@ interface BenchCommandOptions {
   autotune: boolean;
   screenHead: boolean;
   skipZeros: boolean;
+  overrideKv?: MetadataOverrides;
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   html?: string;
@@ -97,6 +100,7 @@ export function benchCommand(): Command {
     .option('--no-autotune', 'as in run')
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run')
+    .addOption(overrideKvOption())
     .option('--assume-watts <watts>', 'also estimate the energy with this', decimal(0.001, 100_000))
     .addOption(
       new Option('-o, --output <format>', 'of the report')
@@ -167,12 +171,13 @@ async function measured(
   } = options;
   const { sequences, batchSize: batch, repetitions, threads } = options;
   const { autotune, screenHead, skipZeros, assumeWatts } = options;
+  const { overrideKv: metadataOverrides } = options;
   const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
   try {
     return await measure({
       models: models.length > 0 ? models : fromEnvironment,
-      memory,
+      ...{ memory, metadataOverrides },
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),

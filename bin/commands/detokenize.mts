@@ -1,12 +1,15 @@
 import { Command, Option } from 'commander';
+import type { MetadataOverrides } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
+import { overrideKvOption } from '../override-kv.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 
 interface DetokenizeOptions {
   model?: string;
   special?: boolean;
+  overrideKv?: MetadataOverrides;
   json?: boolean;
 }
 
@@ -25,6 +28,7 @@ export function detokenizeCommand(): Command {
     .addOption(
       new Option('-m, --model <file>', 'GGUF file; all arguments are ids then').env('BITNET_MODEL'),
     )
+    .addOption(overrideKvOption())
     .option('--special', 'show control tokens instead of leaving them out')
     .option('--json', 'one JSON object: { text }')
     .action(detokenize);
@@ -41,7 +45,7 @@ async function detokenize(
     command.error('error: Expected token ids as arguments or on standard input.');
   }
   const { loadTokenizer } = await import('../../lib/index.js');
-  const tokenizer = await loadTokenizer(path);
+  const tokenizer = await loadTokenizer(path, { metadataOverrides: options.overrideKv });
   const text =
     given.length > 0 ? given.join(' ') : await readStdin(new Terminal(options), interruptSignal());
   const decoded = tokenizer.decode(readIds(text, command), { special: options.special === true });

@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander';
-import type { Tokenizer } from '../../lib/index.js';
+import type { MetadataOverrides, Tokenizer } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
+import { overrideKvOption } from '../override-kv.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { fileOrText, modelAndText, type TextOptions } from './text-arguments.mjs';
@@ -14,6 +15,7 @@ interface TokenizeOptions extends TextOptions {
   special: boolean;
   ids?: boolean;
   preTokenizer?: string;
+  overrideKv?: MetadataOverrides;
   json?: boolean;
 }
 
@@ -42,6 +44,7 @@ export function tokenizeCommand(): Command {
     .option('--no-bos', 'no begin and end token where the model wants them')
     .option('--no-special', 'special tokens spelt in the text are ordinary text')
     .option('--pre-tokenizer <name>', 'overrule the file')
+    .addOption(overrideKvOption())
     .addOption(new Option('--ids', 'only the ids, on one line').conflicts('json'))
     .option('--json', 'one JSON object: { ids, pieces }')
     .action(tokenize);
@@ -59,7 +62,8 @@ async function tokenize(
     command.error('error: Expected a text: -p <text>, -f <file> or text on standard input.');
   }
   const { loadTokenizer } = await import('../../lib/index.js');
-  const tokenizer = await loadTokenizer(path, { preTokenizer: options.preTokenizer });
+  const { preTokenizer, overrideKv: metadataOverrides } = options;
+  const tokenizer = await loadTokenizer(path, { preTokenizer, metadataOverrides });
   const given = fromStdin
     ? await readStdin(new Terminal(options), interruptSignal())
     : await fileOrText(options.file, text);

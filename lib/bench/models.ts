@@ -24,13 +24,13 @@ export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise
 
 /** Bytes that a process with the model of a setting takes, with keys and values of so many positions. */
 export async function settingMemory(setting: Setting, positions: number): Promise<number> {
-  const { model, kernel, screenHead, skipZeros } = setting;
+  const { model, kernel, screenHead, skipZeros, metadataOverrides } = setting;
   const engine = { kernel, screenHead, skipZeros };
   if (typeof model === 'object') {
     const { file } = await synthSource(describedModel(model));
     return processBytes + syntheticMemory(modelSpec(file), { ...engine, positions });
   }
-  const { memory } = await inspectModel(model, engine);
+  const { memory } = await inspectModel(model, { ...engine, metadataOverrides });
   if (!memory) return processBytes; // loading will say what is wrong with it
   const { ternary, dense, head, norms, kvPer1000Positions } = memory;
   const kv = (positions / 1000) * kvPer1000Positions.f16;

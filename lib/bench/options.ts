@@ -3,6 +3,7 @@ import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
+import { checkedOverrides, type MetadataOverrides } from '../model/metadata-overrides.js';
 import { cpuInfo } from '../native.js';
 import { describedModel, type SynthDescription } from '../synth/model.js';
 import type { BenchTest } from './tests.js';
@@ -79,6 +80,8 @@ export interface BenchOptions {
    * @default true
    */
   readonly skipZeros?: boolean | undefined;
+  /** As of `loadModel`, for every model. */
+  readonly metadataOverrides?: MetadataOverrides | undefined;
   /**
    * Watts the machine is said to take while it works: adds estimates of the energy per token, beside the measured ones.
    * @default none
@@ -99,7 +102,7 @@ const maxWatts = 100_000;
 
 const optionNames = [
   ...['models', 'memory', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
-  ...['repetitions', 'threads', 'kernels'],
+  ...['repetitions', 'threads', 'kernels', 'metadataOverrides'],
   ...['autotune', 'screenHead', 'skipZeros', 'assumeWatts', 'command', 'signal', 'onProgress'],
 ];
 
@@ -122,6 +125,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
     autotune: booleanOption('autotune', options.autotune, true),
     screenHead: booleanOption('screenHead', options.screenHead, true),
     skipZeros: booleanOption('skipZeros', options.skipZeros, true),
+    metadataOverrides: checkedOverrides(options.metadataOverrides),
   };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];

@@ -1,5 +1,6 @@
 // A trial's process: loads a model once, then runs tests as it is told. Started by trial-process.ts.
 import type { BitnetErrorCode } from '../errors.js';
+import type { MetadataOverrides } from '../model/metadata-overrides.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { ModelSpec } from '../model/spec.js';
@@ -17,6 +18,7 @@ export interface Setting {
   readonly autotune: boolean;
   readonly screenHead: boolean;
   readonly skipZeros: boolean;
+  readonly metadataOverrides?: MetadataOverrides;
   /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
   readonly extrapolateTo?: number;
 }

@@ -1,4 +1,5 @@
-import type { Decision, Tokenizer } from '../tokenizer/index.js';
+import type { Decision } from '../decision.js';
+import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 
 /*

@@ -1,5 +1,6 @@
+import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import type { Decision, Tokenizer } from '../tokenizer/index.js';
+import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { chatParts } from './encode-chat.js';
 import type { Node } from './jinja.js';

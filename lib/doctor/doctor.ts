@@ -7,7 +7,10 @@ import * as machine from './machine-checks.js';
 import { modelChecks } from './model-checks.js';
 
 export interface DoctorOptions
-  extends Pick<LoadOptions, 'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer'> {
+  extends Pick<
+    LoadOptions,
+    'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer' | 'metadataOverrides'
+  > {
   /** @default the environment variable BITNET_KERNEL, else the best this CPU can run */
   readonly kernel?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +29,8 @@ export async function* doctor(
 ): AsyncGenerator<Check, void> {
   const { kernel = variable('BITNET_KERNEL') ?? '', signal: _, ...overrides } = options;
   checkOptionNames(options, [
-    ...['activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'kernel', 'signal'],
+    ...['activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'metadataOverrides'],
+    ...['kernel', 'signal'],
   ]);
   if (typeof kernel !== 'string') throw argumentError('a name', 'option kernel', kernel);
   const signal = signalOption(options.signal);

@@ -27,7 +27,10 @@ const report = 'report this with the model and the output of bitnet doctor --jso
 export interface ModelCheckOptions {
   /** '' for the best. */
   /** What overrules the file. */
-  readonly overrides?: Pick<LoadOptions, 'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer'>;
+  readonly overrides?: Pick<
+    LoadOptions,
+    'activation' | 'i2sLayout' | 'tlTable' | 'preTokenizer' | 'metadataOverrides'
+  >;
   readonly kernel: string;
   readonly signal: AbortSignal | undefined;
   /** Bytes of memory a model may take. @default what is free */
@@ -91,8 +94,8 @@ function* fileChecks({ path, file, architecture, tensors, ...rest }: Inspection)
   const types = [...counts].map(([type, count]) => `${count} ${type}`).join(', ') || 'no tensors';
   yield ok('file', `${path}: ${architecture ?? 'no architecture'}, ${types}, ${size(file.size)}`);
   for (const { code, message } of rest.problems) yield fail('file', `${code}: ${message}`, null);
-  for (const { subject, choice, reason } of rest.decisions) {
-    yield ok('rule', `${subject}: ${choice}, because ${reason}`);
+  for (const { subject, choice, reason, warning } of rest.decisions) {
+    yield (warning ? warn : ok)('rule', `${subject}: ${choice}, because ${reason}`);
   }
 }
 

@@ -1,7 +1,7 @@
+import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile, GgufValue, GgufValueType } from '../gguf/types.js';
 import { convertAgain, modelError, notYet } from './model-error.js';
-import type { Decision } from './spec.js';
 
 export interface Range {
   readonly min: number;

@@ -16,6 +16,11 @@ import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
 import { fileStamps } from './identity.js';
+import {
+  checkedOverrides,
+  type MetadataOverrides,
+  overrideMetadata,
+} from './metadata-overrides.js';
 import { checkedContextLength, Model } from './model.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
@@ -78,6 +83,11 @@ export interface LoadOptions {
   /** Pre-tokenizer to use instead of the one the file names. */
   readonly preTokenizer?: string | undefined;
   /**
+   * Metadata that the file is read with instead of its own, by key: `{ 'llama.rope.freq_base': 5e5 }`.
+   * Wins over what this program would decide, but not over the options above.
+   */
+  readonly metadataOverrides?: MetadataOverrides | undefined;
+  /**
    * Context of the model's sessions unless they ask for another.
    * @default min(trained context, 4096)
    */
@@ -97,6 +107,7 @@ const optionNames = [
   'i2sLayout',
   'tlTable',
   'preTokenizer',
+  'metadataOverrides',
   'contextLength',
   'signal',
   'onProgress',
@@ -135,6 +146,7 @@ export async function loadFrom(
   const kernel = checkedName(options.kernel, 'kernel') ?? variable('BITNET_KERNEL') ?? '';
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
+  const overrides = checkedOverrides(options.metadataOverrides);
   const { onProgress } = options;
   const autotune = booleanOption('autotune', options.autotune, true);
   const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
@@ -146,7 +158,9 @@ export async function loadFrom(
   throwIfAborted(signal);
 
   const tlTable = await readTlTable(options.tlTable);
-  const { file, synthetic } = await open();
+  const { file: opened, synthetic } = await open();
+  const overridden = overrideMetadata(opened, overrides);
+  const { file } = overridden;
   throwIfAborted(signal);
   const { activation } = options;
   const spec = modelSpec(file, {
@@ -200,6 +214,10 @@ export async function loadFrom(
       spec,
       tokenizer,
       chatTemplate: template,
+      decisions: [
+        ...overridden.decisions(),
+        ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+      ],
       native,
       stamps,
       tuning,

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Chat, type ChatSettings } from '../chat/chat.js';
 import type { ChatTemplate } from '../chat/template.js';
+import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import {
@@ -42,6 +43,7 @@ export interface ModelParts {
   readonly spec: ModelSpec;
   readonly tokenizer: Tokenizer;
   readonly chatTemplate: ChatTemplate | undefined;
+  readonly decisions: readonly Decision[];
   readonly native: NativeModel;
   /** Of the model's files, when they were read. */
   readonly stamps: readonly FileStamp[];
@@ -60,6 +62,8 @@ export class Model {
   readonly tokenizer: Tokenizer;
   /** How the model's chats are written, when the file (or an override for faulty files) says so. */
   readonly chatTemplate: ChatTemplate | undefined;
+  /** Rules that were applied because the file is faulty, silent or overruled. */
+  readonly decisions: readonly Decision[];
   /** The kernels in use; the ternary one where `tuning` says no other. */
   readonly kernel: KernelNames;
   /** Ternary kernels by matrix shape, where they were measured. */
@@ -83,6 +87,7 @@ export class Model {
     this.spec = spec;
     this.tokenizer = tokenizer;
     this.chatTemplate = chatTemplate;
+    this.decisions = parts.decisions;
     this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
     ({

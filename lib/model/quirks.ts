@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
@@ -5,7 +6,7 @@ import type { Graph } from './architectures.js';
 import type { Keys } from './keys.js';
 import { attentionScaleRange } from './limits.js';
 import { modelError, notYet } from './model-error.js';
-import type { Decision, ModelSpec, Pooling } from './spec.js';
+import type { ModelSpec, Pooling } from './spec.js';
 
 /*
  * Files do not say everything, and some say it wrong. Every rule by which this project reads a

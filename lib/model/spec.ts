@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
 import { type Architecture, architectures, type Graph } from './architectures.js';
@@ -77,12 +78,6 @@ export interface ModelSpec {
 
 /** Which states make the embedding of a text: that of the last or first token, or the mean of all. */
 export type Pooling = 'last' | 'mean' | 'first';
-
-export interface Decision {
-  readonly subject: string;
-  readonly choice: string;
-  readonly reason: string;
-}
 
 export type TensorRole =
   | 'token_embd'

@@ -1,9 +1,10 @@
+import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
 import { typesOf } from '../gguf/tensor-types.js';
 import type { GgufFile } from '../gguf/types.js';
 import { type I2sLayout, i2sLayoutFacts } from './i2s-layouts.js';
 import { modelError } from './model-error.js';
-import type { Decision, TensorBinding } from './spec.js';
+import type { TensorBinding } from './spec.js';
 import { presetsWith, type Tile, type TlTable, type TlType, tileFits } from './tl-tables.js';
 
 /** What a caller knows of a file's ternary tensors that the file does not say. */

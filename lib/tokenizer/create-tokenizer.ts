@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.js';
 import type { GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import { TimeSlice } from '../gguf/time-slice.js';
@@ -12,7 +13,7 @@ import { createSentencePiece } from './sentence-piece.js';
 import { specialIds } from './special-ids.js';
 import { SpecialTokens } from './special-tokens.js';
 import type { TextEncoder } from './text-encoder.js';
-import type { Decision, Tokenizer, TokenizerOptions } from './types.js';
+import type { Tokenizer, TokenizerOptions } from './types.js';
 import { readScores, readVocabulary, type Vocabulary } from './vocabulary.js';
 import { VocabularyTokenizer } from './vocabulary-tokenizer.js';
 

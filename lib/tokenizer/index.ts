@@ -1,6 +1,5 @@
 export { createTokenizer } from './create-tokenizer.js';
 export type {
-  Decision,
   DecodeOptions,
   EncodeOptions,
   Tokenizer,

@@ -1,8 +1,8 @@
+import type { Decision } from '../decision.js';
 import type { GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import { endTexts } from './end-of-generation.js';
 import { looksSpecial, type SpecialIds } from './special-ids.js';
-import type { Decision } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /*

@@ -1,10 +1,4 @@
-/** One rule that was applied because a file is faulty or silent; `inspect` prints them. */
-export interface Decision {
-  /** What was decided, for example 'pre-tokenizer'. */
-  readonly subject: string;
-  readonly choice: string;
-  readonly reason: string;
-}
+import type { Decision } from '../decision.js';
 
 export interface TokenizerOptions {
   /** Name of the pre-tokenizer to use instead of the one in the file; byte-level BPE only. */

@@ -1,9 +1,10 @@
+import type { Decision } from '../decision.js';
 import { checkDecoded, checkId, checkIds, checkText } from './checks.js';
 import { Pieces } from './pieces.js';
 import type { SpecialIds } from './special-ids.js';
 import type { SpecialTokens } from './special-tokens.js';
 import type { TextEncoder } from './text-encoder.js';
-import type { Decision, DecodeOptions, EncodeOptions, Tokenizer } from './types.js';
+import type { DecodeOptions, EncodeOptions, Tokenizer } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** What `createTokenizer` has found out about a file. */
