@@ -1,9 +1,15 @@
-import { access, constants, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { BenchReport } from '../../lib/bench/report.js';
 import { BitnetError } from '../../lib/errors.js';
+import { replaceText } from '../../lib/files/replace-file.js';
+import { type FileKind, type TargetOptions, writableTarget } from '../../lib/files/target.js';
 import type { Terminal } from '../terminal.mjs';
+
+interface PageOptions {
+  readonly html?: string;
+  /** Whether any regular file may be replaced. */
+  readonly force?: boolean;
+}
 
 /** The value of `--html`: nothing but a page is ever replaced, such as a model that was meant to be measured. */
 export function pagePath(path: string): string {
@@ -11,16 +17,20 @@ export function pagePath(path: string): string {
   throw new InvalidArgumentError('Expected the name of a page, which ends in .html.');
 }
 
+/** Pages of this program, which are replaced unasked. */
+const page: FileKind = {
+  name: 'a page of bitnet bench',
+  headBytes: 1024,
+  matches: (head) => /^<!DOCTYPE html>.*<title>bitnet bench/s.test(head.toString()),
+};
+
 /** Says before a long measurement what would keep the page from being written after it. @throws ERR_BITNET_FILE */
-export async function checkPagePath(path: string): Promise<void> {
-  try {
-    await access(dirname(path), constants.W_OK);
-    const there = await stat(path).catch(() => undefined);
-    if (there) await access(path, constants.W_OK);
-    if (there?.isDirectory()) throw new Error('it is a folder');
-  } catch (error) {
-    throw unwritable(path, error as Error);
-  }
+export async function checkPagePath({ html: path, force }: PageOptions): Promise<void> {
+  if (path !== undefined) await writableTarget(path, pageTarget(force));
+}
+
+function pageTarget(overwrite: boolean | undefined): TargetOptions {
+  return { kind: page, overwrite, allowance: '--force' };
 }
 
 /**
@@ -29,13 +39,13 @@ export async function checkPagePath(path: string): Promise<void> {
  * output holds one document, and in the exit code.
  */
 export async function writeReport(
-  path: string | undefined,
+  { html: path, force }: PageOptions,
   report: BenchReport,
   terminal: Terminal,
   write: () => Promise<void>,
 ): Promise<void> {
   let failure: BitnetError | undefined;
-  if (path !== undefined) failure = await writePage(path, report);
+  if (path !== undefined) failure = await writePage(path, force, report);
   await write();
   if (failure) {
     terminal.error(failure.message);
@@ -44,20 +54,17 @@ export async function writeReport(
 }
 
 /** Writes the report as a page, over one that is there; why not, if not. */
-async function writePage(path: string, report: BenchReport): Promise<BitnetError | undefined> {
+async function writePage(
+  path: string,
+  force: boolean | undefined,
+  report: BenchReport,
+): Promise<BitnetError | undefined> {
   const { benchPage } = await import('../../lib/bench/html/page.js');
   try {
-    await writeFile(path, benchPage(report));
+    await replaceText(path, pageTarget(force), benchPage(report));
     return undefined;
   } catch (error) {
-    return unwritable(path, error as Error);
+    if (error instanceof BitnetError) return error;
+    throw error;
   }
-}
-
-function unwritable(path: string, cause: Error): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected to write a page to "${path}", but ${cause.message}; name a file in a folder that can be written to.`,
-    { path, cause },
-  );
 }

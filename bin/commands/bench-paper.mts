@@ -26,7 +26,7 @@ export interface PaperCommandOptions {
 
 const allowed = new Set([
   ...['paper', 'shape', 'memory', 'minutes', 'threads', 'kernel', 'autotune'],
-  ...['output', 'html', 'json', 'quiet', 'color'],
+  ...['output', 'html', 'force', 'json', 'quiet', 'color'],
 ]);
 
 /** `bitnet bench --paper`: the tables of the papers on this machine. */
@@ -36,7 +36,7 @@ export async function benchPaperCommand(
   command: Command,
 ): Promise<void> {
   refuseOthers(paths, options, command);
-  if (options.html !== undefined) await checkPagePath(options.html);
+  await checkPagePath(options);
   const { benchPaper } = await import('../../lib/bench/paper/paper.js');
   const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
   const terminal = new Terminal(options);
@@ -59,7 +59,7 @@ export async function benchPaperCommand(
   } finally {
     spinner.stop();
   }
-  await writeReport(options.html, report, terminal, () =>
+  await writeReport(options, report, terminal, () =>
     write(report, options.json ? 'json' : options.output),
   );
   for (const warning of report.warnings) terminal.warn(warning);

@@ -35,6 +35,7 @@ interface BenchCommandOptions {
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   html?: string;
+  force?: boolean;
   from?: string;
   compare?: string[];
   paper?: boolean;
@@ -112,6 +113,7 @@ export function benchCommand(): Command {
         pagePath,
       ),
     )
+    .option('--force', 'replace a file at --html that is no such page')
     .option('--from <report>', 'a JSON report to show: measure nothing')
     .option('--compare <reports...>', 'two JSON reports, the older first: measure nothing')
     .option('--paper', "the BitNet papers' tables on this machine, with --shape, --memory, -t")
@@ -134,13 +136,13 @@ async function bench(
     command.error('error: Expected --shape with --format, --layers or --memory.');
   }
   if (options.compare) return compare(paths, options.compare, options);
-  if (options.html !== undefined) await checkPagePath(options.html);
+  await checkPagePath(options);
   const terminal = new Terminal(options);
   const report =
     options.from === undefined
       ? await measured(paths, options, terminal)
       : await saved([...paths, ...(shape ?? [])], options.from);
-  await writeReport(options.html, report, terminal, () =>
+  await writeReport(options, report, terminal, () =>
     write(report, options.json ? 'json' : options.output),
   );
   const noisy = noisyTests(report);

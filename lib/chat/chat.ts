@@ -136,7 +136,13 @@ export class Chat {
   }
 
   /** Writes the chat to a file, with its KV cache; see `session.save`. */
-  async save(path: string, options: { readonly signal?: AbortSignal | undefined } = {}) {
+  async save(
+    path: string,
+    options: {
+      readonly overwrite?: boolean | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
+  ) {
     const { system, messages } = this;
     const data = chatData({ system, messages, written: this.#written });
     await this.session.save(path, { ...options, data });

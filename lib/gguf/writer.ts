@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { replaceFile } from '../files/replace-file.js';
+import type { FileKind } from '../files/target.js';
 import { encodeHeader, type GgufEntries, type TensorPlace } from './encode-header.js';
 
 export type { GgufEntries, GgufTyped } from './encode-header.js';
@@ -34,40 +35,42 @@ export interface GgufChunks {
   readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
+/** What writing a model replaces unasked. */
+const modelFile: FileKind = {
+  name: 'a GGUF file',
+  headBytes: 4,
+  matches: (head) => head.toString('latin1') === 'GGUF',
+};
+
 /**
- * Writes a GGUF file. It appears under its name only when it is complete; until then, and after an
- * error, a file that was there stays as it was.
+ * Writes a GGUF file, as `replaceFile` does.
  *
+ * @param target.overwrite whether any regular file may be replaced, by default only a GGUF file
  * @throws ERR_BITNET_ARGUMENT when the contents contradict themselves, ERR_BITNET_FILE when the
  * system cannot write, and whatever a chunk source throws
  */
-export async function writeGguf(path: string, contents: GgufContents): Promise<void> {
+export async function writeGguf(
+  path: string,
+  contents: GgufContents,
+  target: { readonly overwrite?: boolean | undefined } = {},
+): Promise<void> {
   const { version = 3, metadata, tensors = [] } = contents;
   const twice = tensors.find(({ name }, i) => tensors.findIndex((t) => t.name === name) !== i);
   if (twice !== undefined) throw argument('tensor names', 'unique', `"${twice.name}" twice`);
   const header = encodeHeader(version, metadata, tensors.map(checkedTensor));
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.part`;
-  const handle = await open(temporary, 'wx').catch((cause) => {
-    throw unwritable(path, cause);
-  });
-  try {
+  await replaceFile(path, { ...target, kind: modelFile }, async (part) => {
+    const handle = await open(part, 'wx');
     try {
-      await append(path, handle, header.bytes);
+      await handle.writeFile(header.bytes);
       for (const tensor of tensors) {
-        await writeTensor(path, handle, tensor);
+        await writeTensor(handle, tensor);
         const padding = -dataBytes(tensor) & (header.alignment - 1);
-        await append(path, handle, Buffer.alloc(padding));
+        await handle.writeFile(Buffer.alloc(padding));
       }
     } finally {
       await handle.close();
     }
-    await rename(temporary, path).catch((cause) => {
-      throw unwritable(path, cause);
-    });
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  });
 }
 
 function checkedTensor(tensor: GgufTensorData): TensorPlace {
@@ -100,13 +103,13 @@ function dataBytes({ data }: GgufTensorData): number {
   return data instanceof Uint8Array ? data.length : data.bytes;
 }
 
-async function writeTensor(path: string, handle: FileHandle, tensor: GgufTensorData) {
+async function writeTensor(handle: FileHandle, tensor: GgufTensorData) {
   const { name, data } = tensor;
   let written = 0;
   for await (const chunk of data instanceof Uint8Array ? [data] : data.chunks) {
     written += chunk.length;
     if (written > dataBytes(tensor)) break;
-    await append(path, handle, chunk);
+    await handle.writeFile(chunk);
   }
   if (written !== dataBytes(tensor)) {
     const found = `${written > dataBytes(tensor) ? 'at least ' : ''}${written}`;
@@ -114,18 +117,7 @@ async function writeTensor(path: string, handle: FileHandle, tensor: GgufTensorD
   }
 }
 
-async function append(path: string, handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  await handle.writeFile(bytes).catch((cause) => {
-    throw unwritable(path, cause);
-  });
-}
-
 function argument(field: string, expected: string, found: string): BitnetError {
   const message = `Expected the ${field} to be ${expected}, but received ${found}.`;
   return new BitnetError('ERR_BITNET_ARGUMENT', message, { field, expected, found });
-}
-
-function unwritable(path: string, cause: NodeJS.ErrnoException): BitnetError {
-  const message = `Expected to write the model file "${path}", but the system answered "${cause.message}"; check the folder and the free space.`;
-  return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
 }

@@ -1,15 +1,20 @@
 // JSON files in the user's cache folder: what was measured, by key. One that cannot be read or written is none.
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
+import { readNamedText } from '../files/own.js';
+import { replaceText } from '../files/replace-file.js';
 
 /** Entries that a file keeps; the oldest are forgotten. */
 const mostEntries = 500;
 
+/** Bytes of a file; far more than so many entries take. */
+const mostBytes = 2 ** 24;
+
 /** Everything in a file of the cache folder. */
 export async function readCache(name: string): Promise<Map<string, unknown>> {
   try {
-    const entries: unknown = JSON.parse(await readFile(cachePath(name), 'utf8'));
+    const entries: unknown = JSON.parse(await readNamedText(cachePath(name), mostBytes));
     return new Map(isObject(entries) ? Object.entries(entries) : []);
   } catch {
     return new Map();
@@ -18,7 +23,6 @@ export async function readCache(name: string): Promise<Map<string, unknown>> {
 
 /** Adds to a file of the cache folder. */
 export async function addToCache(name: string, added: ReadonlyMap<string, unknown>): Promise<void> {
-  let part: string | undefined;
   try {
     const path = cachePath(name); // fails where there is no cache folder
     const entries = await readCache(name);
@@ -28,11 +32,10 @@ export async function addToCache(name: string, added: ReadonlyMap<string, unknow
     }
     const newest = [...entries].slice(-mostEntries);
     await mkdir(dirname(path), { recursive: true });
-    part = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
-    await writeFile(part, `${JSON.stringify(Object.fromEntries(newest), null, 1)}\n`);
-    await rename(part, path); // readers see the old file or the new one
+    const text = `${JSON.stringify(Object.fromEntries(newest), null, 1)}\n`;
+    await replaceText(path, { overwrite: true, links: false }, text); // readers see the old file or the new one
   } catch {
-    if (part !== undefined) await rm(part, { force: true }).catch(() => {});
+    // It is measured again the next time.
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { checksumFile } from '../native.js';
+import { SharedWork } from './shared-work.js';
 import type { ModelSpec } from './spec.js';
 
 /** What tells whether a file is still the one that was loaded. */
@@ -36,7 +37,7 @@ export function fileStamps(paths: readonly string[]): Promise<FileStamp[]> {
 export class ModelIdentity {
   readonly #spec: ModelSpec;
   readonly #loaded: readonly FileStamp[];
-  #hash: Promise<string> | undefined;
+  readonly #hash = new SharedWork((control) => this.#compute(control));
 
   /** @param loaded the model's files, when they were read */
   constructor(spec: ModelSpec, loaded: readonly FileStamp[]) {
@@ -45,12 +46,8 @@ export class ModelIdentity {
   }
 
   /** 64 hexadecimal digits; the weights are read once, on a native thread. */
-  hash(control: Int32Array): Promise<string> {
-    this.#hash ??= this.#compute(control).catch((error) => {
-      this.#hash = undefined; // another time it may work
-      throw error;
-    });
-    return this.#hash;
+  hash(signal: AbortSignal): Promise<string> {
+    return this.#hash.result(signal);
   }
 
   async #compute(control: Int32Array): Promise<string> {

@@ -117,7 +117,7 @@ export class Model {
       contextLength,
       kvType,
       name: this.spec.name ?? basename(this.path),
-      identity: (control) => this.#identity.hash(control),
+      identity: (signal) => this.#identity.hash(signal),
       onClose: () => this.#sessions.delete(entry),
     });
     const entry = new WeakRef(session);

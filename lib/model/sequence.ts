@@ -30,7 +30,7 @@ export class Sequence {
   readonly #owner: SequenceOwner;
   readonly #record = new TokenRecord();
   #native: NativeSession | undefined;
-  #running: { readonly control: Int32Array; readonly done: Promise<void> } | undefined;
+  #running: { readonly stop: () => void; readonly done: Promise<void> } | undefined;
 
   constructor(owner: SequenceOwner) {
     this.#owner = owner;
@@ -97,18 +97,23 @@ export class Sequence {
     }
   }
 
-  /** Runs native work of which there is one at a time. */
+  /** Runs native work of which there is one at a time; `control` and `stopped` both tell it to end. */
   async exclusively<T>(
     signal: AbortSignal | undefined,
-    work: (native: NativeSession, control: Int32Array) => Promise<T>,
+    work: (native: NativeSession, control: Int32Array, stopped: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.checkIdle();
     const native = this.#open();
     if (signal?.aborted) throw aborted(signal);
     const control = new Int32Array(1);
-    const release = onAbort(signal, () => Atomics.store(control, 0, 1));
-    const done = work(native, control);
-    this.#running = { control, done: done.then(ignore, ignore) };
+    const stopping = new AbortController();
+    const stop = () => {
+      Atomics.store(control, 0, 1);
+      stopping.abort();
+    };
+    const release = onAbort(signal, stop);
+    const done = work(native, control, stopping.signal);
+    this.#running = { stop, done: done.then(ignore, ignore) };
     try {
       return await done;
     } catch (error) {
@@ -131,7 +136,7 @@ export class Sequence {
   }
 
   close(): void {
-    if (this.#running) Atomics.store(this.#running.control, 0, 1);
+    this.#running?.stop();
     if (!this.#native) return;
     this.#native.close();
     this.#native = undefined;

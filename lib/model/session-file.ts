@@ -1,7 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { replaceFile } from '../files/replace-file.js';
+import type { FileKind } from '../files/target.js';
 import { argumentError } from '../generate/option-checks.js';
 import { type KvType, type NativeSession, nativeLoad, nativeSave } from '../native.js';
 
@@ -17,6 +19,13 @@ import { type KvType, type NativeSession, nativeLoad, nativeSave } from '../nati
  */
 
 const magic = 'BITNETKV';
+
+/** What saving replaces unasked. */
+export const sessionFile: FileKind = {
+  name: 'a session file',
+  headBytes: magic.length,
+  matches: (head) => head.toString('latin1') === magic,
+};
 
 /** Also counts changes of how keys and values are computed (native/README.md, "Numbers"). */
 const version = 1;
@@ -60,33 +69,23 @@ export interface SessionOwnership {
 }
 
 /**
- * Writes a session. The file appears under its name when it is complete; until then, and after an
- * error, one that was there stays as it was.
+ * Writes a session, which only its owner can read, as `replaceFile` does.
  *
+ * @param owner asked when it is sure that the path may be written to: finding out may take long
  * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_FILE`, `ERR_BITNET_ABORTED`
  */
 export async function writeSession(
   native: NativeSession,
-  path: string,
+  { path, overwrite }: { readonly path: string; readonly overwrite?: boolean | undefined },
   state: SessionState,
-  owner: SessionOwnership,
+  owner: () => Promise<SessionOwnership>,
   control: Int32Array,
 ): Promise<void> {
-  const header = encodeHeader(state, owner);
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.part`;
-  const { tokens } = state;
-  try {
-    await nativeSave(native, { path: temporary, header, tokens, ...seedOf(header), control });
-    await rename(temporary, path).catch((cause) => {
-      const message = `Expected to write the file "${path}", but the system answered "${cause.message}"; check the folder and the free space.`;
-      throw new BitnetError('ERR_BITNET_FILE', message, { path, cause });
-    });
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    // Nobody knows the temporary file.
-    if (error instanceof Error) error.message = error.message.replaceAll(temporary, path);
-    throw error;
-  }
+  await replaceFile(path, { kind: sessionFile, overwrite }, async (part) => {
+    const header = encodeHeader(state, await owner());
+    const { tokens } = state;
+    await nativeSave(native, { path: part, header, tokens, ...seedOf(header), control });
+  });
 }
 
 /**

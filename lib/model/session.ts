@@ -8,7 +8,7 @@ import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { type GenerateOptions, signalOption } from '../generate/options.js';
+import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
 import { idCount } from '../generate/token-ids.js';
 import { type KvType, want } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
@@ -29,7 +29,7 @@ export interface SessionOwner extends SequenceOwner {
   /** For messages. */
   readonly name: string;
   /** See `ModelIdentity`. */
-  readonly identity: (control: Int32Array) => Promise<string>;
+  readonly identity: (signal: AbortSignal) => Promise<string>;
 }
 
 /**
@@ -214,23 +214,32 @@ export class Session {
 
   /**
    * Writes the session to a file: tokens, keys and values, a checksum, and which model it belongs
-   * to. The file is there under its name once it is complete; until then, one that was there stays.
+   * to. The file is there under its name once it is complete and safe on the disk; until then, one that
+   * was there stays. It replaces a session file only, unless told otherwise, and only this user can read it.
    *
    * @param options.data anything that JSON can hold, to be kept with it
+   * @param options.overwrite whether any regular file may be replaced, by default only a session file
    * @throws `ERR_BITNET_FILE`, `ERR_BITNET_ARGUMENT`, `ERR_BITNET_BUSY`, `ERR_BITNET_ABORTED`,
    *   `ERR_BITNET_CLOSED`
    */
   async save(
     path: string,
-    options: { readonly data?: unknown; readonly signal?: AbortSignal | undefined } = {},
+    options: {
+      readonly data?: unknown;
+      readonly overwrite?: boolean | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<void> {
-    checkOptionNames(options, ['data', 'signal']);
+    checkOptionNames(options, ['data', 'overwrite', 'signal']);
     checkPath(path);
+    const overwrite = booleanOption('overwrite', options.overwrite, false);
     this.#checkIdle();
     const { history, pending } = settledContinuation(this.#evaluator);
     const state = { tokens: this.tokens, history: history.length, pending, data: options.data };
-    await this.#sequence.exclusively(signalOption(options.signal), async (native, control) => {
-      await writeSession(native, path, state, await this.#ownership(control), control);
+    const signal = signalOption(options.signal);
+    await this.#sequence.exclusively(signal, (native, control, stopped) => {
+      const owner = () => this.#ownership(stopped);
+      return writeSession(native, { path, overwrite }, state, owner, control);
     });
   }
 
@@ -255,8 +264,8 @@ export class Session {
     checkPath(path);
     this.#checkIdle();
     const signal = signalOption(options.signal);
-    const state = await this.#sequence.exclusively(signal, async (native, control) =>
-      readSession(native, path, await this.#ownership(control), control, options.accept),
+    const state = await this.#sequence.exclusively(signal, async (native, control, stopped) =>
+      readSession(native, path, await this.#ownership(stopped), control, options.accept),
     );
     const { tokens, history, pending } = state;
     this.#sequence.replaceTokens(tokens);
@@ -329,9 +338,9 @@ export class Session {
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
   }
 
-  async #ownership(control: Int32Array): Promise<SessionOwnership> {
+  async #ownership(signal: AbortSignal): Promise<SessionOwnership> {
     const { name, kvType, contextLength, vocab, identity } = this.#owner;
-    return { name, kvType, contextLength, vocab, identity: await identity(control) };
+    return { name, kvType, contextLength, vocab, identity: await identity(signal) };
   }
 
   #checkIdle(): void {

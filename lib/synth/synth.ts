@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { access, stat } from 'node:fs/promises';
-import { BitnetError } from '../errors.js';
+import { stat } from 'node:fs/promises';
+import { writableTarget } from '../files/target.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import type { SynthFormat } from './formats.js';
 import { describedModel, type SynthDescription } from './model.js';
@@ -57,31 +56,18 @@ export async function synthesise(path: string, options: SynthOptions): Promise<S
   if (gateSparsity !== undefined && !(gateSparsity >= 0.05 && gateSparsity <= 0.95)) {
     throw argumentError('a number from 0.05 to 0.95', 'option gateSparsity', gateSparsity);
   }
-  if (options.overwrite !== true && (await exists(path))) {
-    throw new BitnetError(
-      'ERR_BITNET_FILE',
-      `Expected no file at "${path}", but there is one; choose another name, or allow it to be replaced (--force).`,
-      { path },
-    );
-  }
+  const overwrite = options.overwrite === true;
+  await writableTarget(path, { overwrite, allowance: '--force' });
   const watch = (step: 'trial' | 'model') => ({
     signal,
     onFraction: (fraction: number) => onProgress?.(step, fraction),
   });
-  const trial = `${path}.${randomUUID().slice(0, 8)}.trial`;
   const tuned =
     gateSparsity === undefined
       ? undefined
-      : await tuneGates(trial, plain, gateSparsity, watch('trial'));
+      : await tuneGates(path, plain, gateSparsity, watch('trial'));
   const model = tuned ? { ...plain, tilts: tuned.tilts } : plain;
-  await writeSynthModel(path, model, watch('model'));
+  await writeSynthModel(path, model, { overwrite, ...watch('model') });
   const { size: bytes } = await stat(path);
   return { path, bytes, shape, format, seed, ...(tuned && { closedGates: tuned.closed }) };
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

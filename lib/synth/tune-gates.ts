@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { newPart, partDone } from '../files/part-files.js';
 import { closedGates } from './closed-gates.js';
 import { tiltBetween } from './gate.js';
 import type { SynthModel } from './model.js';
@@ -25,7 +26,7 @@ const trialVocab = 512;
  * Finds the tilts that close a fraction `sparsity` of each layer's gates.
  *
  * The formula behind `tiltBetween` does not know how attention mixes tokens and how norms and int8 change values. So a trial model (the
- * same layers in I2_S under a short vocabulary) is written to `path`, run, corrected and in the end deleted.
+ * same layers in I2_S under a short vocabulary) is written beside `path`, run, corrected and in the end deleted.
  */
 export async function tuneGates(
   path: string,
@@ -38,14 +39,15 @@ export async function tuneGates(
   let tilts: readonly number[] = Array.from({ length: nLayer }, (_, layer) =>
     bounded(tiltBetween(0.5, sparsity, dim, layer)),
   );
+  const trial = newPart(path);
   try {
     for (let pass = 1; ; pass++) {
       await writeSynthModel(
-        path,
+        trial,
         { ...model, shape, format: 'i2_s', tilts },
         { signal, onFraction },
       );
-      const closed = await closedGates(path, trialVocab, model.seed);
+      const closed = await closedGates(trial, trialVocab, model.seed);
       const done = closed.every((fraction) => Math.abs(fraction - sparsity) <= tolerance);
       if (done || pass === maxPasses) return { tilts, closed };
       tilts = tilts.map((tilt, layer) => {
@@ -55,7 +57,8 @@ export async function tuneGates(
       });
     }
   } finally {
-    await rm(path, { force: true });
+    await rm(trial, { force: true });
+    partDone(trial);
   }
 }
 

@@ -3,6 +3,7 @@ import { type GgufChunks, writeGguf } from '../gguf/writer.js';
 import { type SynthModel, synthMetadata, synthTensors } from './model.js';
 
 export interface WriteOptions {
+  readonly overwrite?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called with the fraction written, from 0 to 1. */
   readonly onFraction?: ((fraction: number) => void) | undefined;
@@ -15,7 +16,7 @@ export interface WriteOptions {
 export async function writeSynthModel(
   path: string,
   model: SynthModel,
-  { signal, onFraction }: WriteOptions,
+  { overwrite, signal, onFraction }: WriteOptions,
 ): Promise<void> {
   const tensors = synthTensors(model);
   const total = tensors.reduce((sum, { data }) => sum + sizeOf(data), 0);
@@ -33,7 +34,8 @@ export async function writeSynthModel(
     if (data instanceof Uint8Array) return tensor;
     return { ...tensor, data: { bytes: data.bytes, chunks: watched(data.chunks) } };
   });
-  await writeGguf(path, { metadata: synthMetadata(model), tensors: counted });
+  const contents = { metadata: synthMetadata(model), tensors: counted };
+  await writeGguf(path, contents, { overwrite });
 }
 
 function sizeOf(data: Uint8Array | GgufChunks): number {

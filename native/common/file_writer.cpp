@@ -96,7 +96,7 @@ FileWriter::~FileWriter() {
 
 Status FileWriter::create(const std::string& path) {
   path_ = path;
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   return fd_ < 0 ? failed(path, strerror(errno)) : Status();
 }
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -299,6 +300,42 @@ describe('saving a session', () => {
     session.close();
     expect(await saving).toMatchObject({ code: 'ERR_BITNET_CLOSED' });
     expect(readdirSync(temp('.')).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it.each(['abort', 'close'] as const)(
+    'is not hurt by the %s of another that began first',
+    async (how) => {
+      const fresh = await load(path); // whose content is not known yet: both wait for that
+      const [one, two] = [fresh.createSession(), fresh.createSession()];
+      const controller = new AbortController();
+      const first = rejection(one.save(temp('one.session'), { signal: controller.signal }));
+      const second = two.save(temp('two.session'));
+      if (how === 'abort') controller.abort();
+      else one.close();
+      expect(await first).toMatchObject({
+        code: how === 'abort' ? 'ERR_BITNET_ABORTED' : 'ERR_BITNET_CLOSED',
+      });
+      await second;
+      expect(await two.load(temp('two.session'))).toBeUndefined();
+      expect(existsSync(temp('one.session'))).toBe(false);
+    },
+  );
+
+  it('replaces no other file, and keeps what it writes to this user', async () => {
+    const session = await busySession();
+    const victim = temp('victim.gguf');
+    copyFileSync(path, victim);
+    const error = await rejection(session.save(victim));
+    expect(error).toMatchObject({ code: 'ERR_BITNET_FILE', replaceable: true });
+    expect((error as Error).message).toContain('a new name or a session file at');
+    expect(readFileSync(victim).equals(readFileSync(path))).toBe(true);
+    await session.save(victim, { overwrite: true });
+    await session.save(victim);
+    expect(await session.load(victim)).toBeUndefined();
+    await session.save(temp('private.session'));
+    if (process.platform !== 'win32') {
+      expect(statSync(temp('private.session')).mode & 0o777).toBe(0o600);
+    }
   });
 
   it('asks for the model file that was loaded', async () => {

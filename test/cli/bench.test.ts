@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { csvLines, jsonLines } from '../../bin/commands/bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from '../../bin/commands/bench-view.mjs';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { bitnet, finished, start, storiesPath } from './bitnet.js';
+import { bitnet, bitnetPath, finished, start, storiesPath } from './bitnet.js';
 
 // Every run also reads gigabytes to measure the memory's bandwidth.
 vi.setConfig({ testTimeout: 60_000 });
@@ -222,8 +223,14 @@ describe('bitnet bench', () => {
 
   test('writes a page with --html, and again from the saved report', async () => {
     const pages = [file('a.html'), file('b.HTM')] as const;
-    await writeFile(pages[0], 'an older page');
-    const measured = await bitnet(['bench', ...quick, '--html', pages[0], '-o', 'json']);
+    await writeFile(pages[0], 'no such page');
+    const refused = await bitnet(['bench', '--html', pages[0], '--json']);
+    expect(JSON.parse(refused.stdout).error.message).toContain(
+      'but there is another kind of file; choose another name, or allow it to be replaced (--force).',
+    );
+    expect(readFileSync(pages[0], 'utf8')).toBe('no such page');
+    const forced = ['--html', pages[0], '--force', '-o', 'json'];
+    const measured = await bitnet(['bench', ...quick, ...forced]);
     expect(measured).toMatchObject({ code: 0, stderr: expect.stringContaining(pages[0]) });
     const page = readFileSync(pages[0], 'utf8');
     expect(page).toMatch(/^<!DOCTYPE html>\n<html lang="en">/);
@@ -233,22 +240,33 @@ describe('bitnet bench', () => {
     expect(again.code).toBe(0);
     expect(again.stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(readFileSync(pages[1], 'utf8')).toBe(page);
+    const over = await bitnet(['bench', '--from', file('report.json'), '--html', pages[1]]);
+    expect(over.code).toBe(0);
     const same = await bitnet(['bench', '--from', file('report.json'), '-o', 'json']);
     expect(same.stdout).toBe(measured.stdout);
   });
 
-  test.skipIf(!existsSync('/dev/full'))(
+  test.skipIf(process.platform === 'win32')(
     'prints the report alone where its page cannot be written after all, and fails',
     async () => {
-      const page = file('full.html');
-      symlinkSync('/dev/full', page);
       await writeFile(file('report.json'), JSON.stringify(report));
-      const from = ['bench', '--from', file('report.json'), '--html', page];
+      // A limit on the size of files takes the place of a full disk: the same call fails.
+      const limited = `trap '' XFSZ; ulimit -f 1; exec "$0" "$@"`;
+      const from = [
+        bitnetPath,
+        'bench',
+        '--from',
+        file('report.json'),
+        '--html',
+        file('full.html'),
+      ];
       for (const form of [['--json'], ['-o', 'json']]) {
-        const { code, stdout, stderr } = await bitnet([...from, ...form]);
-        expect(code).toBe(1);
+        const args = ['-c', limited, process.execPath, ...from, ...form];
+        const { status, stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8' });
+        expect(status).toBe(1);
         expect(JSON.parse(stdout)).toEqual(report);
-        expect(stderr).toMatch(/^error: Expected to write a page to ".*full\.html", but ENOSPC/);
+        expect(stderr).toMatch(/^error: Expected to write the file ".*full\.html", but .*EFBIG/);
+        expect(readdirSync(file('.')).filter((name) => name.startsWith('full'))).toEqual([]);
       }
     },
   );
@@ -256,11 +274,11 @@ describe('bitnet bench', () => {
   test('checks before it measures that the page can be written', async () => {
     const lost = await bitnet(['bench', '--html', file('nothere/a.html')]);
     expect(lost).toMatchObject({ code: 1, stdout: '' });
-    expect(lost.stderr).toMatch(/^error: Expected to write a page to ".*a\.html", but ENOENT/);
+    expect(lost.stderr).toMatch(/^error: Expected to write the file ".*a\.html", but .*ENOENT/);
     mkdirSync(file('folder.html'));
     const folder = await bitnet(['bench', '--html', file('folder.html'), '--json']);
     expect(JSON.parse(folder.stdout)).toMatchObject({
-      error: { code: 'ERR_BITNET_FILE', message: expect.stringContaining('but it is a folder;') },
+      error: { code: 'ERR_BITNET_FILE', message: expect.stringContaining('is a folder;') },
     });
   });
 

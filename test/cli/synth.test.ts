@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -57,7 +58,39 @@ describe('bitnet synth', () => {
     expect(left).toEqual([]);
   });
 
+  test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGHUP'] as const)(
+    'after %s leaves nothing behind and ends by it',
+    async (signal) => {
+      const path = file(`${signal}.gguf`);
+      const child = start(['synth', '--shape', '7b', '-o', path, '--gate-sparsity', '0.8']);
+      const begun = () => readdirSync(dirname(path)).some((name) => name.startsWith(`${signal}.`));
+      await vi.waitUntil(begun, { timeout: 20_000 });
+      child.kill(signal);
+      await finished(child);
+      expect(child.signalCode).toBe(signal);
+      expect(readdirSync(dirname(path)).filter((name) => name.startsWith(signal))).toEqual([]);
+    },
+  );
+
+  test.skipIf(process.platform === 'win32')(
+    'replaces no device or pipe, even with --force',
+    async () => {
+      const pipe = file('pipe');
+      execFileSync('mkfifo', [pipe]);
+      for (const [path, what] of [
+        [pipe, 'a pipe'],
+        ['/dev/null', 'a device'],
+      ] as const) {
+        const { code, stderr } = await bitnet([...small, '-o', path, '--force']);
+        expect(code).toBe(1);
+        expect(stderr).toContain(`"${path}" is ${what}; choose another name.`);
+        expect(statSync(path).isFile()).toBe(false);
+      }
+    },
+  );
+
   test.each([
+    [[...small, '-o', '-'], 'which stands for standard output'],
     [['synth', '-o', 'x.gguf'], "required option '--shape <name>' not specified"],
     [['synth', '--shape', '700m'], "required option '-o, --output <file>' not specified"],
     [

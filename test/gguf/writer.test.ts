@@ -10,7 +10,8 @@ import { array, entry, f32, id, info, rawFile, str, u8, u32, u64 } from './raw-f
 const temp = tempFolder();
 const path = temp('written.gguf');
 
-const write = (contents: Partial<GgufContents>) => writeGguf(path, { metadata: [], ...contents });
+const write = (contents: Partial<GgufContents>) =>
+  writeGguf(path, { metadata: [], ...contents }, { overwrite: true });
 
 describe('writeGguf', () => {
   it('writes the bytes of the format', async () => {
@@ -213,7 +214,7 @@ describe('writeGguf refuses', () => {
     await expect(writeGguf(nowhere, { metadata: [] })).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
       message: expect.stringContaining(
-        `Expected to write the model file "${nowhere}", but the system answered "ENOENT: `,
+        `Expected to write the file "${nowhere}", but the system answered "ENOENT: `,
       ),
     });
   });

@@ -1,0 +1,144 @@
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, open, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { BitnetError } from '../errors.js';
+
+/** Files of one kind, told by how they begin. */
+export interface FileKind {
+  /** With an article: 'a session file'. */
+  readonly name: string;
+  /** Bytes that `matches` sees, or all where a file has fewer. */
+  readonly headBytes: number;
+  readonly matches: (head: Buffer) => boolean;
+}
+
+export interface TargetOptions {
+  /** Files that are replaced unasked. @default none */
+  readonly kind?: FileKind | undefined;
+  /** Whether any regular file may be replaced. @default false */
+  readonly overwrite?: boolean | undefined;
+  /** Whether a symbolic link of this user is followed; not where the program itself has named the file. @default true */
+  readonly links?: boolean | undefined;
+  /** What a person gives to allow that, such as `--force`. */
+  readonly allowance?: string;
+}
+
+/** Where a file is to be written. */
+export interface Target {
+  /** The path as it was given or, of a symbolic link, where that leads. */
+  readonly path: string;
+  /** What is there now; undefined where nothing is. */
+  readonly there: Stats | undefined;
+}
+
+/**
+ * Where writing to `path`, which a person has named, may go: a new name, or a regular file that may be replaced. A
+ * symbolic link is followed if it is this user's and leads to a regular file of theirs. Nothing is written, and nothing
+ * waited for: it may be asked long before.
+ *
+ * @throws ERR_BITNET_ARGUMENT for `-`; ERR_BITNET_FILE for anything else that must stay, with `replaceable` where
+ *   `overwrite` would allow it
+ */
+export async function writableTarget(path: string, options: TargetOptions): Promise<Target> {
+  if (path === '-') {
+    const message =
+      'Expected the name of a file to write, but received "-", which stands for standard output; write ./- if a file of that name is meant.';
+    throw new BitnetError('ERR_BITNET_ARGUMENT', message, { path });
+  }
+  const target = await followed(path, options);
+  await access(dirname(target.path), constants.W_OK).catch((cause) => {
+    throw unwritable(path, cause);
+  });
+  return target;
+}
+
+async function followed(path: string, options: TargetOptions): Promise<Target> {
+  const named = await infoOf(path);
+  if (!named?.isSymbolicLink()) return replaceable(path, path, named, options);
+  if (options.links === false) throw refused(path, 'a link');
+  const end = await realpath(path).catch(() => undefined);
+  const there = end === undefined ? undefined : await stat(end).catch(() => undefined);
+  if (end === undefined || there === undefined) throw refused(path, 'a link that leads nowhere');
+  // In a folder that others can write to, a link may have been set as a trap.
+  const mine = process.getuid?.();
+  if (mine !== undefined && (named.uid !== mine || there.uid !== mine)) {
+    throw refused(path, 'a link of another user, or to a file of another user');
+  }
+  return replaceable(path, end, there, options);
+}
+
+/** @throws ERR_BITNET_FILE when what is at a target has changed since it was looked at */
+export async function checkUnchanged({ path, there }: Target): Promise<void> {
+  const now = await infoOf(path);
+  const same =
+    now?.ino === there?.ino && now?.mtimeMs === there?.mtimeMs && now?.size === there?.size;
+  if (same) return;
+  throw new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected "${path}" to stay as it was while a new file was written, but it has changed; the new one was not kept, choose another name.`,
+    { path },
+  );
+}
+
+async function replaceable(
+  named: string,
+  path: string,
+  there: Stats | undefined,
+  { kind, overwrite, allowance = 'option overwrite' }: TargetOptions,
+): Promise<Target> {
+  if (there && !there.isFile()) throw refused(named, special(there));
+  if (!there || overwrite || (kind && (await isOfKind(path, kind)))) return { path, there };
+  const ways = `choose another name, or allow it to be replaced (${allowance})`;
+  throw new BitnetError(
+    'ERR_BITNET_FILE',
+    kind
+      ? `Expected a new name or ${kind.name} at "${named}", but there is another kind of file; ${ways}.`
+      : `Expected no file at "${named}", but there is one; ${ways}.`,
+    { path: named, replaceable: true },
+  );
+}
+
+/** An empty file is of every kind: nothing is lost with it. */
+async function isOfKind(path: string, { headBytes, matches }: FileKind): Promise<boolean> {
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(
+    (cause) => {
+      throw unwritable(path, cause);
+    },
+  );
+  try {
+    const head = Buffer.alloc(headBytes);
+    const { bytesRead } = await handle.read(head, 0, headBytes, 0);
+    return bytesRead === 0 || matches(head.subarray(0, bytesRead));
+  } catch (cause) {
+    throw unwritable(path, cause as Error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function infoOf(path: string): Promise<Stats | undefined> {
+  return lstat(path).catch((cause) => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw unwritable(path, cause);
+  });
+}
+
+function special(info: Stats): string {
+  if (info.isDirectory()) return 'a folder';
+  if (info.isFIFO()) return 'a pipe';
+  return info.isSocket() ? 'a socket' : 'a device';
+}
+
+function refused(path: string, found: string): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected a regular file or a new name to write to, but "${path}" is ${found}; choose another name.`,
+    { path },
+  );
+}
+
+/** The error for a file that the system will not let us write. */
+export function unwritable(path: string, cause: Error): BitnetError {
+  const message = `Expected to write the file "${path}", but the system answered "${cause.message}"; check the folder and the free space.`;
+  return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
+}
