@@ -22,6 +22,11 @@ export class Progress {
     this.#terminal.note(text);
   }
 
+  /** Changes what the spinner says; a file gets no line about it. */
+  show(text: string): void {
+    this.#spinner.update(text);
+  }
+
   stop(): void {
     this.#spinner.stop();
   }

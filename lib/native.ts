@@ -121,6 +121,8 @@ export interface NativeRequest {
   readonly states?: Float32Array;
   /** `[nLayer, 3]`, added to: closed gates, zero inputs of the down projection, values of each kind. */
   readonly ffnCounts?: Float64Array;
+  /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
+  readonly progress?: Int32Array;
 }
 
 /** Where a session goes on disk; the seed of its checksum comes in two numbers of 32 bits. */

@@ -5,7 +5,11 @@ import type { Terminal } from '../terminal.mjs';
 
 /** Something that is measured with a model, piece by piece. */
 export interface Measurement<Result extends object> {
-  readonly run: (onProgress: (soFar: Result) => void) => Promise<Result>;
+  readonly run: (
+    onProgress: (soFar: Result) => void,
+    /** How far it has come between two results, from 0 to 1. */
+    onFraction: (fraction: number) => void,
+  ) => Promise<Result>;
   /** How far it has come, from 0 to 1. */
   readonly part: (soFar: Result) => number;
   /** The same in words. */
@@ -22,8 +26,19 @@ export async function measureAndPrint<Result extends object>(
   const output = new Output();
   const progress = new Progress(terminal, 'Evaluating');
   const begin = performance.now();
+  let done = 0;
+  let words = 'Evaluating';
+  const onFraction = (fraction: number) => {
+    done = Math.max(done, fraction);
+    progress.show(`${words}, ${Math.floor(100 * done)} %`);
+  };
+  const onProgress = (soFar: Result) => {
+    words = describe(soFar);
+    progress.update(part(soFar), words);
+    onFraction(part(soFar));
+  };
   try {
-    const result = await run((soFar) => progress.update(part(soFar), describe(soFar)));
+    const result = await run(onProgress, onFraction);
     progress.stop();
     const { path, kernel, tuning, threads } = model;
     if (json) await output.json({ ...result, model: path, kernel, tuning, threads });

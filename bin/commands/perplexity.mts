@@ -77,7 +77,7 @@ async function measure(
   await measureAndPrint(
     model,
     {
-      run: (onProgress) =>
+      run: (onProgress, onFraction) =>
         perplexity(model, text, {
           contextLength: context,
           stride: options.stride,
@@ -86,6 +86,7 @@ async function measure(
           kvType: options.kvType,
           signal,
           onProgress,
+          onFraction,
         }),
       part: (soFar) => soFar.chunks / soFar.chunksInAll,
       describe,

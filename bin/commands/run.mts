@@ -7,6 +7,7 @@ import { loadWithSpinner } from '../load-model.mjs';
 import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
+import { readingSpinner } from '../reading-spinner.mjs';
 import { Terminal } from '../terminal.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
 import {
@@ -55,11 +56,11 @@ async function run(
     const prompt = [given, piped].filter(Boolean).join('\n');
     const absent = prompt === '' && given === undefined;
     if (absent && !continues) await refuseWithoutPrompt(path, command);
-    if (options.raw || !model.chatTemplate) output.continueLine(terminal.echo(prompt));
+    const echoed = options.raw || !model.chatTemplate ? prompt : '';
     const session = model.createSession({ kvType: options.kvType });
     if (continues) await session.load(options.session!, { signal });
     const input = absent ? undefined : wrap(model, prompt, system, options);
-    await write(model, session, input, { options, terminal, output, signal });
+    await write(model, session, input, { options, terminal, output, signal, echoed });
   } finally {
     model.close();
   }
@@ -90,29 +91,44 @@ async function write(
   model: Model,
   session: Session,
   input: string | readonly number[] | undefined,
-  view: { options: RunOptions; terminal: Terminal; output: Output; signal: AbortSignal },
+  view: {
+    options: RunOptions;
+    terminal: Terminal;
+    output: Output;
+    signal: AbortSignal;
+    /** The text that the answer continues, to be shown before it. */
+    echoed: string;
+  },
 ): Promise<void> {
-  const { options, terminal, output, signal } = view;
+  const { options, terminal, output, signal, echoed } = view;
   const { prompt, kept } = options.session
     ? resumed(model, session, input, options)
     : { prompt: input!, kept: undefined };
   const save = async () => {
     if (options.session !== undefined) await session.save(options.session);
   };
+  const reading = readingSpinner(terminal);
   const generation = session.generate(prompt, {
     ...generateOptions(options, signal),
     parseSpecial: options.raw,
+    onProgress: reading.update,
   });
+  const begin = () => {
+    if (reading.stop()) output.continueLine(terminal.echo(echoed));
+  };
   let text = '';
   const ids: number[] = [];
   try {
     for await (const piece of generation) {
+      begin();
       text += piece.text;
       ids.push(...piece.ids);
       if (!options.json) await output.text(piece.text);
     }
+    begin();
     await output.endLine();
   } catch (error) {
+    begin();
     await output.endLine();
     if (isPartial(error)) {
       await save();

@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import { type OnProgress, progressOption } from '../generate/on-progress.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
@@ -42,6 +43,8 @@ export interface PerplexityOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk or window with the value so far. */
   readonly onProgress?: ((soFar: Perplexity) => void) | undefined;
+  /** Called now and then, also within a chunk, with the fraction of the work done, from 0 to 1. */
+  readonly onFraction?: OnProgress | undefined;
 }
 
 /** How well a model predicts a text. */
@@ -84,9 +87,11 @@ export async function perplexity(
 ): Promise<Perplexity> {
   checkOptionNames(options, [
     ...['contextLength', 'stride', 'chunks', 'parseSpecial', 'kvType', 'signal', 'onProgress'],
+    'onFraction',
   ]);
   if (typeof text !== 'string') throw argumentError('a text', 'text', text);
   const { parseSpecial = false, kvType, onProgress } = options;
+  const onFraction = progressOption(options.onFraction, 'onFraction');
   const signal = signalOption(options.signal);
   const contextLength = contextOption(options.contextLength, model.spec.contextLength);
   const stride = countOption(options.stride, 'stride', contextLength - 1);
@@ -99,10 +104,15 @@ export async function perplexity(
     ...tally.result(),
     ...{ chunks, chunksInAll: windows.length, contextLength, stride: stride ?? null },
   });
+  const tokensInAll = windows.reduce((sum, { ids }) => sum + ids.length, 0);
+  let evaluated = 0; // tokens
   const session = model.createSession({ contextLength, kvType });
   try {
     for (const [i, window] of windows.entries()) {
-      const scores = await scoresOf(session, window, signal);
+      const scores = await scoresOf(session, window, signal, (tokens) =>
+        onFraction?.((evaluated + tokens) / tokensInAll),
+      );
+      evaluated += window.ids.length;
       const scored = window.ids.slice(window.from);
       tally.add(
         scores,
@@ -145,17 +155,23 @@ function cut(
   );
 }
 
-/** ln p of every scored token of a window. */
+/** ln p of every scored token of a window; says how many of its tokens are evaluated. */
 async function scoresOf(
   session: Session,
   { ids, from }: Window,
   signal: AbortSignal | undefined,
+  onTokens: (tokens: number) => void,
 ): Promise<Float64Array> {
   session.reset();
   // What is only context needs no pass through the output head.
   const context = ids.slice(0, from - 1);
-  if (context.length > 0) await session.evaluate(context, { logits: 'none', signal });
-  return finiteScores(await session.score(ids.slice(from - 1), { signal }));
+  const onContext = (fraction: number) => onTokens(fraction * context.length);
+  if (context.length > 0) {
+    await session.evaluate(context, { logits: 'none', signal, onProgress: onContext });
+  }
+  const scored = ids.slice(from - 1);
+  const onProgress = (fraction: number) => onTokens(context.length + fraction * scored.length);
+  return finiteScores(await session.score(scored, { signal, onProgress }));
 }
 
 /** Sums over the tokens scored so far. */

@@ -1,3 +1,5 @@
+import type { OnProgress } from './on-progress.js';
+
 /** Best candidates of one position, as `Evaluator.evaluateTop` returns them. */
 export interface TopLogits {
   /** `[min(k, vocab)]` token ids, best logit first, ties to the lower id. */
@@ -13,7 +15,7 @@ export interface TopLogits {
  * the last one. The real one runs on native threads; tests use a toy language in plain JavaScript.
  *
  * An evaluation whose `signal` aborts rejects with code `ERR_BITNET_ABORTED`; `position` then says
- * how many of its ids were taken.
+ * how many of its ids were taken. `onProgress` is called now and then with the fraction done.
  */
 export interface Evaluator {
   /** Tokens evaluated so far; the next one goes here. */
@@ -26,7 +28,12 @@ export interface Evaluator {
     k: number,
     also: ArrayLike<number>,
     signal?: AbortSignal,
+    onProgress?: OnProgress,
   ): Promise<TopLogits>;
   /** Appends `ids` (at least one) and returns all logits of the last: `[vocab]`. */
-  evaluateLast(ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array>;
+  evaluateLast(
+    ids: ArrayLike<number>,
+    signal?: AbortSignal,
+    onProgress?: OnProgress,
+  ): Promise<Float32Array>;
 }

@@ -66,7 +66,10 @@ export async function* guarded(
     const ids = promptIds(prompt, tokenizer, atStart, settings.parseSpecial);
     progress.promptTokens = ids.length;
     const beginsText = atStart && ids.every((id) => id === tokenizer.bos);
-    if (continuation.pending !== undefined) ids.unshift(continuation.pending);
+    if (continuation.pending !== undefined) {
+      ids.unshift(continuation.pending);
+      progress.pendingTokens = 1;
+    }
     checkRoom(ids, evaluator);
     const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
     const decoder = { evaluator, tokenizer, settings, progress, continuation, stream };
@@ -95,13 +98,13 @@ async function* decode(
   decoder: Decoder,
   prompt: readonly number[],
 ): AsyncGenerator<Piece, StopReason, undefined> {
-  const { tokenizer, settings, progress, continuation, stream } = decoder;
+  const { evaluator, tokenizer, settings, progress, continuation, stream } = decoder;
   const sampler = new Sampler(settings);
   let input = prompt;
   let unsaid: number[] = []; // tokens whose text is still held back
   for (;;) {
     if (settings.signal?.aborted) throw abortedError(progress, settings.signal.reason);
-    const id = await progress.measure(input.length, () => next(decoder, sampler, input));
+    const id = await progress.measure(evaluator, () => next(decoder, sampler, input));
     const ended = tokenizer.endOfGeneration.has(id);
     if (settings.maxTokens === 0) return 'length';
     let text = '';
@@ -127,19 +130,20 @@ async function* decode(
 
 /** Evaluates `input` at the session's position and chooses the token after it. */
 async function next(
-  { evaluator, settings, continuation }: Decoder,
+  { evaluator, settings, progress, continuation }: Decoder,
   sampler: Sampler,
   input: readonly number[],
 ): Promise<number> {
   const { signal } = settings;
+  const onProgress = progress.ids.length === 0 ? settings.onProgress : undefined;
   return continuation.advance(evaluator, input, async () => {
     const request = sampler.request(continuation.history);
     if (request.top === undefined) {
-      return sampler.pickFromAll(await evaluator.evaluateLast(input, signal), request);
+      return sampler.pickFromAll(await evaluator.evaluateLast(input, signal, onProgress), request);
     }
     const also = [...request.penalised.keys()];
     return sampler.pickFromTop(
-      await evaluator.evaluateTop(input, request.top, also, signal),
+      await evaluator.evaluateTop(input, request.top, also, signal, onProgress),
       request,
     );
   });

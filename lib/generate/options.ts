@@ -1,3 +1,4 @@
+import { type OnProgress, progressOption } from './on-progress.js';
 import { argumentError, checkOptionNames } from './option-checks.js';
 import { randomSeed } from './random.js';
 import type { SamplingSettings } from './sampler.js';
@@ -68,6 +69,8 @@ export interface GenerateOptions {
   readonly parseSpecial?: boolean | undefined;
   /** Ends the generation with an error of code `ERR_BITNET_ABORTED`, name `AbortError`. */
   readonly signal?: AbortSignal | undefined;
+  /** Called now and then, while the prompt is evaluated, with the fraction done, from 0 to 1. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** `GenerateOptions` checked, with every default filled in. */
@@ -76,6 +79,7 @@ export interface GenerateSettings extends SamplingSettings {
   readonly stop: readonly string[];
   readonly parseSpecial: boolean;
   readonly signal: AbortSignal | undefined;
+  readonly onProgress: OnProgress | undefined;
 }
 
 /** More texts than this are a mistake. */
@@ -132,7 +136,7 @@ const rules = {
   frequencyPenalty: penalty,
 } satisfies Record<string, NumberRule>;
 
-const optionNames = [...Object.keys(rules), 'seed', 'stop', 'parseSpecial', 'signal'];
+const optionNames = [...Object.keys(rules), 'seed', 'stop', 'parseSpecial', 'signal', 'onProgress'];
 
 /** Checks every option and fills in the defaults; throws `ERR_BITNET_ARGUMENT`. */
 export function generateSettings(options: GenerateOptions = {}): GenerateSettings {
@@ -147,6 +151,7 @@ export function generateSettings(options: GenerateOptions = {}): GenerateSetting
     stop: stopOption(options.stop),
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
     signal: signalOption(options.signal),
+    onProgress: progressOption(options.onProgress),
   };
 }
 

@@ -1,6 +1,11 @@
+import type { Evaluator } from './evaluator.js';
+
 /** Tokens a generation read and wrote. */
 export interface Usage {
-  /** Tokens of the prompt, the beginning-of-text token included. */
+  /**
+   * Tokens of the prompt, the beginning-of-text token included; of a generation that was aborted
+   * while it read its prompt those that were evaluated.
+   */
   readonly promptTokens: number;
   /** Tokens generated, without the one that ended the generation. */
   readonly completionTokens: number;
@@ -27,6 +32,8 @@ export class Progress {
   /** Every token generated. */
   readonly ids: number[] = [];
   promptTokens = 0;
+  /** Tokens of earlier generations that are evaluated with the prompt. */
+  pendingTokens = 0;
   readonly seed: number;
   #begin = 0;
   #firstToken = 0;
@@ -41,16 +48,16 @@ export class Progress {
     this.#begin = performance.now();
   }
 
-  /** Times one step that evaluates `tokens` tokens; the first step is the prefill. */
-  async measure<T>(tokens: number, step: () => Promise<T>): Promise<T> {
+  /** Times one step, which moves the position of `evaluator`; the first step is the prefill. */
+  async measure<T>(evaluator: Pick<Evaluator, 'position'>, step: () => Promise<T>): Promise<T> {
     const begin = performance.now();
+    const position = evaluator.position;
     const phase = this.#prefill.tokens === 0 ? this.#prefill : this.#decode;
     try {
-      const result = await step();
-      phase.tokens += tokens;
-      return result;
+      return await step();
     } finally {
       const end = performance.now();
+      phase.tokens += evaluator.position - position;
       phase.milliseconds += end - begin;
       if (phase === this.#prefill) this.#firstToken = end - this.#begin;
     }
@@ -61,9 +68,13 @@ export class Progress {
     return { text: this.text, ids: [...this.ids], ...this.summary() };
   }
 
+  get #evaluatedPrompt(): number {
+    return Math.min(Math.max(this.#prefill.tokens - this.pendingTokens, 0), this.promptTokens);
+  }
+
   summary(): { usage: Usage; timings: Timings; seed: number } {
     return {
-      usage: { promptTokens: this.promptTokens, completionTokens: this.ids.length },
+      usage: { promptTokens: this.#evaluatedPrompt, completionTokens: this.ids.length },
       timings: {
         prefillMilliseconds: this.#prefill.milliseconds,
         decodeMilliseconds: this.#decode.milliseconds,

@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import type { OnProgress } from '../generate/on-progress.js';
 import { argumentError } from '../generate/option-checks.js';
 
 /** `evaluate(…, { logits: 'all' })` holds at most this many bytes of logits: 1 GiB. */
@@ -12,6 +13,8 @@ export interface EvaluateOptions {
    */
   readonly logits?: 'all' | 'last' | 'none' | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the fraction of the tokens that is evaluated, from 0 to 1. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** Options of `session.evaluate` that ask for the best next tokens. */
@@ -19,6 +22,8 @@ export interface EvaluateTopOptions {
   /** How many, from 1 to the vocabulary size. */
   readonly top: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the fraction of the tokens that is evaluated, from 0 to 1. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** The likeliest next tokens. */

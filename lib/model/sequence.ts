@@ -1,5 +1,6 @@
 import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
+import { type OnProgress, reporting } from '../generate/on-progress.js';
 import { copiedIds, idCount } from '../generate/token-ids.js';
 import {
   createNativeSession,
@@ -83,14 +84,18 @@ export class Sequence {
 
   /** Appends the request's tokens, or those that were evaluated before it failed. */
   async evaluate(
-    request: Omit<NativeRequest, 'control'>,
+    request: Omit<NativeRequest, 'control' | 'progress'>,
     signal: AbortSignal | undefined,
+    onProgress?: OnProgress,
   ): Promise<void> {
     const before = this.position;
+    const progress = new Int32Array(1);
+    const fraction = () => Atomics.load(progress, 0) / 1000;
     try {
-      await this.exclusively(signal, (native, control) =>
-        nativeEvaluate(native, { ...request, control }),
-      );
+      await this.exclusively(signal, (native, control) => {
+        const work = nativeEvaluate(native, { ...request, control, progress });
+        return reporting(work, onProgress, fraction, () => Atomics.store(control, 0, 1));
+      });
     } finally {
       const taken = (this.#native?.position() ?? before) - before;
       this.#record.append(request.tokens.subarray(0, taken));

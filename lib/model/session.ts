@@ -7,6 +7,7 @@ import {
 import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
+import { type OnProgress, progressOption } from '../generate/on-progress.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
 import { idCount } from '../generate/token-ids.js';
@@ -127,16 +128,18 @@ export class Session {
     ids: ArrayLike<number>,
     options: EvaluateOptions | EvaluateTopOptions = {},
   ): Promise<Float32Array | TopTokens> {
-    checkOptionNames(options, ['logits', 'top', 'signal']);
+    checkOptionNames(options, ['logits', 'top', 'signal', 'onProgress']);
     const tokens = this.#idle(ids);
     const signal = signalOption(options.signal);
+    const onProgress = progressOption(options.onProgress);
     if ('top' in options && options.top !== undefined) {
-      return this.#top(tokens, checkedTop(options.top, this.#vocab), signal);
+      return this.#top(tokens, checkedTop(options.top, this.#vocab), signal, onProgress);
     }
     const { logits = 'last' } = options as EvaluateOptions;
     const rows = logitsRows(logits, tokens.length, this.#vocab);
     const output = new Float32Array(rows * this.#vocab);
-    await this.#sequence.evaluate({ tokens, want: want[logits], logits: output }, signal);
+    const request = { tokens, want: want[logits], logits: output };
+    await this.#sequence.evaluate(request, signal, onProgress);
     return output;
   }
 
@@ -148,13 +151,17 @@ export class Session {
    */
   async score(
     ids: ArrayLike<number>,
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly onProgress?: OnProgress | undefined;
+    } = {},
   ): Promise<Float64Array> {
-    checkOptionNames(options, ['signal']);
+    checkOptionNames(options, ['signal', 'onProgress']);
     const tokens = this.#idle(ids);
     const signal = signalOption(options.signal);
+    const onProgress = progressOption(options.onProgress);
     const scores = new Float64Array(tokens.length - 1);
-    await this.#sequence.evaluate({ tokens, want: want.score, scores }, signal);
+    await this.#sequence.evaluate({ tokens, want: want.score, scores }, signal, onProgress);
     return scores;
   }
 
@@ -302,7 +309,7 @@ export class Session {
       get position() {
         return session.position;
       },
-      evaluateTop: async (ids, k, also, signal) => {
+      evaluateTop: async (ids, k, also, signal, onProgress) => {
         const top = Math.min(k, session.#vocab);
         const request = {
           tokens: session.#sequence.checkedIds(ids),
@@ -312,28 +319,35 @@ export class Session {
           also: Int32Array.from(also),
           alsoLogits: new Float32Array(also.length),
         };
-        await session.#sequence.evaluate(request, signal);
+        await session.#sequence.evaluate(request, signal, onProgress);
         const { topIds, topLogits, alsoLogits } = request;
         return { ids: topIds, logits: topLogits, alsoLogits };
       },
-      evaluateLast: async (ids, signal) => {
+      evaluateLast: async (ids, signal, onProgress) => {
         const logits = new Float32Array(session.#vocab);
         await session.#sequence.evaluate(
           { tokens: session.#sequence.checkedIds(ids), want: want.last, logits },
           signal,
+          onProgress,
         );
         return logits;
       },
     };
   }
 
-  async #top(tokens: Int32Array, top: number, signal: AbortSignal | undefined): Promise<TopTokens> {
+  async #top(
+    tokens: Int32Array,
+    top: number,
+    signal: AbortSignal | undefined,
+    onProgress: OnProgress | undefined,
+  ): Promise<TopTokens> {
     const ids = new Int32Array(top);
     const topLogits = new Float32Array(top);
     const logSumExp = new Float64Array(1);
     await this.#sequence.evaluate(
       { tokens, want: want.top, topIds: ids, topLogits, logSumExp },
       signal,
+      onProgress,
     );
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
   }

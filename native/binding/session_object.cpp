@@ -22,6 +22,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.also_logits = elements_of<float>(object, "alsoLogits");
   request.log_sum_exp = elements_of<double>(object, "logSumExp");
   request.ffn_counts = elements_of<double>(object, "ffnCounts");
+  request.progress = elements_of<std::atomic<int32_t>>(object, "progress");
   request.scores = elements_of<double>(object, "scores");
   request.states = elements_of<float>(object, "states");
   return request;

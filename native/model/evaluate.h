@@ -40,6 +40,8 @@ struct EvaluateRequest {
   double* ffn_counts = nullptr; // [n_layer, 3], optional, added to: closed gates, zero inputs of
                                 // down, values of each
 
+  std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
+
   double* scores =
       nullptr; // kScore: [n - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before)
 };
@@ -67,7 +69,13 @@ public:
   bool runs_alone() const { return request_.ffn_counts != nullptr; }
 
   /** The next `n` tokens as part of a pass. */
-  BatchItem item(size_t n) const { return {cache_, request_.tokens + done_, n, &abort_}; }
+  BatchItem item(size_t n) const {
+    return {cache_,
+            request_.tokens + done_,
+            n,
+            &abort_,
+            {request_.progress, thousandths(done_), thousandths(done_ + n)}};
+  }
   /** Adds what is wanted of the next `n` tokens, which begin at `row` of the pass. */
   void ask(size_t row, size_t n, HeadWork& work) const;
   /** The next `n` tokens are done: only now does the position move. */
@@ -77,6 +85,10 @@ public:
   void fail(Status status) { status_ = std::move(status); }
 
 private:
+  int32_t thousandths(size_t tokens) const {
+    return static_cast<int32_t>(1000 * tokens / request_.n);
+  }
+
   Model* model_;
   KvCache* cache_;
   EvaluateRequest request_;

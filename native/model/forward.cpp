@@ -70,6 +70,18 @@ void layer_forward(Pass& pass, size_t index) {
   project_add(pass, h, layer.down, layer.ffn_post_norm, x, ws.dim_stride);
 }
 
+void report(const Pass& pass, size_t layers_done) {
+  const auto all = static_cast<int64_t>(pass.weights.layers.size());
+  for (size_t i = 0; i < pass.item_count; ++i) {
+    const PassProgress& progress = pass.items[i].progress;
+    const int64_t part = progress.end - progress.begin;
+    if (progress.done)
+      progress.done->store(progress.begin +
+                               static_cast<int32_t>(part * static_cast<int64_t>(layers_done) / all),
+                           std::memory_order_relaxed);
+  }
+}
+
 Status no_scratch() {
   return Status::error(Code::kMemory,
                        "Not enough memory for the working values of a forward pass.");
@@ -92,6 +104,7 @@ Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
     if (std::all_of(items, items + count, [](const BatchItem& i) { return i.abort->raised(); }))
       return Status::error(Code::kAborted, "The evaluation was aborted.");
     layer_forward(pass, layer);
+    report(pass, layer + 1);
   }
   if (pass.no_memory.load())
     return no_scratch();

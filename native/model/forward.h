@@ -14,12 +14,19 @@
 
 namespace bitnet {
 
+/** Where an evaluation says how far it has come, in thousandths, and which of them a pass does. */
+struct PassProgress {
+  std::atomic<int32_t>* done; // nullptr: nobody asks
+  int32_t begin, end;
+};
+
 /** Tokens to append to one sequence. A sequence appears once in a batch. */
 struct BatchItem {
   KvCache* cache;
   const int32_t* tokens; // [n], each in [0, vocab)
   size_t n;              // position + n <= context
   const Abort* abort;
+  PassProgress progress;
 };
 
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */

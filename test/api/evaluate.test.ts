@@ -31,6 +31,33 @@ describe('evaluate', () => {
     for (const session of [a, b, c]) session.close();
   });
 
+  it('says how far it has come, and stops when its listener throws', async () => {
+    const session = model().createSession();
+    const seen: number[] = [];
+    const onProgress = (fraction: number) => seen.push(fraction);
+    for (const evaluate of [
+      () => session.evaluate(ids, { onProgress }),
+      () => session.evaluate(ids, { top: 1, onProgress }),
+      () => session.score(ids, { onProgress }),
+      () => session.complete(ids, { maxTokens: 1, onProgress }),
+    ]) {
+      session.reset();
+      seen.length = 0;
+      await evaluate();
+      expect(seen.at(-1)).toBe(1);
+      expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    }
+    session.reset();
+    const thrown = (): void => {
+      throw new Error('mine');
+    };
+    await expect(session.evaluate(ids, { onProgress: thrown })).rejects.toThrow('mine');
+    await expect(session.evaluate([1], { onProgress: 1 as never })).rejects.toMatchObject({
+      code: 'ERR_BITNET_ARGUMENT',
+    });
+    session.close();
+  });
+
   it('takes any array of numbers', async () => {
     const session = model().createSession();
     const expected = await session.evaluate([1, 2, 3]);

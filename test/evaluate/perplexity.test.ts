@@ -52,6 +52,15 @@ function expectClose(actual: Perplexity, expected: Awaited<ReturnType<typeof nai
 }
 
 describe('perplexity', () => {
+  it('says how far it has come, also within a chunk', async () => {
+    const seen: number[] = [];
+    const onFraction = (fraction: number) => seen.push(fraction);
+    const { chunks } = await perplexity(withBegin, text, { contextLength: 16, onFraction });
+    expect(seen.length).toBeGreaterThanOrEqual(2 * chunks); // context and what is scored after it
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(1);
+  });
+
   it('of chunks is that of the second half of each, after a begin token', async () => {
     const all = withBegin.tokenize(text, { addSpecial: true });
     for (const contextLength of [3, 16, 33]) {

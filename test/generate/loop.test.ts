@@ -360,6 +360,23 @@ describe('a generation ended from outside', () => {
     expect(isGenerating(model)).toBe(false);
   });
 
+  test('counts only the tokens of the prompt that were evaluated by then', async () => {
+    const controller = new AbortController();
+    const model = reciter('ab', 1);
+    await complete(model, tokenizer, '', { ...greedy, maxTokens: 1 });
+    let aborts = 0;
+    const signal = new Proxy(controller.signal, {
+      get: (target, name) => {
+        if (name === 'aborted') return aborts++ > 4;
+        const value = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const run = complete(model, tokenizer, 'abcdef', { ...greedy, signal });
+    await expect(run).rejects.toMatchObject({ usage: { promptTokens: 2, completionTokens: 0 } });
+    expect(model.history).toEqual([toyBos, ...Buffer.from('aab')]); // one was pending
+  });
+
   test('evaluates nothing if it was aborted before it began', async () => {
     const model = reciter('a');
     const run = complete(model, tokenizer, 'x', { signal: AbortSignal.abort() });
@@ -487,6 +504,27 @@ describe('the result of a generation', () => {
     expect(await generation.next()).toEqual({ done: true, value: undefined });
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
+describe('progress', () => {
+  test('is asked for while the prompt is read, and not after it', async () => {
+    const asked: unknown[] = [];
+    const model = reciter('abc', 2);
+    const evaluateTop = model.evaluateTop.bind(model);
+    const spied = Object.create(model, {
+      evaluateTop: {
+        value: (...args: [number[], number, number[], AbortSignal?, unknown?]) => {
+          asked.push(args[4]);
+          const [ids, k, also, signal] = args;
+          return evaluateTop(ids, k, also, signal);
+        },
+      },
+      position: { get: () => model.position },
+    });
+    const onProgress = () => {};
+    await complete(spied, tokenizer, 'x', { ...greedy, onProgress });
+    expect(asked).toEqual([onProgress, undefined, undefined, undefined]);
   });
 });
 

@@ -27,6 +27,7 @@ struct Sequence {
   double log_sum_exp = 0;
   std::vector<double> scores;
   std::vector<float> states;
+  std::atomic<int32_t> progress{0};
 
   Sequence(const ModelSpec& spec, size_t count, Want w, size_t skip)
       : tokens(some_tokens(count + skip)), want(w), logits(count * spec.vocab),
@@ -51,6 +52,7 @@ struct Sequence {
     request.log_sum_exp = with_sum ? &log_sum_exp : nullptr;
     request.scores = scores.data();
     request.states = states.data();
+    request.progress = &progress;
     return Evaluation(model, cache, request, flags.signal());
   }
 
@@ -104,6 +106,8 @@ TEST("evaluations that share passes get the bits they get alone, even when other
       const size_t at = stopped < alone.size() ? together[stopped].cache.position.load() : 0;
       CHECK(evaluations[0].over() && evaluations[4].over(), "single tokens end with the pass");
       CHECK(evaluations[1].remaining() > 0 && evaluations[1].remaining() < 300, "a prompt goes on");
+      const int32_t done = together[1].progress.load();
+      CHECK(done > 0 && done < 1000, "a part of it is done");
       if (stopped < alone.size())
         together[stopped].flags.abort.store(1);
       pointers.clear();
@@ -120,6 +124,7 @@ TEST("evaluations that share passes get the bits they get alone, even when other
           continue;
         }
         CHECK(evaluations[i].status().ok(), what + ": " + evaluations[i].status().message);
+        CHECK_EQ(together[i].progress.load(), 1000, what);
         CHECK_EQ(together[i].cache.position.load(), together[i].tokens.size(), what);
         CHECK(together[i].same_answers(alone[i]), what);
       }
