@@ -7,7 +7,6 @@ import { exitCodeOfInterrupt } from './interrupt.mjs';
 import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { Terminal } from './terminal.mjs';
-import { watchTermination } from './termination.mjs';
 
 const exitCodes = { done: 0, failed: 1, usage: 2 };
 
@@ -33,7 +32,6 @@ for (const command of [program, ...program.commands]) {
 }
 
 watchStreams();
-watchTermination();
 process.once('beforeExit', reportIdle);
 try {
   await program.parseAsync();

@@ -24,7 +24,7 @@ export function partDone(path: string): void {
   if (unfinished.size === 0) process.off('exit', removeUnfinished);
 }
 
-/** Removes what this process is writing. At its end it is called by itself, but not before a signal ends it. */
+/** Removes what this process is writing; called at its end, unless a signal ends it at once. */
 export function removeUnfinished(): void {
   for (const path of unfinished) {
     try {
