@@ -12,10 +12,6 @@ namespace {
 // fixed.
 constexpr size_t kBlockPositions = 64;
 
-// Tokens of a prompt that go through the same keys together: enough to reuse them, few enough to
-// share out.
-constexpr size_t kTileTokens = 8;
-
 // The item and position of row `row` of the batch.
 struct RowPlace {
   const BatchItem* item;
@@ -89,19 +85,19 @@ struct Tile {
   size_t count; // tokens
 };
 
-size_t tiles_of(const BatchItem& item) {
-  return (item.n + kTileTokens - 1) / kTileTokens;
+size_t tiles_of(const Pass& pass, const BatchItem& item) {
+  return (item.n + pass.ws.plan.tile_tokens - 1) / pass.ws.plan.tile_tokens;
 }
 
 Tile tile_at(const Pass& pass, size_t index) {
   const BatchItem* item = pass.items;
   size_t row = 0;
-  while (index >= tiles_of(*item)) {
-    index -= tiles_of(*item);
+  while (index >= tiles_of(pass, *item)) {
+    index -= tiles_of(pass, *item);
     row += item++->n;
   }
-  const size_t skip = index * kTileTokens;
-  return {item, row + skip, item->cache->position + skip, std::min(kTileTokens, item->n - skip)};
+  const size_t tokens = pass.ws.plan.tile_tokens, skip = index * tokens;
+  return {item, row + skip, item->cache->position + skip, std::min(tokens, item->n - skip)};
 }
 
 // Attention of one tile for the query heads of one KV head.
@@ -112,7 +108,7 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
   const size_t width = cache.head_dim();
   const size_t group = spec.n_head / spec.n_kv_head;
   const size_t rows = tile.count * group; // query rows: token-major, then head
-  if (!scratch.values.ensure((3 * width + 4 * kFloatPad) * rows * sizeof(float)))
+  if (!scratch.values.ensure(attention_scratch(spec, width, tile.count)))
     return pass.no_memory.store(true);
   float* q = scratch.values.as<float>(); // [rows, width]
   float* o = q + rows * width;           // [rows, width] running
@@ -206,9 +202,11 @@ void attention(Pass& pass, size_t layer) {
   const size_t n_kv_head = pass.weights.spec.n_kv_head;
   size_t tiles = 0;
   for (size_t i = 0; i < pass.item_count; ++i)
-    tiles += tiles_of(pass.items[i]);
+    tiles += tiles_of(pass, pass.items[i]);
   pass.pool.parallel(tiles * n_kv_head, [&](size_t task, size_t thread) {
-    attend(pass, layer, tile_at(pass, task / n_kv_head), task % n_kv_head, pass.ws.scratch[thread]);
+    const Tile tile = tile_at(pass, task / n_kv_head);
+    if (!tile.item->abort->raised()) // else nobody will look at what its rows hold
+      attend(pass, layer, tile, task % n_kv_head, pass.ws.scratch[thread]);
   });
 }
 

@@ -310,8 +310,9 @@ Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool,
 
 Status best_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
                    size_t n) {
-  for (size_t first = 0; first < n; first += kHeadVectors) {
-    const size_t count = std::min(kHeadVectors, n - first);
+  const size_t together = head_vectors(weights.spec.vocab);
+  for (size_t first = 0; first < n; first += together) {
+    const size_t count = std::min(together, n - first);
     std::vector<const BestRow*> rest;
     Status status;
     if (!weights.shadow.empty())

@@ -53,7 +53,8 @@ Engine::Jobs Engine::take() {
   Jobs batch;
   batch.splice(batch.end(), jobs_, jobs_.begin());
   const Evaluation& first = batch.front()->evaluation;
-  for (auto it = jobs_.begin(); it != jobs_.end() && batch.size() < kMaxBatch;) {
+  const size_t most = first.model().workspace.plan.batch;
+  for (auto it = jobs_.begin(); it != jobs_.end() && batch.size() < most;) {
     const auto job = it++;
     const Evaluation& other = (*job)->evaluation;
     if (!first.runs_alone() && !other.runs_alone() && &other.model() == &first.model())

@@ -11,8 +11,8 @@ namespace bitnet {
 /** A loaded model: weights that all sessions share, and the working memory of the pass that runs.
  */
 struct Model {
-  Model(std::shared_ptr<const Weights> w, size_t threads)
-      : weights(std::move(w)), workspace(*weights, threads) {}
+  Model(std::shared_ptr<const Weights> w, size_t threads, uint64_t budget = kWorkspaceBudget)
+      : weights(std::move(w)), workspace(*weights, threads, budget) {}
 
   std::shared_ptr<const Weights> weights;
   Workspace workspace;

@@ -36,9 +36,6 @@ struct FfnCounts {
   std::atomic<uint64_t> values{0};       // of each kind
 };
 
-/** Tokens of one pass: more share each weight read, but wait longer for an abort. */
-constexpr size_t kMaxBatch = 512;
-
 /**
  * Runs all items through all layers: leaves their residual streams in workspace.x, one row per
  * token in item order, and their keys and values behind the caches' positions, which the caller

@@ -21,6 +21,11 @@ void write_state(const Weights& weights, const Workspace& ws, const StateRow& ro
 
 } // namespace
 
+size_t head_vectors(size_t vocab) {
+  constexpr size_t most = 32, bytes = size_t{128} << 20;
+  return std::min(most, std::max<size_t>(1, bytes / (vocab * sizeof(float))));
+}
+
 void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
   float* h = ws.h.as<float>() + i * ws.wide_stride;
   write_state(weights, ws, {row, h});
@@ -90,10 +95,11 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
 Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const ScoreRow* rows,
                   size_t n) {
   const size_t vocab = weights.spec.vocab;
-  std::vector<float> logits(std::min(n, kHeadVectors) * vocab);
-  std::vector<LogitsRow> group(std::min(n, kHeadVectors));
-  for (size_t first = 0; first < n; first += kHeadVectors) {
-    const size_t count = std::min(kHeadVectors, n - first);
+  const size_t together = std::min(n, head_vectors(vocab));
+  std::vector<float> logits(together * vocab);
+  std::vector<LogitsRow> group(together);
+  for (size_t first = 0; first < n; first += together) {
+    const size_t count = std::min(together, n - first);
     for (size_t i = 0; i < count; ++i)
       group[i] = {rows[first + i].row, logits.data() + i * vocab};
     Status status = output_logits(weights, ws, pool, group.data(), count);

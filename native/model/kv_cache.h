@@ -14,6 +14,9 @@
 
 namespace bitnet {
 
+/** Heads are padded to a multiple of this at most. */
+constexpr size_t kWidestHeadPad = 32;
+
 /** Layout: [n_layer][k, v][n_kv_head][context] rows of one type, head_dim padded with zeros to 16
  * values for f16, to 32 for q8_0. */
 class KvCache {

@@ -20,7 +20,8 @@ void share_out(Part* parts, size_t count) {
   std::sort(parts, parts + count, [](const Part& a, const Part& b) {
     return a.evaluation->remaining() < b.evaluation->remaining();
   });
-  size_t room = count == 1 ? kMaxBatch : std::min(kMaxBatch, count + kSharedTokens);
+  const size_t most = parts[0].evaluation->model().workspace.plan.batch;
+  size_t room = count == 1 ? most : std::min(most, count + kSharedTokens);
   size_t row = 0;
   for (size_t i = 0; i < count; ++i) {
     parts[i].n = std::min(parts[i].evaluation->remaining(), room / (count - i));

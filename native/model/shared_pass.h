@@ -6,14 +6,14 @@
 namespace bitnet {
 
 /**
- * Runs one pass with the next tokens of every evaluation that is not aborted. One alone gets up to
- * kMaxBatch of them. Several get equal parts of kSharedTokens and one token each besides, so that
- * those with a token to go need not wait long for one with a long prompt.
+ * Runs one pass with the next tokens of every evaluation that is not aborted. One alone gets as
+ * many as the workspace has room for. Several get equal parts of kSharedTokens and one token each
+ * besides, so that those with a token to go need not wait long for one with a long prompt.
  *
  * Each gets the bits it would get alone. Aborts and errors are each evaluation's own: when a pass
  * fails, its evaluations run one by one.
  *
- * @param count 1..kMaxBatch evaluations of one model and of different caches, none of them over;
+ * @param count 1..plan.batch evaluations of one model and of different caches, none of them over;
  *     one that runs_alone() is the only one
  */
 void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count);

@@ -7,6 +7,7 @@
 #include "../common/file_reader.h"
 #include "synthetic_source.h"
 #include "tensor_loader.h"
+#include "workspace.h"
 
 namespace bitnet {
 namespace {
@@ -286,7 +287,10 @@ Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
     weights->kernels = kernels;
     weights->layers.resize(weights->spec.n_layer);
     Sources files;
-    Status status = open_sources(weights->spec, pool, &files);
+    WorkspacePlan plan;
+    Status status = plan_workspace(weights->spec, pool.threads(), &plan);
+    if (status.ok())
+      status = open_sources(weights->spec, pool, &files);
     if (status.ok())
       status = load_all(*weights, files, pool, control);
     if (status.ok())

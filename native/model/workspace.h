@@ -20,13 +20,39 @@ struct HeadCounts {
   std::atomic<uint64_t> full{0};       // tokens for which all rows were
 };
 
+/** Tokens of one pass at most: more share each weight read, but wait longer for an abort. */
+constexpr size_t kMaxBatch = 512;
+
+/**
+ * Most bytes of the working values of a model: a full pass of the largest public models takes a
+ * third of it. Wider ones get fewer tokens in a pass.
+ */
+constexpr uint64_t kWorkspaceBudget = uint64_t{512} << 20;
+
+/** What fits into the budget. The numbers decide about speed and memory, never about a bit. */
+struct WorkspacePlan {
+  size_t batch;       // tokens of a pass, 1..kMaxBatch
+  size_t tile_tokens; // that go through the same keys together
+};
+
+/** kMemory, with the numbers, where not even one token of a pass fits. */
+Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan,
+                      uint64_t budget = kWorkspaceBudget);
+
+/** Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
+ * rows are padded to `width`. */
+size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens);
+
 /** Rows are tokens. Padding columns are zero and stay so, because strides never change. */
 struct Workspace {
-  Workspace(const Weights& weights, size_t threads);
+  Workspace(const Weights& weights, size_t threads, uint64_t budget = kWorkspaceBudget);
 
-  /** Makes room for `n` tokens. */
+  /** Makes room for `n` tokens, at most plan.batch. */
   Status ensure(size_t n);
+  /** Bytes held. */
+  uint64_t bytes() const;
 
+  WorkspacePlan plan;
   size_t dim_stride;  // floats per row of x
   size_t head_stride; // floats per row of q and attn: n_head * head_dim
   size_t kv_stride;   // floats per row of k and v
@@ -57,6 +83,15 @@ struct Workspace {
   std::vector<std::vector<double>> rope_frequency;
   std::vector<ThreadScratch> scratch; // one per thread
   HeadCounts head_counts;             // since the model was loaded
+
+  /** A buffer that grows with the tokens of a pass. */
+  struct TokenBuffer {
+    AlignedBuffer Workspace::*buffer;
+    size_t bytes; // a token
+  };
+
+private:
+  std::vector<TokenBuffer> token_buffers_;
 };
 
 } // namespace bitnet

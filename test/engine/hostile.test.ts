@@ -291,3 +291,19 @@ describe('numbers that are none', () => {
     expect(await errorOf({}, zeroScale)).toBe(undefined);
   });
 });
+
+describe('a sound model of an unusual shape', () => {
+  it('runs in bounded memory', async () => {
+    // 13 MB on disk; 512 tokens at a time would take 1.2 GB of working values.
+    const path = temp('wide.gguf');
+    await tinyModel({ dim: 64, ffnDim: 262_144, nHead: 1, nLayer: 1, contextLength: 512 }).write(
+      path,
+    );
+    const model = await loadModel(path, { threads: 2 });
+    const before = process.memoryUsage().rss;
+    const ids = Int32Array.from({ length: 512 }, (_, i) => i % 300);
+    await model.createSession().evaluate(ids, { logits: 'none' });
+    expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(700);
+    model.close();
+  });
+});

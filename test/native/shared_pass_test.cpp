@@ -132,6 +132,57 @@ TEST("evaluations that share passes get the bits they get alone, even when other
   }
 }
 
+TEST("passes that are cut to fit a budget give the same bits") {
+  for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll}) {
+    ModelFile file(true, 24, extras);
+    const ModelSpec& spec = file.spec();
+    std::shared_ptr<const Weights> weights;
+    CHECK(load(spec, "", 2, &weights).ok(), "load");
+    WorkspacePlan plan;
+    uint64_t budget = 1 << 15;
+    for (; !plan_workspace(spec, 2, &plan, budget).ok(); budget += 1 << 12) {
+    }
+    Model roomy(weights, 2), narrow(weights, 2, budget);
+    CHECK_EQ(roomy.workspace.plan.batch, kMaxBatch, "");
+    CHECK(plan.batch < 8 && narrow.workspace.plan.batch == plan.batch, std::to_string(plan.batch));
+    ThreadPool pool(2);
+    std::deque<Sequence> expected = some_sequences(spec), actual = some_sequences(spec);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      Evaluation a = expected[i].evaluation(roomy, true), b = actual[i].evaluation(narrow, true);
+      finish(pool, {&a});
+      finish(pool, {&b});
+      CHECK(actual[i].same_answers(expected[i]), std::to_string(i));
+    }
+    CHECK(narrow.workspace.bytes() < roomy.workspace.bytes() / 4, "bytes");
+    // As attention with several tokens at a time does.
+    roomy.workspace.plan.tile_tokens = 3;
+    std::deque<Sequence> tiled = some_sequences(spec);
+    for (size_t i = 0; i < tiled.size(); ++i) {
+      Evaluation evaluation = tiled[i].evaluation(roomy, true);
+      finish(pool, {&evaluation});
+      CHECK(tiled[i].same_answers(expected[i]), std::to_string(i));
+    }
+  }
+}
+
+TEST("working values that no budget holds are refused before the weights are read") {
+  ModelFile file(true);
+  ModelSpec spec = file.spec();
+  spec.n_head = 4096;
+  spec.head_dim = 64;
+  spec.n_kv_head = 1;
+  WorkspacePlan plan;
+  CHECK(plan_workspace(spec, 16, &plan).ok() && plan.batch == 137 && plan.tile_tokens == 1,
+        std::to_string(plan.batch));
+  const Status status = plan_workspace(spec, 1024, &plan);
+  CHECK(status.code == Code::kMemory, "code");
+  CHECK_EQ(
+      status.message,
+      std::string("Expected a model whose working values of a token fit into 512 MiB, but they "
+                  "are 4100 MiB for 4096 heads of 64 on 1024 threads; use fewer threads."),
+      "");
+}
+
 TEST("an error belongs to the evaluation that causes it") {
   ModelFile file(true);
   std::shared_ptr<const Weights> loaded;
