@@ -1,4 +1,4 @@
-import { chatTemplate } from './chat/template.js';
+import { chatTemplate, unusableTemplate } from './chat/template.js';
 import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
@@ -190,6 +190,7 @@ export async function inspectModel(
     decisions: [
       ...overridden.decisions(),
       ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+      ...unusableTemplate(file),
     ],
     problems,
     tensors: file.tensors.map(({ name, type, dims, bytes, offset, part }) => ({

@@ -1,5 +1,4 @@
 import type { Decision } from '../decision.js';
-import { BitnetError } from '../errors.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { chatParts } from './encode-chat.js';
@@ -9,6 +8,8 @@ import { chosenTemplate } from './overrides.js';
 import { parse, render } from './render.js';
 
 export type { ChatMessage } from './messages.js';
+
+const key = 'tokenizer.chat_template';
 
 export interface ChatOptions {
   /**
@@ -46,8 +47,6 @@ export interface ChatTemplate {
  * The chat template of a file, or the right one for known files with a wrong one; undefined when
  * there is none. It is parsed when first used, so that a faulty one does not keep a model from
  * completing text.
- *
- * @throws ERR_BITNET_TEMPLATE when the file's entry is no text
  */
 export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTemplate | undefined {
   const chosen = chosenTemplate(file, tokenizer, templateSource(file));
@@ -69,13 +68,17 @@ export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTe
 }
 
 function templateSource(file: VocabularyFile): string | undefined {
-  const value = file.metadata.get('tokenizer.chat_template');
-  if (value === undefined || typeof value === 'string') return value;
-  throw new BitnetError(
-    'ERR_BITNET_TEMPLATE',
-    `Expected metadata "tokenizer.chat_template" of "${file.path}" to be a text, but found a value of type ${typeof value}; convert the model again.`,
-    { path: file.path },
-  );
+  const value = file.metadata.get(key);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** What to report about a file whose entry cannot be a template: the model still completes text. */
+export function unusableTemplate(file: VocabularyFile): Decision[] {
+  const value = file.metadata.get(key);
+  if (value === undefined || typeof value === 'string') return [];
+  const found = typeof value === 'object' ? `an array of ${value.length}` : `${value}`;
+  const reason = `its ${key} is ${found} instead of a text and cannot be used`;
+  return [{ subject: 'chat template', choice: 'none from the file', reason, warning: true }];
 }
 
 function renderer(source: string, tokenizer: Tokenizer) {

@@ -1,5 +1,5 @@
 import { abortError, onAbort } from '../abort.js';
-import { chatTemplate } from '../chat/template.js';
+import { chatTemplate, unusableTemplate } from '../chat/template.js';
 import { variable } from '../environment.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
@@ -217,6 +217,7 @@ export async function loadFrom(
       decisions: [
         ...overridden.decisions(),
         ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
+        ...unusableTemplate(file),
       ],
       native,
       stamps,

@@ -236,9 +236,12 @@ function readVocab(keys: Keys, { dim }: Hyperparameters): number {
     const found = `[${embedding.dims.join(', ')}]`;
     throw modelError(file.path, `tensor "${name}"`, expected, found);
   }
-  const stated = keys.integer('vocab_size', { min: 1, max: maxVocab }, vocab);
-  if (stated !== vocab)
-    throw keys.error('vocab_size', `${vocab}, the rows of ${name}`, `${stated}`);
+  // Some converters write the number of tokens without the rows that pad them, or an older one.
+  const stated = keys.get('vocab_size');
+  if (stated !== undefined && stated !== vocab) {
+    const reason = `${keys.architecture}.vocab_size is ${keys.describe('vocab_size')}, but these are the rows of ${name}`;
+    keys.decide('vocabulary', String(vocab), reason);
+  }
   const tokens = file.metadata.get('tokenizer.ggml.tokens');
   if (typeof tokens === 'object' && tokens.length > vocab) {
     const expected = `at most ${vocab} tokens, the rows of ${name}`;

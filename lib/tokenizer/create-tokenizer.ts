@@ -33,7 +33,8 @@ export async function createTokenizer(
   if (tokens === undefined || tokens.length === 0) {
     throw faulty(file, 'metadata "tokenizer.ggml.tokens"', 'a list of tokens', 'none');
   }
-  const ids = specialIds(file, kind, tokens);
+  const decisions: Decision[] = [];
+  const ids = specialIds(file, kind, tokens, decisions);
   const vocabulary = await readVocabulary(file, tokens, ids, slice);
   const scheme =
     kind === 'bpe'
@@ -46,11 +47,12 @@ export async function createTokenizer(
     ids,
     ...scheme,
     specials: new SpecialTokens(vocabulary.specials, file),
-    addBos: flagOf(file, 'add_bos_token') ?? scheme.addBos,
-    addEos: flagOf(file, 'add_eos_token') ?? false,
+    addBos: flagOf(file, 'add_bos_token', scheme.addBos, decisions),
+    addEos: flagOf(file, 'add_eos_token', false, decisions),
     endOfGeneration: end,
     decisions: [
       ...scheme.decisions,
+      ...decisions,
       ...unmarkedControl(vocabulary),
       ...extraStopTokens(end, ids, vocabulary),
     ],
@@ -101,8 +103,8 @@ function chosenPreTokenizer(
     const decision = { subject: 'pre-tokenizer', choice: preTokenizer, reason };
     return { name: preTokenizer, decisions: [decision] };
   }
-  const named = textOf(file, 'pre');
-  if (named !== undefined) return { name: named, decisions: [] };
+  const named = file.metadata.get('tokenizer.ggml.pre') ?? '';
+  if (typeof named === 'string' && named !== '') return { name: named, decisions: [] };
   const merges = stringsOf(file, 'merges', maxMerges)?.length ?? 0;
   const decision = missingPreTokenizer(tokens, merges);
   return { name: decision.choice, decisions: [decision] };
@@ -132,8 +134,9 @@ function sentencePieceScheme(
       advice,
     );
   }
-  const addSpacePrefix = flagOf(file, 'add_space_prefix') ?? true;
-  const scores = readScores(file, vocabulary.size);
+  const decisions: Decision[] = [];
+  const addSpacePrefix = flagOf(file, 'add_space_prefix', true, decisions);
+  const scores = readScores(file, vocabulary.size, decisions);
   const encoder = createSentencePiece(vocabulary, scores, addSpacePrefix);
-  return { encoder, addBos: true, addSpacePrefix, decisions: [] };
+  return { encoder, addBos: true, addSpacePrefix, decisions };
 }

@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.js';
 import { type GgufArray, GgufNumbers, GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile, GgufValue } from '../gguf/types.js';
@@ -15,21 +16,65 @@ export function textOf(file: VocabularyFile, key: string): string | undefined {
   throw wrong(file, key, 'a string', value);
 }
 
-/** Metadata `tokenizer.ggml.<key>` as a truth value; undefined when absent. */
-export function flagOf(file: VocabularyFile, key: string): boolean | undefined {
+/** What other values than true and false must mean where converters wrote them. */
+const truths: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  [1, true],
+  [0, false],
+  ['true', true],
+  ['false', false],
+]);
+
+/** Metadata `tokenizer.ggml.<key>` as a truth value, `usual` when absent; any other value is noted. */
+export function flagOf(
+  file: VocabularyFile,
+  key: string,
+  usual: boolean,
+  decisions: Decision[],
+): boolean {
   const value = file.metadata.get(prefix + key);
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw wrong(file, key, 'true or false', value);
+  if (value === undefined || typeof value === 'boolean') return value ?? usual;
+  const meant = truths.get(value);
+  decisions.push({
+    subject: key,
+    choice: String(meant ?? usual),
+    reason: `the file says ${describe(value)}, which is neither true nor false`,
+    ...(meant === undefined && { warning: true }),
+  });
+  return meant ?? usual;
 }
 
-/** Metadata `tokenizer.ggml.<key>` as the id of one of `vocab` tokens; undefined when absent. */
-export function idOf(file: VocabularyFile, key: string, vocab: number): number | undefined {
+/** What converters write as the id of a token that there is not: −1, or the same without a sign. */
+const noIds: readonly GgufValue[] = [-1, 2 ** 32 - 1, 2n ** 64n - 1n];
+
+/**
+ * Metadata `tokenizer.ggml.<key>` as the id of one of `vocab` tokens, `usual` when absent. What is no
+ * such id stands for `fallback`, and is noted.
+ */
+export function idOf(
+  file: VocabularyFile,
+  key: string,
+  vocab: number,
+  {
+    usual,
+    fallback,
+  }: { readonly usual: number | undefined; readonly fallback: number | undefined },
+  decisions: Decision[],
+): number | undefined {
   const value = file.metadata.get(prefix + key);
-  if (value === undefined) return undefined;
+  if (value === undefined) return usual;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < vocab) {
     return value;
   }
-  throw wrong(file, key, `a token id from 0 to ${vocab - 1}`, value);
+  const none = noIds.includes(value);
+  decisions.push({
+    subject: key,
+    choice: fallback === undefined ? 'none' : String(fallback),
+    reason: none
+      ? `the file says ${describe(value)}, which stands for none`
+      : `the file says ${describe(value)}, which is no id from 0 to ${vocab - 1}`,
+    ...(!none && { warning: true }),
+  });
+  return fallback;
 }
 
 /** Metadata `tokenizer.ggml.<key>` as at most `max` strings; undefined when absent. */

@@ -1,3 +1,4 @@
+import type { Decision } from '../decision.js';
 import type { GgufStrings } from '../gguf/array.js';
 import { idOf, type VocabularyFile } from './metadata.js';
 
@@ -12,22 +13,29 @@ export interface SpecialIds {
   readonly unknown: number | undefined;
 }
 
-/** The special ids of a file, with the customary ones of its kind of vocabulary where it is silent. */
+/**
+ * The special ids of a file, with the customary ones of its kind of vocabulary where it is silent. An
+ * entry that names no token means that there is none, but a SentencePiece vocabulary always has one
+ * for what it cannot express.
+ */
 export function specialIds(
   file: VocabularyFile,
   kind: 'bpe' | 'sentencepiece',
   tokens: GgufStrings,
+  decisions: Decision[],
 ): SpecialIds {
-  const named = (key: string) => idOf(file, key, tokens.length);
+  const named = (key: string, usual?: number, fallback?: number) =>
+    idOf(file, key, tokens.length, { usual, fallback }, decisions);
   const customary = (id: number) =>
     id < tokens.length && looksSpecial(tokens.string(id)) ? id : undefined;
-  const [bos, eos, unknown] = kind === 'bpe' ? [11, 11, undefined] : [1, 2, 0];
+  const [bos, eos] = kind === 'bpe' ? [11, 11] : [1, 2];
+  const unknown = kind === 'bpe' ? undefined : customary(0);
   return {
-    bos: named('bos_token_id') ?? customary(bos),
-    eos: named('eos_token_id') ?? customary(eos),
+    bos: named('bos_token_id', customary(bos)),
+    eos: named('eos_token_id', customary(eos)),
     eot: named('eot_token_id'),
     eom: named('eom_token_id'),
-    unknown: named('unknown_token_id') ?? (unknown === undefined ? undefined : customary(unknown)),
+    unknown: named('unknown_token_id', unknown, unknown),
   };
 }
 

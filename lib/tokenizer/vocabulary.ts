@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Decision } from '../decision.js';
 import type { GgufNumbers, GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import type { TimeSlice } from '../gguf/time-slice.js';
@@ -104,11 +105,21 @@ function byteOf(file: VocabularyFile, tokens: GgufStrings, id: number): number {
   throw faulty(file, `byte token ${id}`, 'of the form "<0x0A>"', quote(text));
 }
 
-/** The scores of SentencePiece tokens: [vocab], none of them NaN. */
-export function readScores(file: VocabularyFile, tokens: number): Float32Array {
+/**
+ * The scores of SentencePiece tokens: [vocab], none of them NaN. A file without any has its tokens in
+ * the order of their scores, as SentencePiece itself numbers them.
+ */
+export function readScores(
+  file: VocabularyFile,
+  tokens: number,
+  decisions: Decision[],
+): Float32Array {
   const array = numbersOf(file, 'scores', tokens);
   if (array === undefined) {
-    throw faulty(file, 'metadata "tokenizer.ggml.scores"', 'one number per token', 'no such entry');
+    const choice = 'by the order of ids';
+    const reason = 'the file has none, and SentencePiece numbers tokens from the best score down';
+    decisions.push({ subject: 'token scores', choice, reason, warning: true });
+    return Float32Array.from({ length: tokens }, (_, id) => -id);
   }
   const scores = new Float32Array(tokens);
   for (let id = 0; id < tokens; id++) {

@@ -163,6 +163,22 @@ describe('hyper-parameters', () => {
     });
   });
 
+  it('take the rows of the embedding for the vocabulary, whatever the file says of it', () => {
+    const vocabulary = ({ file }: PaperModel) => {
+      const { vocab, decisions } = modelSpec(file);
+      return [vocab, decisions.find(({ subject }) => subject === 'vocabulary')?.reason];
+    };
+    const says = (found: string) =>
+      `bitnet-b1.58.vocab_size is ${found}, but these are the rows of token_embd.weight`;
+    const model = new PaperModel();
+    expect(vocabulary(model)).toEqual([300, undefined]);
+    expect(vocabulary(model.set('.vocab_size', 'u32', 290))).toEqual([300, says('the u32 290')]);
+    expect(vocabulary(model.set('.vocab_size', 'u32', 0))).toEqual([300, says('the u32 0')]);
+    const text = model.set('.vocab_size', 'string', '300');
+    expect(vocabulary(text)).toEqual([300, says('the text "300"')]);
+    expect(vocabulary(model.drop('.vocab_size'))).toEqual([300, undefined]);
+  });
+
   it('take the scale of attention from the file, else from the heads', () => {
     const scaleOf = (model: PaperModel) => modelSpec(model.file).attentionScale;
     expect(scaleOf(new PaperModel({ dim: 64 }))).toBe(0.25);
@@ -535,13 +551,6 @@ describe('hyper-parameters', () => {
       '0 (none), 1 (mean), 2 (first token) or 3 (last token)',
       'the u32 4',
       notYet,
-    ],
-    [
-      'a vocabulary unlike the embedding',
-      new PaperModel().set('.vocab_size', 'u32', 301),
-      '.vocab_size',
-      '300, the rows of token_embd.weight',
-      '301',
     ],
   ];
   it.each(cases)('are refused: %s', (_, model, key, expected, found, advice = damaged) => {

@@ -72,26 +72,6 @@ const cases: [title: string, file: VocabularyFile, message: string][] = [
     sentence('token 0', 'at most 4096 bytes long', '4097 bytes'),
   ],
   [
-    'a begin token outside of the vocabulary',
-    bpe({ bos_token_id: 257 }),
-    sentence(key('bos_token_id'), 'a token id from 0 to 256', '257'),
-  ],
-  [
-    'a negative end token',
-    bpe({ eos_token_id: -1 }),
-    sentence(key('eos_token_id'), 'a token id from 0 to 256', '-1'),
-  ],
-  [
-    'an unknown token that is a text',
-    spm({ unknown_token_id: 'a' }),
-    sentence(key('unknown_token_id'), 'a token id from 0 to 259', '"a"'),
-  ],
-  [
-    'a flag that is a number',
-    bpe({ add_bos_token: 1 }),
-    sentence(key('add_bos_token'), 'true or false', '1'),
-  ],
-  [
     'no merges',
     bpe({ merges: undefined }),
     sentence(key('merges'), 'a list of merges', 'no such entry'),
@@ -99,12 +79,6 @@ const cases: [title: string, file: VocabularyFile, message: string][] = [
   ['a merge without a space', bpe({ merges: ['a b', 'ab'] }), sentence('merge 1', pair, '"ab"')],
   ['a merge without a right part', bpe({ merges: ['a '] }), sentence('merge 0', pair, '"a "')],
   ['an empty merge', bpe({ merges: [''] }), sentence('merge 0', pair, '""')],
-  ['a pre-tokenizer that is no text', bpe({ pre: true }), sentence(key('pre'), 'a string', 'true')],
-  [
-    'no scores',
-    spm({ scores: undefined }),
-    sentence(key('scores'), 'one number per token', 'no such entry'),
-  ],
   [
     'fewer scores than tokens',
     spm({ scores: floats([0]) }),
@@ -152,7 +126,94 @@ describe('createTokenizer refuses a file with', () => {
   });
 });
 
+/** The tokenizer of a file with a byte-level or a SentencePiece vocabulary, and what was decided about a key. */
+async function decided(file: VocabularyFile, subject: string) {
+  const tokenizer = await createTokenizer(file);
+  return { tokenizer, decision: tokenizer.decisions.find((one) => one.subject === subject) };
+}
+
+describe('a special id that no token has', () => {
+  const keys = ['bos_token_id', 'eos_token_id', 'eot_token_id', 'eom_token_id'];
+  const extra = Array.from({ length: 3 }, (_, i) => [`<t${i}>`, control] as const);
+  const file = (entries: NonNullable<Parameters<typeof bpe>[0]>) =>
+    bpeFile({ merges: [], extra, entries });
+
+  it.each(keys)('means that there is none: %s', async (name) => {
+    for (const value of [-1, 2 ** 32 - 1, 259, 2 ** 31, 1.5, '1', true, numbers([1])]) {
+      const { tokenizer, decision } = await decided(file({ [name]: value }), name);
+      expect(decision?.choice).toBe('none');
+      const quiet = value === -1 || value === 2 ** 32 - 1; // how converters write "none"
+      expect(decision?.warning).toBe(quiet ? undefined : true);
+      expect([tokenizer.bos, tokenizer.eos, tokenizer.endOfGeneration.size]).toEqual([
+        ...[undefined, undefined, 0],
+      ]);
+      expect(tokenizer.encode('a', { addSpecial: true })).toEqual([97]);
+    }
+  });
+
+  it('adds no begin token even where the file asks for one, nor the customary one', async () => {
+    const entries = { bos_token_id: 2 ** 32 - 1, add_bos_token: true };
+    const { tokenizer } = await decided(spm(entries), 'bos_token_id');
+    expect([tokenizer.bos, tokenizer.addBos]).toEqual([undefined, false]);
+    expect((await createTokenizer(spm({}))).bos).toBe(1);
+  });
+
+  it('leaves the customary one for what a SentencePiece vocabulary cannot express', async () => {
+    const pieces = [['a', -1]] as const;
+    for (const unknown_token_id of ['a', 99_999, -1]) {
+      const file = spmFile({ pieces, bytes: false, entries: { unknown_token_id } });
+      const { tokenizer, decision } = await decided(file, 'unknown_token_id');
+      expect(decision?.choice).toBe('0');
+      expect(tokenizer.encode('aé')).toContain(0);
+    }
+  });
+});
+
+describe('a flag that is neither true nor false', () => {
+  it.each<[value: string | number | readonly string[], addBos: boolean, warns: boolean]>([
+    [1, true, false],
+    [0, false, false],
+    ['true', true, false],
+    ['false', false, false],
+    ['yes', false, true],
+    [2, false, true],
+    [['true'], false, true],
+  ])('%j is read as what it must mean, else as usual', async (add_bos_token, addBos, warns) => {
+    const entries = { bos_token_id: 97, add_bos_token };
+    const { tokenizer, decision } = await decided(bpe(entries), 'add_bos_token');
+    expect(tokenizer.addBos).toBe(addBos);
+    expect(decision).toMatchObject({ choice: String(addBos) });
+    expect(decision?.warning === true).toBe(warns);
+  });
+
+  it('counts for every flag', async () => {
+    const entries = { add_bos_token: 0, add_eos_token: 1, add_space_prefix: 'no' };
+    const tokenizer = await createTokenizer(spm(entries));
+    expect(tokenizer).toMatchObject({ addBos: false, addEos: true, addSpacePrefix: true });
+    const subjects = tokenizer.decisions.map(({ subject }) => subject);
+    expect(subjects).toEqual(expect.arrayContaining(Object.keys(entries)));
+  });
+});
+
 describe('createTokenizer accepts', () => {
+  it('SentencePiece tokens without scores: the first of them are merged first', async () => {
+    const pieces = ['a', 'b', 'ba', 'ab', 'aba'].map((text, i) => [text, -i] as const);
+    const entries = { add_space_prefix: false };
+    const scored = await createTokenizer(spmFile({ pieces, entries }));
+    const file = spmFile({ pieces, entries: { ...entries, scores: undefined } });
+    const { tokenizer, decision } = await decided(file, 'token scores');
+    expect(decision).toMatchObject({ choice: 'by the order of ids', warning: true });
+    for (const text of ['abab', 'babab', 'aabba']) {
+      expect(tokenizer.encode(text)).toEqual(scored.encode(text));
+    }
+  });
+
+  it.each([true, '', 3])('a pre-tokenizer of %j: as if there were none', async (pre) => {
+    const { tokenizer, decision } = await decided(bpe({ pre }), 'pre-tokenizer');
+    expect(tokenizer.preTokenizer).toBe('default');
+    expect(decision?.choice).toBe('default');
+  });
+
   it('empty tokens, which occur in files with gaps, and never finds them', async () => {
     const tokens = [...byteLetters, '', ''];
     const kindsOf = byteLetters.map(() => 1).concat(control, 4);
