@@ -1,6 +1,7 @@
 import type { Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
+import { tolerantFactory } from './close-delimited.js';
 import { abortedError, connectionError, networkError, shown, statusError } from './failures.js';
 
 /** More redirects than this are a loop. */
@@ -51,6 +52,7 @@ export class Http {
     const { stallTimeout } = settings;
     this.#agent = new undici.EnvHttpProxyAgent({
       ...proxies(),
+      factory: tolerantFactory(undici),
       connect: { timeout: stallTimeout },
       headersTimeout: stallTimeout,
       bodyTimeout: stallTimeout,
