@@ -42,6 +42,18 @@ export async function readNamedText(path: string, mostBytes: number): Promise<st
   }
 }
 
+/** A text that a person has named, perhaps by a link: a regular file of at most `mostBytes`, so that nothing is waited for. */
+export async function readRegularText(path: string, mostBytes: number): Promise<string> {
+  const handle = await open(path, constants.O_RDONLY | O_NONBLOCK);
+  try {
+    const info = await handle.stat();
+    if (!info.isFile() || info.size > mostBytes) throw refused(path);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
 function refused(path: string): NodeJS.ErrnoException {
   const error = new Error(`EPERM: "${path}" is not what this program would have written there`);
   return Object.assign(error, { code: 'EPERM', path });

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BitnetError } from '../errors.js';
+import type { Target } from '../files/target.js';
 import { unknownBytes } from './claims.js';
 import { checkSpace, diskError } from './disk.js';
 import { abortedError, connectionError, isRetryable, networkError, shown } from './failures.js';
@@ -22,6 +23,8 @@ export interface DownloadOptions {
   readonly retries: number;
   /** Milliseconds before the first of them; doubled each time. */
   readonly retryDelay: number;
+  /** What a person has named, as it was found. */
+  readonly there?: Target | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called with the bytes that are there and, where the server says it, how many there will be. */
   readonly onBytes: (bytes: number, total: number | undefined) => void;
@@ -73,7 +76,7 @@ export async function download(
     const sha256 = partial.digest();
     if (found.sha256 !== undefined && sha256 !== found.sha256)
       throw damaged(url, found.sha256, sha256);
-    await partial.finish();
+    await partial.finish(options.there);
     return { bytes: partial.bytes, sha256, received: found.received };
   } catch (error) {
     const kept = isFinal(error) ? await partial.discard() : await partial.release();

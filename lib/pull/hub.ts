@@ -1,12 +1,15 @@
 // The conventions of the Hugging Face Hub: its endpoint, the user's token, a repository's files.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { homeFolder, variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
+import { readRegularText } from '../files/own.js';
 import { networkError } from './failures.js';
 import type { Http } from './http.js';
 
 const defaultEndpoint = 'https://huggingface.co';
+
+/** A file of a token that is longer is another one. */
+const maxTokenBytes = 64 * 1024;
 
 /** A list of files longer than this is a mistake. */
 const maxListBytes = 16 * 1024 * 1024;
@@ -27,7 +30,7 @@ export async function hubToken(): Promise<string | undefined> {
   const token = variable('HF_TOKEN');
   if (token?.trim()) return plainToken(token);
   const path = tokenPath();
-  const text = path === undefined ? '' : await readFile(path, 'utf8').catch(() => '');
+  const text = path === undefined ? '' : await readRegularText(path, maxTokenBytes).catch(() => '');
   return text.trim() ? plainToken(text) : undefined;
 }
 

@@ -1,5 +1,6 @@
 import { BitnetError } from '../errors.js';
 import { received } from '../generate/option-checks.js';
+import { maxSplitParts } from '../gguf/limits.js';
 
 /** Longest part of a name: file systems take 255 bytes, and a partial file's name is longer by 50. */
 const maxSegmentBytes = 200;
@@ -25,7 +26,8 @@ export function nameOf(segments: readonly string[]): string {
   );
 }
 
-function isPlain(segment: string): boolean {
+/** Whether a part of a path is a plain file name on every system. */
+export function isPlain(segment: string): boolean {
   return (
     /^[^."*:<>?|\\/\p{C}\p{Zl}\p{Zp}][^"*:<>?|\\/\p{C}\p{Zl}\p{Zp}]*$/u.test(segment) &&
     !/[. ]$/.test(segment) &&
@@ -34,11 +36,27 @@ function isPlain(segment: string): boolean {
   );
 }
 
-/** Part and number of parts of a split file, by its name. */
+/** Part and number of parts of a split file, by its name; a name with too many is that of a whole one. */
 export function splitOf(name: string): { part: number; count: number } | undefined {
+  const [part, count] = numbersOf(name);
+  return part >= 1 && part <= count && count <= maxSplitParts ? { part, count } : undefined;
+}
+
+/** `partsOf`, of a file that is asked for. @throws ERR_BITNET_ARGUMENT when there are too many */
+export function partsToPull(name: string): string[] {
+  const [, count] = numbersOf(name);
+  if (count > maxSplitParts) {
+    throw new BitnetError(
+      'ERR_BITNET_ARGUMENT',
+      `Expected a model of at most ${maxSplitParts} files, but the name says that it has ${count}; check the address.`,
+    );
+  }
+  return partsOf(name);
+}
+
+function numbersOf(name: string): [part: number, count: number] {
   const found = /-(\d{5})-of-(\d{5})\.gguf$/i.exec(name);
-  const [part, count] = [Number(found?.[1]), Number(found?.[2])];
-  return part >= 1 && part <= count ? { part, count } : undefined;
+  return [Number(found?.[1]), Number(found?.[2])];
 }
 
 /** All parts of a split file, or the file itself; works on names, paths and addresses. */

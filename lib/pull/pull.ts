@@ -1,15 +1,17 @@
-import { stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ownSignal } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
+import { type Target, writableTarget } from '../files/target.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
+import { diskError } from './disk.js';
 import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
 import { Http } from './http.js';
 import { hubEndpoint, hubFiles, hubToken } from './hub.js';
-import { partsOf, splitOf } from './names.js';
+import { isPlain, partsOf, splitOf } from './names.js';
 import { type FileSource, hubFile, parseSource } from './source.js';
 import { storePath } from './store.js';
 
@@ -64,6 +66,9 @@ const optionNames = [
   ...['output', 'sha256', 'force', 'retries', 'stallTimeout', 'signal', 'onProgress', 'onNotice'],
 ];
 
+/** Names that an error lists. */
+const mostNames = 10;
+
 /** Milliseconds before the first retry. */
 const retryDelay = 1000;
 
@@ -104,28 +109,30 @@ type Settings = ReturnType<typeof checkedOptions>;
 async function pullFiles(http: Http, source: FileSource, settings: Settings): Promise<PullResult> {
   const { output, onProgress } = settings;
   const names = output === undefined ? source.names() : undefined;
-  const targets = names ? names.map(storePath) : await outputPaths(output!, source);
+  const places: readonly Place[] = names
+    ? names.map((name) => ({ path: storePath(name) }))
+    : await outputPlaces(output!, source, settings.force);
   const files: PullResult['files'][number][] = [];
   let received = 0;
-  for (const [i, path] of targets.entries()) {
-    const there = await existing(path, settings);
-    if (there) {
-      files.push(there);
+  for (const [i, { path, there }] of places.entries()) {
+    const present = there ? undefined : await existing(path, settings);
+    if (present) {
+      files.push(present);
       continue;
     }
     const file = basename(path);
     const onBytes = (bytes: number, total: number | undefined) =>
-      onProgress?.({ file, part: i + 1, parts: targets.length, bytes, total });
+      onProgress?.({ file, part: i + 1, parts: places.length, bytes, total });
     const done =
-      (await fetched(http, source, i, path, { ...settings, retryDelay, onBytes })) ??
-      (await existing(path, { ...settings, output: undefined, force: false }));
+      (await fetched(http, source, i, path, { ...settings, there, retryDelay, onBytes })) ??
+      (await existing(path, { ...settings, force: false }));
     if (!done) continue; // another process has brought it and somebody has removed it
     const { bytes, sha256 } = done;
     if ('received' in done) received += done.received;
     files.push({ path, bytes, ...(sha256 !== undefined && { sha256 }) });
   }
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  return { ...(names && { name: names[0]! }), path: targets[0]!, bytes, received, files };
+  return { ...(names && { name: names[0]! }), path: places[0]!.path, bytes, received, files };
 }
 
 /** A download; where the hub has no such file, the error says which it has. */
@@ -165,23 +172,25 @@ async function onlyFile(
 function choice(names: readonly string[]): string {
   if (names.length === 0)
     return 'look for another repository, often one whose name ends with -gguf';
-  return `choose ${names.length > 1 ? 'one of ' : ''}${names.map((name) => JSON.stringify(name)).join(', ')}`;
+  const shown = names.slice(0, mostNames).map((name) => JSON.stringify(name.slice(0, 200)));
+  const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : '';
+  return `choose ${names.length > 1 ? 'one of ' : ''}${shown.join(', ')}${more}`;
 }
 
-/** A file that is there already, unless it is to be pulled again. */
+/** A file of the store that is there already, unless it is to be pulled again. */
 async function existing(
   path: string,
-  { output, sha256, force, signal }: Settings,
+  { sha256, force, signal }: Settings,
 ): Promise<PullResult['files'][number] | undefined> {
   const info = await stat(path).catch(() => undefined);
-  if (!info || force) return undefined;
-  if (output !== undefined) {
+  if (info && !info.isFile()) {
     throw new BitnetError(
       'ERR_BITNET_FILE',
-      `Expected no file at "${path}", but there is one; choose another name, or replace it with --force (option force).`,
+      `Expected a model file or nothing at "${path}", but there is a folder, pipe or device; remove it.`,
       { path },
     );
   }
+  if (!info || force) return undefined;
   if (sha256 === undefined) return { path, bytes: info.size };
   const found = await filesSha256([path], signal);
   if (found === sha256) return { path, bytes: info.size, sha256 };
@@ -192,12 +201,37 @@ async function existing(
   );
 }
 
+/** Where a file goes. */
+interface Place {
+  readonly path: string;
+  /** What is there, where a person has named it. */
+  readonly there?: Target;
+}
+
+/** @throws ERR_BITNET_FILE when something is there that may not be replaced */
+async function outputPlaces(
+  output: string,
+  source: FileSource,
+  overwrite: boolean,
+): Promise<Place[]> {
+  const places: Place[] = [];
+  for (const path of await outputPaths(output, source)) {
+    await mkdir(dirname(path), { recursive: true }).catch((error) => {
+      throw diskError(path, error);
+    });
+    const allowance = '--force, option force';
+    const there = await writableTarget(path, { overwrite, allowance });
+    places.push({ path: there.path, there });
+  }
+  return places;
+}
+
 async function outputPaths(output: string, { files }: FileSource): Promise<string[]> {
+  if (output === '-') return [output]; // which is refused
   const isFolder =
     /[/\\]$/.test(output) || (await stat(output).catch(() => undefined))?.isDirectory();
   if (isFolder) {
-    const unsafe = files.find((file) => basename(file) !== file || /^\.*$|[\\/:]/.test(file));
-    if (unsafe === undefined) return files.map((file) => join(resolve(output), file));
+    if (files.every(isPlain)) return files.map((file) => join(resolve(output), file));
     throw argumentError('a file name, which the address does not give,', 'option output', output);
   }
   const parts = partsOf(resolve(output));

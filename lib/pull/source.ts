@@ -1,7 +1,7 @@
 import { BitnetError } from '../errors.js';
 import { received } from '../generate/option-checks.js';
 import { hubFileUrl } from './hub.js';
-import { nameOf, partsOf } from './names.js';
+import { nameOf, partsOf, partsToPull } from './names.js';
 
 /** A file to pull, of a split model all of them. */
 export interface FileSource {
@@ -38,7 +38,7 @@ export function parseSource(text: string, endpoint: string): FileSource | RepoSo
 /** @throws ERR_BITNET_ARGUMENT */
 export function hubFile(endpoint: string, repo: string, path: string): FileSource {
   nameOf([...repo.split('/'), ...path.split('/')]); // a path that goes elsewhere is not asked for
-  const paths = partsOf(path);
+  const paths = partsToPull(path);
   return {
     urls: paths.map((part) => hubFileUrl(endpoint, repo, part)),
     files: paths.map((part) => part.split('/').at(-1)!),
@@ -73,7 +73,7 @@ function parseUrl(text: string, endpoint: string): FileSource | RepoSource {
 }
 
 function addressed(url: URL, segments: readonly string[]): FileSource {
-  const paths = partsOf(url.pathname);
+  const paths = partsToPull(url.pathname);
   return {
     urls: paths.map((pathname) => Object.assign(new URL(url), { pathname }).href),
     files: paths.map((pathname) => decoded(pathname.split('/').at(-1)!)),

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isOwn, openNamed } from '../files/own.js';
+import { syncFolder } from '../files/sync-folder.js';
+import { checkUnchanged, type Target } from '../files/target.js';
 import { claimedPath, freePath, heartbeat, partialFiles, unknownBytes } from './claims.js';
 import { diskError } from './disk.js';
 import { abortedError } from './failures.js';
@@ -32,7 +36,7 @@ export class Unfinished {
     this.#handle = handle;
     this.#alive = setInterval(() => {
       const now = new Date();
-      utimes(this.#path, now, now).catch(() => {});
+      this.#handle.utimes(now, now).catch(() => {});
     }, heartbeat);
     this.#alive.unref();
   }
@@ -83,7 +87,10 @@ export class Unfinished {
         } catch {
           continue; // another process was faster
         }
-        return new Unfinished(target, claimed, fingerprint, await open(claimed, 'r+'));
+        // It may have become another file since it was found.
+        const handle = await openNamed(claimed, constants.O_RDWR, isOwn).catch(() => undefined);
+        if (handle) return new Unfinished(target, claimed, fingerprint, handle);
+        await rm(claimed, { force: true });
       }
       const claimed = claimedPath(target, unknownBytes);
       return new Unfinished(target, claimed, unknownBytes, await open(claimed, 'wx+'));
@@ -146,11 +153,15 @@ export class Unfinished {
     return this.#hash.digest('hex');
   }
 
-  /** Gives the file its name, with its bytes safe on the disk, and removes what others have left. */
-  async finish(): Promise<void> {
+  /**
+   * Gives the file its name, with its bytes safe on the disk, and removes what others have left.
+   * @param there what a person has named, as it was found: it must be so still
+   */
+  async finish(there: Target | undefined): Promise<void> {
     try {
       await this.#handle.sync();
       await this.#close();
+      if (there) await checkUnchanged(there);
       await rename(this.#path, this.target);
       await syncFolder(dirname(this.target));
     } catch (error) {
@@ -164,7 +175,7 @@ export class Unfinished {
   async release(): Promise<boolean> {
     await this.#close().catch(() => {});
     // Not what was read of it: a claim may be given up before that.
-    const size = await stat(this.#path).then(
+    const size = await lstat(this.#path).then(
       (info) => info.size,
       () => 0,
     );
@@ -207,13 +218,6 @@ export class Unfinished {
 
 /** When a file was last written to: tells whether another process has finished it meanwhile. */
 async function timeOf(path: string): Promise<number | undefined> {
-  const info = await stat(path).catch(() => undefined);
+  const info = await lstat(path).catch(() => undefined);
   return info?.mtimeMs;
-}
-
-/** Makes a new name survive a power failure, where folders can be synced. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder).catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
 }
