@@ -12,21 +12,24 @@
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new bitnet::AddonState(env));
-  exports.Set("cpuInfo", Napi::Function::New(env, bitnet::cpu_info, "cpuInfo"));
-  exports.Set("selectKernels", Napi::Function::New(env, bitnet::selected_kernels, "selectKernels"));
-  exports.Set("ternaryTile", Napi::Function::New(env, bitnet::ternary_tile, "ternaryTile"));
-  exports.Set("readBandwidth", Napi::Function::New(env, bitnet::read_bandwidth, "readBandwidth"));
-  exports.Set("multiplyPeak", Napi::Function::New(env, bitnet::multiply_peak, "multiplyPeak"));
-  exports.Set("multiplyInstruction",
-              Napi::Function::New(env, bitnet::multiply_instruction, "multiplyInstruction"));
-  exports.Set("timeKernels", Napi::Function::New(env, bitnet::timed_kernels, "timeKernels"));
-  exports.Set("selfTest", Napi::Function::New(env, bitnet::tested_kernels, "selfTest"));
-  exports.Set("compiler", Napi::Function::New(env, bitnet::compiler, "compiler"));
-  exports.Set("loadModel", Napi::Function::New(env, bitnet::ModelObject::load, "loadModel"));
-  exports.Set("checksumFile", Napi::Function::New(env, bitnet::checksum_file, "checksumFile"));
-  exports.Set("NativeModel", bitnet::ModelObject::define(env));
-  exports.Set("NativeSession", bitnet::SessionObject::define(env));
+  using namespace bitnet;
+  env.SetInstanceData(new AddonState(env));
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  add("cpuInfo", checked<cpu_info>);
+  add("selectKernels", checked<selected_kernels>);
+  add("ternaryTile", checked<ternary_tile>);
+  add("readBandwidth", checked<read_bandwidth>);
+  add("multiplyPeak", checked<multiply_peak>);
+  add("multiplyInstruction", checked<multiply_instruction>);
+  add("timeKernels", checked<timed_kernels>);
+  add("selfTest", checked<tested_kernels>);
+  add("compiler", checked<compiler>);
+  add("loadModel", checked<ModelObject::load>);
+  add("checksumFile", checked<checksum_file>);
+  exports.Set("NativeModel", ModelObject::define(env));
+  exports.Set("NativeSession", SessionObject::define(env));
   return exports;
 }
 

@@ -27,6 +27,8 @@ const char* code_name(Code code) {
     return "ERR_BITNET_MEMORY";
   case Code::kModel:
     return "ERR_BITNET_MODEL";
+  case Code::kNumeric:
+    return "ERR_BITNET_NUMERIC";
   case Code::kSession:
     return "ERR_BITNET_SESSION";
   case Code::kType:
@@ -37,8 +39,13 @@ const char* code_name(Code code) {
 
 } // namespace
 
+Status out_of_memory() {
+  return Status::error(Code::kMemory, "There is not enough memory for that: close other programs, "
+                                      "or use a smaller model or context.");
+}
+
 Napi::Error to_error(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.message);
+  Napi::Error error = Napi::Error::New(env, status.text());
   error.Set("code", Napi::String::New(env, code_name(status.code)));
   return error;
 }
@@ -60,13 +67,20 @@ void AddonState::begin(Napi::Env env) {
   ++running_;
 }
 
+void AddonState::cancel(Napi::Env env) {
+  if (--pending_ == 0)
+    channel_.Unref(env);
+  std::lock_guard<std::mutex> lock(mutex_);
+  --running_;
+}
+
 void AddonState::settle(std::unique_ptr<Settlement> settlement) {
   // Notified under the lock: after it, drain() may return and this object may be gone.
   std::lock_guard<std::mutex> lock(mutex_);
   if (closing_.load() == 0)
     channel_.NonBlockingCall(settlement.release()); // deliver() takes it back
   else
-    orphans_.push_back(std::move(settlement)); // of a dying environment: drain() frees it
+    settlement->next = std::move(orphans_), orphans_ = std::move(settlement);
   --running_;
   ended_.notify_all();
 }
@@ -84,9 +98,7 @@ Napi::Promise AddonState::run(Napi::Env env, const Napi::Object& keep,
     try {
       work(*settlement);
     } catch (const std::bad_alloc&) {
-      settlement->status =
-          Status::error(Code::kMemory, "There is not enough memory for that: close other programs, "
-                                       "or use a smaller model or context.");
+      settlement->status = out_of_memory();
     }
     settle(std::move(settlement));
   });
@@ -94,18 +106,24 @@ Napi::Promise AddonState::run(Napi::Env env, const Napi::Object& keep,
 }
 
 void AddonState::start_thread(Napi::Env env, std::function<void()> body) {
-  begin(env);
   join_threads(false); // those of earlier loads, whose stacks would otherwise stay
   auto over = std::make_shared<std::atomic<bool>>(false);
+  threads_.push_back({std::thread(), over}); // before the thread runs, which must find its place
+  begin(env);
+  bool started = false;
   try {
-    threads_.push_back({std::thread([body, over] {
-                          body();
-                          over->store(true);
-                        }),
-                        over});
+    threads_.back().thread = std::thread([body, over] {
+      body();
+      over->store(true);
+    });
+    started = true;
   } catch (const std::system_error&) {
-    body(); // the system's thread limit: slower, not wrong
+  } catch (const std::bad_alloc&) {
   }
+  if (started)
+    return;
+  threads_.pop_back();
+  body(); // at the system's limit: slower, not wrong
 }
 
 void AddonState::join_threads(bool all) {
@@ -131,9 +149,12 @@ void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settl
     state->channel_.Unref(env);
   Napi::HandleScope scope(env);
   if (!settlement->status.ok())
-    settlement->deferred.Reject(to_error(env, settlement->status).Value());
-  else
+    return settlement->deferred.Reject(to_error(env, settlement->status).Value());
+  try {
     settlement->deferred.Resolve(settlement->result ? settlement->result(env) : env.Undefined());
+  } catch (const std::bad_alloc&) {
+    settlement->deferred.Reject(to_error(env, out_of_memory()).Value());
+  }
 }
 
 void AddonState::drain() {
@@ -142,7 +163,8 @@ void AddonState::drain() {
     std::unique_lock<std::mutex> lock(mutex_);
     ended_.wait(lock, [this] { return running_ == 0; });
   }
-  orphans_.clear();
+  while (orphans_)
+    orphans_ = std::move(orphans_->next);
   join_threads(true);
 }
 

@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,7 @@ struct Settlement {
   std::vector<Napi::ObjectReference> keep;      // buffers that native code reads or writes
   Status status;                                // of the work
   std::function<Napi::Value(Napi::Env)> result; // the value to resolve with; undefined when empty
+  std::unique_ptr<Settlement> next; // of those that ended while the environment was ending
 };
 
 /** One per environment (main thread or worker), as instance data: no mutable globals. */
@@ -39,6 +41,8 @@ public:
 
   /** JavaScript thread: work has started; keeps Node alive until it settles. */
   void begin(Napi::Env env);
+  /** JavaScript thread: it has not started after all, and will not settle. */
+  void cancel(Napi::Env env);
   /** Any thread: work has ended; settles the promise on the JavaScript thread. */
   void settle(std::unique_ptr<Settlement> settlement);
   /**
@@ -72,12 +76,32 @@ private:
   std::atomic<int32_t> closing_{0};
   std::mutex mutex_;
   std::condition_variable ended_;
-  size_t running_ = 0;                               // begun and not yet ended
-  std::vector<std::unique_ptr<Settlement>> orphans_; // ended while the environment was ending
+  size_t running_ = 0;                  // begun and not yet ended
+  std::unique_ptr<Settlement> orphans_; // drain() frees them
   std::list<BackgroundThread> threads_;
 };
 
 /** A JavaScript Error with `code` = ERR_BITNET_… for a failed status. */
 Napi::Error to_error(Napi::Env env, const Status& status);
+
+/** That memory has run out, which takes none to say. */
+Status out_of_memory();
+
+/** `call`, with an exception in JavaScript where memory runs out: beyond it nobody would catch it.
+ */
+template <class Call> Napi::Value with_memory(Napi::Env env, Call&& call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    to_error(env, out_of_memory()).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+}
+
+/** The same for a function of the addon. */
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value checked(const Napi::CallbackInfo& info) {
+  return with_memory(info.Env(), [&info] { return function(info); });
+}
 
 } // namespace bitnet

@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "addon_state.h"
 #include "arguments.h"
 #include "common/cpu_count.h"
 #include "cpu_info.h"
@@ -11,9 +10,10 @@
 
 namespace bitnet {
 Napi::Function ModelObject::define(Napi::Env env) {
-  Napi::Function constructor = DefineClass(env, "NativeModel",
-                                           {InstanceMethod<&ModelObject::js_info>("info"),
-                                            InstanceMethod<&ModelObject::js_close>("close")});
+  Napi::Function constructor =
+      DefineClass(env, "NativeModel",
+                  {InstanceMethod<&ModelObject::checked<&ModelObject::js_info>>("info"),
+                   InstanceMethod<&ModelObject::checked<&ModelObject::js_close>>("close")});
   AddonState::of(env).model_constructor = Napi::Persistent(constructor);
   return constructor;
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "addon_state.h"
 #include "model/engine.h"
 #include "model/evaluate.h"
 
@@ -32,6 +33,9 @@ public:
   std::shared_ptr<LoadedModel> loaded; // null once closed
 
 private:
+  template <auto method> Napi::Value checked(const Napi::CallbackInfo& info) {
+    return with_memory(info.Env(), [this, &info] { return (this->*method)(info); });
+  }
   Napi::Value js_info(const Napi::CallbackInfo& info);
   Napi::Value js_close(const Napi::CallbackInfo& info);
 };

@@ -1,7 +1,6 @@
 // Evaluations as jobs of the engine.
 #include "session_object.h"
 
-#include "addon_state.h"
 #include "arguments.h"
 
 namespace bitnet {
@@ -37,7 +36,7 @@ public:
         settlement_(std::move(settlement)) {}
 
   void finished() override {
-    settlement_->status = evaluation.status();
+    settlement_->status = evaluation.take_status();
     state_.settle(std::move(settlement_));
   }
 
@@ -49,18 +48,27 @@ private:
 } // namespace
 
 Napi::Function SessionObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeSession",
-                     {InstanceMethod<&SessionObject::js_evaluate>("evaluate"),
-                      InstanceMethod<&SessionObject::js_position>("position"),
-                      InstanceMethod<&SessionObject::js_truncate>("truncate"),
-                      InstanceMethod<&SessionObject::js_bytes_per_position>("bytesPerPosition"),
-                      InstanceMethod<&SessionObject::js_save>("save"),
-                      InstanceMethod<&SessionObject::js_load>("load"),
-                      InstanceMethod<&SessionObject::js_close>("close")});
+  return DefineClass(
+      env, "NativeSession",
+      {InstanceMethod<&SessionObject::checked<&SessionObject::js_evaluate>>("evaluate"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_position>>("position"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_truncate>>("truncate"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_bytes_per_position>>(
+           "bytesPerPosition"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_save>>("save"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_load>>("load"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_close>>("close")});
 }
 
 SessionObject::SessionObject(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SessionObject>(info) {
+  with_memory(info.Env(), [this, &info] {
+    create(info);
+    return info.Env().Undefined();
+  });
+}
+
+void SessionObject::create(const Napi::CallbackInfo& info) {
   auto data = std::make_shared<SessionData>();
   data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
   const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
@@ -92,9 +100,14 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   if (!abort.requested) // read last: the worker is being terminated
     return env.Undefined();
   SessionData& session = *data_;
+  auto job = std::make_unique<EvaluationJob>(state, std::move(settlement), session, request, abort);
   state.begin(env);
-  session.loaded->engine->submit(
-      std::make_unique<EvaluationJob>(state, std::move(settlement), session, request, abort));
+  try {
+    session.loaded->engine->submit(std::move(job));
+  } catch (const std::bad_alloc&) {
+    state.cancel(env);
+    throw;
+  }
   return promise;
 }
 

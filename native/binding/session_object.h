@@ -20,6 +20,10 @@ public:
   explicit SessionObject(const Napi::CallbackInfo& info);
 
 private:
+  template <auto method> Napi::Value checked(const Napi::CallbackInfo& info) {
+    return with_memory(info.Env(), [this, &info] { return (this->*method)(info); });
+  }
+  void create(const Napi::CallbackInfo& info);
   Napi::Value js_evaluate(const Napi::CallbackInfo& info);
   Napi::Value js_position(const Napi::CallbackInfo& info);
   Napi::Value js_truncate(const Napi::CallbackInfo& info);

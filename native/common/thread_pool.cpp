@@ -2,6 +2,7 @@
 #include "thread_pool.h"
 
 #include <chrono>
+#include <new>
 #include <system_error>
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -37,6 +38,8 @@ ThreadPool::ThreadPool(size_t threads) : shares_(new Share[threads]) {
       workers_.emplace_back([this, i] { worker(i); });
     } catch (const std::system_error&) {
       break; // the system's thread limit: fewer threads are slower, not wrong
+    } catch (const std::bad_alloc&) {
+      break;
     }
   }
 }
@@ -76,6 +79,8 @@ void ThreadPool::run(Call call, void* context, size_t chunks) {
     else
       std::this_thread::yield();
   }
+  if (no_memory_.exchange(false))
+    throw std::bad_alloc();
 }
 
 bool ThreadPool::take_chunk(size_t thread) {
@@ -93,7 +98,11 @@ bool ThreadPool::take_from(size_t share, size_t thread) {
       return false;
   } while (!shared.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
                                          std::memory_order_relaxed));
-  call_(context_, share_end(share) - static_cast<uint32_t>(ticket), thread);
+  try {
+    call_(context_, share_end(share) - static_cast<uint32_t>(ticket), thread);
+  } catch (const std::bad_alloc&) { // others may still be at work on this job: run() throws it
+    no_memory_.store(true);
+  }
   done_.fetch_add(1, std::memory_order_release);
   return true;
 }

@@ -28,7 +28,7 @@ public:
   size_t threads() const { return workers_.size() + 1; }
 
   /** body(chunk, thread) for every chunk in [0, chunks); returns when all are done. One caller at a
-   * time. */
+   * time. Throws std::bad_alloc when a body did, on whichever thread. */
   template <class Body> void parallel(size_t chunks, Body&& body) {
     if (chunks == 0)
       return;
@@ -75,6 +75,7 @@ private:
   std::condition_variable wake_;
   std::atomic<size_t> asleep_{0};
   std::atomic<bool> stop_{false};
+  std::atomic<bool> no_memory_{false}; // a chunk of this job threw std::bad_alloc
   std::vector<std::thread> workers_;
 };
 

@@ -64,6 +64,7 @@ public:
   size_t remaining() const { return request_.n - done_; } // tokens
   bool over() const { return !status_.ok() || remaining() == 0; }
   const Status& status() const { return status_; }
+  Status take_status() { return std::move(status_); }
   bool abort_raised() const { return abort_.raised(); }
   /** Its activations are counted: they must not mix with those of others. */
   bool runs_alone() const { return request_.ffn_counts != nullptr; }

@@ -10,8 +10,7 @@ Status RowTable::fetch(size_t row, size_t count, AlignedBuffer& buffer, const ui
   }
   const size_t bytes = count * linear.row_bytes;
   if (!buffer.ensure(bytes))
-    return Status::error(Code::kMemory, "Not enough memory to read " + std::to_string(count) +
-                                            " rows of the head.");
+    return Status::error(Code::kMemory, "Not enough memory to read rows of the head.");
   *out = buffer.data();
   return file->read(offset + uint64_t{row} * linear.row_bytes, bytes, buffer.data());
 }

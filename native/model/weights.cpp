@@ -280,7 +280,6 @@ Status load_all(Weights& w, const Sources& files, ThreadPool& pool, const LoadCo
 
 Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
                     const LoadControl& control, std::shared_ptr<const Weights>* out) {
-  const std::string path = spec.path;
   try {
     auto weights = std::make_shared<Weights>();
     weights->spec = std::move(spec);
@@ -297,8 +296,8 @@ Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
       *out = std::move(weights);
     return status;
   } catch (const std::bad_alloc&) {
-    return Status::error(Code::kMemory, "Not enough memory to load \"" + path +
-                                            "\": close other programs or use a smaller model.");
+    return Status::error(Code::kMemory, "Not enough memory to load the model: close other programs "
+                                        "or use a smaller one.");
   }
 }
 

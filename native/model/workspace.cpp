@@ -135,8 +135,8 @@ Status Workspace::ensure(size_t n) {
   for (const TokenBuffer& buffer : token_buffers_)
     ok = ok && (this->*buffer.buffer).ensure(n * buffer.bytes);
   return ok ? Status{}
-            : Status::error(Code::kMemory, "Not enough memory for the working values of " +
-                                               std::to_string(n) + " tokens.");
+            : Status::error(Code::kMemory,
+                            "Not enough memory for the working values of a forward pass.");
 }
 
 uint64_t Workspace::bytes() const {

@@ -1,0 +1,170 @@
+// When memory runs out, wherever that is, and gives none even for saying so: an error, never the
+// end of the process.
+#include <new>
+#include <string>
+
+#include "check.h"
+#include "limited_memory.h"
+#include "model/engine.h"
+#include "model/session_file.h"
+#include "tiny_model.h"
+
+#if !defined(_WIN32) // there memory does not run out: see limited_memory.cpp
+
+using namespace bitnet;
+using limited_memory::left;
+using limited_memory::made;
+
+namespace {
+
+// work() with 0, 1, 2, … allocations, up to as many as it needs, or at some of these numbers where
+// they are many. It returns whether it had enough, and may throw std::bad_alloc where `throws`.
+template <class Work> void with_little_memory(const char* what, bool throws, Work&& work) {
+  made = 0;
+  CHECK(work(), what);
+  const int64_t needed = made;
+  const int64_t step = std::max<int64_t>(1, needed / 200);
+  int64_t refused = 0;
+  for (int64_t limit = 0; limit < needed; limit += step) {
+    left = limit;
+    bool enough = false;
+    bool thrown = false;
+    try {
+      enough = work();
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    }
+    left = -1;
+    refused += !enough;
+    CHECK(throws || !thrown, std::string(what) + " threw with " + std::to_string(limit));
+  }
+  CHECK(refused > 0, what);
+  CHECK(work(), std::string(what) + " afterwards");
+}
+
+// Whether it ended well; else it must be for want of memory.
+bool ended_well(const Status& status) {
+  if (!status.ok() && status.code != Code::kMemory) {
+    left = -1;
+    CHECK(status.code == Code::kMemory, status.text());
+  }
+  return status.ok();
+}
+
+// A job whose end the test waits for.
+class TestJob : public Job {
+public:
+  TestJob(const Evaluation& evaluation, std::atomic<int>* ended, std::atomic<int>* well)
+      : Job(evaluation), ended_(ended), well_(well) {}
+  void finished() override {
+    const Status status = evaluation.take_status();
+    *well_ += ended_well(status);
+    ++*ended_;
+  }
+
+private:
+  std::atomic<int>* ended_;
+  std::atomic<int>* well_;
+};
+
+} // namespace
+
+TEST("loading a model without memory is an error, from whichever thread it comes") {
+  for (const size_t threads : {1, 3}) {
+    ModelFile file(true);
+    ThreadPool pool(threads);
+    Flags flags;
+    std::atomic<int32_t> progress{0};
+    with_little_memory("load", false, [&] {
+      // Copied before: in the addon, reading the arguments is guarded elsewhere.
+      const int64_t limit = left.exchange(-1);
+      ModelSpec spec = file.spec();
+      KernelSet kernels;
+      select_kernels(detect_cpu_features(), "", &kernels);
+      left = limit;
+      std::shared_ptr<const Weights> weights;
+      return ended_well(
+          load_weights(std::move(spec), kernels, pool, {flags.signal(), &progress}, &weights));
+    });
+  }
+}
+
+TEST("evaluations without memory fail one by one, and the engine goes on") {
+  ModelFile file(true);
+  std::shared_ptr<const Weights> weights;
+  CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
+  for (const size_t threads : {1, 3}) {
+    Engine engine(threads);
+    with_little_memory("evaluate", true, [&] {
+      const int64_t limit = left.exchange(-1);
+      Model model(weights, engine.threads()); // whose workspace has to grow anew
+      const std::vector<int32_t> tokens = some_tokens(80);
+      constexpr size_t kJobs = 3;
+      KvCache caches[kJobs];
+      std::vector<int32_t> ids(5);
+      std::vector<float> top(5), logits(80 * file.spec().vocab);
+      std::vector<double> scores(80);
+      Flags flags;
+      std::atomic<int> ended{0}, well{0};
+      std::unique_ptr<Job> jobs[kJobs];
+      for (size_t i = 0; i < kJobs; ++i) {
+        CHECK(caches[i].allocate(file.spec(), 80).ok(), "cache");
+        EvaluateRequest request = {};
+        request.tokens = tokens.data();
+        request.n = i == 2 ? 1 : 80;
+        request.want = i == 0   ? EvaluateRequest::Want::kAll
+                       : i == 1 ? EvaluateRequest::Want::kScore
+                                : EvaluateRequest::Want::kTop;
+        request.logits = logits.data();
+        request.scores = scores.data();
+        request.top = ids.size();
+        request.top_ids = ids.data();
+        request.top_logits = top.data();
+        jobs[i] = std::make_unique<TestJob>(Evaluation(model, caches[i], request, flags.signal()),
+                                            &ended, &well);
+      }
+      int submitted = 0;
+      left = limit;
+      try {
+        for (std::unique_ptr<Job>& job : jobs) {
+          engine.submit(std::move(job));
+          ++submitted;
+        }
+      } catch (const std::bad_alloc&) {
+      }
+      while (ended < submitted)
+        std::this_thread::yield();
+      left = limit < 0 ? -1 : 0;
+      return well == static_cast<int>(kJobs);
+    });
+  }
+}
+
+TEST("a session without memory is neither written nor read") {
+  ModelFile file(true);
+  const std::string path = file.spec().path + ".session";
+  KvCache cache, read;
+  CHECK(cache.allocate(file.spec(), 300).ok() && read.allocate(file.spec(), 300).ok(), "caches");
+  cache.position = 300;
+  const std::vector<int32_t> tokens = some_tokens(300);
+  std::vector<int32_t> found(300);
+  Flags flags;
+  with_little_memory("write and read", true, [&] {
+    remove(path.c_str());
+    return ended_well(write_session(path, nullptr, 0, tokens.data(), 1, cache, flags.signal())) &&
+           ended_well(read_session(path, 0, 1, 300, found.data(), read, flags.signal()));
+  });
+  remove(path.c_str());
+}
+
+TEST("what says that memory has run out takes none") {
+  left = 0;
+  const Status status =
+      Status::error(Code::kMemory, "Not enough memory, whichever way it is said.");
+  Status moved;
+  moved = status;
+  left = -1;
+  CHECK_EQ(std::string(moved.text()), "Not enough memory, whichever way it is said.", "");
+}
+
+#endif
