@@ -4,8 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { replaceFile } from '../files/replace-file.js';
 import type { FileKind } from '../files/target.js';
-import { argumentError } from '../generate/option-checks.js';
-import { type KvType, type NativeSession, nativeLoad, nativeSave } from '../native.js';
+import { argumentError, received } from '../generate/option-checks.js';
+import { type KvType, kvTypes, type NativeSession, nativeLoad, nativeSave } from '../native.js';
 
 /*
  * A session on disk, numbers little-endian:
@@ -208,17 +208,26 @@ function decodeHeader(path: string, head: Buffer): Header {
   if (!digestOf(head.subarray(0, end)).equals(head.subarray(end))) {
     throw damaged(path, 'its header does not match its checksum');
   }
-  const header: unknown = JSON.parse(head.toString('utf8', prefixBytes, end));
+  const header = parsed(head.toString('utf8', prefixBytes, end));
   if (isHeader(header)) return header;
   throw damaged(path, 'its header does not say what a session needs');
 }
 
+/** undefined where it is no JSON: a checksum only says that these bytes were meant. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
 function isHeader(value: unknown): value is Header {
-  const { model, kvType, position, history, pending } = value as Partial<Header>;
+  const { model, kvType, position, history, pending } = (value ?? {}) as Partial<Header>;
   return (
     typeof model?.name === 'string' &&
     typeof model.identity === 'string' &&
-    typeof kvType === 'string' &&
+    kvTypes.some((type) => type === kvType) &&
     isCount(position) &&
     isCount(history) &&
     history <= position &&
@@ -233,7 +242,7 @@ function isCount(value: unknown): value is number {
 function checkOwner(path: string, header: Header, owner: SessionOwnership): void {
   const { model, kvType, position, pending } = header;
   if (model.identity !== owner.identity) {
-    const [found, expected] = [JSON.stringify(model.name), JSON.stringify(owner.name)];
+    const [found, expected] = [received(model.name), received(owner.name)];
     const who = found === expected ? `another ${found} (other weights or settings)` : found;
     throw refused(
       path,

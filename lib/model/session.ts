@@ -116,10 +116,11 @@ export class Session {
 
   /**
    * Appends `ids` and returns exact f32 logits: `[vocab]` of the last position, `[n × vocab]` of
-   * all of them, or nothing.
+   * all of them, or nothing. They are numbers (or -Infinity): damaged weights end it with an error.
    *
    * @throws `ERR_BITNET_ARGUMENT` (wrong ids; 'all' above 1 GiB), `ERR_BITNET_CONTEXT`,
-   *   `ERR_BITNET_BUSY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_CLOSED`, `ERR_BITNET_MEMORY`
+   *   `ERR_BITNET_BUSY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_CLOSED`, `ERR_BITNET_MEMORY`,
+   *   `ERR_BITNET_NUMERIC`
    */
   evaluate(ids: ArrayLike<number>, options?: EvaluateOptions): Promise<Float32Array>;
   /** Appends `ids` and returns the likeliest next tokens with their log-probabilities. */

@@ -34,7 +34,7 @@ struct Candidate {
   float logit;
   int32_t id;
 
-  // Best first, as BestRow says.
+  // Best first, as BestRow says; NaN before every number, so that it is seen and not passed over.
   bool operator<(const Candidate& other) const {
     const bool nan = std::isnan(logit);
     if (nan != std::isnan(other.logit))
@@ -229,6 +229,11 @@ Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Scr
   return first_failure(statuses);
 }
 
+// Whether the best logits are numbers: the first of them would be one that is not.
+bool sound(const BestRow& row) {
+  return all_logits(row.logits, row.k) && row.logits[0] > -INFINITY;
+}
+
 // Answers the rows that the screen can, and adds the others to `rest`.
 Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
                 size_t n, std::vector<const BestRow*>& rest) {
@@ -272,6 +277,8 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
       continue;
     }
     vector.best().take(*vector.row);
+    if (!sound(*vector.row))
+      return not_numbers();
     ++ws.head_counts.screened;
     ws.head_counts.candidates += vector.ids.size();
   }
@@ -303,6 +310,9 @@ Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool,
     if (row.log_sum_exp)
       *row.log_sum_exp = log_sum_exp(of_row, vocab);
   });
+  for (const BestRow* row : rows)
+    if (!sound(*row))
+      return not_numbers();
   return {};
 }
 

@@ -21,6 +21,19 @@ void write_state(const Weights& weights, const Workspace& ws, const StateRow& ro
 
 } // namespace
 
+Status not_numbers() {
+  return Status::error(Code::kNumeric,
+                       "Expected finite logits from the model, but some are not numbers; the model "
+                       "file is probably damaged or uses weights this version misreads.");
+}
+
+bool all_logits(const float* values, size_t count) {
+  bool odd = false;
+  for (size_t i = 0; i < count; ++i)
+    odd |= !(values[i] < INFINITY);
+  return !odd;
+}
+
 size_t head_vectors(size_t vocab) {
   constexpr size_t most = 32, bytes = size_t{128} << 20;
   return std::min(most, std::max<size_t>(1, bytes / (vocab * sizeof(float))));
@@ -74,7 +87,7 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
     const size_t count = std::min(vocab - begin, kFullRows);
     ThreadScratch& scratch = ws.scratch[thread];
     if (!scratch.values.ensure(n * kFullRows * sizeof(float))) {
-      statuses[thread].code = Code::kMemory;
+      statuses[thread] = Status::error(Code::kMemory, "Not enough memory for the logits.");
       return;
     }
     float* out = scratch.values.as<float>(); // [n, kFullRows]
@@ -83,13 +96,13 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
       statuses[thread] = std::move(status);
       return;
     }
-    for (size_t i = 0; i < n; ++i)
+    for (size_t i = 0; i < n; ++i) {
+      if (!all_logits(out + i * kFullRows, count))
+        statuses[thread] = not_numbers();
       std::copy(out + i * kFullRows, out + i * kFullRows + count, rows[i].logits + begin);
+    }
   });
-  Status status = first_failure(statuses);
-  if (!status.ok() && status.message.empty())
-    status.message = "Not enough memory for the logits of " + std::to_string(n) + " tokens.";
-  return status;
+  return first_failure(statuses);
 }
 
 Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const ScoreRow* rows,
@@ -110,6 +123,9 @@ Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const
       const float* of_row = group[i].logits;
       *row.score = of_row[static_cast<size_t>(row.next)] - log_sum_exp(of_row, vocab);
     });
+    for (size_t i = 0; i < count; ++i)
+      if (std::isnan(*rows[first + i].score)) // all logits were minus infinity
+        return not_numbers();
   }
   return {};
 }

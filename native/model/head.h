@@ -19,8 +19,7 @@ struct LogitsRow {
 struct BestRow {
   size_t row;
   size_t k;            // 1..vocab
-  int32_t* ids;        // [k] out: highest logit first, ties to the lower id; NaN comes before every
-                       // number, so that damaged weights are seen and not sampled around
+  int32_t* ids;        // [k] out: highest logit first, ties to the lower id
   float* logits;       // [k] out
   const int32_t* also; // [also_count]
   size_t also_count;
@@ -42,6 +41,7 @@ struct StateRow {
 };
 
 // Rows of one call share each read of the head; there are at most as many as the pass had tokens.
+// kNumeric where a logit that is asked for is NaN or infinite, or all are minus infinity.
 
 Status output_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
                      const LogitsRow* rows, size_t n);

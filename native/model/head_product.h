@@ -20,6 +20,12 @@ void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i);
 Status head_rows(const Weights& weights, const Workspace& ws, size_t begin, size_t end,
                  size_t vector, size_t n, ThreadScratch& scratch, float* out, size_t out_stride);
 
+/** kNumeric, that logits are not numbers. */
+Status not_numbers();
+
+/** Whether each may be a logit: a number, or minus infinity. */
+bool all_logits(const float* values, size_t count);
+
 /** log Σ exp(logits), in double and in order of the ids, so that it does not depend on threads. */
 double log_sum_exp(const float* logits, size_t count);
 

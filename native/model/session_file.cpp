@@ -35,6 +35,25 @@ Status for_each_run(const KvCache& cache, size_t positions, const Abort& abort, 
   return {};
 }
 
+// Whether a half is infinite or NaN: attention would spread it over all that follows.
+bool odd_half(const uint8_t* bytes) {
+  return (bytes[1] & 0x7c) == 0x7c;
+}
+
+bool all_finite(const KvCache& cache, const uint8_t* rows, size_t bytes) {
+  bool odd = false;
+  if (cache.type() == kKvF16) {
+    for (size_t at = 0; at < bytes; at += sizeof(uint16_t))
+      odd |= odd_half(rows + at);
+    return !odd;
+  }
+  // int8 values, and behind them the scales.
+  for (size_t row = 0; row < bytes; row += cache.row_bytes())
+    for (size_t at = cache.head_dim(); at < cache.row_bytes(); at += sizeof(uint16_t))
+      odd |= odd_half(rows + row + at);
+  return !odd;
+}
+
 } // namespace
 
 size_t kv_bytes_per_position(const KvCache& cache) {
@@ -78,8 +97,13 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed, siz
   Status status = file.open(path);
   if (status.ok())
     status = take(reinterpret_cast<uint8_t*>(tokens), n * sizeof(int32_t));
+  bool finite = true;
   if (status.ok())
-    status = for_each_run(cache, n, abort, take);
+    status = for_each_run(cache, n, abort, [&](uint8_t* rows, size_t bytes) {
+      Status read = take(rows, bytes);
+      finite = finite && all_finite(cache, rows, bytes);
+      return read;
+    });
   uint64_t sum = 0;
   if (status.ok())
     status = file.read(offset, sizeof sum, reinterpret_cast<uint8_t*>(&sum));
@@ -90,6 +114,12 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed, siz
                          "Expected the session file \"" + path +
                              "\" to be intact, but its checksum does not match its content: it is "
                              "damaged; evaluate the prompt again and save a new one.");
+  if (!finite)
+    return Status::error(Code::kSession, "Expected the keys and values in the session file \"" +
+                                             path +
+                                             "\" to be finite numbers, but some are not: it is "
+                                             "damaged; evaluate the prompt again and save a new "
+                                             "one.");
   cache.position = n;
   return {};
 }

@@ -18,6 +18,7 @@ import { modelLoader } from '../engine/engine.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
+import { contentStart, madeSession } from './made-session.js';
 import { rejection } from './tiny.js';
 
 const temp = tempFolder();
@@ -148,6 +149,72 @@ describe('a session file is refused', () => {
     }
     expect((await refusal(file, session)).code).toBe('ERR_BITNET_SESSION');
   });
+
+  it('when its header is none, with a right checksum', async () => {
+    const bytes = readFileSync(saved);
+    expect(madeSession(bytes, (json) => json).equals(bytes)).toBe(true);
+    const file = temp('header.session');
+    const session = await busySession();
+    const also = (fields: object) => (json: string) =>
+      JSON.stringify({ ...JSON.parse(json), ...fields });
+    const headers: ((json: string) => string)[] = [
+      ...['', '{', 'null', '5', '"x"', '[]', '{}', '[[[', 'nul'].map((json) => () => json),
+      (json) => json.slice(0, -1),
+      also({ model: null }),
+      also({ model: 'tiny' }),
+      also({ model: { name: 5, identity: 'x' } }),
+      ...['f32', null, 0, '__proto__', 'x'.repeat(1000)].map((kvType) => also({ kvType })),
+      ...[-1, 0.5, 2 ** 53, 1e300, '70', null].map((position) => also({ position })),
+      ...[71, -1, null, [1]].map((history) => also({ history })),
+      ...[-2, 320, 2 ** 31, 1.5, null].map((pending) => also({ pending })),
+      ...[0, 1, 69, 71, 256].map((position) => also({ position, history: 0 })),
+      also({ model: { name: '\u009b31m'.repeat(1000), identity: 'x' } }),
+    ];
+    for (const header of headers) {
+      writeFileSync(file, madeSession(bytes, header));
+      const error = (await rejection(session.load(file))) as Error;
+      const json = header('{}').slice(0, 80);
+      expect(error, json).toMatchObject({ name: 'BitnetError', code: 'ERR_BITNET_SESSION' });
+      expect(error.message.length, json).toBeLessThan(600);
+      expect(session.position).toBe(3);
+    }
+    expect((await refusal(file, session)).code).toBe('ERR_BITNET_SESSION');
+  });
+
+  it.each<KvType>(['f16', 'q8_0'])(
+    'when keys or values are not numbers, with a right checksum: %s',
+    async (kvType) => {
+      const session = await busySession(kvType);
+      await session.save(temp('three.session'));
+      const bytes = readFileSync(temp('three.session'));
+      const end = bytes.length - contentStart(bytes) - 8;
+      const file = temp('numbers.session');
+      // Of the last row: its last value of f16, its last scale of q8_0.
+      for (const half of [0x7c00, 0xfc00, 0x7e00, 0x7c01, 0xffff]) {
+        const odd = madeSession(
+          bytes,
+          (json) => json,
+          (content) => content.writeUInt16LE(half, end - 2),
+        );
+        writeFileSync(file, odd);
+        const { code, message } = await refusal(file, await busySession(kvType));
+        expect(code).toBe('ERR_BITNET_SESSION');
+        expect(message).toMatch(
+          /^Expected the keys and values in .* to be finite numbers, but some/,
+        );
+      }
+      for (const half of [0x7bff, 0xfbff, 0]) {
+        const sound = madeSession(
+          bytes,
+          (json) => json,
+          (content) => content.writeUInt16LE(half, end - 2),
+        );
+        writeFileSync(file, sound);
+        await session.load(file);
+        expect(session.position).toBe(3);
+      }
+    },
+  );
 
   it('when its header and its content are of two files', async () => {
     const other = model.createSession();

@@ -280,6 +280,37 @@ describe('numbers that are none', () => {
     }
   });
 
+  it('in the head end every call that asks for logits, and change nothing', async () => {
+    for (const [bytes, headType] of [
+      [nan, 'F32'],
+      [infinity, 'F32'],
+      [halfNan, 'F16'],
+    ] as const) {
+      const damaged = tinyModel({ ...tiny, tied: false, headType });
+      damaged.tensors.get('output.weight')!.bytes.set(bytes, 512 * bytes.length);
+      await damaged.write(path);
+      const model = await loadModel(path);
+      const session = model.createSession();
+      for (const call of [
+        () => session.evaluate([1, 2]),
+        () => session.evaluate([1, 2], { logits: 'all' }),
+        () => session.evaluate([1, 2], { top: 3 }),
+        () => session.score([1, 2, 3]),
+        () => session.complete([1, 2], { temperature: 0 }),
+        () => session.complete([1, 2], { topK: 0 }),
+      ]) {
+        const error = await call().then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error).toMatchObject(numeric);
+        expect(session.position).toBe(0);
+      }
+      expect(await session.evaluate([1, 2], { logits: 'none' })).toHaveLength(0);
+      model.close();
+    }
+  });
+
   it('are not what zeros give', async () => {
     const empty = (model: TinyModel) => {
       for (const { type, bytes } of model.tensors.values()) bytes.fill(type === 'I2_S' ? 0x55 : 0);
