@@ -18,9 +18,11 @@ import type { SessionOptions } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import { chatData, readChatData } from './chat-data.js';
+import { chatEncoder } from './chat-encoder.js';
+import { fewestDropped } from './fit-turns.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
 import type { ChatTemplate } from './template.js';
-import { encodeAfter, type WrittenPart, withAnswer } from './written-parts.js';
+import { type WrittenPart, withAnswer } from './written-parts.js';
 
 export interface ChatSettings extends SessionOptions {
   /** What the model is told before the first turn; only for models with a chat template. */
@@ -228,16 +230,22 @@ export class Chat {
    */
   #fitted(all: readonly ChatMessage[], maxTokens: number) {
     const { contextLength } = this.session;
-    let messages = this.#template ? all : all.slice(-1);
-    let parts = this.#encoded(messages);
+    const given = this.#template ? all : all.slice(-1);
+    const encoded = chatEncoder({
+      tokenizer: this.#tokenizer,
+      template: this.#template,
+      system: this.#system,
+      written: this.#written,
+    });
+    let parts = encoded(given);
     let droppedTurns = 0;
     const wanted = contextLength - Math.min(maxTokens, Math.floor(contextLength / answerShare));
-    if (count(parts) > wanted) {
-      while (messages.length > 2 && count(parts) > contextLength / 2) {
-        messages = messages.slice(2);
-        droppedTurns++;
-        parts = this.#encoded(messages);
-      }
+    const without = (dropped: number) => given.slice(2 * dropped);
+    if (count(parts) > wanted && given.length > 2) {
+      const half = contextLength / 2;
+      const fits = (dropped: number) => count(encoded(without(dropped))) <= half;
+      droppedTurns = fewestDropped(given, half / count(parts), fits);
+      parts = encoded(without(droppedTurns));
     }
     if (count(parts) >= contextLength) {
       throw new BitnetError(
@@ -246,20 +254,7 @@ export class Chat {
         { tokens: count(parts), contextLength },
       );
     }
-    return { messages, parts, droppedTurns };
-  }
-
-  #encoded(messages: readonly ChatMessage[]): WrittenPart[] {
-    const template = this.#template;
-    if (!template) {
-      const { content } = messages.at(-1)!;
-      return [{ part: content, ids: this.#tokenizer.encode(content, { addSpecial: true }) }];
-    }
-    const system = this.#system;
-    const all: readonly ChatMessage[] =
-      system === undefined ? messages : [{ role: 'system', content: system }, ...messages];
-    const parts = template.parts(all, { addGenerationPrompt: true });
-    return encodeAfter(this.#written, parts, this.#tokenizer);
+    return { messages: without(droppedTurns), parts, droppedTurns };
   }
 }
 

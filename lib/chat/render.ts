@@ -1,94 +1,81 @@
-import { runInNewContext } from 'node:vm';
 import { BitnetError } from '../errors.js';
 import { quote } from '../gguf/malformed.js';
-import { BoundedInterpreter } from './bounded-interpreter.js';
-import { Environment, type Node, parseTemplate } from './jinja.js';
-import { maxMilliseconds, maxRange, maxTemplateLength } from './limits.js';
+import * as jinja from '../jinja/index.js';
+import { maxSteps } from './limits.js';
 import { strftime } from './strftime.js';
-import { LimitError, RefusedError } from './template-errors.js';
+
+export type { Budget, Template } from '../jinja/index.js';
+
+/** What the renderings of one call may cost together. */
+export function callBudget(): jinja.Budget {
+  return new jinja.Budget(maxSteps);
+}
 
 /**
  * Parses a template.
  *
  * @throws ERR_BITNET_TEMPLATE
  */
-export function parse(source: string): Node {
-  if (source.length > maxTemplateLength) {
-    throw failure(`it has ${source.length} characters, over ${maxTemplateLength}`);
-  }
-  return bounded(() => parseTemplate(source));
+export function parse(source: string): jinja.Template {
+  return explained(() => jinja.parse(source));
 }
 
 /**
- * Renders a parsed template with `variables`, within limits of time and memory.
+ * Renders a parsed template with `variables`.
  *
  * @throws ERR_BITNET_TEMPLATE
  */
-export function render(template: Node, variables: Readonly<Record<string, unknown>>): string {
-  return bounded(() => {
-    const scope = new Environment();
-    for (const [name, value] of Object.entries({ ...globals, ...variables })) {
-      scope.set(name, value);
-    }
-    return new BoundedInterpreter(scope).run(template).value as string;
-  });
+export function render(
+  template: jinja.Template,
+  variables: Readonly<Record<string, unknown>>,
+  budget: jinja.Budget,
+): string {
+  return explained(() => jinja.render(template, { ...functions, ...variables }, budget));
 }
 
-/** What templates may use besides the variables of a chat. */
-const globals: Readonly<Record<string, unknown>> = {
-  true: true,
-  True: true,
-  false: false,
-  False: false,
-  none: null,
-  None: null,
-  range,
+/**
+ * Pays for work outside of a template on what it wrote.
+ *
+ * @throws ERR_BITNET_TEMPLATE
+ */
+export function spend(budget: jinja.Budget, steps: number): void {
+  explained(() => budget.spend(steps));
+}
+
+/** What transformers gives templates besides the variables of a chat. */
+const functions = {
   raise_exception: (message: unknown) => {
     throw new RefusedError(String(message));
   },
   strftime_now: (format: unknown) => strftime(new Date(), String(format)),
 };
 
-/** Python's `range`, of a bounded length. */
-function range(first: number, end?: number, step = 1): number[] {
-  const [start, stop] = end === undefined ? [0, first] : [first, end];
-  if (step === 0) throw new Error('range() step must not be zero');
-  const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= maxRange)) throw new LimitError(`counts over ${maxRange} numbers`);
-  return Array.from({ length }, (_, i) => start + i * step);
-}
+/** A template refused the messages by `raise_exception`. */
+class RefusedError extends Error {}
 
-/** The result of `work`, which is stopped when it takes too long; its errors in one sentence. */
-function bounded<T>(work: () => T): T {
+/** The result of `work`, or its error in one sentence. */
+function explained<T>(work: () => T): T {
   try {
-    // The time limit holds for all that runs inside, also for functions of this context.
-    return runInNewContext('work()', { work }, { timeout: maxMilliseconds }) as T;
+    return work();
   } catch (cause) {
-    throw explained(cause);
+    const { message } = cause as Error;
+    if (cause instanceof RefusedError) throw refusal(message);
+    if (cause instanceof jinja.LimitError) throw failure(`it ${message}`, cause);
+    throw failure(`it fails with ${quoted(message)}`, cause);
   }
-}
-
-function explained(cause: unknown): BitnetError {
-  const { message, code } = cause as NodeJS.ErrnoException;
-  if (cause instanceof RefusedError) return refusal(message);
-  if (cause instanceof LimitError) return failure(`it ${message}`, cause);
-  if (code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
-    return failure(`it takes over ${maxMilliseconds} ms`, cause);
-  }
-  return failure(`it fails with ${quoted(message)}`, cause);
 }
 
 function refusal(message: string): BitnetError {
   return new BitnetError(
     'ERR_BITNET_TEMPLATE',
-    `Expected messages that the model's chat template accepts, but it refuses them with ${quoted(message)}; change the messages, or give the prompt without a template (--raw).`,
+    `Expected messages that the model's chat template accepts, but it refuses them with ${quoted(message)}; change the messages, choose another template (--chat-template, chatTemplate), or give the prompt without one (--raw).`,
   );
 }
 
-function failure(found: string, cause?: unknown): BitnetError {
+function failure(found: string, cause: unknown): BitnetError {
   return new BitnetError(
     'ERR_BITNET_TEMPLATE',
-    `Expected a chat template that renders within its limits, but ${found}; give the prompt without a template (--raw).`,
+    `Expected a chat template that renders within its limits, but ${found}; choose another (--chat-template, chatTemplate), or give the prompt without one (--raw).`,
     { cause },
   );
 }

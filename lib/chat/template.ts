@@ -2,10 +2,9 @@ import type { Decision } from '../decision.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { chatParts } from './encode-chat.js';
-import type { Node } from './jinja.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
 import { chosenTemplate } from './overrides.js';
-import { parse, render } from './render.js';
+import { type Budget, callBudget, parse, render, type Template } from './render.js';
 
 export type { ChatMessage } from './messages.js';
 
@@ -39,8 +38,16 @@ export interface ChatTemplate {
    * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_TEMPLATE
    */
   encode(messages: readonly ChatMessage[], options?: ChatOptions): number[];
-  /** What `encode` tokenises: control tokens, and the texts between. */
-  parts(messages: readonly ChatMessage[], options?: ChatOptions): readonly (string | number)[];
+  /**
+   * What `encode` tokenises: control tokens, and the texts between.
+   *
+   * @param budget what the call that this is a part of may still cost
+   */
+  parts(
+    messages: readonly ChatMessage[],
+    options?: ChatOptions,
+    budget?: Budget,
+  ): readonly (string | number)[];
 }
 
 /**
@@ -53,12 +60,14 @@ export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTe
   if (chosen === undefined) return undefined;
   const { source, decisions } = chosen;
   const text = renderer(source, tokenizer);
-  const parts = (messages: readonly ChatMessage[], options?: ChatOptions) =>
-    chatParts(tokenizer, checkedMessages(messages), source, (variant) => text(variant, options));
+  const parts: ChatTemplate['parts'] = (messages, options, budget = callBudget()) =>
+    chatParts(tokenizer, checkedMessages(messages), source, (variant) =>
+      text(variant, budget, options),
+    );
   return {
     source,
     decisions,
-    apply: (messages, options) => text(checkedMessages(messages), options),
+    apply: (messages, options) => text(checkedMessages(messages), callBudget(), options),
     encode: (messages, options) =>
       parts(messages, options).flatMap((part) =>
         typeof part === 'string' ? tokenizer.encode(part) : part,
@@ -82,18 +91,19 @@ export function unusableTemplate(file: VocabularyFile): Decision[] {
 }
 
 function renderer(source: string, tokenizer: Tokenizer) {
-  let parsed: Node | undefined;
+  let parsed: Template | undefined;
   const textOf = (id: number | undefined) => (id === undefined ? '' : tokenizer.tokenText(id));
   const tokens = { bos_token: textOf(tokenizer.bos), eos_token: textOf(tokenizer.eos) };
-  return (messages: readonly ChatMessage[], options: ChatOptions = {}): string => {
+  return (messages: readonly ChatMessage[], budget: Budget, options: ChatOptions = {}): string => {
     parsed ??= parse(source);
-    return render(parsed, {
+    const variables = {
       ...tokens,
       messages,
       add_generation_prompt: options.addGenerationPrompt === true,
       // Templates are written for a renderer that always defines these two.
       tools: null,
       documents: null,
-    });
+    };
+    return render(parsed, variables, budget);
   };
 }

@@ -1,5 +1,8 @@
 import type { Tokenizer } from '../tokenizer/index.js';
 
+/** Makes tokens of text. */
+type Encode = Tokenizer['encode'];
+
 /** A part of a chat as a session has it: a control token, or text and the tokens it became. */
 export interface WrittenPart {
   /** As the template rendered it. */
@@ -21,13 +24,13 @@ export interface WrittenPart {
 export function encodeAfter(
   written: readonly WrittenPart[],
   parts: readonly (string | number)[],
-  tokenizer: Tokenizer,
+  encode: Encode,
 ): WrittenPart[] {
   let same = true;
   return parts.map((part, i) => {
-    const known = same ? idsOf(written[i], part, tokenizer) : undefined;
+    const known = same ? idsOf(written[i], part, encode) : undefined;
     same = known !== undefined && written[i]?.part === part;
-    const ids = known ?? (typeof part === 'string' ? tokenizer.encode(part) : [part]);
+    const ids = known ?? (typeof part === 'string' ? encode(part) : [part]);
     return { part, ids };
   });
 }
@@ -35,7 +38,7 @@ export function encodeAfter(
 function idsOf(
   known: WrittenPart | undefined,
   part: string | number,
-  tokenizer: Tokenizer,
+  encode: Encode,
 ): readonly number[] | undefined {
   if (known === undefined) return undefined;
   if (known.part === part) return known.ids;
@@ -47,7 +50,7 @@ function idsOf(
   return [
     ...known.ids,
     ...known.answer.ids,
-    ...(tail === '' ? [] : tokenizer.encode(tail, { continues: true })),
+    ...(tail === '' ? [] : encode(tail, { continues: true })),
   ];
 }
 

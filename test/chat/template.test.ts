@@ -57,9 +57,9 @@ describe('A chat template', () => {
     [
       'no tools',
       '{{ tools is none }} {{ tools is not none }} {% if tools %}x{% endif %}',
-      'true false ',
+      'True False ',
     ],
-    ['what is not defined', '{{ x is defined }}{{ x }}{% if not x %}!{% endif %}', 'false!'],
+    ['what is not defined', '{{ x is defined }}{{ x }}{% if not x %}!{% endif %}', 'False!'],
     ['trim', "{{ '  a b ' | trim }}", 'a b'],
     ['methods of texts', "{{ 'a</think>b'.split('</think>')[-1].strip().upper() }}", 'B'],
     ['replace', "{{ 'a-b-c' | replace('-', '+') }} {{ 'a-b'.replace('-', '') }}", 'a+b+c ab'],
@@ -70,16 +70,20 @@ describe('A chat template', () => {
       "{{ {'a': [1, 'x']} | tojson }}{{ [1] | tojson(indent=2) }}",
       '{"a": [1, "x"]}[\n  1\n]',
     ],
-    ['range', '{% for i in range(3) %}{{ i }}{% endfor %}{{ range(5, 1, -2) }}', '012[5, 3]'],
+    [
+      'range',
+      '{% for i in range(3) %}{{ i }}{% endfor %}{{ range(5, 1, -2) | list }}',
+      '012[5, 3]',
+    ],
     ['namespaces', '{% set n = namespace(a=1) %}{% set n.a = n.a + 1 %}{{ n.a }}', '2'],
     ['macros', "{% macro m(x, y='!') %}{{ x }}{{ y }}{% endmacro %}{{ m('a') }}", 'a!'],
     ['selectattr', "{{ messages | selectattr('role', 'equalto', 'user') | list | length }}", '1'],
     [
       'objects of the messages',
       "{{ messages[0].get('name', 'none') }} {{ messages[0].keys() }}",
-      'none ["role", "content"]',
+      "none dict_keys(['role', 'content'])",
     ],
-    ['the first of nothing', '{% set x = [] | first %}{{ x is defined }}', 'false'],
+    ['the first of nothing', '{% set x = [] | first %}{{ x is defined }}', 'False'],
     ['slices', '{{ messages[1:] | length }}{{ messages[-1].content[:1] }}', '0H'],
   ])('knows %s', async (_what, source, expected) => {
     expect(await apply(source)).toBe(expected);
