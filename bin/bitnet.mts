@@ -1,19 +1,18 @@
 #!/usr/bin/env node
-import { createRequire } from 'node:module';
 import process from 'node:process';
-import { Command, CommanderError } from 'commander';
-import { commands } from './commands/index.mjs';
+import { CommanderError } from 'commander';
+import { forgetEmptyVariables } from './environment.mjs';
 import { exitCodeOfInterrupt } from './interrupt.mjs';
+import { noteIgnored } from './llama-names.mjs';
 import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
+import { bitnetProgram } from './program.mjs';
 import { Terminal } from './terminal.mjs';
+import { usageMessage } from './usage-hint.mjs';
 
 const exitCodes = { done: 0, failed: 1, usage: 2 };
 
-const program = new Command('bitnet')
-  .description('Run 1.58-bit (ternary) language models on this CPU.')
-  .option('-V, --version', 'print the version and the instruction set in use');
-for (const command of commands()) program.addCommand(command);
+const program = bitnetProgram();
 
 /** The command whose arguments are being read: its usage goes with a complaint about them. */
 let active = program;
@@ -22,15 +21,13 @@ program.hook('preSubcommand', (_, subcommand) => {
 });
 // Whatever command takes a model takes the name of a pulled one.
 program.hook('preAction', (_, command) => resolveModels(command));
-program.on('option:version', () => {
-  process.stdout.write(`${version()}\n`);
-  throw new CommanderError(exitCodes.done, 'bitnet.version', '');
-});
+program.hook('preAction', (_, command) => noteIgnored(command));
 for (const command of [program, ...program.commands]) {
   // Complaints are printed once, in report(), where their form (text or JSON) is known.
   command.exitOverride().configureOutput({ outputError: () => {} });
 }
 
+forgetEmptyVariables();
 watchStreams();
 process.once('beforeExit', reportIdle);
 try {
@@ -53,7 +50,7 @@ async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
   const { exitCode, code, message } = diagnose(error);
   const interrupted = code === 'ERR_BITNET_ABORTED';
-  if (process.argv.includes('--json')) {
+  if (process.argv.some((argument) => /^--json(-lines)?$/.test(argument))) {
     const partial = interrupted ? partialResult(error as object) : {};
     await new Output().json({ error: { code, message }, ...partial });
     return exitCode;
@@ -71,7 +68,7 @@ async function report(error: unknown): Promise<number> {
 
 function diagnose(error: unknown): { exitCode: number; code: string; message: string } {
   if (error instanceof CommanderError) {
-    const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+    const message = usageMessage(error, active);
     return { exitCode: exitCodes.usage, code: 'ERR_BITNET_USAGE', message };
   }
   const { code, message, stack } = error as NodeJS.ErrnoException;
@@ -89,17 +86,4 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
 function partialResult(error: object): object {
   const { text, ids, usage, timings, seed, result } = error as Record<string, unknown>;
   return { text, ids, usage, timings, seed, result };
-}
-
-/** `0.1.0 (avx512vnni)`, or the version alone where the addon cannot be loaded. */
-function version(): string {
-  const require = createRequire(import.meta.url);
-  const { version: number } = require('../../package.json') as { version: string };
-  try {
-    const { cpuInfo } = require('../lib/index.js') as typeof import('../lib/index.js');
-    const best = cpuInfo().kernels.find(({ usable }) => usable);
-    return best ? `${number} (${best.isa})` : number;
-  } catch {
-    return number;
-  }
 }

@@ -1,12 +1,6 @@
 import { basename } from 'node:path';
-import process from 'node:process';
 import type { Decision, LoadOptions, Model } from '../lib/index.js';
 import type { Terminal } from './terminal.mjs';
-
-/** The model a command names, or BITNET_MODEL, or undefined for the embedded one. */
-export function modelPath(argument: string | undefined): string | undefined {
-  return argument ?? (process.env.BITNET_MODEL || undefined);
-}
 
 /** Loads a model, with a spinner where that takes long. */
 export async function loadWithSpinner(

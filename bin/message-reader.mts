@@ -19,7 +19,7 @@ export function pipedMessages(): MessageReader {
   return {
     async next() {
       for (;;) {
-        const { value, done } = await iterator.next();
+        const { value, done } = await iterator.next().catch(unread);
         if (done) return lines.flush() ?? 'end';
         const message = lines.push(value);
         if (message !== undefined) return message;
@@ -30,6 +30,11 @@ export function pipedMessages(): MessageReader {
       process.stdin.destroy();
     },
   };
+}
+
+/** Standard input that cannot be read, as under nohup, is one without messages. */
+function unread(): { value: undefined; done: true } {
+  return { value: undefined, done: true };
 }
 
 /**

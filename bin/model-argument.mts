@@ -1,31 +1,42 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import process from 'node:process';
 import type { Command } from 'commander';
 
 /**
- * Puts the paths of pulled models in the place of their names: in a command's argument and option
- * `model`, and in BITNET_MODEL. Runs before the command, so that no command has to know of names.
+ * Puts the paths of pulled models in the place of their names: in a command's option and argument `model`. Runs before the command,
+ * so that no command has to know of names. An argument that may as well be a text is left to `modelAndText`.
  */
 export async function resolveModels(command: Command): Promise<void> {
-  const at = command.registeredArguments.findIndex((argument) => argument.name() === 'model');
   const source = command.getOptionValueSource('model');
   const option: unknown = command.getOptionValue('model');
-  if (source !== undefined && typeof option === 'string') {
-    command.setOptionValueWithSource('model', await modelPath(option), source);
+  if (source !== undefined && option) {
+    command.setOptionValueWithSource('model', await modelPaths(option), source);
   }
-  if (at === -1) return;
-  const { BITNET_MODEL: usual } = process.env;
-  // After -m arguments are text.
-  const given: unknown = source === 'cli' ? undefined : command.processedArgs[at];
-  if (typeof given === 'string') command.processedArgs[at] = await modelPath(given);
-  else if (Array.isArray(given) && given.length > 0) {
-    command.processedArgs[at] = await Promise.all(given.map(modelPath));
-  } else if (usual) process.env.BITNET_MODEL = await modelPath(usual);
+  const names = command.registeredArguments.map((argument) => argument.name());
+  const at = names.indexOf('model');
+  if (at === -1 || names.length > 1) return;
+  command.processedArgs[at] = await modelPaths(command.processedArgs[at]);
+}
+
+/** The model that a command's argument or `-m` names, else the one in BITNET_MODEL, else undefined for the embedded one. */
+export function theModel(argument: string | undefined, command: Command): string | undefined {
+  if (argument !== undefined && command.getOptionValueSource('model') === 'cli') {
+    command.error('error: Expected one model, but received an argument besides -m.');
+  }
+  return argument ?? (command.getOptionValue('model') || undefined);
+}
+
+/** What an argument is where both a model and a text may stand; undefined: it could be either. */
+export async function modelOrText(argument: string): Promise<'model' | 'text' | undefined> {
+  const there = await stat(argument).catch(() => undefined);
+  if ((there && !there.isDirectory()) || /\.gguf$/i.test(argument)) return 'model';
+  const { listModels, matching } = await import('../lib/pull/store.js');
+  if (argument !== '' && matching(argument, await listModels()).length > 0) return 'model';
+  return /\s/.test(argument) ? 'text' : undefined;
 }
 
 /** The path of a model given as a path or as the name of a pulled model; a file that is there wins. */
-async function modelPath(text: string): Promise<string> {
+export async function modelPath(text: string): Promise<string> {
   if (text === '' || isAbsolute(text) || /^\.{1,2}([/\\]|$)/.test(text)) return text;
   if (await stat(text).catch(() => undefined)) return text;
   // Loaded when a name has to be looked up: commands start without.
@@ -39,4 +50,10 @@ async function modelPath(text: string): Promise<string> {
     'ERR_BITNET_FILE',
     `Expected a model file or the name of a pulled model, but there is no ${JSON.stringify(text)}; did you mean ${JSON.stringify(near)}?`,
   );
+}
+
+/** The same for one or several, or for none. */
+async function modelPaths(names: unknown): Promise<unknown> {
+  if (Array.isArray(names)) return Promise.all(names.map(modelPath));
+  return typeof names === 'string' ? modelPath(names) : names;
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { LoadOptions, MetadataOverrides } from '../lib/index.js';
+import type { LoadOptions, MetadataOverrides, Model } from '../lib/index.js';
 import { integer } from './arguments.mjs';
 import { overrideKvOption } from './override-kv.mjs';
 
@@ -22,7 +22,20 @@ export interface EngineOptions extends FileOptions {
 }
 
 const activations = ['relu2', 'silu', 'gelu_tanh'] as const;
+/** The longest context a session can have. */
+const longest = 2 ** 24;
+
 const layouts = ['canonical', 'arm64', 'rows4'] as const;
+
+/** `-m`, for every command that takes a model. */
+export function modelOption(about = 'GGUF file or pulled model'): Option {
+  return new Option('-m, --model <file>', about).env('BITNET_MODEL');
+}
+
+/** `-m` where other arguments may stand: these are no model then. */
+export function modelOptionBefore(others: 'text' | 'ids'): Option {
+  return modelOption(`GGUF file or pulled model; all arguments are ${others} then`);
+}
 
 /** `-t`. */
 export function threadsOption(): Option {
@@ -36,11 +49,32 @@ export function kernelOption(): Option {
   return new Option('--kernel <name>', 'force a kernel or instruction set').env('BITNET_KERNEL');
 }
 
+/** `-c`; 0 as in llama.cpp is the context the model was trained for. */
+export function contextOption(about: string, least = 1): Option {
+  const tokens = integer(least, longest, ', or 0 for the trained context');
+  return new Option('-c, --context <tokens>', about).argParser((text: string) =>
+    text.trim() === '0' ? 0 : tokens(text),
+  );
+}
+
+/** `-c` as the library takes it. */
+export function contextLength(
+  { context }: { readonly context?: number },
+  { spec }: Model,
+): number | undefined {
+  return context === 0 ? Math.min(spec.contextLength, longest) : context;
+}
+
 /** `--kv-type`. */
 export function kvTypeOption(): Option {
   return new Option('--kv-type <type>', 'q8_0: half the memory per token')
     .choices(['f16', 'q8_0'])
     .default('f16');
+}
+
+/** `-ngl`, which command lines for llama.cpp have: taken and ignored, see `noteIgnored`. */
+export function gpuLayersOption(): Option {
+  return new Option('--gpu-layers <count>', 'ignored').hideHelp();
 }
 
 /** Adds the options of `FileOptions`. */
@@ -60,7 +94,8 @@ export function addEngineOptions(command: Command): Command {
     .addOption(kernelOption())
     .option('--no-autotune', 'do not measure which kernels are the fastest')
     .option('--no-screen-head', 'multiply every row of the output head')
-    .option('--no-skip-zeros', 'read weights that only meet zeros too');
+    .option('--no-skip-zeros', 'read weights that only meet zeros too')
+    .addOption(gpuLayersOption());
   return addFileOptions(command);
 }
 

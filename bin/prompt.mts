@@ -4,7 +4,17 @@ import type { Readable } from 'node:stream';
 import { BitnetError } from '../lib/index.js';
 import type { Terminal } from './terminal.mjs';
 
-/** As much text as the tokenizer takes; far more than any context holds. */
+/** How much of a text is read, and which of its bytes are part of it. */
+export interface Reading {
+  /** @default 2 MiB: as much as the tokenizer takes, far more than any context holds */
+  readonly maxBytes?: number;
+  /**
+   * Every byte is text, also a byte order mark at the beginning and the newline at the end of the last line.
+   * @default false: these two are left out
+   */
+  readonly whole?: boolean;
+}
+
 const maxPromptBytes = 2 * 1024 * 1024;
 
 /** Milliseconds of silence on standard input after which we say what we are waiting for. */
@@ -12,59 +22,76 @@ const patience = 2000;
 
 /** Whether standard input is something piped in rather than a person at a keyboard. */
 export function isPiped(): boolean {
-  return !process.stdin.isTTY;
+  return stdin()?.isTTY !== true;
 }
 
-/** A text file as part of a prompt: UTF-8, without the newline that ends its last line. */
-export async function readTextFile(path: string, maxBytes = maxPromptBytes): Promise<string> {
+/** A text file, UTF-8. */
+export async function readTextFile(path: string, reading: Reading = {}): Promise<string> {
   const name = `file ${JSON.stringify(path)}`;
   try {
     const handle = await open(path);
     try {
-      return await readAll(handle.createReadStream({ autoClose: false }), name, maxBytes);
+      return await readAll(handle.createReadStream({ autoClose: false }), name, reading);
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (error instanceof BitnetError) throw error;
-    const { message } = error as Error;
-    throw new BitnetError(
-      'ERR_BITNET_FILE',
-      `Expected the ${name} to be readable, but: ${message}.`,
-      { cause: error },
-    );
+    throw unreadable(name, error);
   }
 }
 
-/** What is piped in, as `readTextFile` reads a file; says so if it has to wait for long. */
+/**
+ * What is piped in, as `readTextFile` reads a file; undefined where standard input cannot be read: under nohup, closed, or opened to
+ * write. After two silent seconds it says that it waits, and for what.
+ */
 export async function readStdin(
   terminal: Terminal,
   signal: AbortSignal,
-  maxBytes = maxPromptBytes,
-): Promise<string> {
-  const notice = () =>
-    terminal.note(
-      'Waiting for the rest of the prompt on standard input (or start with </dev/null).',
-    );
+  { awaited = 'the text', ...reading }: Reading & { readonly awaited?: string } = {},
+): Promise<string | undefined> {
+  const input = stdin();
+  if (input === undefined) return undefined;
+  let begun = false;
+  const notice = () => terminal.note(`Waiting for ${awaited} on standard input.`);
   const timer = setTimeout(notice, patience);
-  process.stdin.once('data', () => clearTimeout(timer));
-  const stop = () => process.stdin.destroy();
+  const stop = () => input.destroy();
   signal.addEventListener('abort', stop);
   try {
-    return await readAll(process.stdin, 'standard input', maxBytes);
+    return await readAll(input, 'standard input', reading, () => {
+      begun = true;
+      clearTimeout(timer);
+    });
   } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new BitnetError('ERR_BITNET_ABORTED', 'Reading the prompt was interrupted.');
+    if (signal.aborted) {
+      throw new BitnetError('ERR_BITNET_ABORTED', 'Reading the prompt was interrupted.');
+    }
+    if (!begun && !(error instanceof BitnetError)) return undefined;
+    throw unreadable('standard input', error);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
   }
 }
 
-async function readAll(stream: Readable, name: string, maxBytes: number): Promise<string> {
+/** Standard input; undefined where it is nothing that can be opened. */
+function stdin(): typeof process.stdin | undefined {
+  try {
+    return process.stdin;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readAll(
+  stream: Readable,
+  name: string,
+  { maxBytes = maxPromptBytes, whole = false }: Reading,
+  onData?: () => void,
+): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
+    onData?.();
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > maxBytes) {
@@ -75,12 +102,23 @@ async function readAll(stream: Readable, name: string, maxBytes: number): Promis
     }
   }
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
-    return text.replace(/\r?\n$/, '');
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: whole });
+    const text = decoder.decode(Buffer.concat(chunks));
+    return whole ? text : text.replace(/\r?\n$/, '');
   } catch {
     throw new BitnetError(
       'ERR_BITNET_FILE',
       `Expected the ${name} to hold UTF-8 text, but it has other bytes; convert it first.`,
     );
   }
+}
+
+function unreadable(name: string, error: unknown): BitnetError {
+  if (error instanceof BitnetError) return error;
+  const { message } = error as Error;
+  return new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected the ${name} to be readable, but: ${message}.`,
+    { cause: error },
+  );
 }

@@ -3,8 +3,9 @@ import type { BenchReport } from '../../lib/bench/report.js';
 import type { MetadataOverrides } from '../../lib/index.js';
 import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
 import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
-import { decimal, integer, integers, memorySize, names } from '../arguments.mjs';
+import { decimal, integer, integers, memorySize, names, repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { gpuLayersOption, modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -15,6 +16,7 @@ import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 
 interface BenchCommandOptions {
+  model?: string[];
   shape?: ShapeName[];
   format?: SynthFormat[];
   layers?: number;
@@ -65,6 +67,7 @@ export function benchCommand(): Command {
     .description('Measure the speed, memory and energy of models on this machine.')
     .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
+    .addOption(modelOption('the same; may be repeated').argParser(repeated))
     .addOption(
       new Option('--shape <names>', 'synthetic models instead, see bitnet synth').argParser(
         names(Object.keys(shapes) as ShapeName[]),
@@ -102,6 +105,7 @@ export function benchCommand(): Command {
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run')
     .addOption(overrideKvOption())
+    .addOption(gpuLayersOption())
     .option('--assume-watts <watts>', 'also estimate the energy with this', decimal(0.001, 100_000))
     .addOption(
       new Option('-o, --output <format>', 'of the report')
@@ -125,10 +129,12 @@ export function benchCommand(): Command {
 }
 
 async function bench(
-  paths: readonly string[],
+  args: readonly string[],
   options: BenchCommandOptions,
   command: Command,
 ): Promise<void> {
+  const named = command.getOptionValueSource('model') === 'cli' ? options.model : [];
+  const paths = [...args, ...(named ?? [])];
   if (options.paper) return benchPaperCommand(paths, options, command);
   if (options.minutes !== undefined) command.error('error: Expected --paper with --minutes.');
   const { shape, format, layers, memory } = options;
@@ -174,11 +180,10 @@ async function measured(
   const { sequences, batchSize: batch, repetitions, threads } = options;
   const { autotune, screenHead, skipZeros, assumeWatts } = options;
   const { overrideKv: metadataOverrides } = options;
-  const fromEnvironment = process.env.BITNET_MODEL ? [process.env.BITNET_MODEL] : [];
   const spinner = terminal.spinner('Measuring');
   try {
     return await measure({
-      models: models.length > 0 ? models : fromEnvironment,
+      models: models.length > 0 ? models : options.model, // that of BITNET_MODEL
       ...{ memory, metadataOverrides },
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
-import type { EngineOptions } from '../model-options.mjs';
+import { type EngineOptions, modelOption } from '../model-options.mjs';
 import {
+  chatOption,
   engineOptions,
   type GenerationOptions,
   generationOptions,
@@ -32,12 +33,13 @@ export function chatOptions(): Command {
     .addHelpText('after', examples);
   command
     .optionsGroup('Input:')
-    .addOption(new Option('-m, --model <file>', 'GGUF file').env('BITNET_MODEL'))
+    .addOption(modelOption())
     .option('--system <text>', 'system message, for models with a chat template')
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
-    .option('--session <file>', 'file that keeps the chat');
+    .option('--session <file>', 'file that keeps the chat')
+    .addOption(chatOption().hideHelp());
   generationOptions(command.optionsGroup('Generation:'));
   engineOptions(command.optionsGroup('Engine:'));
   outputOptions(command.optionsGroup('Output:'));

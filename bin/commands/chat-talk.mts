@@ -1,6 +1,7 @@
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
 import { ctrlCSignal } from '../interrupt.mjs';
 import type { Message } from '../message-lines.mjs';
+import { contextLength } from '../model-options.mjs';
 import type { Output } from '../output.mjs';
 import type { Terminal } from '../terminal.mjs';
 import { chatCommands, parseCommand } from './chat-commands.mjs';
@@ -29,7 +30,11 @@ export class ChatTalk {
 
   constructor(model: Model, options: ChatOptions, { terminal, output, system }: View) {
     this.model = model;
-    this.chat = model.createChat({ system, kvType: options.kvType });
+    this.chat = model.createChat({
+      system,
+      kvType: options.kvType,
+      contextLength: contextLength(options, model),
+    });
     this.terminal = terminal;
     this.#options = options;
     this.#output = output;

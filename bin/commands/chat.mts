@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { interruptedExitCode } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
+import { theModel } from '../model-argument.mjs';
 import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped } from '../prompt.mjs';
@@ -22,10 +23,7 @@ async function chat(
   options: ChatOptions,
   command: Command,
 ): Promise<void> {
-  if (argument !== undefined && command.getOptionValueSource('model') === 'cli') {
-    command.error('error: Expected one model, but received an argument besides -m.');
-  }
-  await startChat(argument ?? (options.model || undefined), options);
+  await startChat(theModel(argument, command), options);
 }
 
 /** Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt. */
@@ -37,7 +35,7 @@ export async function startChat(path: string | undefined, options: ChatOptions):
   process.once('SIGINT', stop);
   const model = await loadWithSpinner(
     path,
-    { ...loadOptions(options), contextLength: options.context, signal: loading.signal },
+    { ...loadOptions(options), signal: loading.signal },
     terminal,
   );
   process.off('SIGINT', stop);

@@ -1,6 +1,8 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { MetadataOverrides } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
+import { modelPath } from '../model-argument.mjs';
+import { modelOptionBefore } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
@@ -25,9 +27,7 @@ export function detokenizeCommand(): Command {
     .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
     .argument('[ids...]', 'token ids; without any, they are read from stdin')
     .addHelpText('after', examples)
-    .addOption(
-      new Option('-m, --model <file>', 'GGUF file; all arguments are ids then').env('BITNET_MODEL'),
-    )
+    .addOption(modelOptionBefore('ids'))
     .addOption(overrideKvOption())
     .option('--special', 'show control tokens instead of leaving them out')
     .option('--json', 'one JSON object: { text }')
@@ -40,14 +40,15 @@ async function detokenize(
   options: DetokenizeOptions,
   command: Command,
 ): Promise<void> {
-  const { path, given } = modelAndIds(argument, words, options, command);
-  if (given.length === 0 && !isPiped()) {
-    command.error('error: Expected token ids as arguments or on standard input.');
-  }
+  const { path, given } = await modelAndIds(argument, words, options, command);
+  if (given.length === 0 && !isPiped()) refuseWithoutIds(command);
   const { loadTokenizer } = await import('../../lib/index.js');
   const tokenizer = await loadTokenizer(path, { metadataOverrides: options.overrideKv });
   const text =
-    given.length > 0 ? given.join(' ') : await readStdin(new Terminal(options), interruptSignal());
+    given.length > 0
+      ? given.join(' ')
+      : await readStdin(new Terminal(options), interruptSignal(), { awaited: 'token ids' });
+  if (text === undefined) return refuseWithoutIds(command);
   const decoded = tokenizer.decode(readIds(text, command), { special: options.special === true });
   const output = new Output();
   if (options.json) return output.json({ text: decoded });
@@ -55,19 +56,23 @@ async function detokenize(
   await output.endLine();
 }
 
+function refuseWithoutIds(command: Command): never {
+  return command.error('error: Expected token ids as arguments or on standard input.');
+}
+
 /** The first argument is the model, unless it is a number (a file of such a name is `./42`). */
-function modelAndIds(
+async function modelAndIds(
   argument: string | undefined,
   words: readonly string[],
   options: DetokenizeOptions,
   command: Command,
-): { path: string | undefined; given: readonly string[] } {
+): Promise<{ path: string | undefined; given: readonly string[] }> {
   const named = command.getOptionValueSource('model') === 'cli';
   if (argument === undefined || named || isNumber(argument)) {
     const given = argument === undefined ? words : [argument, ...words];
     return { path: options.model || undefined, given };
   }
-  return { path: argument, given: words };
+  return { path: await modelPath(argument), given: words };
 }
 
 function isNumber(text: string): boolean {

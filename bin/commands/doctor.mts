@@ -2,12 +2,13 @@ import process from 'node:process';
 import { Command } from 'commander';
 import type { Check } from '../../lib/doctor/check.js';
 import { interruptSignal } from '../interrupt.mjs';
-import { modelPath } from '../load-model.mjs';
+import { theModel } from '../model-argument.mjs';
 import {
   addFileOptions,
   type FileOptions,
   fileOverrides,
   kernelOption,
+  modelOption,
 } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { Terminal, wantsColor } from '../terminal.mjs';
@@ -27,6 +28,7 @@ export function doctorCommand(): Command {
     .description('Check this machine, this installation and a model.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
+    .addOption(modelOption())
     .addOption(kernelOption());
   return addFileOptions(command)
     .option('--json', 'one JSON object')
@@ -34,7 +36,11 @@ export function doctorCommand(): Command {
     .action(examine);
 }
 
-async function examine(argument: string | undefined, options: DoctorCommandOptions) {
+async function examine(
+  argument: string | undefined,
+  options: DoctorCommandOptions,
+  command: Command,
+): Promise<void> {
   const { doctor } = await import('../../lib/doctor/doctor.js');
   const { kernel, json } = options;
   const output = new Output();
@@ -43,7 +49,7 @@ async function examine(argument: string | undefined, options: DoctorCommandOptio
   const checks: Check[] = [];
   try {
     const signal = interruptSignal();
-    for await (const check of doctor(modelPath(argument), {
+    for await (const check of doctor(theModel(argument, command), {
       ...fileOverrides(options),
       kernel,
       signal,

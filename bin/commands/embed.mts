@@ -3,13 +3,20 @@ import type { Model } from '../../lib/index.js';
 import { shortestFloat } from '../float.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
-import { addEngineOptions, type EngineOptions, loadOptions } from '../model-options.mjs';
+import {
+  addEngineOptions,
+  type EngineOptions,
+  loadOptions,
+  modelOptionBefore,
+} from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
+import { modelAndTexts } from './text-arguments.mjs';
 
 interface EmbedOptions extends EngineOptions {
   model?: string;
+  prompt?: string;
   file?: string;
   pooling?: 'last' | 'mean' | 'first';
   normalize: boolean;
@@ -33,12 +40,13 @@ export function embedCommand(): Command {
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .argument('[text...]', 'texts; without any, lines of a file or of stdin')
     .addHelpText('after', examples)
+    .addOption(modelOptionBefore('text'))
+    .option('-p, --prompt <text>', 'one text')
     .addOption(
-      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
-        'BITNET_MODEL',
+      new Option('-f, --file <file>', 'file with a text on each line; - is stdin').conflicts(
+        'prompt',
       ),
     )
-    .option('-f, --file <file>', 'file with a text on each line; - is stdin')
     .addOption(
       new Option('--pooling <rule>', "default: the model's, else last").choices([
         'last',
@@ -62,15 +70,7 @@ async function embed(
 ): Promise<void> {
   const terminal = new Terminal(options);
   const signal = interruptSignal();
-  // After -m all arguments are texts; a model from the environment gives way to one that is named.
-  const named = command.getOptionValueSource('model') === 'cli';
-  const path = named ? options.model : (argument ?? (options.model || undefined));
-  const given = named && argument !== undefined ? [argument, ...words] : words;
-  if (given.length > 0 && options.file !== undefined) {
-    command.error(
-      `error: Expected texts or -f, but received ${JSON.stringify(given[0])} besides -f.`,
-    );
-  }
+  const { path, texts: given } = await modelAndTexts(argument, words, options, command);
   const texts = given.length > 0 ? given : await lines(options, terminal, signal);
   if (texts.length === 0) await refuseWithoutTexts(path, command);
   const model = await loadWithSpinner(path, { ...loadOptions(options), signal }, terminal);
@@ -98,8 +98,10 @@ async function lines(
 ): Promise<readonly string[]> {
   const fromFile = file !== undefined && file !== '-';
   if (file === undefined && !isPiped()) return [];
-  const all = fromFile ? await readTextFile(file) : await readStdin(terminal, signal);
-  return all === '' ? [] : all.split(/\r?\n/);
+  const all = fromFile
+    ? await readTextFile(file)
+    : await readStdin(terminal, signal, { awaited: 'the texts' });
+  return all ? all.split(/\r?\n/) : [];
 }
 
 async function write(

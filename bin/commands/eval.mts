@@ -2,12 +2,16 @@ import { Command } from 'commander';
 import type { EvalResult, Share } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { loadWithSpinner, modelPath } from '../load-model.mjs';
+import { loadWithSpinner } from '../load-model.mjs';
+import { theModel } from '../model-argument.mjs';
 import {
   addEngineOptions,
+  contextLength,
+  contextOption,
   type EngineOptions,
   kvTypeOption,
   loadOptions,
+  modelOption,
 } from '../model-options.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -39,10 +43,11 @@ export function evalCommand(): Command {
     .description('Measure how often a model finds the right answer or last word.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
+    .addOption(modelOption())
     .option('-f, --file <file>', 'JSON Lines; - or none: stdin')
     .option('--blank', 'the choices fill the _ in the question')
     .option('--limit <count>', 'evaluate the first ones', integer(1, Number.MAX_SAFE_INTEGER))
-    .option('-c, --context <tokens>', 'as in run', integer(1, 2 ** 24))
+    .addOption(contextOption('as in run'))
     .addOption(kvTypeOption());
   return addEngineOptions(command)
     .option('--json', 'one JSON object')
@@ -59,17 +64,19 @@ async function evaluate(
   const { evalItems, parseEvalItems } = await import('../../lib/index.js');
   const { file = '-' } = options;
   if (options.file === undefined && !isPiped()) {
-    command.error('error: Expected items: -f <file> or JSON Lines on standard input.');
+    refuseWithoutItems(command);
   }
   const terminal = new Terminal(options);
   const signal = interruptSignal();
-  const items = parseEvalItems(
+  const maxBytes = maxFileBytes;
+  const text =
     file === '-'
-      ? await readStdin(terminal, signal, maxFileBytes)
-      : await readTextFile(file, maxFileBytes),
-  );
+      ? await readStdin(terminal, signal, { maxBytes, awaited: 'the items' })
+      : await readTextFile(file, { maxBytes });
+  if (text === undefined) return refuseWithoutItems(command);
+  const items = parseEvalItems(text);
   const model = await loadWithSpinner(
-    modelPath(argument),
+    theModel(argument, command),
     { ...loadOptions(options), signal },
     terminal,
   );
@@ -80,7 +87,7 @@ async function evaluate(
         evalItems(model, items, {
           blank: options.blank,
           limit: options.limit,
-          contextLength: options.context,
+          contextLength: contextLength(options, model),
           kvType: options.kvType,
           signal,
           onProgress,
@@ -91,6 +98,10 @@ async function evaluate(
     },
     { json: options.json, terminal },
   );
+}
+
+function refuseWithoutItems(command: Command): never {
+  return command.error('error: Expected items: -f <file> or JSON Lines on standard input.');
 }
 
 /** A line about how far it has come. */

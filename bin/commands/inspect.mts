@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander';
 import type { Sparsity } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
+import { theModel } from '../model-argument.mjs';
 import {
   addFileOptions,
   type FileOptions,
   fileOverrides,
   kernelOption,
+  modelOption,
 } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
@@ -27,8 +29,10 @@ interface InspectOptions extends FileOptions {
 /** `bitnet inspect`: what a model file holds and what would be done with it. */
 export function inspectCommand(): Command {
   const command = new Command('inspect')
+    .alias('show')
     .description('Describe a model file: metadata, graph, tensors, memory, kernels.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
+    .addOption(modelOption())
     .addOption(kernelOption())
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run');
@@ -43,7 +47,7 @@ export function inspectCommand(): Command {
 }
 
 async function inspect(
-  path: string | undefined,
+  argument: string | undefined,
   options: InspectOptions,
   command: Command,
 ): Promise<void> {
@@ -52,7 +56,7 @@ async function inspect(
   }
   const { inspectModel } = await import('../../lib/index.js');
   const { kernel, screenHead, skipZeros } = options;
-  const model = path ?? (process.env.BITNET_MODEL || undefined);
+  const model = theModel(argument, command);
   const inspection = await inspectModel(model, {
     ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
   });

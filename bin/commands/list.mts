@@ -12,6 +12,7 @@ interface ListOptions {
 /** `bitnet list`: the models that were pulled. */
 export function listCommand(): Command {
   return new Command('list')
+    .alias('ls')
     .description('List the models that were pulled.')
     .option('--json', 'one JSON object')
     .action(list);

@@ -2,12 +2,16 @@ import { Command } from 'commander';
 import type { Perplexity } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { loadWithSpinner, modelPath } from '../load-model.mjs';
+import { loadWithSpinner } from '../load-model.mjs';
+import { theModel } from '../model-argument.mjs';
 import {
   addEngineOptions,
+  contextLength,
+  contextOption,
   type EngineOptions,
   kvTypeOption,
   loadOptions,
+  modelOption,
 } from '../model-options.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -39,8 +43,9 @@ export function perplexityCommand(): Command {
     .description('Measure how well a model predicts a text.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
+    .addOption(modelOption())
     .option('-f, --file <file>', 'file with the text; - or none: stdin')
-    .option('-c, --context <tokens>', "default: the model's, at most 512", integer(3, longest))
+    .addOption(contextOption("default: the model's, at most 512; 0: all of it", 3))
     .option(
       '--stride <tokens>',
       'score every token, in windows this far apart',
@@ -62,15 +67,20 @@ async function measure(
   command: Command,
 ): Promise<void> {
   const { perplexity } = await import('../../lib/index.js');
-  const { file = '-', context } = options;
+  const { file = '-' } = options;
   if (options.file === undefined && !isPiped()) {
-    command.error('error: Expected a text: -f <file> or text on standard input.');
+    refuseWithoutText(command);
   }
   const terminal = new Terminal(options);
   const signal = interruptSignal();
-  const text = file === '-' ? await readStdin(terminal, signal) : await readTextFile(file);
+  const whole = true;
+  const text =
+    file === '-'
+      ? await readStdin(terminal, signal, { whole })
+      : await readTextFile(file, { whole });
+  if (text === undefined) return refuseWithoutText(command);
   const model = await loadWithSpinner(
-    modelPath(argument),
+    theModel(argument, command),
     { ...loadOptions(options), signal },
     terminal,
   );
@@ -79,7 +89,7 @@ async function measure(
     {
       run: (onProgress, onFraction) =>
         perplexity(model, text, {
-          contextLength: context,
+          contextLength: contextLength(options, model),
           stride: options.stride,
           chunks: options.chunks,
           parseSpecial: options.parseSpecial,
@@ -94,6 +104,10 @@ async function measure(
     },
     { json: options.json, terminal },
   );
+}
+
+function refuseWithoutText(command: Command): never {
+  return command.error('error: Expected a text: -f <file> or text on standard input.');
 }
 
 /** A line about how far it has come. */

@@ -13,6 +13,7 @@ interface RmOptions {
 /** `bitnet rm`: remove pulled models, and nothing else. */
 export function rmCommand(): Command {
   return new Command('rm')
+    .alias('remove')
     .description('Remove models that were pulled.')
     .argument('<name...>', 'names as bitnet list has them, or the end of one')
     .option('--json', 'one JSON object')

@@ -1,7 +1,13 @@
 import { Command, Option } from 'commander';
 import type { GenerateOptions } from '../../lib/index.js';
 import { decimal, integer, repeated } from '../arguments.mjs';
-import { addEngineOptions, type EngineOptions, kvTypeOption } from '../model-options.mjs';
+import {
+  addEngineOptions,
+  contextOption,
+  type EngineOptions,
+  kvTypeOption,
+  modelOptionBefore,
+} from '../model-options.mjs';
 
 /** How text is drawn and into what context, for every command that writes some. */
 export interface GenerationOptions {
@@ -17,7 +23,7 @@ export interface GenerationOptions {
   repeatLastN: number;
   presencePenalty: number;
   frequencyPenalty: number;
-  stop?: string[];
+  stop?: string[] | undefined;
 }
 
 /** What is said, and in which form. */
@@ -35,23 +41,30 @@ export interface RunOptions extends GenerationOptions, EngineOptions, OutputOpti
   file?: string;
   system?: string;
   systemFile?: string;
+  escape?: boolean;
+  /** False after `--no-stdin`. */
+  stdin: boolean;
   raw?: boolean;
   session?: string;
+  interactive?: boolean;
+  jsonLines?: boolean;
+  /** False after `--no-display-prompt`. */
+  displayPrompt: boolean;
 }
 
 const most = 2 ** 31 - 1;
-/** The longest context a session can have. */
-const longest = 2 ** 24;
 const unbounded = Number.POSITIVE_INFINITY;
 
 const examples = `
 Examples:
-  bitnet run -p "Once upon a time"
+  bitnet run "Once upon a time"
   bitnet run model.gguf -p "Why is the sky blue?"
   bitnet run model.gguf -p "Summarise:" < report.txt
   bitnet run model.gguf --temp 0 --json -f question.txt
 
-The prompt is -p, -f or the trailing text, and after it what is piped in.
+The prompt is -p, -f or the trailing text, and after it what is piped in. The
+first argument is the model if it is a file, a pulled model or ends in .gguf.
+Without a prompt, on a terminal, this is bitnet chat.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
 
 /** `bitnet run` with all its options, without what it does. */
@@ -65,16 +78,17 @@ export function runOptions(): Command {
   generationOptions(command.optionsGroup('Generation:'));
   engineOptions(command.optionsGroup('Engine:'));
   outputOptions(command.optionsGroup('Output:'));
+  command
+    .addOption(
+      new Option('--json-lines', 'an object a piece, then that of --json').implies({ json: true }),
+    )
+    .option('--no-display-prompt', 'do not show the prompt before its continuation');
   return command;
 }
 
 function input(command: Command): void {
   command
-    .addOption(
-      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
-        'BITNET_MODEL',
-      ),
-    )
+    .addOption(modelOptionBefore('text'))
     .option('-p, --prompt <text>', 'the prompt')
     .addOption(
       new Option('-f, --file <file>', 'file with the prompt; - is stdin').conflicts('prompt'),
@@ -83,8 +97,16 @@ function input(command: Command): void {
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
+    .option('-e, --escape', 'resolve \\n, \\t, \\xHH … in texts given here')
+    .option('--no-stdin', 'leave standard input alone')
     .option('--session <file>', 'file that keeps what was evaluated')
-    .option('--raw', 'no chat template; special tokens in the prompt count');
+    .option('--raw', 'no chat template; special tokens in the prompt count')
+    .addOption(chatOption());
+}
+
+/** `-i`, as llama.cpp has it: for `bitnet run` the way to the chat, for `bitnet chat` nothing new. */
+export function chatOption(): Option {
+  return new Option('-i, --interactive', 'chat, as bitnet chat does');
 }
 
 export function generationOptions(command: Command): void {
@@ -92,13 +114,13 @@ export function generationOptions(command: Command): void {
     .option(
       '-n, --max-tokens <count>',
       'tokens to write; -1: fill the context',
-      integer(-1, most),
+      integer(-2, most),
       512,
     )
-    .option('-c, --context <tokens>', "default: the model's, at most 4096", integer(1, longest))
+    .addOption(contextOption("default: the model's, at most 4096; 0: all of it"))
     .option('-s, --seed <number>', 'default or -1: random', integer(-1, Number.MAX_SAFE_INTEGER))
     .option('--temperature, --temp <number>', '0: the likeliest token', decimal(0, unbounded), 0.8)
-    .option('--top-k <count>', 'choose among the likeliest; 0: all', integer(0, most), 40)
+    .option('--top-k <count>', 'choose among the likeliest; 0: all', integer(-1, most), 40)
     .option('--top-p <number>', 'those that reach this probability', decimal(0, 1), 0.95)
     .option('--min-p <number>', 'this much of the likeliest one', decimal(0, 1), 0.05)
     .option('--repeat-penalty <number>', 'against repetition; 1: off', decimal(0.01, 100), 1)
@@ -118,7 +140,8 @@ export function outputOptions(command: Command): void {
     .option('--json', 'one JSON object instead of text')
     .option('--verbose', 'say more on stderr')
     .addOption(new Option('--quiet', 'only errors on stderr').conflicts('verbose'))
-    .option('--no-color', 'no colours');
+    .option('--no-color', 'no colours')
+    .addOption(new Option('--color').hideHelp()); // what a terminal gets anyway
 }
 
 /** As the library takes them. */
@@ -126,9 +149,9 @@ export function generateOptions(options: GenerationOptions, signal: AbortSignal)
   const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
   const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
   return {
-    maxTokens: maxTokens === -1 ? Number.POSITIVE_INFINITY : maxTokens,
+    maxTokens: maxTokens < 0 ? Number.POSITIVE_INFINITY : maxTokens,
     seed: seed === -1 ? undefined : seed,
-    ...{ temperature, topK, topP, minP, stop },
+    ...{ temperature, topK: Math.max(topK, 0), topP, minP, stop },
     ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
     signal,
   };

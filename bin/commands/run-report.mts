@@ -87,5 +87,8 @@ function mebibytes(bytes: number): string {
 
 /** Whether an error is that of an interrupted generation, which carries usage and timings. */
 export function isPartial(error: unknown): error is Parameters<typeof summaryLine>[1] {
-  return error instanceof Error && 'usage' in error && 'timings' in error;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === 'ERR_BITNET_ABORTED' && 'usage' in (error as object) && 'timings' in (error as object)
+  );
 }

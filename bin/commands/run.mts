@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
-import { loadOptions } from '../model-options.mjs';
+import { contextLength, loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { readingSpinner } from '../reading-spinner.mjs';
 import { Terminal } from '../terminal.mjs';
+import { startChat } from './chat.mjs';
+import { resolveEscapes } from './escapes.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
 import {
   describeHead,
@@ -19,7 +21,7 @@ import {
 } from './run-report.mjs';
 import { fileOrText, modelAndText } from './text-arguments.mjs';
 
-/** `bitnet run`: a prompt in, its continuation or answer out. */
+/** `bitnet run`: a prompt in, its continuation or answer out; without a prompt on a terminal, a chat. */
 export function runCommand(): Command {
   return runOptions().action(run);
 }
@@ -33,18 +35,17 @@ async function run(
   if (options.raw && (options.system ?? options.systemFile) !== undefined) {
     command.error('error: Expected --raw or a system message, but received both.');
   }
-  const { path, text } = modelAndText(argument, words, options, command);
+  const { path, text } = await modelAndText(argument, words, options, command);
+  if (text === undefined && wantsChat(options)) return startChat(path, options);
   const terminal = new Terminal(options);
   const output = new Output();
   const signal = interruptSignal();
-  const fromStdin = options.file === '-' || isPiped();
-  const given = await fileOrText(options.file === '-' ? undefined : options.file, text);
-  const system = await fileOrText(options.systemFile, options.system);
+  const fromStdin = options.file === '-' || (options.stdin && isPiped());
+  const { prompt: given, system, stop } = await writtenTexts(text, options);
   const continues = options.session !== undefined && existsSync(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
-  const loading = { ...loadOptions(options), contextLength: options.context, signal };
-  const model = await loadWithSpinner(path, loading, terminal);
+  const model = await loadWithSpinner(path, { ...loadOptions(options), signal }, terminal);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
@@ -52,18 +53,43 @@ async function run(
       const reason = `the model ${name} has no chat template, so it only continues text`;
       command.error(`error: Expected no system message: ${reason}.`);
     }
-    const piped = fromStdin ? await readStdin(terminal, signal) : '';
+    const awaited =
+      given === undefined ? 'the prompt' : 'what follows the prompt (--no-stdin: nothing)';
+    const piped = fromStdin ? await readStdin(terminal, signal, { awaited }) : undefined;
     const prompt = [given, piped].filter(Boolean).join('\n');
     const absent = prompt === '' && given === undefined;
     if (absent && !continues) await refuseWithoutPrompt(path, command);
-    const echoed = options.raw || !model.chatTemplate ? prompt : '';
-    const session = model.createSession({ kvType: options.kvType });
+    const shown = options.displayPrompt && (options.raw || !model.chatTemplate);
+    const session = model.createSession({
+      kvType: options.kvType,
+      contextLength: contextLength(options, model),
+    });
     if (continues) await session.load(options.session!, { signal });
     const input = absent ? undefined : wrap(model, prompt, system, options);
-    await write(model, session, input, { options, terminal, output, signal, echoed });
+    const view = { options: { ...options, stop }, terminal, output, signal };
+    await write(model, session, input, { ...view, echoed: shown ? prompt : '' });
   } finally {
     model.close();
   }
+}
+
+/** Whether a person who gave no prompt is there to say something. */
+function wantsChat({ file, session, stdin, raw, json, interactive }: RunOptions): boolean {
+  if (interactive) return true;
+  return file === undefined && session === undefined && stdin && !raw && !json && !isPiped();
+}
+
+/** Prompt, system message and stop texts from wherever the options say they are, with --escape resolved. */
+async function writtenTexts(text: string | undefined, options: RunOptions) {
+  const file = options.file === '-' ? undefined : options.file;
+  const prompt = await fileOrText(file, text);
+  const system = await fileOrText(options.systemFile, options.system);
+  if (!options.escape) return { prompt, system, stop: options.stop };
+  return {
+    prompt: prompt && resolveEscapes(prompt),
+    system: system && resolveEscapes(system),
+    stop: options.stop?.map(resolveEscapes),
+  };
 }
 
 /** A missing prompt is wrong usage, but a missing model is the worse news of the two. */
@@ -86,7 +112,7 @@ function wrap(
   return model.chatTemplate.encode(messages, { addGenerationPrompt: true });
 }
 
-/** Generates, and shows the text as it comes or, with `--json`, everything at the end. */
+/** Generates, and shows the text as it comes or, with `--json`, everything at the end; with `--json-lines` both as JSON. */
 async function write(
   model: Model,
   session: Session,
@@ -122,8 +148,9 @@ async function write(
     for await (const piece of generation) {
       begin();
       text += piece.text;
-      ids.push(...piece.ids);
-      if (!options.json) await output.text(piece.text);
+      for (const id of piece.ids) ids.push(id);
+      if (options.jsonLines) await output.json(piece);
+      else if (!options.json) await output.text(piece.text);
     }
     begin();
     await output.endLine();

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { MetadataOverrides, Tokenizer } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { modelOptionBefore } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
@@ -32,11 +33,7 @@ export function tokenizeCommand(): Command {
     .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
     .argument('[text...]', 'the text, if no option gives it')
     .addHelpText('after', examples)
-    .addOption(
-      new Option('-m, --model <file>', 'GGUF file; all arguments are text then').env(
-        'BITNET_MODEL',
-      ),
-    )
+    .addOption(modelOptionBefore('text'))
     .option('-p, --prompt <text>', 'the text')
     .addOption(
       new Option('-f, --file <file>', 'file with the text; - is stdin').conflicts('prompt'),
@@ -56,24 +53,28 @@ async function tokenize(
   options: TokenizeOptions,
   command: Command,
 ): Promise<void> {
-  const { path, text } = modelAndText(argument, words, options, command);
+  const { path, text } = await modelAndText(argument, words, options, command);
   const fromStdin = options.file === '-' || (text === undefined && options.file === undefined);
-  if (fromStdin && options.file !== '-' && !isPiped()) {
-    command.error('error: Expected a text: -p <text>, -f <file> or text on standard input.');
-  }
+  if (fromStdin && options.file !== '-' && !isPiped()) refuseWithoutText(command);
   const { loadTokenizer } = await import('../../lib/index.js');
   const { preTokenizer, overrideKv: metadataOverrides } = options;
   const tokenizer = await loadTokenizer(path, { preTokenizer, metadataOverrides });
+  const whole = true;
   const given = fromStdin
-    ? await readStdin(new Terminal(options), interruptSignal())
-    : await fileOrText(options.file, text);
+    ? await readStdin(new Terminal(options), interruptSignal(), { whole })
+    : await fileOrText(options.file, text, { whole });
+  if (given === undefined) return refuseWithoutText(command);
   const { bos: addSpecial, special: parseSpecial } = options;
-  const ids = tokenizer.encode(given ?? '', { addSpecial, parseSpecial });
+  const ids = tokenizer.encode(given, { addSpecial, parseSpecial });
   const pieces = ids.map((id) => piece(tokenizer, id));
   const output = new Output();
   if (options.json) await output.json({ ids, pieces });
   else if (options.ids) await output.lines([ids.join(' ')]);
   else if (ids.length > 0) await output.lines(listing(ids, pieces));
+}
+
+function refuseWithoutText(command: Command): never {
+  return command.error('error: Expected a text: -p <text>, -f <file> or text on standard input.');
 }
 
 /** A token's text, or its bytes where they are not whole characters. */
@@ -88,7 +89,7 @@ function piece(tokenizer: Tokenizer, id: number): string | number[] {
 }
 
 function listing(ids: readonly number[], pieces: readonly (string | number[])[]): string[] {
-  const width = String(Math.max(...ids)).length;
+  const width = ids.reduce((most, id) => Math.max(most, String(id).length), 0);
   return ids.map((id, i) => `${String(id).padStart(width)}  ${shown(pieces[i]!)}`);
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../bin/commands/index.mjs';
+import { environment } from '../../bin/environment.mjs';
 import { bitnet } from './bitnet.js';
 
 const { version } = JSON.parse(readFileSync(resolve(__dirname, '../../package.json'), 'utf8'));
@@ -11,13 +12,14 @@ describe('bitnet', () => {
     const { code, stdout } = await bitnet(['--version']);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^${version.replaceAll('.', '\\.')} \\(\\w+\\)\n$`));
-    expect((await bitnet(['-V'])).stdout).toBe(stdout);
+    for (const other of ['-v', '-V', 'version'])
+      expect((await bitnet([other])).stdout).toBe(stdout);
   });
 
   test('--help lists the commands, run --help the options with their defaults', async () => {
     const all = await bitnet(['--help']);
     expect(all.code).toBe(0);
-    expect(all.stdout).toMatch(/^ {2}run .*\n(.*\n)*^ {2}inspect /m);
+    expect(all.stdout).toMatch(/^ {2}run .*\n(.*\n)*^ {2}inspect\|show /m);
     const run = await bitnet(['run', '--help']);
     expect(run.code).toBe(0);
     expect(run.stdout).toMatch(/--max-tokens <count> .*\n?.*\(default:\s+512\)/);
@@ -29,6 +31,33 @@ describe('bitnet', () => {
     const { code, stdout, stderr } = await bitnet([]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^Usage: bitnet /);
+  });
+
+  test.each([
+    ['benchmark', "unknown command 'benchmark' (Did you mean bench?)"],
+    ['perp', "unknown command 'perp' (Did you mean perplexity?)"],
+    ['model.gguf', `unknown command 'model.gguf' (Did you mean bitnet run "model.gguf"?)`],
+    ['Once upon', `unknown command 'Once upon' (Did you mean bitnet run "Once upon"?)`],
+    ['-p', `unknown option '-p'; options follow a command, as in "bitnet run -p Hello"`],
+  ])('says what %s may have been meant to be', async (argument, message) => {
+    const { code, stderr } = await bitnet([argument, 'x']);
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
+  });
+
+  test('has the aliases people try', async () => {
+    const { stdout } = await bitnet(['inspect']);
+    expect((await bitnet(['show'])).stdout).toBe(stdout);
+    const env = { BITNET_CACHE: '/nowhere' };
+    expect(await bitnet(['ls'], { env })).toEqual(await bitnet(['list'], { env }));
+    expect((await bitnet(['remove', 'x'], { env })).stderr).toMatch(/no "x"; none was pulled yet/);
+  });
+
+  test('counts empty variables as unset', async () => {
+    const env = Object.fromEntries(environment.map(([name]) => [name, '']));
+    const args = ['run', '-p', 'Once', '-n', '1', '--temp', '0'];
+    const { code, stdout, stderr } = await bitnet(args, { env });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: ' upon\n' });
+    expect(stderr).not.toContain('\x1b');
   });
 
   test('suggests the command that was meant', async () => {
@@ -51,6 +80,16 @@ describe('docs/cli', () => {
   test.each(commands().map((command) => command.name()))('lists bitnet %s', (command) => {
     expect(readFileSync(resolve(docs, 'cli.md'), 'utf8')).toContain(`(cli/${command}.md)`);
     expect(page(command)).toMatch(new RegExp(`^# bitnet ${command}\n`));
+  });
+
+  test('has the variables of the environment, as --help has', async () => {
+    const { stdout } = await bitnet(['--help']);
+    const text = readFileSync(resolve(docs, 'cli.md'), 'utf8');
+    for (const [name] of environment) {
+      expect(stdout).toContain(`  ${name} `);
+      expect(text).toContain(`\`${name}\``);
+    }
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test.each(options)('has bitnet %s %s', (command, _, option) => {

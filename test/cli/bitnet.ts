@@ -18,6 +18,12 @@ if (!existsSync(bitnetPath)) {
 // A test starts up to six processes, perhaps on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
 
+/** Options with which a text repeats its last token for as long as a minute, for tests that interrupt. */
+export const endlessText = [
+  ...['-n', '-1', '-c', '60000', '--temp', '0', '--repeat-last-n', '1'],
+  ...['--presence-penalty', '-100'],
+];
+
 export interface Run {
   readonly code: number | null;
   readonly stdout: string;

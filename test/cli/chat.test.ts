@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
-import { bitnet, bitnetPath, finished, plainEnvironment, start } from './bitnet.js';
+import { bitnet, bitnetPath, endlessText, finished, plainEnvironment, start } from './bitnet.js';
 
 const file = tempFolder();
 const path = file('chat.gguf');
@@ -119,8 +119,7 @@ describe('bitnet chat, piped', () => {
 
   test('stops an answer at Ctrl-C and leaves with 130', async () => {
     // The likeliest tokens repeat themselves without an end.
-    const endless = ['-n', '-1', '-c', '60000', '--temp', '0'];
-    const child = start(['chat', path, ...endless, '--session', file('cut.session')]);
+    const child = start(['chat', path, ...endlessText, '--session', file('cut.session')]);
     child.stdin.write('Hi\n');
     child.stdout.once('data', () => child.kill('SIGINT'));
     const { code, stdout } = await finished(child);

@@ -45,6 +45,17 @@ describe('bitnet embed', () => {
     }
   });
 
+  test('takes texts without a model: several words, or -p', async () => {
+    expect(parsed((await bitnet(['embed', ...texts])).stdout)).toEqual(vectors);
+    const one = await bitnet(['embed', '-p', texts[0]!]);
+    expect(parsed(one.stdout)).toEqual(vectors.slice(0, 1));
+    const { code, stderr } = await bitnet(['embed', 'cat', 'dog']);
+    expect({ code, error: stderr.split(',')[0] }).toEqual({
+      code: 2,
+      error: 'error: Expected a model or a text',
+    });
+  });
+
   test('takes all arguments as texts after -m', async () => {
     const { stdout } = await bitnet(['embed', '-m', storiesPath, ...texts]);
     expect(parsed(stdout)).toEqual(vectors);
@@ -78,9 +89,9 @@ describe('bitnet embed', () => {
     const none = await bitnet(['embed', storiesPath]);
     expect({ code: none.code, stdout: none.stdout }).toEqual({ code: 2, stdout: '' });
     expect(none.stderr).toMatch(/^error: Expected texts: as arguments after the model, /);
-    const noModel = await bitnet(['embed', 'The cat sat.']);
+    const noModel = await bitnet(['embed', 'nothere.gguf']);
     expect(noModel).toMatchObject({ code: 1 });
-    expect(noModel.stderr).toMatch(/^error: Expected a model file at "The cat sat\."/);
+    expect(noModel.stderr).toMatch(/^error: Expected a model file at "nothere\.gguf"/);
     const both = await bitnet(['embed', storiesPath, '-f', '-', 'text']);
     expect(both).toMatchObject({ code: 2, stdout: '' });
     expect(both.stderr).toContain('but received "text" besides -f.');

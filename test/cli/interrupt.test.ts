@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { ctrlCSignal, endSignal, interruptSignal } from '../../bin/interrupt.mjs';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { bitnet, finished, start } from './bitnet.js';
+import { bitnet, endlessText, finished, start } from './bitnet.js';
 
 const file = tempFolder();
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -48,8 +48,7 @@ test.each([
   ['SIGHUP', 129],
 ] as const)('%s ends a generation in good order, with %i', async (name, exitCode) => {
   const session = file(`${name}.session`);
-  const endless = ['-n', '-1', '-c', '60000', '--temp', '0'];
-  const running = start(['run', '-p', 'Once', ...endless, '--session', session]);
+  const running = start(['run', '-p', 'Once', ...endlessText, '--session', session]);
   running.stdin.end();
   running.stdout.once('data', () => running.kill(name));
   const { code } = await finished(running);
@@ -60,8 +59,7 @@ test.each([
 
 test('a pipe that closes ends a generation in good order, and in peace', async () => {
   const session = file('pipe.session');
-  const endless = ['-n', '-1', '-c', '60000', '--temp', '0'];
-  const running = start(['run', '-p', 'Once', ...endless, '--session', session]);
+  const running = start(['run', '-p', 'Once', ...endlessText, '--session', session]);
   running.stdin.end();
   running.stdout.once('data', () => running.stdout.destroy());
   const { code, stderr } = await finished(running);

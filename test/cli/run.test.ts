@@ -3,16 +3,21 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadModel } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { bitnet, bitnetPath, finished, plainEnvironment, start, storiesPath } from './bitnet.js';
+import {
+  bitnet,
+  bitnetPath,
+  endlessText,
+  finished,
+  plainEnvironment,
+  start,
+  storiesPath,
+} from './bitnet.js';
 
 const file = tempFolder();
 const once = ['run', '-p', 'Once upon a time', '--temp', '0'];
 
-/** Flat random text that practically never ends, for tests that interrupt. */
-const endless = [
-  ...['run', '-p', 'x', '-n', '-1', '-c', '50000', '--temp', '9', '--seed', '1'],
-  ...['--top-k', '0', '--top-p', '1', '--min-p', '0'],
-];
+/** A run that goes on until it is interrupted. */
+const endless = ['run', '-p', 'x', '-s', '1', ...endlessText];
 
 describe('bitnet run', () => {
   test('writes the same text twice at temperature 0, and nothing else on stdout', async () => {
@@ -66,6 +71,60 @@ describe('bitnet run', () => {
       tuning: [],
       threads: 1,
     });
+  });
+
+  test('--json-lines prints pieces as they come and the object of --json last', async () => {
+    const args = [...once, '-n', '6', '-s', '1'];
+    const { stdout, stderr } = await bitnet([...args, '--json-lines']);
+    expect(stderr).toBe('');
+    const objects = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const last = objects.pop();
+    const whole = JSON.parse((await bitnet([...args, '--json'])).stdout);
+    expect(last).toEqual({ ...whole, timings: expect.anything() });
+    expect(objects.map(({ text }) => text).join('')).toBe(whole.text);
+    expect(objects.flatMap(({ ids }) => ids)).toEqual(whole.ids);
+    expect(objects.length).toBeGreaterThan(3);
+    const failed = await bitnet(['run', '-p', 'x', '-m', 'nothere.gguf', '--json-lines']);
+    expect(JSON.parse(failed.stdout).error.code).toBe('ERR_BITNET_FILE');
+  });
+
+  test("takes llama.cpp's names, and says that there is no GPU code", async () => {
+    const ours = ['-c', '64', '-n', '5', '--top-k', '0', '-s', '3', '--stop', 'zzz'];
+    const theirs = ['--ctx-size', '64', '--n-predict=5', '--top-k', '-1', '-s', '3'];
+    const { stdout } = await bitnet(['run', '-p', '-cnv', ...ours]);
+    const also = ['--reverse-prompt', 'zzz', '-ngl', '99', '--color', '--no-display-prompt'];
+    const run = await bitnet(['run', '-p', '-cnv', ...theirs, ...also, '-t', '1']);
+    expect(run).toMatchObject({ code: 0, stdout });
+    expect(run.stderr).toMatch(/^-ngl is ignored: there is no GPU code,.*\nprompt /);
+    const raw = await bitnet([
+      'run',
+      '-no-cnv',
+      '--predict',
+      '5',
+      '-p',
+      '-cnv',
+      '-s',
+      '3',
+      '--top-k',
+      '0',
+    ]);
+    expect(raw.stdout).toBe(stdout);
+    const text = await bitnet(['run', '-n', '1', '-s', '1', '-m', storiesPath, '--', '-ngl', '9']);
+    expect(text.stderr).toMatch(/^prompt \d/);
+  });
+
+  test('-c 0 is the trained context, and -n -2 fills it', async () => {
+    const { stderr } = await bitnet([...once, '-n', '-2', '-c', '0', '--top-k', '1']);
+    expect(stderr).toMatch(/prompt 5 tokens.* text 252 tokens.*; the context is full\n/);
+  });
+
+  test('-i is the chat', async () => {
+    const { code, stderr } = await bitnet(['run', '-i', '-n', '3'], { input: 'Hello\n/stats\n' });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^remembered .*1 turn$/m);
   });
 
   test('a seed from --json gives the same text again', async () => {
@@ -151,6 +210,52 @@ describe('the prompt', () => {
     expect(await continued(['-f', file('story.txt')], 'One day')).toMatchObject({ text });
   });
 
+  test('is the first argument if that has white space in it and is no model', async () => {
+    const { text } = await continued(['-p', 'One day, a dog']);
+    expect(await continued(['One day,', 'a dog'])).toMatchObject({ text });
+    writeFileSync(file('One day.gguf'), '');
+    for (const model of [file('One day.gguf'), 'nothere at all.gguf']) {
+      const { code, stderr } = await bitnet(['run', model, 'x']);
+      expect(code).toBe(1);
+      expect(stderr).not.toContain('a model or a text');
+    }
+    const neither = await bitnet(['run', 'hello']);
+    expect(neither.code).toBe(2);
+    expect(neither.stderr).toMatch(
+      /^error: Expected a model or a text, but "hello" is no file, no pulled model and no text of several words; /,
+    );
+    const both = await bitnet(['run', 'Hello you', '-p', 'x']);
+    expect(both.stderr).toMatch(/^error: Expected one prompt, but received "Hello you" besides -p/);
+    const model = await bitnet(['run', 'hello', '-p', 'x']);
+    expect(model).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/a model file at "hello"/),
+    });
+  });
+
+  test('has its escapes resolved with -e, and those of --stop and the system message', async () => {
+    const { ids } = await continued(['-p', 'One day\nö']);
+    expect(await continued(['-e', '-p', 'One day\\n\\xc3\\xb6'])).toMatchObject({ ids });
+    const stopped = ['-p', 'One day', '-n', '60', '-e', '--stop', '\\x20'];
+    expect(await continued(stopped)).toMatchObject({ stopReason: 'stop' });
+  });
+
+  test('takes nothing from a standard input that cannot be read, or with --no-stdin', async () => {
+    const { text } = await continued(['-p', 'One day']);
+    const args = ['run', '-p', 'One day', '--temp', '0', '-n', '12', '--json'];
+    for (const redirection of ['0>/dev/null', '<&-', '</']) {
+      const script = `"$0" "$@" ${redirection}`;
+      const run = spawnSync('sh', ['-c', script, process.execPath, bitnetPath, ...args], {
+        env: plainEnvironment(),
+      });
+      expect(JSON.parse(String(run.stdout))).toMatchObject({ text });
+    }
+    const child = start([...args, '--no-stdin']); // whose standard input stays open
+    expect(JSON.parse((await finished(child)).stdout)).toMatchObject({ text });
+    const nothing = await bitnet(['run', '--no-stdin'], { input: 'One day' });
+    expect(nothing.stderr).toMatch(/^error: Expected a prompt: /);
+  });
+
   test('may be empty if that is said', async () => {
     expect(await continued(['-p', ''])).toMatchObject({ usage: { promptTokens: 1 } });
   });
@@ -213,7 +318,9 @@ describe('the prompt', () => {
       child.stderr.once('data', (chunk) => resolve(String(chunk)));
     });
     const end = finished(child);
-    expect(await asked).toMatch(/^Waiting for the rest of the prompt on standard input/);
+    expect(await asked).toBe(
+      'Waiting for what follows the prompt (--no-stdin: nothing) on standard input.\n',
+    );
     child.stdin.end();
     expect(await end).toMatchObject({ code: 0 });
   });
@@ -314,19 +421,19 @@ describe('wrong usage', () => {
   });
 
   test.each([
-    ['-n', 'abc', 'an integer from -1 to 2147483647'],
-    ['-n', '1.5', 'an integer from -1 to 2147483647'],
-    ['-n', '-2', 'an integer from -1 to 2147483647'],
-    ['-n', '', 'an integer from -1 to 2147483647'],
-    ['-n', '0x10', 'an integer from -1 to 2147483647'],
-    ['-c', '1e99', 'an integer from 1 to 16777216'],
-    ['-c', '0', 'an integer from 1 to 16777216'],
+    ['-n', 'abc', 'an integer from -2 to 2147483647'],
+    ['-n', '1.5', 'an integer from -2 to 2147483647'],
+    ['-n', '-3', 'an integer from -2 to 2147483647'],
+    ['-n', '', 'an integer from -2 to 2147483647'],
+    ['-n', '0x10', 'an integer from -2 to 2147483647'],
+    ['-c', '1e99', 'an integer from 1 to 16777216, or 0 for the trained context'],
+    ['-c', '-1', 'an integer from 1 to 16777216, or 0 for the trained context'],
     ['-t', '0', 'an integer from 1 to 1024'],
     ['-s', '1e3', 'an integer from -1 to 9007199254740991'],
     ['--temp', '-1', 'a number of at least 0'],
     ['--temp', 'Infinity', 'a number of at least 0'],
     ['--temperature', 'hot', 'a number of at least 0'],
-    ['--top-k', '-1', 'an integer from 0 to 2147483647'],
+    ['--top-k', '-2', 'an integer from -1 to 2147483647'],
     ['--top-p', '1.1', 'a number from 0 to 1'],
     ['--min-p', '5%', 'a number from 0 to 1'],
     ['--repeat-penalty', '0', 'a number from 0.01 to 100'],

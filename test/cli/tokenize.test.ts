@@ -28,13 +28,14 @@ describe('bitnet tokenize', () => {
   });
 
   test('gives { ids, pieces } with --json, from any source of text', async () => {
-    writeFileSync(file('text.txt'), 'Once upon\n');
+    writeFileSync(file('text.txt'), 'Once upon');
     const expected = await json('tokenize', '--json', '-p', 'Once upon');
     expect(Object.keys(expected)).toEqual(['ids', 'pieces']);
     expect(expected.pieces).toEqual(['<|endoftext|>', 'Once', ' upon']);
     expect(expected.ids).toHaveLength(3);
     expect(await json('tokenize', '--json', '-f', file('text.txt'))).toEqual(expected);
-    const piped = await bitnet(['tokenize', '--json'], { input: 'Once upon\n' });
+    expect(await json('tokenize', '--json', 'Once upon')).toEqual(expected);
+    const piped = await bitnet(['tokenize', '--json'], { input: 'Once upon' });
     expect(JSON.parse(piped.stdout)).toEqual(expected);
     const dash = await bitnet(['tokenize', '--json', '-f', '-'], { input: 'Once upon' });
     expect(JSON.parse(dash.stdout)).toEqual(expected);
@@ -50,6 +51,24 @@ describe('bitnet tokenize', () => {
     expect(pieces[0]).toBe('<|endoftext|>');
     expect(pieces.slice(1).join('')).toBe('a<|endoftext|>');
     expect(pieces.length).toBeGreaterThan(4);
+  });
+
+  test('keeps every byte of a file or a pipe: a final newline, a byte order mark', async () => {
+    const input = '\ufeffOnce\r\n';
+    writeFileSync(file('bytes.txt'), input);
+    const { ids, pieces } = JSON.parse((await bitnet(['tokenize', '--json'], { input })).stdout);
+    expect((await json('tokenize', '--json', '-f', file('bytes.txt'))).ids).toEqual(ids);
+    expect((await json('tokenize', '--json', '-p', input)).ids).toEqual(ids);
+    const bytes = pieces.slice(1).map((piece: string | number[]) => Buffer.from(piece as string));
+    expect(Buffer.concat(bytes).toString()).toBe(input);
+  });
+
+  test('of half a megabyte is a long list', async () => {
+    const { code, stdout } = await bitnet(['tokenize', '--no-bos'], {
+      input: 'ab '.repeat(170_000),
+    });
+    expect(code).toBe(0);
+    expect(stdout.split('\n').length).toBeGreaterThan(170_000);
   });
 
   test('of an empty text are the begin token, or none', async () => {

@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { commands } from './commands/index.mjs';
+import { environmentHelp } from './environment.mjs';
+import { takeLlamaNames } from './llama-names.mjs';
+import { addVersion } from './version.mjs';
+
+/** `bitnet` with all its commands; what --help, the man page and shell completion are made from. */
+export function bitnetProgram(): Command {
+  const program = new Command('bitnet')
+    .description('Run 1.58-bit (ternary) language models on this CPU.')
+    .configureHelp({ subcommandTerm })
+    .enablePositionalOptions() // what follows a command is that command's
+    .addHelpText('after', environmentHelp());
+  for (const command of commands()) program.addCommand(takeLlamaNames(command));
+  return addVersion(program);
+}
+
+/** `list|ls`, `run [model] [text...]`: without `[options]`, which all of them have. */
+function subcommandTerm(command: Command): string {
+  const names = [command.name(), ...command.aliases()].join('|');
+  return `${names} ${command.usage().replace(/\[options\] ?/, '')}`.trim();
+}
