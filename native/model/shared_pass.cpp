@@ -105,9 +105,10 @@ void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count) {
     else
       parts[live++] = {evaluations[i], 0, 0};
   }
+  if (live == 0)
+    return;
   share_out(parts.data(), live);
-  if (live > 0)
-    run_parts(pool, parts.data(), live);
+  run_parts(pool, parts.data(), live);
 }
 
 } // namespace bitnet

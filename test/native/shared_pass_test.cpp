@@ -132,6 +132,20 @@ TEST("evaluations that share passes get the bits they get alone, even when other
   }
 }
 
+TEST("a pass of which every evaluation was aborted before it began does nothing") {
+  ModelFile file(true);
+  std::shared_ptr<const Weights> weights;
+  CHECK(load(file.spec(), "", 1, &weights).ok(), "load");
+  Model model(weights, 1);
+  ThreadPool pool(1);
+  Sequence sequence(file.spec(), 3, Want::kLast, 0);
+  Evaluation evaluation = sequence.evaluation(model, false);
+  sequence.flags.abort.store(1);
+  finish(pool, {&evaluation});
+  CHECK(evaluation.status().code == Code::kAborted, "aborted");
+  CHECK_EQ(sequence.cache.position.load(), 0, "nothing was evaluated");
+}
+
 TEST("passes that are cut to fit a budget give the same bits") {
   for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll}) {
     ModelFile file(true, 24, extras);
