@@ -34,6 +34,7 @@ export {
   type MemoryUse,
   type ShapeTiming,
 } from './native.js';
+export { type CatalogModel, modelCatalog } from './pull/catalog.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
 export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
 export type {

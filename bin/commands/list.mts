@@ -25,7 +25,9 @@ async function list(options: ListOptions): Promise<void> {
   const output = new Output();
   if (options.json) return output.json({ folder: storeFolder() ?? null, models });
   if (models.length > 0) return output.lines(table(models));
-  new Terminal(options).note('No models yet: bitnet pull owner/repo/file.gguf gets one.');
+  new Terminal(options).note(
+    'No models yet: bitnet pull bitnet-2b gets one, bitnet pull --list names others.',
+  );
 }
 
 function table(models: readonly PulledModel[]): string[] {

@@ -7,7 +7,7 @@ import type { Spinner, Terminal } from '../terminal.mjs';
 const rateWindow = 5000;
 
 /** Milliseconds between updates of the line, and between lines where there is no terminal. */
-const interval = { terminal: 100, file: 10_000 };
+const interval = { terminal: 100, file: 5000 };
 
 /** Progress on standard error: one line that changes or, where it cannot, a line now and then. */
 export class PullView {

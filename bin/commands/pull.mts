@@ -5,6 +5,7 @@ import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
+import { listCatalog } from './pull-list.mjs';
 import { PullView } from './pull-view.mjs';
 
 interface PullCommandOptions {
@@ -13,6 +14,7 @@ interface PullCommandOptions {
   force?: boolean;
   retries: number;
   timeout: number;
+  list?: boolean;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -20,28 +22,39 @@ interface PullCommandOptions {
 
 const examples = `
 Examples:
+  bitnet pull bitnet-2b
   bitnet pull owner/repo/model.gguf
-  bitnet pull owner/repo
+  bitnet pull owner/repo:Q2_0
+  bitnet pull owner/repo@v1.0
   bitnet pull https://example.org/model.gguf -o model.gguf`;
 
 /** `bitnet pull`: get a model. */
 export function pullCommand(): Command {
   return new Command('pull')
     .description('Get a model from the Hugging Face Hub or another server.')
-    .argument('<source>', 'owner/repo/file.gguf, owner/repo or an address')
+    .argument('[source]', 'a short name, owner/repo/file.gguf, owner/repo or an address')
     .addHelpText('after', examples)
     .option('-o, --output <path>', 'file or folder instead of the cache folder')
     .option('--sha256 <digits>', 'checksum the file must have', checksum)
     .option('--force', 'replace what is there')
     .option('--retries <count>', 'after failures in a row', integer(0, 1000), 4)
     .option('--timeout <seconds>', 'of silence', integer(1, 86_400), 30)
+    .option('--list', 'list the short names: models, licenses, sizes')
     .option('--json', 'one JSON object')
     .option('--quiet', 'only errors on stderr')
     .option('--no-color', 'no colours')
     .action(pull);
 }
 
-async function pull(source: string, options: PullCommandOptions): Promise<void> {
+async function pull(
+  source: string | undefined,
+  options: PullCommandOptions,
+  command: Command,
+): Promise<void> {
+  if (options.list) return listCatalog(options);
+  if (source === undefined) {
+    return command.error('error: Expected what to pull, or --list, which lists short names.');
+  }
   const { pullModel } = await import('../../lib/index.js');
   const { output, sha256, force, retries, timeout } = options;
   const terminal = new Terminal(options);
@@ -67,17 +80,20 @@ async function pull(source: string, options: PullCommandOptions): Promise<void> 
     view.stop();
   }
   if (options.json) return new Output().json(result);
-  for (const line of summary(result)) terminal.note(line);
+  for (const line of summary(result, source)) terminal.note(line);
 }
 
-function summary({ name, path, bytes: size, received, files }: PullResult): string[] {
+function summary(
+  { name, path, bytes: size, received, files }: PullResult,
+  source: string,
+): string[] {
   const parts = files.length > 1 ? ` in ${files.length} files` : '';
   const there = received === 0 ? ', there already' : '';
   const [file] = files;
   return [
     `${name ?? path}: ${bytes(size)}${parts}${there}`,
     ...(files.length === 1 && file?.sha256 ? [`SHA-256 ${file.sha256}`] : []),
-    ...(name ? [`bitnet run ${name}`] : []),
+    ...(name ? [`bitnet run ${source.includes('/') ? name : source}`] : []),
   ];
 }
 

@@ -6,7 +6,7 @@ import { readRegularText } from '../files/own.js';
 import { networkError } from './failures.js';
 import type { Http } from './http.js';
 
-const defaultEndpoint = 'https://huggingface.co';
+export const defaultEndpoint = 'https://huggingface.co';
 
 /** A file of a token that is longer is another one. */
 const maxTokenBytes = 64 * 1024;
@@ -54,9 +54,23 @@ function plainToken(text: string): string {
   );
 }
 
-export function hubFileUrl(endpoint: string, repo: string, path: string): string {
+/** A repository on the hub, at a branch, tag or commit. */
+export interface HubRepository {
+  /** `owner/repo`. */
+  readonly repo: string;
+  readonly revision: string;
+}
+
+/** The branch that is meant where none is named. */
+export const mainRevision = 'main';
+
+export function hubFileUrl(
+  endpoint: string,
+  { repo, revision }: HubRepository,
+  path: string,
+): string {
   const escaped = path.split('/').map(encodeURIComponent).join('/');
-  return `${endpoint}/${repo}/resolve/main/${escaped}`;
+  return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${escaped}`;
 }
 
 /**
@@ -65,10 +79,11 @@ export function hubFileUrl(endpoint: string, repo: string, path: string): string
  */
 export async function hubFiles(
   http: Http,
-  repo: string,
+  { repo, revision }: HubRepository,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
-  const url = `${http.endpoint}/api/models/${repo}`;
+  const at = revision === mainRevision ? '' : `/revision/${encodeURIComponent(revision)}`;
+  const url = `${http.endpoint}/api/models/${repo}${at}`;
   const text = await http.text(url, maxListBytes, signal);
   try {
     const { siblings } = JSON.parse(text) as { siblings: { rfilename: string }[] };

@@ -36,6 +36,18 @@ export function isPlain(segment: string): boolean {
   );
 }
 
+/** Whether a file's name says that it is of a type such as `Q2_0`; every name does where none is wanted. */
+export function isOfType(name: string, type: string): boolean {
+  if (type === '') return true;
+  const [text, part] = [name.toLowerCase(), type.toLowerCase()];
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + 1)) {
+    // Not within a longer word; Q4_K is not Q4_K_M.
+    const [before = '', after = ''] = [text[at - 1], text[at + part.length]];
+    if (!/[a-z\d]/.test(before) && !/\w/.test(after)) return true;
+  }
+  return false;
+}
+
 /** Part and number of parts of a split file, by its name; a name with too many is that of a whole one. */
 export function splitOf(name: string): { part: number; count: number } | undefined {
   const [part, count] = numbersOf(name);

@@ -11,8 +11,8 @@ import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
 import { Http } from './http.js';
 import { hubEndpoint, hubFiles, hubToken } from './hub.js';
-import { isPlain, partsOf, splitOf } from './names.js';
-import { type FileSource, hubFile, parseSource } from './source.js';
+import { isOfType, isPlain, partsOf, splitOf } from './names.js';
+import { type FileSource, hubFile, parseSource, type RepoSource } from './source.js';
 import { storePath } from './store.js';
 
 export interface PullOptions {
@@ -73,8 +73,8 @@ const mostNames = 10;
 const retryDelay = 1000;
 
 /**
- * Gets a model from the Hugging Face Hub (`owner/repo`, `owner/repo/file.gguf`) or from an http or
- * https address, of a split model all parts. A file appears under its name only when it is complete,
+ * Gets a model from the Hugging Face Hub (a name of `modelCatalog`, `owner/repo`, `owner/repo:Q2_0`,
+ * `owner/repo@revision`, `owner/repo/file.gguf`) or from an http or https address, of a split model all parts. A file appears under its name only when it is complete,
  * begins as GGUF files do, and has the checksum that the server or the caller says; what was there
  * of it when a pull failed is resumed by the next. Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`
  * and `NO_PROXY`; `HF_ENDPOINT` and `HF_TOKEN` mean what they mean elsewhere.
@@ -90,7 +90,7 @@ export async function pullModel(source: string, options: PullOptions = {}): Prom
   const http = await Http.open({ endpoint, token: await hubToken(), stallTimeout });
   const { signal, release } = ownSignal(settings.signal);
   try {
-    const files = 'urls' in parsed ? parsed : await onlyFile(http, parsed.repo, signal);
+    const files = 'urls' in parsed ? parsed : await onlyFile(http, parsed, signal);
     if (settings.sha256 !== undefined && files.urls.length > 1) {
       throw new BitnetError(
         'ERR_BITNET_ARGUMENT',
@@ -138,7 +138,7 @@ async function pullFiles(http: Http, source: FileSource, settings: Settings): Pr
 /** A download; where the hub has no such file, the error says which it has. */
 async function fetched(
   http: Http,
-  { urls, repo }: FileSource,
+  { urls, from }: FileSource,
   i: number,
   path: string,
   options: Parameters<typeof download>[3],
@@ -147,26 +147,31 @@ async function fetched(
     return await download(http, urls[i]!, path, options);
   } catch (error) {
     const { status } = error as { status?: number };
-    if (status !== 404 || repo === undefined) throw error;
-    const names = await hubFiles(http, repo, options.signal).catch(() => undefined);
+    if (status !== 404 || from === undefined) throw error;
+    const names = await hubFiles(http, from, options.signal).catch(() => undefined);
     if (!names) throw error;
     throw networkError(
-      `Expected ${repo} to have the file ${JSON.stringify(basename(path))}, but there is none; ${choice(names)}.`,
+      `Expected ${from.repo} to have the file ${JSON.stringify(basename(path))}, but there is none; ${choice(names)}.`,
       { status, cause: error },
     );
   }
 }
 
-/** The GGUF file of a repository that has one. */
+/** The GGUF file of a repository that has one, or one of the type that is wanted. */
 async function onlyFile(
   http: Http,
-  repo: string,
+  { from, type }: RepoSource,
   signal: AbortSignal | undefined,
 ): Promise<FileSource> {
-  const names = await hubFiles(http, repo, signal);
-  if (names.length === 1) return hubFile(http.endpoint, repo, names[0]!);
-  const found = names.length === 0 ? 'no GGUF file' : `${names.length} GGUF files`;
-  throw networkError(`Expected one GGUF file in ${repo}, but it has ${found}; ${choice(names)}.`);
+  const names = await hubFiles(http, from, signal);
+  const found = type === undefined ? names : names.filter((name) => isOfType(name, type));
+  if (found.length === 1) return hubFile(http.endpoint, from, found[0]!);
+  const kind = type === undefined ? 'GGUF file' : `file of type ${type}`;
+  const amount =
+    found.length === 0 ? `no ${kind}` : `${found.length} ${kind.replace('file', 'files')}`;
+  throw networkError(
+    `Expected one ${kind} in ${from.repo}, but it has ${amount}; ${choice(found.length > 0 ? found : names)}.`,
+  );
 }
 
 function choice(names: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { BitnetError } from '../errors.js';
-import { received } from '../generate/option-checks.js';
-import { hubFileUrl } from './hub.js';
+import { nearest, received } from '../generate/option-checks.js';
+import { catalogModel, modelCatalog } from './catalog.js';
+import { defaultEndpoint, type HubRepository, hubFileUrl, mainRevision } from './hub.js';
 import { nameOf, partsOf, partsToPull } from './names.js';
 
 /** A file to pull, of a split model all of them. */
@@ -10,45 +11,75 @@ export interface FileSource {
   readonly files: readonly string[];
   /** The names in the store. @throws ERR_BITNET_ARGUMENT when the address cannot be a name */
   readonly names: () => readonly string[];
-  /** Repository on the hub. */
-  readonly repo?: string;
+  /** Where it is on the hub. */
+  readonly from?: HubRepository;
 }
 
 /** A repository from which a file is yet to be chosen. */
 export interface RepoSource {
-  readonly repo: string;
+  readonly from: HubRepository;
+  /** That the file's name must say, such as `Q2_0`. */
+  readonly type?: string;
 }
 
 /** One part of `owner/repo` as the hub has them. */
 const repoPart = /^[A-Za-z0-9][\w.-]{0,95}$/;
 
+/** The second part, with a revision and a type. */
+const repoWithMore = /^([A-Za-z0-9][\w.-]{0,95})(?:@([\w.-]{1,100}))?(?::([\w.-]{1,40}))?$/;
+
+/** The hub before a path, as other programs take it. */
+const hubHost = /^(?:hf\.co|huggingface\.co)\//i;
+
+/** Parts of an address of the hub behind which a revision follows. */
+const revisionKinds = ['resolve', 'blob', 'tree'];
+
 /**
- * Reads what `bitnet pull` is told: an address, `owner/repo` or `owner/repo/file.gguf`.
+ * Reads what `bitnet pull` is told: a name of the catalog, `owner/repo` or `owner/repo/file.gguf`, with `@revision` behind
+ * the repository and `:type` behind that, `hf.co/` before any of them, or an address.
  * @throws ERR_BITNET_ARGUMENT
  */
 export function parseSource(text: string, endpoint: string): FileSource | RepoSource {
-  if (typeof text === 'string' && /^[a-z][a-z\d+.-]*:\/\//i.test(text))
-    return parseUrl(text, endpoint);
-  const [owner = '', repo = '', ...path] = `${text}`.split('/');
-  if (typeof text !== 'string' || !repoPart.test(owner) || !repoPart.test(repo)) throw wrong(text);
-  if (path.length === 0) return { repo: `${owner}/${repo}` };
-  return hubFile(endpoint, `${owner}/${repo}`, path.join('/'));
+  if (typeof text !== 'string') throw wrong(text);
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(text)) return parseUrl(text, endpoint);
+  const path = text.replace(hubHost, '');
+  const [owner = '', second = '', ...rest] = path.split('/');
+  if (path !== text && revisionKinds.includes(rest[0] ?? '')) {
+    return parseUrl(`${endpoint}/${path}`, endpoint);
+  }
+  const known = path === text ? catalogModel(text) : undefined;
+  if (known)
+    return hubFile(endpoint, { repo: known.repository, revision: mainRevision }, known.file);
+  const [, repo, revision = mainRevision, type] = repoWithMore.exec(second) ?? [];
+  if (!repoPart.test(owner) || repo === undefined) throw wrong(text);
+  const from = { repo: `${owner}/${repo}`, revision };
+  const file = rest.join('/');
+  if (file === '') return { from, ...(type !== undefined && { type }) };
+  if (type !== undefined) throw wrong(text);
+  return hubFile(endpoint, from, file);
 }
 
 /** @throws ERR_BITNET_ARGUMENT */
-export function hubFile(endpoint: string, repo: string, path: string): FileSource {
-  nameOf([...repo.split('/'), ...path.split('/')]); // a path that goes elsewhere is not asked for
+export function hubFile(endpoint: string, from: HubRepository, path: string): FileSource {
+  const folder = storeFolderOf(from);
+  nameOf([...folder.split('/'), ...path.split('/')]); // a path that goes elsewhere is not asked for
   const paths = partsToPull(path);
   return {
-    urls: paths.map((part) => hubFileUrl(endpoint, repo, part)),
+    urls: paths.map((part) => hubFileUrl(endpoint, from, part)),
     files: paths.map((part) => part.split('/').at(-1)!),
-    names: () => paths.map((part) => `${repo}/${part}`),
-    repo,
+    names: () => paths.map((part) => `${folder}/${part}`),
+    from,
   };
 }
 
+/** What the store calls a repository. */
+function storeFolderOf({ repo, revision }: HubRepository): string {
+  return revision === mainRevision ? repo : `${repo}@${revision}`;
+}
+
 function parseUrl(text: string, endpoint: string): FileSource | RepoSource {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const address = text.replace(/^https?:\/\/hf\.co\//i, `${defaultEndpoint}/`); // which only redirects
+  const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) throw wrong(text);
   url.hash = '';
   const path = url.pathname.split('/').slice(1).map(decoded);
@@ -60,11 +91,13 @@ function parseUrl(text: string, endpoint: string): FileSource | RepoSource {
     : [];
   const [owner = '', repo = '', kind, revision = '', ...rest] = ofHub;
   if (repoPart.test(owner) && repoPart.test(repo)) {
+    const from = { repo: `${owner}/${repo}`, revision };
+    const empty = rest.every((part) => part === '');
     const bare = (kind === undefined || kind === '') && !/\.gguf$/i.test(repo);
-    const whole = bare || (kind === 'tree' && revision === 'main');
-    if (whole && rest.every((part) => part === '')) return { repo: `${owner}/${repo}` };
-    if ((kind === 'resolve' || kind === 'blob') && rest.length > 0) {
-      if (revision === 'main') return hubFile(endpoint, `${owner}/${repo}`, rest.join('/'));
+    if (bare && empty) return { from: { ...from, revision: mainRevision } };
+    if (kind === 'tree' && /^[\w.-]+$/.test(revision) && empty) return { from };
+    if ((kind === 'resolve' || kind === 'blob') && !empty) {
+      if (revision === mainRevision) return hubFile(endpoint, from, rest.join('/'));
       url.pathname = url.pathname.replace('/blob/', '/resolve/');
       return addressed(url, [owner, `${repo}@${revision}`, ...rest]);
     }
@@ -94,8 +127,20 @@ function wrong(text: unknown): BitnetError {
   // An address may hold a password, so it is not repeated.
   const found =
     typeof text === 'string' && text.includes('://') ? 'another kind of address' : received(text);
+  const short = typeof text === 'string' && !text.includes('/');
+  const near = short
+    ? nearest(
+        text,
+        modelCatalog.map(({ name }) => name),
+      )
+    : undefined;
+  const help = near
+    ? `; did you mean ${near}?`
+    : short
+      ? '; bitnet pull --list lists short names.'
+      : '.';
   return new BitnetError(
     'ERR_BITNET_ARGUMENT',
-    `Expected owner/repo, owner/repo/file.gguf or an http or https address without a user name, but received ${found}.`,
+    `Expected owner/repo, owner/repo/file.gguf, a short name or an http or https address without a user name, but received ${found}${help}`,
   );
 }

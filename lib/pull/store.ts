@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, nearest } from '../generate/option-checks.js';
+import { catalogModel, catalogStoreName } from './catalog.js';
 import { partialFiles } from './claims.js';
 import { diskError } from './disk.js';
-import { partsOf } from './names.js';
+import { isOfType, partsOf } from './names.js';
 
 /** A model that was pulled, or part of one. */
 export interface PulledModel {
@@ -58,8 +59,8 @@ export async function listModels(): Promise<PulledModel[]> {
 }
 
 /**
- * The model that a name means: its whole name or the end of it, with or without `.gguf`, or the
- * repository, if it is the only model of that.
+ * The model that a name means: a name of the catalog, its whole name or the end of it, with or without
+ * `.gguf`, or the repository, with a type behind a colon, if it is the only model of that.
  *
  * @throws ERR_BITNET_FILE when there is none, or several, or it is not complete
  */
@@ -103,14 +104,17 @@ export async function removeModel(name: string): Promise<PulledModel> {
 
 /** Those that `name` may mean; a whole name means itself only. */
 export function matching(name: string, models: readonly PulledModel[]): PulledModel[] {
-  const exact = models.filter((model) => model.name === name);
+  const known = catalogModel(name);
+  const whole = known ? catalogStoreName(known) : name;
+  const exact = models.filter((model) => model.name === whole);
   if (exact.length > 0) return exact;
+  const [repo = '', type = ''] = name.split(':');
   return models.filter(
     (model) =>
       model.name === `${name}.gguf` ||
       model.name.endsWith(`/${name}`) ||
       model.name.endsWith(`/${name}.gguf`) ||
-      (name.includes('/') && model.name.startsWith(`${name}/`)),
+      (repo.includes('/') && model.name.startsWith(`${repo}/`) && isOfType(model.name, type)),
   );
 }
 
@@ -143,11 +147,13 @@ async function only(name: string): Promise<PulledModel> {
   if (found.length === 1) return found[0]!;
   if (found.length > 1) throw ambiguous(name, found);
   const near = nearestName(name, models);
-  const help = near
-    ? `did you mean ${JSON.stringify(near)}?`
-    : models.length > 0
-      ? `there are ${listed(models)}.`
-      : 'none was pulled yet.';
+  const help = catalogModel(name)
+    ? `bitnet pull ${name} gets it.`
+    : near
+      ? `did you mean ${JSON.stringify(near)}?`
+      : models.length > 0
+        ? `there are ${listed(models)}.`
+        : 'none was pulled yet.';
   throw new BitnetError(
     'ERR_BITNET_FILE',
     `Expected the name of a pulled model, but there is no ${JSON.stringify(name)}; ${help}`,

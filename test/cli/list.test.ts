@@ -12,7 +12,7 @@ describe('bitnet list', () => {
     expect(await bitnet(['list'])).toEqual({
       code: 0,
       stdout: '',
-      stderr: 'No models yet: bitnet pull owner/repo/file.gguf gets one.\n',
+      stderr: 'No models yet: bitnet pull bitnet-2b gets one, bitnet pull --list names others.\n',
     });
     expect(JSON.parse((await bitnet(['list', '--json'])).stdout)).toEqual({
       folder: temp('cache/models'),

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { progressText } from '../../bin/commands/pull-view.mjs';
+import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PullView, progressText } from '../../bin/commands/pull-view.mjs';
+import type { Terminal } from '../../bin/terminal.mjs';
 import { partialFiles } from '../../lib/pull/claims.js';
 import { pullEnvironment } from '../pull/environment.js';
 import { answer, serveFile, sha256, type TestServer, testServer } from '../pull/server.js';
@@ -36,6 +37,31 @@ describe('bitnet pull', () => {
     const again = await bitnet(['pull', name]);
     expect(again.stderr).toBe(`${name}: 3.3 MiB, there already\nbitnet run ${name}\n`);
     expect((await bitnet(['pull', name, '--force', '--quiet'])).stderr).toBe('');
+  });
+
+  test('lists short names, which every command knows once pulled', async () => {
+    const all = JSON.parse((await bitnet(['pull', '--list', '--json'])).stdout).models;
+    expect(all[0]).toEqual({
+      name: 'bitnet-2b',
+      about: 'chat, 2.4B',
+      repository: 'microsoft/bitnet-b1.58-2B-4T-gguf',
+      file: 'ggml-model-i2_s.gguf',
+      license: 'MIT',
+      bytes: 1.2e9,
+      path: null,
+    });
+    const pulled = await bitnet(['pull', 'bitnet-2b']);
+    expect(pulled.stderr).toMatch(
+      /^microsoft\/.*\/ggml-model-i2_s\.gguf: .*\nbitnet run bitnet-2b\n$/s,
+    );
+    const list = (await bitnet(['pull', '--list'])).stdout.trimEnd().split('\n');
+    expect(list[0]).toMatch(/^bitnet-2b +chat, 2\.4B +1\.2 GB +MIT +microsoft\/.* pulled$/);
+    expect(list.filter((line) => line.endsWith('pulled')).length).toBe(1);
+    const { stdout } = await bitnet(['inspect', '--json', 'bitnet-2b']);
+    expect(JSON.parse(stdout).path).toMatch(/ggml-model-i2_s\.gguf$/);
+    const nothing = await bitnet(['pull']);
+    expect(nothing).toMatchObject({ code: 2, stdout: '' });
+    expect(nothing.stderr).toContain('Expected what to pull, or --list');
   });
 
   test('prints one JSON object with --json, failures too', async () => {
@@ -135,7 +161,7 @@ describe('the name of a pulled model', () => {
       path(),
       storiesPath,
     ]);
-  });
+  }, 120_000); // bench reads gigabytes
 
   test('is text after -m', async () => {
     const args = ['run', '-m', storiesPath, '-n', '1', '--json', '--raw', 'stories'];
@@ -169,5 +195,24 @@ describe('bitnet pull shows', () => {
     [progress, 0, 'a.gguf: 25 % of 4.0 MiB, 0 bytes/s'],
   ])('%j at %d bytes/s as %s', (seen, rate, text) => {
     expect(progressText(seen, rate)).toBe(text);
+  });
+
+  test('a line every five seconds where there is no terminal', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const lines: string[] = [];
+      const terminal = { note: (text: string) => lines.push(text) } as unknown;
+      const view = new PullView(terminal as Terminal);
+      for (let second = 0; second <= 12; second++) {
+        view.update({ ...progress, bytes: second * 2 ** 18, total: 2 ** 22 });
+        vi.advanceTimersByTime(1000);
+      }
+      expect(lines).toEqual([
+        'a.gguf: 31 % of 4.0 MiB, 256.0 KiB/s, 0:11 left',
+        'a.gguf: 62 % of 4.0 MiB, 256.0 KiB/s, 0:06 left',
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -43,6 +43,31 @@ describe('a repository', () => {
     await expect(pullModel('owner/repo')).rejects.toMatchObject({ code: 'ERR_BITNET_ARGUMENT' });
   });
 
+  test('with several gives the one of a type', async () => {
+    server().handler = listing('m-Q2_0.gguf', 'm-TQ2_0.gguf', 'm-F16.gguf', 'old/m-F16.gguf');
+    expect(await pullModel('owner/repo:q2_0')).toMatchObject({ name: 'owner/repo/m-Q2_0.gguf' });
+    await expect(pullModel('owner/repo:F16')).rejects.toMatchObject({
+      message:
+        'Expected one file of type F16 in owner/repo, but it has 2 files of type F16; choose one of "m-F16.gguf", "old/m-F16.gguf".',
+    });
+    await expect(pullModel('owner/repo:Q8_0')).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /has no file of type Q8_0; choose one of "m-Q2_0\.gguf", .*\.$/,
+      ),
+    });
+  });
+
+  test('at a revision is asked for at that revision, and kept apart', async () => {
+    server().handler = (request, response) =>
+      request.url === '/api/models/owner/repo/revision/v1.0'
+        ? response.end(JSON.stringify({ siblings: [{ rfilename: 'm.gguf' }] }))
+        : serveFile(data)(request, response);
+    expect(await pullModel('owner/repo@v1.0')).toMatchObject({ name: 'owner/repo@v1.0/m.gguf' });
+    expect(server().requests.at(-1)!.url).toBe('/owner/repo/resolve/v1.0/m.gguf');
+    expect(await pullModel('owner/repo@v1.0/m.gguf')).toMatchObject({ received: 0 });
+    expect(await pullModel('owner/repo/m.gguf')).toMatchObject({ received: data.length });
+  });
+
   test('with a split file gives all its parts', async () => {
     const name = (part: number) => `owner/repo/m-0000${part}-of-00003.gguf`;
     server().handler = listing(...[1, 2, 3].map((part) => name(part).slice('owner/repo/'.length)));

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { findModel, listModels, removeModel } from '../../lib/index.js';
-import { nameOf, partsOf } from '../../lib/pull/names.js';
+import { findModel, listModels, modelCatalog, removeModel } from '../../lib/index.js';
+import { isOfType, nameOf, partsOf } from '../../lib/pull/names.js';
 import { parseSource } from '../../lib/pull/source.js';
 import { pullEnvironment } from './environment.js';
 
@@ -27,6 +27,8 @@ describe('names', () => {
     ['q/a.gguf', 'p/q/a.gguf'],
     ['p/q', 'p/q/a.gguf'],
     ['p/q2', 'p/q2/c.gguf'],
+    ['p/q2:c', 'p/q2/c.gguf'],
+    ['o/r:B', 'o/r/b.gguf'],
   ])('%s means %s', async (name, whole) => {
     expect(await findModel(name)).toMatchObject({ name: whole, path: path(whole), bytes: 10 });
   });
@@ -47,6 +49,18 @@ describe('names', () => {
       });
     }
     expect((await listModels()).length).toBe(4);
+  });
+
+  test('of the catalog are those of its files, and tell how to get them', async () => {
+    put('x/bonsai-1.7b.gguf');
+    const name = 'prism-ml/Ternary-Bonsai-1.7B-gguf/Ternary-Bonsai-1.7B-Q2_0.gguf';
+    expect(await findModel('bonsai-1.7b')).toMatchObject({ name: 'x/bonsai-1.7b.gguf' });
+    put(name);
+    expect(await findModel('bonsai-1.7b')).toMatchObject({ name });
+    expect(await findModel('prism-ml/Ternary-Bonsai-1.7B-gguf:Q2_0')).toMatchObject({ name });
+    await expect(findModel('bonsai-4b')).rejects.toThrow('; bitnet pull bonsai-4b gets it.');
+    await removeModel('bonsai-1.7b');
+    await removeModel('x/bonsai-1.7b');
   });
 
   test('are wrong arguments when they are none', async () => {
@@ -84,13 +98,28 @@ describe('sources', () => {
   const endpoint = 'https://hub.example';
   const names = (text: string) => {
     const source = parseSource(text, endpoint);
-    return 'urls' in source ? source.names() : source.repo;
+    if ('urls' in source) return source.names();
+    const { repo, revision } = source.from;
+    return [repo, ...(revision === 'main' ? [] : [revision]), source.type]
+      .filter(Boolean)
+      .join(' ');
   };
 
   test.each([
     ['o/r', 'o/r'],
     [`${endpoint}/o/r`, 'o/r'],
     [`${endpoint}/o/r/tree/main`, 'o/r'],
+    [`${endpoint}/o/r/tree/v1`, 'o/r v1'],
+    ['o/r:Q2_0', 'o/r Q2_0'],
+    ['o/r@v1.0', 'o/r v1.0'],
+    ['o/r@a1b2:i2_s', 'o/r a1b2 i2_s'],
+    ['hf.co/o/r:Q2_0', 'o/r Q2_0'],
+    ['huggingface.co/o/r', 'o/r'],
+    ['hf.co/o/r/a.gguf', ['o/r/a.gguf']],
+    ['hf.co/o/r/resolve/v1/a.gguf?download=true', ['o/r@v1/a.gguf']],
+    ['https://hf.co/o/r/a.gguf', ['huggingface.co/o/r/a.gguf']],
+    ['o/r@v1/sub/a.gguf', ['o/r@v1/sub/a.gguf']],
+    ['bitnet-2b', ['microsoft/bitnet-b1.58-2B-4T-gguf/ggml-model-i2_s.gguf']],
     ['o/r/sub/a.gguf', ['o/r/sub/a.gguf']],
     [`${endpoint}/o/r/blob/main/a.gguf`, ['o/r/a.gguf']],
     [`${endpoint}/o/r/resolve/v1/a.gguf?download=true`, ['o/r@v1/a.gguf']],
@@ -110,6 +139,12 @@ describe('sources', () => {
 
   test.each([
     'model.gguf',
+    'bitnet-2',
+    'hf.co/bitnet-2b',
+    'o/r:',
+    'o/r@',
+    'o/r@v1/v2:x/a.gguf',
+    'o/r:Q2_0/a.gguf',
     '../x/y.gguf',
     'o/../y.gguf',
     'o/r/../../y.gguf',
@@ -136,6 +171,38 @@ describe('sources', () => {
     }
     expect(error.code).toBe('ERR_BITNET_ARGUMENT');
     expect(error.message).not.toContain('secret');
+  });
+
+  test('a revision goes into the address of a file', () => {
+    expect(parseSource('o/r@v1/b c.gguf', endpoint)).toMatchObject({
+      urls: [`${endpoint}/o/r/resolve/v1/b%20c.gguf`],
+    });
+  });
+
+  test('a short name that is misspelt is suggested', () => {
+    expect(() => names('bitnet2b')).toThrow(/did you mean bitnet-2b\?$/);
+    expect(() => names('nothing-like-it')).toThrow(/bitnet pull --list lists short names\.$/);
+  });
+
+  test('every model of the catalog can be a name and a file of the store', () => {
+    for (const { name, repository, file } of modelCatalog) {
+      expect(names(name)).toEqual([`${repository}/${file}`]);
+      expect(name).toMatch(/^[a-z\d.-]+$/);
+    }
+    expect(new Set(modelCatalog.map(({ name }) => name)).size).toBe(modelCatalog.length);
+  });
+
+  test.each([
+    ['Ternary-Bonsai-8B-Q2_0.gguf', 'q2_0', true],
+    ['Q2_0/model-00001-of-00002.gguf', 'Q2_0', true],
+    ['ggml-model-i2_s.gguf', 'I2_S', true],
+    ['model-Q4_K_M.gguf', 'Q4_K', false],
+    ['model-PQ2_0.gguf', 'Q2_0', false],
+    ['model-TQ2_0.gguf', 'Q2_0', false],
+    ['model-PQ2_0-Q2_0.gguf', 'Q2_0', true],
+    ['model.gguf', '', true],
+  ])('%s is of type %s: %s', (file, type, expected) => {
+    expect(isOfType(file, type)).toBe(expected);
   });
 
   test('names of parts', () => {
