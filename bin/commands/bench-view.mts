@@ -68,8 +68,8 @@ export function machineLines({ machine, build, results }: BenchReport): string[]
 
 /** Where each of the kinds of energy comes from. */
 function energyLines(results: readonly BenchResult[]): string[] {
-  const lines = results.flatMap(({ energySource, energyReason, idleWatts, assumedWatts }) => [
-    energySource && `energy: ${energySource}${idle(idleWatts)}`,
+  const lines = results.flatMap(({ energyReason, assumedWatts, ...result }) => [
+    measuredEnergy(result),
     energyReason && `energy: not measured: ${energyReason}`,
     assumedWatts && `assumed energy: not measured, ${significant(assumedWatts)} W as stated`,
   ]);
@@ -78,8 +78,14 @@ function energyLines(results: readonly BenchResult[]): string[] {
   return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modelled);
 }
 
-function idle(watts: number | null): string {
-  return watts === null ? '' : `, ${digits(watts)} W when idle`;
+function measuredEnergy(
+  result: Pick<BenchResult, 'energySource' | 'energyResolution' | 'idleWatts'>,
+): string | null {
+  const { energySource, energyResolution, idleWatts } = result;
+  if (energySource === null) return null;
+  const every = energyResolution === null ? '' : `, a number each ${energyResolution} s`;
+  const idle = idleWatts === null ? '' : `, ${digits(idleWatts)} W when idle`;
+  return `energy: ${energySource}${every}${idle}`;
 }
 
 /** The results of each model. */

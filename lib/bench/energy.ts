@@ -9,6 +9,9 @@ const idleTime = 3000;
 /** Milliseconds that a measurement takes at least: counters move in steps, of a millisecond or of a tenth of a second. */
 const leastWindow = 1000;
 
+/** A battery tells its power every ten seconds or so: a window is to see several of its numbers. */
+const leastSteps = 3;
+
 /** Windows of a test: enough for a spread, with a middle one. */
 export const energyWindows = 3;
 
@@ -25,8 +28,10 @@ export interface TestEnergy {
   /** joulesPerToken's power, on average. */
   readonly watts: number | null;
   readonly idleWatts: number | null;
-  /** What was counted: 'rapl:package-0+dram', 'powermetrics:package'. */
+  /** What was counted: 'rapl:package-0+dram', 'powermetrics:package', 'battery:BAT0'. */
   readonly energySource: string | null;
+  /** Seconds between two numbers of that, about. */
+  readonly energyResolution: number | null;
   /** Why there is no energy, and what to do about it. */
   readonly energyReason: string | null;
 }
@@ -68,7 +73,8 @@ export class EnergyBench {
   /** Measures what the machine takes while this does nothing, to be told before anything is loaded. */
   async measureIdle(signal?: AbortSignal, milliseconds = idleTime): Promise<void> {
     await this.#unlessFaulty(async (meter) => {
-      const { watts } = await used(meter, () => sleep(milliseconds, undefined, { signal }));
+      const idle = Math.max(milliseconds, stepsOf(meter));
+      const { watts } = await used(meter, () => sleep(idle, undefined, { signal }));
       this.#idleWatts = watts;
     });
   }
@@ -92,7 +98,7 @@ export class EnergyBench {
           windows[i]!.push(await this.#window(meter, tokens, repeat));
         }
       }
-      return windows.map((own) => this.#energyOf(meter.source, own));
+      return windows.map((own) => this.#energyOf(meter, own));
     });
     return measured ?? repeats.map(() => this.#none());
   }
@@ -104,7 +110,7 @@ export class EnergyBench {
   async #window(meter: EnergyMeter, tokens: number, repeat: Repeat): Promise<Window> {
     let runs = 0;
     const { joules, seconds, watts } = await used(meter, async () => {
-      runs = await repeat(leastWindow);
+      runs = await repeat(windowOf(meter));
     });
     return {
       joulesPerToken: joules / (runs * tokens),
@@ -113,14 +119,15 @@ export class EnergyBench {
     };
   }
 
-  #energyOf(energySource: string, windows: readonly Window[]): TestEnergy {
+  #energyOf({ source, resolution }: EnergyMeter, windows: readonly Window[]): TestEnergy {
     const samples = windows.map(({ joulesPerToken }) => joulesPerToken);
     const sorted = windows.toSorted((a, b) => a.joulesPerToken - b.joulesPerToken);
     return {
       ...sorted[Math.floor(sorted.length / 2)]!,
       joulesPerTokenSd: samples.length < 2 ? null : spread(samples).sd,
       joulesPerTokenSamples: samples,
-      ...{ idleWatts: this.#idleWatts, energySource, energyReason: null },
+      ...{ idleWatts: this.#idleWatts, energySource: source },
+      ...{ energyResolution: resolution, energyReason: null },
     };
   }
 
@@ -128,7 +135,7 @@ export class EnergyBench {
     return {
       ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
       ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
-      ...{ energySource: null, energyReason: this.#reason },
+      ...{ energySource: null, energyResolution: null, energyReason: this.#reason },
     };
   }
 
@@ -143,6 +150,16 @@ export class EnergyBench {
       return undefined;
     }
   }
+}
+
+/** Milliseconds that a window of a test takes at least. */
+function windowOf(meter: EnergyMeter): number {
+  return Math.max(leastWindow, stepsOf(meter));
+}
+
+/** Milliseconds in which a meter has several new numbers. */
+function stepsOf({ resolution }: EnergyMeter): number {
+  return 1000 * leastSteps * resolution;
 }
 
 /** What was used while `work` was done. @throws EnergyFault where that was nothing, which no machine takes for a second */

@@ -45,6 +45,7 @@ const result: Fields = {
   ...{ joulesPerToken: orNull(number), netJoulesPerToken: orNull(number), watts: orNull(number) },
   ...{ joulesPerTokenSd: orNull(number), joulesPerTokenSamples: [number] },
   ...{ idleWatts: orNull(number), energySource: orNull(text), energyReason: orNull(text) },
+  energyResolution: orNull(number),
   modelledJoulesPerToken: { nm7: number, nm45: number },
   ...{ assumedWatts: orNull(number), assumedJoulesPerToken: orNull(number) },
 };

@@ -1,17 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type PerfPlaces, perfEvents, perfPlaces } from './perf-events.js';
+import { powerSource, sysFolder } from './power-sources.js';
 import { type MacPrograms, macPrograms, powermetricsCommand } from './powermetrics-command.js';
 import { countersToSum, powercapFolder, raplCounters } from './rapl-counters.js';
 
-export { powercapFolder } from './rapl-counters.js';
+/** Where Linux shows energy and power. */
+export interface LinuxPlaces extends PerfPlaces {
+  /** In place of /sys/class/powercap. */
+  readonly powercap: string;
+  /** In place of /sys/class: sensors and batteries. */
+  readonly sysClass: string;
+}
 
-/** Whether this machine tells how much energy its CPU uses, and why not. */
+export const linuxPlaces: LinuxPlaces = {
+  ...perfPlaces,
+  powercap: powercapFolder,
+  sysClass: sysFolder,
+};
+
+/** Whether this machine tells how much energy it uses, and why not. */
 export interface EnergyAvailability {
   /** Whether this process can read counters now. */
   readonly available: boolean;
   /** Where counters are; null where there are none. */
-  readonly source: 'rapl' | 'powermetrics' | null;
-  /** Names of all counters there are: 'package-0', 'core', 'dram', … */
+  readonly source: 'rapl' | 'perf' | 'hwmon' | 'battery' | 'powermetrics' | null;
+  /** Names of all counters there are: 'package-0', 'core', 'dram', 'BAT0', … */
   readonly domains: readonly string[];
   /** Why it is not available. */
   readonly reason: string | null;
@@ -25,14 +39,30 @@ export interface EnergyAvailability {
  */
 export function energyAvailability(
   platform: NodeJS.Platform = process.platform,
-  folder = powercapFolder,
+  linux: LinuxPlaces = linuxPlaces,
   programs: MacPrograms = macPrograms,
 ): EnergyAvailability {
-  if (platform === 'linux') return raplAvailability(folder);
+  if (platform === 'linux') return linuxAvailability(linux);
   if (platform === 'darwin') return powermetricsAvailability(programs);
   return {
     ...{ available: false, source: null, domains: [] },
     ...{ reason: 'this operating system shows no energy counters', remedy: null },
+  };
+}
+
+/** The finest there is: counters of the CPU, a sensor of the machine, what its batteries lose. */
+function linuxAvailability(places: LinuxPlaces): EnergyAvailability {
+  const rapl = raplAvailability(places.powercap);
+  if (rapl.available) return rapl;
+  const none = { reason: null, remedy: null };
+  const { program, events } = perfEvents(places);
+  if (program !== null) return { available: true, source: 'perf', domains: events, ...none };
+  const power = powerSource(places.sysClass);
+  if (!power) return rapl;
+  const [source, ...name] = power.name.split(':');
+  return {
+    ...{ available: true, source: source as 'hwmon' | 'battery', domains: [name.join(':')] },
+    ...none,
   };
 }
 

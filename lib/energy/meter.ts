@@ -1,12 +1,18 @@
-import { energyAvailability, powercapFolder } from './availability.js';
+import { energyAvailability, type LinuxPlaces, linuxPlaces } from './availability.js';
+import { perfEvents } from './perf-events.js';
+import { PerfMeter } from './perf-meter.js';
+import { PowerMeter } from './power-meter.js';
+import { powerSource } from './power-sources.js';
 import { type MacPrograms, macPrograms, powermetricsCommand } from './powermetrics-command.js';
 import { PowermetricsMeter } from './powermetrics-meter.js';
 import { RaplMeter } from './rapl-meter.js';
 
-/** Measures the energy that the machine's CPU and memory take, for whatever reason. */
+/** Measures the energy that the machine, or its CPU and memory, take, for whatever reason. */
 export interface EnergyMeter {
-  /** What is counted: 'rapl:package-0+dram', 'powermetrics:package'. */
+  /** What is counted: 'rapl:package-0+dram', 'perf:energy-pkg', 'battery:BAT0'. */
   readonly source: string;
+  /** Seconds after which its numbers are new ones, about. */
+  readonly resolution: number;
   /** What was used since the meter was opened. @throws EnergyFault from when on its counters cannot be relied on */
   read(): Promise<EnergyReading>;
   close(): void;
@@ -21,8 +27,7 @@ export interface EnergyReading {
 /** Where to look for counters, all by default where the operating system has them. */
 export interface EnergyPlace {
   readonly platform?: NodeJS.Platform;
-  /** In place of /sys/class/powercap. */
-  readonly folder?: string;
+  readonly linux?: LinuxPlaces;
   readonly programs?: MacPrograms;
 }
 
@@ -33,12 +38,28 @@ export type OpenedMeter =
 
 /** Opens what this machine measures energy with; it is never a reason to fail. The caller closes it. */
 export function openMeter(place: EnergyPlace = {}): OpenedMeter {
-  const { platform = process.platform, folder = powercapFolder, programs = macPrograms } = place;
-  const { available, source, reason, remedy } = energyAvailability(platform, folder, programs);
-  if (!available) return { meter: null, reason: [reason, remedy].filter(Boolean).join('; ') };
-  if (source === 'rapl') return { meter: new RaplMeter(folder) };
-  const command = powermetricsCommand(programs);
-  return typeof command === 'string'
-    ? { meter: null, reason: 'powermetrics can no longer be started' }
-    : { meter: new PowermetricsMeter(command) };
+  const { platform = process.platform, linux = linuxPlaces, programs = macPrograms } = place;
+  const { available, source, reason, remedy } = energyAvailability(platform, linux, programs);
+  const meter = available ? meterOf(source, linux, programs) : null;
+  if (meter) return { meter };
+  const words = available ? [`${source} is gone again`] : [reason, remedy];
+  return { meter: null, reason: words.filter(Boolean).join('; ') };
+}
+
+function meterOf(
+  source: ReturnType<typeof energyAvailability>['source'],
+  linux: LinuxPlaces,
+  programs: MacPrograms,
+): EnergyMeter | null {
+  if (source === 'rapl') return new RaplMeter(linux.powercap);
+  if (source === 'perf') {
+    const { program, events } = perfEvents(linux);
+    return program === null ? null : new PerfMeter(program, events);
+  }
+  if (source === 'powermetrics') {
+    const command = powermetricsCommand(programs);
+    return typeof command === 'string' ? null : new PowermetricsMeter(command);
+  }
+  const power = powerSource(linux.sysClass);
+  return power && new PowerMeter(power);
 }

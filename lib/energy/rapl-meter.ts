@@ -24,6 +24,7 @@ interface Counted extends RaplCounter {
 /** Sums counters of Linux's powercap: packages and, where it is counted separately, DRAM. */
 export class RaplMeter implements EnergyMeter {
   readonly source: string;
+  readonly resolution = 0.001;
   readonly #counters: readonly Counted[];
   readonly #clock: () => number;
   readonly #timer: NodeJS.Timeout;

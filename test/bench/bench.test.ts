@@ -9,7 +9,7 @@ import { TrialProcess } from '../../lib/bench/trial-process.js';
 import { openMeter } from '../../lib/energy/meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
-import { Powercap } from '../energy/powercap.js';
+import { onlyPowercap, Powercap } from '../energy/powercap.js';
 import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
@@ -119,7 +119,7 @@ describe('bench', () => {
     const fractions: number[] = [];
     const report = await bench(
       { ...quick, repetitions: 1, onProgress: (_, fraction) => fractions.push(fraction) },
-      () => openMeter({ platform: 'linux', folder: powercap.folder }),
+      () => openMeter({ platform: 'linux', linux: onlyPowercap(powercap.folder) }),
     );
     clearInterval(ticking);
     expect(validate(JSON.parse(JSON.stringify(report)))).toBe(true);
@@ -146,7 +146,7 @@ describe('bench', () => {
         ...{ ...quick, signal: controller.signal },
         onProgress: () => setTimeout(() => controller.abort('enough'), 1),
       },
-      () => openMeter({ platform: 'linux', folder }),
+      () => openMeter({ platform: 'linux', linux: onlyPowercap(folder) }),
     );
     await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED', cause: 'enough' });
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EnergyBench } from '../../lib/bench/energy.js';
 import { EnergyFault } from '../../lib/energy/fault.js';
 import { type EnergyMeter, openMeter } from '../../lib/energy/meter.js';
-import { Powercap } from '../energy/powercap.js';
+import { onlyPowercap, Powercap } from '../energy/powercap.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
 const file = tempFolder();
@@ -10,6 +10,7 @@ const file = tempFolder();
 /** A machine whose energy and time are what a test says. */
 class Machine implements EnergyMeter {
   readonly source = 'rapl:package-0';
+  readonly resolution = 0.001;
   joules = 7;
   seconds = 50;
   fault: string | undefined;
@@ -62,6 +63,7 @@ describe('the energy of a test', () => {
       watts: 26 / 1.25,
       idleWatts: 3,
       energySource: 'rapl:package-0',
+      energyResolution: 0.001,
       energyReason: null,
     });
   });
@@ -107,7 +109,7 @@ describe('the energy of a test', () => {
 
   test('is not there where a counter of Linux never moves, found while idle', async () => {
     const { folder } = new Powercap(file('still'), { 'intel-rapl:0': { name: 'package-0' } });
-    const energy = new EnergyBench(openMeter({ platform: 'linux', folder }));
+    const energy = new EnergyBench(openMeter({ platform: 'linux', linux: onlyPowercap(folder) }));
     await energy.measureIdle(undefined, 1050);
     const ran = () => Promise.reject(new Error('ran'));
     const [found] = await energy.measure(1, [ran]);
@@ -131,7 +133,7 @@ describe('the energy of a test', () => {
     expect(found).toEqual({
       ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
       ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
-      ...{ energySource: null, energyReason: 'why; what to do' },
+      ...{ energySource: null, energyResolution: null, energyReason: 'why; what to do' },
     });
     energy.close();
   });

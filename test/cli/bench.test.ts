@@ -66,6 +66,7 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
   joulesPerTokenSd: null,
   joulesPerTokenSamples: [],
   energySource: null,
+  energyResolution: null,
   netJoulesPerToken: null,
   watts: null,
   idleWatts: null,
@@ -344,7 +345,7 @@ describe('the table', () => {
         watts: 37.64,
         idleWatts: 12.06,
       },
-      ...{ energySource: 'rapl:package-0+dram', energyReason: null },
+      ...{ energySource: 'rapl:package-0+dram', energyResolution: 0.001, energyReason: null },
     });
     const assumed = result({
       ...{ assumedWatts: 15, assumedJoulesPerToken: 15 / 41.26 },
@@ -352,7 +353,7 @@ describe('the table', () => {
     });
     const lines = benchLines({ ...report, results: [measured, assumed] });
     expect(lines.slice(4, 8)).toEqual([
-      'energy: rapl:package-0+dram, 12.1 W when idle',
+      'energy: rapl:package-0+dram, a number each 0.001 s, 12.1 W when idle',
       'energy: not measured: no counter; buy one',
       'assumed energy: not measured, 15.0 W as stated',
       'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',

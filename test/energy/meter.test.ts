@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openMeter } from '../../lib/energy/meter.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { Powercap } from './powercap.js';
+import { onlyPowercap, Powercap } from './powercap.js';
 
 const file = tempFolder();
 
@@ -16,7 +16,7 @@ function script(name: string, text: string): string {
 describe('openMeter', () => {
   test('on Linux reads powercap', async () => {
     const { folder } = new Powercap(file('powercap'), { 'intel-rapl:0': { name: 'package-0' } });
-    const { meter } = openMeter({ platform: 'linux', folder });
+    const { meter } = openMeter({ platform: 'linux', linux: onlyPowercap(folder) });
     expect(meter?.source).toBe('rapl:package-0');
     expect(await meter!.read()).toMatchObject({ joules: 0 });
     meter!.close();
@@ -29,7 +29,7 @@ describe('openMeter', () => {
     ['a package without a counter', { 'intel-rapl:0': { name: 'package-0', energy: null } }],
   ])('says why there is no meter where powercap has %s', (name, counters) => {
     const { folder } = new Powercap(file(`powercap with ${name}`), counters);
-    expect(openMeter({ platform: 'linux', folder })).toEqual({
+    expect(openMeter({ platform: 'linux', linux: onlyPowercap(folder) })).toEqual({
       meter: null,
       reason:
         'the kernel shows no RAPL counters, which virtual machines and containers hide; run on the machine itself, with the module intel_rapl_msr loaded',
@@ -44,7 +44,7 @@ describe('openMeter', () => {
     });
     // A folder cannot be read as a file, not by root either.
     mkdirSync(join(folder, 'intel-rapl:0:0', 'energy_uj'));
-    expect(openMeter({ platform: 'linux', folder })).toEqual({
+    expect(openMeter({ platform: 'linux', linux: onlyPowercap(folder) })).toEqual({
       meter: null,
       reason: `the RAPL counters are readable for root only; sudo chmod a+r ${folder}/intel-rapl:*/energy_uj (until the next start)`,
     });
@@ -53,9 +53,9 @@ describe('openMeter', () => {
   test.skipIf(process.getuid?.() === 0)('respects the mode of the file', () => {
     const { folder } = new Powercap(file('mode'), { 'intel-rapl:0': { name: 'package-0' } });
     chmodSync(join(folder, 'intel-rapl:0', 'energy_uj'), 0o400);
-    expect(openMeter({ platform: 'linux', folder }).meter).not.toBeNull();
+    expect(openMeter({ platform: 'linux', linux: onlyPowercap(folder) }).meter).not.toBeNull();
     chmodSync(join(folder, 'intel-rapl:0', 'energy_uj'), 0);
-    expect(openMeter({ platform: 'linux', folder }).meter).toBeNull();
+    expect(openMeter({ platform: 'linux', linux: onlyPowercap(folder) }).meter).toBeNull();
   });
 
   test('has nothing to read on other systems', () => {

@@ -1,11 +1,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { LinuxPlaces } from '../../lib/energy/availability.js';
 
 /** A counter as a folder of powercap has it, in microjoules; null for a file that is not there. */
 export interface FakeCounter {
   readonly name: string;
   readonly energy?: number | null;
   readonly range?: number | null;
+}
+
+/** A Linux that shows energy there alone, whatever this machine has. */
+export function onlyPowercap(powercap: string): LinuxPlaces {
+  const nowhere = join(powercap, 'nowhere');
+  return {
+    ...{ powercap, sysClass: nowhere, powerEvents: nowhere, paranoid: nowhere },
+    ...{ path: nowhere, root: false },
+  };
 }
 
 /** A folder like /sys/class/powercap, with counters that stand still until they are set. */

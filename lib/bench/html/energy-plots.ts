@@ -24,7 +24,8 @@ const kinds: readonly Kind[] = [
     caption: 'Counted by the machine while the test ran, all that it did included.',
     label: 'per token',
     value: ({ joulesPerToken }) => joulesPerToken,
-    source: ({ energySource }) => `Source: ${energySource}.`,
+    source: ({ energySource, energyResolution }) =>
+      `Source: ${energySource}, a number each ${energyResolution} s.`,
   },
   {
     title: 'Assumed energy',

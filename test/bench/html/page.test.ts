@@ -134,7 +134,7 @@ describe('the page', () => {
   test('keeps measured, assumed and modelled energy apart', () => {
     const measured = {
       ...{ joulesPerToken: 0.5, netJoulesPerToken: 0.3, watts: 20, idleWatts: 8 },
-      ...{ energySource: 'rapl:package-0', energyReason: null },
+      ...{ energySource: 'rapl:package-0', energyResolution: 0.001, energyReason: null },
       ...{ assumedWatts: 16, assumedJoulesPerToken: 0.4 },
       assumedEnergySource: 'estimate:assumed-watts',
     } as const;
@@ -143,7 +143,9 @@ describe('the page', () => {
     expect(sentences).not.toContain(missing.energy);
     const page = benchPage(reportOf([resultOf(measured)]));
     expect(page).toContain('Measured energy: 2b4t: 500"');
-    expect(page).toContain('all that it did included. Source: rapl:package-0.');
+    expect(page).toContain(
+      'all that it did included. Source: rapl:package-0, a number each 0.001 s.',
+    );
     expect(page).toContain('Assumed energy: 2b4t: 400"');
     expect(page).toContain('for as long as a token took. 16 W.');
     expect(page).toContain('Modelled energy: 2b4t: 20"');

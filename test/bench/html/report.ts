@@ -24,7 +24,7 @@ export function resultOf(changes: Partial<BenchResult> = {}): BenchResult {
     },
     ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
     ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
-    ...{ energySource: null, energyReason: 'no counters' },
+    ...{ energySource: null, energyResolution: null, energyReason: 'no counters' },
     modelledJoulesPerToken: { nm7: 0.000_02, nm45: 0.0001 },
     ...{ assumedWatts: null, assumedJoulesPerToken: null, assumedEnergySource: null },
     ...changes,

@@ -13,7 +13,7 @@ export function resultOf(milliseconds: number, changes: Partial<BenchResult> = {
     millisecondsPerToken: milliseconds,
     ...{ gbPerSecond: 30, gmacPerSecond: null, peakRssBytes: 1e12 },
     ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
-    ...{ energyReason: 'no counter', energySource: null },
+    ...{ energyReason: 'no counter', energySource: null, energyResolution: null },
     assumedWatts: null,
     ...changes,
   } as unknown as BenchResult;
