@@ -10,7 +10,7 @@ import { type MemoryEstimate, memoryEstimate, packing, skippingLayers } from './
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
-import { fileStamps } from './model/identity.js';
+import { stampsOf } from './model/identity.js';
 import {
   checkedOverrides,
   type MetadataOverrides,
@@ -171,7 +171,7 @@ export async function inspectModel(
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
   const tuned = spec && cpu && kernel === '';
-  const zeros = tuned && skipZeros ? await zeroSkipping(spec, path) : skipZeros;
+  const zeros = tuned && skipZeros ? await zeroSkipping(spec, file) : skipZeros;
   const tuning = tuned
     ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros: zeros })
     : [];
@@ -208,9 +208,8 @@ export async function inspectModel(
 }
 
 /** In which layers an earlier load of a file has found that skipping zeros pays; without one, in all. */
-async function zeroSkipping(spec: ModelSpec, path: string): Promise<ZeroSkipping> {
-  const stamps = await fileStamps(spec.parts ?? [path]);
-  return (await ZeroChoice.of(spec, stamps)?.remembered()) ?? true;
+async function zeroSkipping(spec: ModelSpec, file: GgufFile): Promise<ZeroSkipping> {
+  return (await ZeroChoice.of(spec, stampsOf(file))?.remembered()) ?? true;
 }
 
 function tileByShape(tuning: readonly ShapeTiming[]) {

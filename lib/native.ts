@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { BitnetError, type BitnetErrorCode } from './errors.js';
+import type { FileStamp } from './gguf/file-stamp.js';
 import type { ModelSpec, TensorRole } from './model/spec.js';
 import { packageRoot } from './package-root.js';
 
@@ -171,6 +172,8 @@ export interface NativeLoadOptions {
   readonly screenFrom?: number;
   /** Instead of reading the file. */
   readonly synthetic?: NativeSynthetic | undefined;
+  /** Of the files that the spec was read from, in order: those whose weights are read must be the same. */
+  readonly stamps?: readonly FileStamp[] | undefined;
   /** `[abort, progress]`: progress counts from 0 to 1000. */
   readonly control: Int32Array;
 }
@@ -325,6 +328,7 @@ export function loadNativeModel(
     ...numbers,
     path,
     parts: parts.map((part) => ({ path: part })),
+    ...(!options.synthetic && { stamps: stampNumbers(options.stamps ?? []) }),
     synthetic: options.synthetic,
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
@@ -346,6 +350,13 @@ export function loadNativeModel(
     })),
   };
   return translatedAsync(translated(() => addon().loadModel(native, { ...options, zeroLayers })));
+}
+
+/** `[files, 3]`: `struct FileStamp`. */
+function stampNumbers(stamps: readonly FileStamp[]): BigInt64Array {
+  return BigInt64Array.from(
+    stamps.flatMap(({ size, mtimeNs, ino }) => [BigInt(size), mtimeNs, ino]),
+  );
 }
 
 export function createNativeSession(

@@ -1,6 +1,14 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { type FileStamp, stampOf } from './file-stamp.js';
+
+export interface OpenFile {
+  readonly handle: FileHandle;
+  readonly size: number;
+  /** As it was when it was opened. */
+  readonly stamp: FileStamp;
+}
 
 /**
  * Opens a regular file for reading. Never waits: a FIFO without a writer would hang an ordinary
@@ -8,7 +16,7 @@ import { BitnetError } from '../errors.js';
  *
  * @throws ERR_BITNET_FILE when there is no such file, it is not readable or not a regular file
  */
-export async function openFile(path: string): Promise<{ handle: FileHandle; size: number }> {
+export async function openFile(path: string): Promise<OpenFile> {
   if (typeof path !== 'string' || path === '') {
     const found = typeof path === 'string' ? 'an empty string' : `a value of type ${typeof path}`;
     throw new BitnetError(
@@ -23,7 +31,7 @@ export async function openFile(path: string): Promise<{ handle: FileHandle; size
     },
   );
   try {
-    const stat = await handle.stat();
+    const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) {
       const [found, advice] = stat.isDirectory()
         ? ['a directory', 'give the path of a .gguf file in it']
@@ -33,7 +41,8 @@ export async function openFile(path: string): Promise<{ handle: FileHandle; size
         `Expected "${path}" to be a model file, but it is ${found}; ${advice}.`,
       );
     }
-    return { handle, size: stat.size };
+    const stamp = stampOf(path, stat);
+    return { handle, size: stamp.size, stamp };
   } catch (error) {
     await handle.close();
     throw error;

@@ -23,9 +23,9 @@ export async function readGguf(path: string): Promise<GgufFile> {
 
 /** `model` is the metadata of the whole model where the file, a later part, has none. */
 async function readFile(path: string, model?: GgufFile['metadata']): Promise<GgufFile> {
-  const { handle, size } = await openFile(path);
+  const { handle, size, stamp } = await openFile(path);
   try {
-    return await readGgufHeader(handle, path, size, model);
+    return { ...(await readGgufHeader(handle, path, size, model)), stamp };
   } finally {
     await handle.close();
   }

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { maxSplitParts, maxTensors } from './limits.js';
 import { malformed, quote } from './malformed.js';
-import type { GgufFile, GgufTensor, GgufValue } from './types.js';
+import type { GgufFile, GgufPart, GgufTensor, GgufValue } from './types.js';
 
 /** Where a file stands in a split model. */
 interface Place {
@@ -35,13 +35,13 @@ export async function joinParts(file: GgufFile, read: ReadPart): Promise<GgufFil
   const paths = partPaths(file.path, place);
   await requireParts(paths, place);
   const first = place.no === 0 ? file : await readPart(paths, { ...place, no: 0 }, read);
-  const parts = [{ path: first.path, size: first.size, tensors: first.tensors.length }];
+  const parts = [partOf(first)];
   const tensors: GgufTensor[] = first.tensors.map((tensor) => ({ ...tensor, part: 0 }));
   const names = new Set(tensors.map(({ name }) => name));
   for (let no = 1; no < place.count; no++) {
     const part = await readPart(paths, { ...place, no }, read, first.metadata);
     refuseForeign(first, part, names);
-    parts.push({ path: part.path, size: part.size, tensors: part.tensors.length });
+    parts.push(partOf(part));
     for (const tensor of part.tensors) {
       names.add(tensor.name);
       tensors.push({ ...tensor, part: no });
@@ -54,6 +54,10 @@ export async function joinParts(file: GgufFile, read: ReadPart): Promise<GgufFil
   checkTensorCount(first, tensors.length);
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   return { ...first, size, tensors, parts };
+}
+
+function partOf({ path, size, tensors, stamp }: GgufFile): GgufPart {
+  return { path, size, tensors: tensors.length, ...(stamp && { stamp }) };
 }
 
 /** What a file says about its place; nothing when it is whole. */

@@ -1,4 +1,5 @@
 import type { GgufArray } from './array.js';
+import type { FileStamp } from './file-stamp.js';
 
 /** Public names of the metadata value types, in the order of their ids (0 to 12) in the file. */
 export const valueTypes = [
@@ -60,6 +61,8 @@ export interface GgufFile {
   readonly tensors: readonly GgufTensor[];
   /** The files of a split model, in order; everything else above is of the first. Absent when there is one file. */
   readonly parts?: readonly GgufPart[];
+  /** Of the file, or of the first, before its header was read; absent of what is no file. */
+  readonly stamp?: FileStamp;
 }
 
 /** One file of a split model. */
@@ -69,6 +72,7 @@ export interface GgufPart {
   readonly size: number;
   /** Number of tensors in it. */
   readonly tensors: number;
+  readonly stamp?: FileStamp;
 }
 
 /** One entry of the tensor directory, checked to lie inside the file and to overlap no other. */

@@ -1,30 +1,14 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { currentStamp, type FileStamp, noStamp, sameStamp } from '../gguf/file-stamp.js';
+import type { GgufFile } from '../gguf/types.js';
 import { checksumFile } from '../native.js';
 import { SharedWork } from './shared-work.js';
 import type { ModelSpec } from './spec.js';
 
-/** What tells whether a file is still the one that was loaded. */
-export interface FileStamp {
-  readonly path: string;
-  readonly size: number;
-  readonly mtimeMs: number;
-  readonly ino: number;
-}
-
-/** The stamps of files; one that is gone has a stamp that no file has. */
-export function fileStamps(paths: readonly string[]): Promise<FileStamp[]> {
-  return Promise.all(
-    paths.map(async (path) => {
-      try {
-        const { size, mtimeMs, ino } = await stat(path);
-        return { path, size, mtimeMs, ino };
-      } catch {
-        return { path, size: -1, mtimeMs: 0, ino: 0 };
-      }
-    }),
-  );
+/** The stamps of a model's files, from before they were read. */
+export function stampsOf(file: GgufFile): readonly FileStamp[] {
+  return (file.parts ?? [file]).map(({ path, stamp }) => stamp ?? noStamp(path));
 }
 
 /**
@@ -67,10 +51,9 @@ export class ModelIdentity {
 
   /** The weights in memory must be those that are hashed. */
   async #checkUnchanged(): Promise<void> {
-    const now = await fileStamps(this.#loaded.map(({ path }) => path));
-    for (const [i, { path, size, mtimeMs, ino }] of this.#loaded.entries()) {
-      const same = now[i]!.size === size && now[i]!.mtimeMs === mtimeMs && now[i]!.ino === ino;
-      if (same && size >= 0) continue;
+    for (const loaded of this.#loaded) {
+      const { path } = loaded;
+      if (sameStamp(loaded, await currentStamp(path))) continue;
       throw new BitnetError(
         'ERR_BITNET_FILE',
         `Expected the model file "${path}" to be as it was when it was loaded, to save or load a session by its content, but it has changed; load the model again.`,

@@ -15,7 +15,7 @@ import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './i2s-layouts.js';
-import { fileStamps } from './identity.js';
+import { stampsOf } from './identity.js';
 import {
   checkedOverrides,
   type MetadataOverrides,
@@ -168,7 +168,7 @@ export async function loadFrom(
     i2sLayout,
     tlTable,
   });
-  const stamps = await fileStamps(spec.parts ?? [file.path]);
+  const stamps = stampsOf(file);
   const measure = autotune && kernel === '';
   const zeros = measure && skipZeros ? ZeroChoice.of(spec, stamps, synthetic) : undefined;
   const knownLayers = await zeros?.remembered();
@@ -181,7 +181,7 @@ export async function loadFrom(
   // Async, so that what is refused at once, such as a kernel, rejects like all else.
   const read = async (layers: ZeroSkipping, byShape: readonly ShapeTiming[]) =>
     loadNativeModel(file.path, spec, {
-      ...{ threads, kernel, byShape, skipZeros: layers, synthetic, control },
+      ...{ threads, kernel, byShape, skipZeros: layers, synthetic, stamps, control },
       ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
     });
   let tuning = await tune(knownLayers ?? skipZeros); // nothing else runs meanwhile

@@ -4,6 +4,7 @@ import type { ChatTemplate } from '../chat/template.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import type { FileStamp } from '../gguf/file-stamp.js';
 import {
   type HeadCounts,
   type KernelNames,
@@ -15,7 +16,7 @@ import {
 } from '../native.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
-import { type FileStamp, ModelIdentity } from './identity.js';
+import { ModelIdentity } from './identity.js';
 import { maxContextLength } from './limits.js';
 import { Session } from './session.js';
 import type { ModelSpec } from './spec.js';

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { BitnetError } from '../errors.js';
 import { promptIds } from '../generate/prompt.js';
+import type { FileStamp } from '../gguf/file-stamp.js';
 import { packing } from '../inspect/memory.js';
 import { passage } from '../inspect/passage.js';
 import { type LayerSparsity, layerSparsity } from '../inspect/sparsity.js';
@@ -10,7 +11,6 @@ import { packageVersion } from '../package-root.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import { worthMeasuring } from './autotune.js';
 import { addToCache, readCache } from './cache-file.js';
-import type { FileStamp } from './identity.js';
 import type { ModelSpec } from './spec.js';
 
 /** The file in the cache folder: by model, the part of each layer's `up` and `down` that zeros spare. */
@@ -44,7 +44,7 @@ export class ZeroChoice {
     if (!units || spec.activation !== 'relu2' || !worthMeasuring(spec)) return undefined;
     const { seed } = synthetic ?? {};
     const { parts, ...graph } = spec;
-    const files = stamps.map(({ size, mtimeMs, ino }) => [size, mtimeMs, ino]);
+    const files = stamps.map(({ size, mtimeNs, ino }) => [size, `${mtimeNs}`, `${ino}`]);
     const question = JSON.stringify([packageVersion(), files, graph, seed]);
     const key = createHash('sha256').update(question).digest('hex');
     return new ZeroChoice(spec, key, units.paysFrom);

@@ -78,6 +78,9 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.path = string_of(object, "path");
   read_array(object, "parts",
              [&](const Napi::Object& part) { spec.parts.push_back(string_of(part, "path")); });
+  const std::vector<int64_t> stamps = copy_of<int64_t>(object, "stamps");
+  for (size_t i = 0; i + 2 < stamps.size(); i += 3)
+    spec.stamps.push_back({stamps[i], stamps[i + 1], stamps[i + 2]});
   read_array(object, "tensors",
              [&](const Napi::Object& tensor) { spec.tensors.push_back(tensor_of(tensor)); });
   const Napi::Value synthetic = object.Get("synthetic");

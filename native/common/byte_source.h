@@ -13,6 +13,9 @@ public:
 
   /** Reads exactly `bytes` bytes at `offset` into `out`, from any thread, or says why not. */
   virtual Status read(uint64_t offset, size_t bytes, uint8_t* out) const = 0;
+
+  /** Whether all that was read so far is of one state of the source; kFile when it has changed. */
+  virtual Status unchanged() const { return {}; }
 };
 
 } // namespace bitnet

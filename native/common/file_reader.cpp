@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -32,7 +33,24 @@ Status failed(const std::string& what, const std::string& path, const std::strin
   return Status::error(Code::kFile, "Could not " + what + " \"" + path + "\": " + reason + ".");
 }
 
+Status changed(const std::string& path) {
+  return Status::error(Code::kFile, "Expected the model file \"" + path +
+                                        "\" to stay as it was when it was loaded, but it has "
+                                        "changed; load the model again.");
+}
+
 } // namespace
+
+Status FileReader::start(const FileStamp* expected) {
+  Status status = take_stamp(&stamp_);
+  return status.ok() && expected && !(stamp_ == *expected) ? changed(path_) : status;
+}
+
+Status FileReader::unchanged() const {
+  FileStamp now;
+  Status status = take_stamp(&now);
+  return status.ok() && !(now == stamp_) ? changed(path_) : status;
+}
 
 #if defined(_WIN32)
 
@@ -41,7 +59,7 @@ FileReader::~FileReader() {
     CloseHandle(handle_);
 }
 
-Status FileReader::open(const std::string& path) {
+Status FileReader::open(const std::string& path, const FileStamp* expected) {
   path_ = path;
   const int length = MultiByteToWideChar(CP_UTF8, 0, path.c_str(), -1, nullptr, 0);
   std::wstring wide(static_cast<size_t>(length > 0 ? length : 1), L'\0');
@@ -51,6 +69,21 @@ Status FileReader::open(const std::string& path) {
   if (handle == INVALID_HANDLE_VALUE)
     return failed("open", path, "error " + std::to_string(GetLastError()));
   handle_ = handle;
+  return start(expected);
+}
+
+Status FileReader::take_stamp(FileStamp* stamp) const {
+  constexpr int64_t kUnixEpoch = 116444736000000000; // in units of 100 ns since 1601
+  BY_HANDLE_FILE_INFORMATION info;
+  if (!GetFileInformationByHandle(handle_, &info))
+    return failed("read", path_, "error " + std::to_string(GetLastError()));
+  const auto joined = [](DWORD high, DWORD low) {
+    return static_cast<int64_t>(uint64_t{high} << 32 | low);
+  };
+  const FILETIME& written = info.ftLastWriteTime;
+  stamp->size = joined(info.nFileSizeHigh, info.nFileSizeLow);
+  stamp->modified = (joined(written.dwHighDateTime, written.dwLowDateTime) - kUnixEpoch) * 100;
+  stamp->inode = joined(info.nFileIndexHigh, info.nFileIndexLow);
   return {};
 }
 
@@ -79,11 +112,26 @@ FileReader::~FileReader() {
     close(fd_);
 }
 
-Status FileReader::open(const std::string& path) {
+Status FileReader::open(const std::string& path, const FileStamp* expected) {
   path_ = path;
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd_ < 0)
     return failed("open", path, strerror(errno));
+  return start(expected);
+}
+
+Status FileReader::take_stamp(FileStamp* stamp) const {
+  struct stat info;
+  if (fstat(fd_, &info) != 0)
+    return failed("read", path_, strerror(errno));
+#if defined(__APPLE__)
+  const timespec& modified = info.st_mtimespec;
+#else
+  const timespec& modified = info.st_mtim;
+#endif
+  stamp->size = static_cast<int64_t>(info.st_size);
+  stamp->modified = int64_t{modified.tv_sec} * 1000000000 + modified.tv_nsec;
+  stamp->inode = static_cast<int64_t>(info.st_ino);
   return {};
 }
 

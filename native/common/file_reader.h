@@ -10,6 +10,17 @@
 
 namespace bitnet {
 
+/** What tells whether a file is still the one it was. */
+struct FileStamp {
+  int64_t size = 0;
+  int64_t modified = 0; // nanoseconds since 1970
+  int64_t inode = 0;
+
+  bool operator==(const FileStamp& other) const {
+    return size == other.size && modified == other.modified && inode == other.inode;
+  }
+};
+
 class FileReader : public ByteSource {
 public:
   FileReader() = default;
@@ -17,13 +28,18 @@ public:
   FileReader& operator=(const FileReader&) = delete;
   ~FileReader() override;
 
-  /** Opens `path` (UTF-8). */
-  Status open(const std::string& path);
+  /** Opens `path` (UTF-8); kFile where it is not the file that `expected` is of. */
+  Status open(const std::string& path, const FileStamp* expected = nullptr);
 
   Status read(uint64_t offset, size_t bytes, uint8_t* out) const override;
+  Status unchanged() const override;
 
 private:
+  Status take_stamp(FileStamp* stamp) const;
+  Status start(const FileStamp* expected);
+
   std::string path_;
+  FileStamp stamp_; // when it was opened
 #if defined(_WIN32)
   void* handle_ = nullptr;
 #else

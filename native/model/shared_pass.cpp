@@ -58,6 +58,12 @@ Status try_pass(ThreadPool& pool, const Part* parts, size_t count) {
     if (!parts[i].evaluation->abort_raised())
       parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
   status = answer(model, model.workspace, pool, work);
+  // Once, behind all that was read: a change before any of it shows.
+  if (status.ok() || status.code == Code::kNumeric) {
+    Status files = model.weights->files_unchanged();
+    if (!files.ok())
+      return files;
+  }
   if (!status.ok())
     return status;
   if (counted)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../common/file_reader.h"
 #include "../formats/formats.h"
 
 namespace bitnet {
@@ -95,6 +96,7 @@ struct ModelSpec {
   Activation activation;
   std::string path;               // of the file, or what errors call the model
   std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
+  std::vector<FileStamp> stamps;  // of these files when all this was read from them, or empty
   std::shared_ptr<const SyntheticSpec> synthetic; // null: read from the file
   std::vector<TensorSpec> tensors;
 

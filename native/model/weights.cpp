@@ -215,9 +215,9 @@ Status open_sources(const ModelSpec& spec, ThreadPool& pool, Sources* out) {
   std::vector<std::string> paths = spec.parts;
   if (paths.empty())
     paths.push_back(spec.path);
-  for (const std::string& path : paths) {
+  for (size_t i = 0; i < paths.size(); ++i) {
     auto file = std::make_shared<FileReader>();
-    Status status = file->open(path);
+    Status status = file->open(paths[i], i < spec.stamps.size() ? &spec.stamps[i] : nullptr);
     if (!status.ok())
       return status;
     out->push_back(std::move(file));
@@ -273,10 +273,23 @@ Status load_all(Weights& w, const Sources& files, ThreadPool& pool, const LoadCo
   }
   if (!complete(w))
     return Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
-  return finish_head(w, pool);
+  Status status = finish_head(w, pool);
+  for (const auto& file : files)
+    if (status.ok())
+      status = file->unchanged();
+  return status;
 }
 
 } // namespace
+
+Status Weights::files_unchanged() const {
+  for (const RowTable* table : {&embedding, &output}) {
+    Status status = table->file ? table->file->unchanged() : Status();
+    if (!status.ok())
+      return status;
+  }
+  return {};
+}
 
 Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
                     const LoadControl& control, std::shared_ptr<const Weights>* out) {

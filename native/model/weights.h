@@ -49,6 +49,8 @@ struct Weights {
   WeightBytes bytes;
 
   const RowTable& head() const { return tied ? embedding : output; }
+  /** Whether the files that rows are still read from are as they were at the load. */
+  Status files_unchanged() const;
 };
 
 /** Lets a load be watched and stopped from another thread. */

@@ -1,9 +1,24 @@
-import { copyFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { loadModel } from '../../lib/index.js';
+import { stampsOf } from '../../lib/model/identity.js';
 import { modelSpec } from '../../lib/model/spec.js';
-import { loadNativeModel } from '../../lib/native.js';
+import {
+  createNativeSession,
+  loadNativeModel,
+  type NativeSession,
+  nativeEvaluate,
+  want,
+} from '../../lib/native.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { writeLargeModel } from './large-model.js';
@@ -43,6 +58,69 @@ describe('a file that changes between its header and its weights', () => {
     writeFileSync(temp('noise'), Buffer.alloc(statSync(original).size, 0xff));
     const loading = loadAfter(() => renameSync(temp('noise'), path));
     expect(await rejection(loading)).toMatchObject({ code: 'ERR_BITNET_MODEL' });
+  });
+});
+
+/** Loads a model whose embedding, which is its head too, stays in the file, as large ones do. */
+async function loadInFile(change = () => {}) {
+  copyFileSync(original, path);
+  utimesSync(path, 1e9, 1e9); // long ago: what is written in the same tick of the clock looks alike
+  const file = await readGguf(path);
+  change();
+  return loadNativeModel(path, modelSpec(file), {
+    ...{ threads: 2, kernel: '', screenFrom: 1 },
+    stamps: stampsOf(file),
+    control: new Int32Array(2),
+  });
+}
+
+async function nativeLogits(session: NativeSession): Promise<Float32Array> {
+  const logits = new Float32Array(320);
+  const request = { tokens: Int32Array.of(1, 2, 3), logits, control: new Int32Array(1) };
+  await nativeEvaluate(session, { ...request, want: want.last });
+  return logits;
+}
+
+describe('a file whose rows are read as they are needed', () => {
+  const sentence = `Expected the model file "${path}" to stay as it was when it was loaded, but it has changed; load the model again.`;
+  const changed = { code: 'ERR_BITNET_FILE', message: sentence };
+  const other = temp('other.gguf');
+  beforeAll(() => tinyModel({ seed: 2 }).write(other));
+
+  it('is noticed when another is copied over it: no number is of two files', async () => {
+    const native = await loadInFile();
+    const session = createNativeSession(native, 16);
+    const before = await nativeLogits(session);
+    session.truncate(0);
+    expect(await nativeLogits(session)).toEqual(before);
+    copyFileSync(other, path);
+    for (let i = 0; i < 2; i++) {
+      expect(await rejection(nativeLogits(session))).toMatchObject(changed);
+      expect(session.position()).toBe(3);
+    }
+    native.close();
+  });
+
+  it('goes on when another takes its name: it is still open', async () => {
+    const native = await loadInFile();
+    const session = createNativeSession(native, 16);
+    const before = await nativeLogits(session);
+    copyFileSync(other, temp('renamed.gguf'));
+    renameSync(temp('renamed.gguf'), path);
+    session.truncate(0);
+    expect(await nativeLogits(session)).toEqual(before);
+    native.close();
+  });
+
+  it('is refused when it is no longer the one whose header was read', async () => {
+    copyFileSync(other, temp('same-size.gguf'));
+    for (const change of [
+      () => copyFileSync(other, path),
+      () => renameSync(temp('same-size.gguf'), path),
+      () => utimesSync(path, 1e9, 1e9 + 1),
+    ]) {
+      expect(await rejection(loadInFile(change))).toMatchObject(changed);
+    }
   });
 });
 
