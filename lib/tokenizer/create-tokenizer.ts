@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.js';
+import { nearest } from '../generate/option-checks.js';
 import type { GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import { TimeSlice } from '../gguf/time-slice.js';
@@ -64,10 +65,24 @@ function vocabularyKind(file: VocabularyFile): Tokenizer['kind'] {
   if (model === 'gpt2') return 'bpe';
   if (model === 'llama') return 'sentencepiece';
   const expected = '"gpt2" (byte-level BPE) or "llama" (SentencePiece)';
-  const found = model === undefined ? 'no such entry' : quote(model);
+  const name = otherKinds.get(model ?? '');
+  const found = model === undefined ? 'no such entry' : quote(model) + (name ? ` (${name})` : '');
   const advice = 'other kinds of vocabulary are not supported';
   throw faulty(file, 'metadata "tokenizer.ggml.model"', expected, found, advice);
 }
+
+/** Other values of `tokenizer.ggml.model`, and what they mean. */
+const otherKinds: ReadonlyMap<string, string> = new Map([
+  ['bert', 'WordPiece'],
+  ['t5', 'Unigram'],
+  ['rwkv', 'RWKV'],
+  ['plamo2', 'PLaMo 2'],
+  ['gemma4', 'BPE over whole texts'],
+  ['hybriddna', 'DNA'],
+  ['whitespace', 'BPE without spaces'],
+  ['no_vocab', 'none'],
+  ['none', 'none'],
+]);
 
 /** What differs between the two kinds of vocabulary. */
 interface Scheme {
@@ -113,8 +128,10 @@ function chosenPreTokenizer(
 function knownPreTokenizer(file: VocabularyFile, name: string): PreTokenizer {
   const preTokenizer = preTokenizers.get(name);
   if (preTokenizer !== undefined) return preTokenizer;
-  const expected = `one of ${[...preTokenizers.keys()].join(', ')}`;
-  const advice = 'choose the one that splits alike (option preTokenizer)';
+  const near = nearest(name, [...preTokenizers.keys()]);
+  const expected = near ? `a known one, such as ${near}` : 'a known one';
+  const advice =
+    'choose the one that splits alike (docs/models.md lists them; option preTokenizer)';
   throw faulty(file, 'the pre-tokenizer', expected, quote(name), advice);
 }
 

@@ -33,7 +33,27 @@ const cases: [title: string, file: VocabularyFile, message: string][] = [
     bpe({ model: undefined }),
     sentence(key('model'), kinds, 'no such entry', unsupported),
   ],
-  ['another kind', bpe({ model: 'bert' }), sentence(key('model'), kinds, '"bert"', unsupported)],
+  [
+    'a WordPiece vocabulary',
+    bpe({ model: 'bert' }),
+    sentence(key('model'), kinds, '"bert" (WordPiece)', unsupported),
+  ],
+  [
+    'a Unigram vocabulary',
+    bpe({ model: 't5' }),
+    sentence(key('model'), kinds, '"t5" (Unigram)', unsupported),
+  ],
+  [
+    'an RWKV vocabulary',
+    bpe({ model: 'rwkv' }),
+    sentence(key('model'), kinds, '"rwkv" (RWKV)', unsupported),
+  ],
+  [
+    'a PLaMo vocabulary',
+    bpe({ model: 'plamo2' }),
+    sentence(key('model'), kinds, '"plamo2" (PLaMo 2)', unsupported),
+  ],
+  ['another kind', bpe({ model: 'magic' }), sentence(key('model'), kinds, '"magic"', unsupported)],
   ['a kind that is no text', bpe({ model: 3 }), sentence(key('model'), 'a string', '3')],
   ['no tokens', bpe({ tokens: undefined }), sentence(key('tokens'), 'a list of tokens', 'none')],
   [

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { preTokenizers } from '../../lib/tokenizer/pre-tokenizers.js';
@@ -196,6 +197,134 @@ describe('Splitting a text into words', () => {
     expect(words(name, text)).toEqual(expected);
   });
 
+  // What Hugging Face's tokenizers make of the published expressions.
+  it.each([
+    [
+      'llama-bpe',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'qwen2',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'qwen35',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e\u0301¦。Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'gpt-2',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:¦foo¦ 1234567¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,¦\n\n  \t¦ ok¦/¦\n¦'¦ſ¦ …(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'starcoder',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:¦foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,¦\n\n  \t¦ ok¦/¦\n¦'¦ſ¦ …(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'deepseek-llm',
+      "It¦'¦s¦ HTTPServer¦'¦s¦ a¦É¦b¦ ǅ¦x¦:¦foo¦ ¦1234567¦ x¦12²¦ ¦漢字かな한국ไทย¦ e¦\u0301¦。¦Ж¦1¦,¦\n¦\n¦  \t¦ ok¦/¦\n¦'¦ſ¦ ¦…¦(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'deepseek-coder',
+      "It¦'¦s¦ HTTPServer¦'¦s¦ aÉb¦ ǅx¦:¦foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ ¦漢字かな한국ไทย¦ e¦\u0301¦。¦Ж¦1¦,¦\n¦\n¦  \t¦ ok¦/¦\n¦'¦ſ¦ ¦…¦(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'deepseek-v3',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ ¦漢字かな¦한국ไทย¦ e\u0301¦。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'¦ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'spark2_5',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ ¦漢字かな¦한국ไทย¦ e\u0301¦。¦Ж¦1¦,¦\n¦\n¦  \t¦ ok¦/¦\n¦'¦ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'minicpm5',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'tekken',
+      "It¦'s¦ HTTPServer¦'s¦ a¦Éb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e\u0301¦。Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'gpt-4o',
+      "It's¦ HTTPServer's¦ a¦Éb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e\u0301¦。Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'tiny_aya',
+      "It's¦ HTTPServer's¦ a¦Éb¦ ǅx¦:foo¦ ¦1¦234¦567¦ x¦12²¦ 漢字かな한국ไทย¦ e\u0301¦。Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'youtu',
+      "It's¦ HTTPServer's¦ a¦Éb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ ¦漢字かな¦한국¦ไทย¦ e\u0301¦。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ ¦…¦(a¦|b¦)¦ ",
+    ],
+    [
+      'kimi-k2',
+      "It's¦ HTTPServer's¦ a¦Éb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ ¦漢字¦かな한국ไทย¦ e\u0301¦。Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'bailingmoe',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'seed-coder',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,¦\n\n¦  \t¦ ok¦/¦\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'exaone-moe',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย e\u0301¦。Ж¦1¦,\n¦\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'jais-2',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  ¦\t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'laguna',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,¦\n\n¦  \t¦ ok¦/¦\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'ufakzeka',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'superbpe',
+      "It's HTTPServer's aÉb ǅx:foo ¦1¦234¦567¦ x¦12²¦ 漢字かな한국ไทย e\u0301。Ж¦1¦,\n\n  \t ok/\n'ſ …(a|b) ",
+    ],
+    [
+      'afmoe',
+      "It¦'s¦ HTTPServer¦'s¦ aÉb¦ ǅx¦:foo¦ ¦1¦234¦567¦ x¦12²¦ ¦漢字かな한국ไ¦ทย¦ e\u0301¦。¦Ж¦1¦,\n\n¦  \t¦ ok¦/\n¦'¦ſ¦ …(¦a¦|b¦)¦ ",
+    ],
+    [
+      'poro-chat',
+      "It's¦ HTTPServer's¦ aÉb¦ ǅx:foo¦ 1234567¦ x12²¦ 漢字かな한국ไทย¦ e\u0301¦。¦Ж1¦,\n\n  \t¦ ok/¦\n¦'ſ¦ …(¦a¦|¦b¦) ",
+    ],
+    [
+      'viking',
+      "It's¦ HTTPServer's¦ aÉb¦ ǅx:foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e\u0301¦。¦Ж¦1¦,\n\n  \t¦ ok/¦\n¦'ſ¦ …(¦a¦|¦b¦) ",
+    ],
+    [
+      'chameleon',
+      "It¦'¦s¦ HTTPServer¦'¦s¦ aÉb¦ ǅx¦:¦foo¦ ¦1¦2¦3¦4¦5¦6¦7¦ x¦1¦2¦²¦ 漢字かな한국ไทย¦ e¦\u0301¦。¦Ж¦1¦,¦\n¦\n¦  ¦\t¦ ok¦/¦\n¦'¦ſ¦ ¦…¦(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'falcon',
+      "It¦'¦s¦ HTTPServer¦'¦s¦ aÉb¦ ǅx¦:¦foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301¦。¦Ж¦1¦,¦\n\n  \t¦ ok¦/¦\n¦'¦ſ¦ ¦…(¦a¦|¦b¦)¦ ",
+    ],
+    [
+      'default',
+      "It¦'¦s¦ HTTPServer¦'¦s¦ aÉb¦ ǅx¦:¦foo¦ ¦123¦456¦7¦ x¦12²¦ 漢字かな한국ไทย¦ e¦\u0301¦。¦Ж¦1¦,¦\n\n  \t¦ ok¦/¦\n¦'¦ſ¦ ¦…(¦a¦|¦b¦)¦ ",
+    ],
+  ])('of many scripts by %s', (name, expected) => {
+    const text =
+      "It's HTTPServer's aÉb ǅx:foo 1234567 x12² 漢字かな한국ไทย e\u0301。Ж1,\n\n  \t ok/\n'ſ …(a|b) ";
+    expect(words(name, text).join('¦')).toBe(expected);
+  });
+
+  it('counts groups of three digits from the right, for those that want it', () => {
+    const numbers = '1234 12 ٣٣٣٣ 𝟘𝟘𝟘𝟘 1234x 1234567';
+    const groups = '¦1¦234¦ ¦12¦ ¦٣¦٣٣٣¦ ¦𝟘¦𝟘𝟘𝟘¦ ¦';
+    expect(words('afmoe', ` ${numbers}`).join('¦')).toBe(` ${groups}1¦234¦x¦ ¦1¦234¦567`);
+    expect(words('tiny_aya', ` ${numbers}`).join('¦')).toBe(` ${groups}123¦4¦x¦ ¦1¦234¦567`);
+    expect(words('superbpe', numbers).join('¦')).toBe(`${groups.slice(1)}1¦234¦x ¦1¦234¦567`);
+  });
+
   it('means Unicode white space, which is not what JavaScript means by it', () => {
     // U+FEFF is white space for JavaScript only, U+0085 for Unicode only.
     expect(words('gpt-2', 'a\u0085\u0085b')).toEqual(['a', '\u0085', '\u0085', 'b']);
@@ -207,6 +336,23 @@ describe('Splitting a text into words', () => {
     expect(words(name, mixed.repeat(3)).join('')).toBe(mixed.repeat(3));
   });
 
+  it('knows each name of llama.cpp for a byte-level vocabulary', () => {
+    expect(preTokenizers.size).toBe(87);
+    expect(preTokenizers.get('hunyuan-dense')).toBe(preTokenizers.get('deepseek-v3'));
+    expect(preTokenizers.get('bloom')).toBe(preTokenizers.get('poro-chat'));
+    expect(preTokenizers.get('llama4')).toBe(preTokenizers.get('gpt-4o'));
+    expect(preTokenizers.get('minicpm5')).toMatchObject({ ignoreMerges: true, addBos: false });
+    expect(preTokenizers.get('tekken')).toMatchObject({ ignoreMerges: true, addBos: true });
+    expect(preTokenizers.get('chameleon')).toMatchObject({ ignoreMerges: false, addBos: true });
+  });
+
+  it('knows none that the documentation does not list', async () => {
+    const page = await readFile('docs/models.md', 'utf8');
+    const table = page.slice(page.indexOf('| words | names |'), page.indexOf('| others |') + 200);
+    const listed = [...table.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+    expect(new Set(listed)).toEqual(new Set(preTokenizers.keys()));
+  });
+
   it('knows Falcon-E by the name that only the converters of the Microsoft fork write', () => {
     expect(preTokenizers.get('falcon_e')).toBe(preTokenizers.get('llama-bpe'));
     expect(preTokenizers.get('falcon3')).toBe(preTokenizers.get('llama-bpe'));
@@ -214,14 +360,13 @@ describe('Splitting a text into words', () => {
 });
 
 describe('A pre-tokenizer name', () => {
-  it('that is not known is an error that lists the known ones', async () => {
-    const file = bpeFile({ merges: [], entries: { pre: 'tekken' } });
-    const known = [...preTokenizers.keys()].join(', ');
+  it('that is not known is an error that says where the known ones are listed', async () => {
+    const file = bpeFile({ merges: [], entries: { pre: 'unheard-of' } });
     await expect(createTokenizer(file)).rejects.toMatchObject({
       code: 'ERR_BITNET_TOKENIZER',
-      message: `Expected the pre-tokenizer of "vocabulary.gguf" to be one of ${known}, but found "tekken"; choose the one that splits alike (option preTokenizer).`,
+      message:
+        'Expected the pre-tokenizer of "vocabulary.gguf" to be a known one, but found "unheard-of"; choose the one that splits alike (docs/models.md lists them; option preTokenizer).',
     });
-    expect(known).toContain('llama-bpe, llama3');
   });
 
   it('of the caller counts more than that of the file', async () => {
@@ -237,7 +382,7 @@ describe('A pre-tokenizer name', () => {
   it('of the caller that is not known is an error too', async () => {
     const options = { preTokenizer: 'gpt2' };
     await expect(createTokenizer(bpeFile({ merges: [] }), options)).rejects.toThrow(
-      /but found "gpt2"; choose/,
+      /to be a known one, such as gpt-2, but found "gpt2"; choose/,
     );
   });
 });
