@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { MetadataOverrides, Tokenizer } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { warnOfDecisions } from '../load-model.mjs';
 import { modelOptionBefore } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
@@ -59,9 +60,11 @@ async function tokenize(
   const { loadTokenizer } = await import('../../lib/index.js');
   const { preTokenizer, overrideKv: metadataOverrides } = options;
   const tokenizer = await loadTokenizer(path, { preTokenizer, metadataOverrides });
+  const terminal = new Terminal(options);
+  warnOfDecisions(tokenizer.decisions, terminal);
   const whole = true;
   const given = fromStdin
-    ? await readStdin(new Terminal(options), interruptSignal(), { whole })
+    ? await readStdin(terminal, interruptSignal(), { whole })
     : await fileOrText(options.file, text, { whole });
   if (given === undefined) return refuseWithoutText(command);
   const { bos: addSpecial, special: parseSpecial } = options;

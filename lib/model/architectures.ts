@@ -23,6 +23,8 @@ export interface Architecture {
   readonly projectionNorms?: true;
   /** Whether embeddings are multiplied by sqrt(dim). */
   readonly scaledEmbedding?: true;
+  /** Whether the file may say that logits are soft-capped. */
+  readonly logitSoftcapping?: true;
   /** Which layers see only the last few positions, where the file states a window. */
   readonly local?: {
     /** Of this many layers the last sees everything. */
@@ -104,6 +106,7 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       postNorms: true,
       projectionNorms: true,
       scaledEmbedding: true,
+      logitSoftcapping: true,
       local: { period: 6, ropeBase: 10_000 },
       activation: 'gelu_tanh',
       activationReason: 'models of architecture gemma3 are trained with GELU, approximated by tanh',

@@ -92,11 +92,18 @@ function readLocal(keys: Keys, { local }: Graph, nLayer: number): ModelSpec['loc
   return { window, layers, ...rope };
 }
 
+/** What logits are soft-capped to, of an architecture that has such; 0 for nothing. */
+export function readSoftcapping(keys: Keys, { logitSoftcapping }: Graph): number {
+  const key = 'final_logit_softcapping';
+  if (!logitSoftcapping || keys.get(key) === 0) return 0;
+  return keys.number(key, limits.softcappingRange, 0);
+}
+
 /** Entries that change the graph in a way this project does not compute: to ignore one gives wrong text. */
 function refuseVariants(keys: Keys): void {
   const variants: [key: string, expected: string, sound: (value: unknown) => boolean][] = [
     ['expert_count', '0, a model without experts', (value) => value === 0],
-    ['attention.causal', 'true', (value) => value === true],
+    ['attention.causal', 'true', (value) => value === true || value === 1],
   ];
   for (const [key, expected, sound] of variants) {
     const value = keys.get(key);

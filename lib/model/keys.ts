@@ -12,6 +12,7 @@ export interface Range {
 export class Keys {
   /** What was decided while reading. */
   readonly decisions: Decision[] = [];
+  readonly #read = new Set<string>();
 
   constructor(
     readonly file: GgufFile,
@@ -50,6 +51,7 @@ export class Keys {
 
   /** The value of a key as the file has it. */
   get(key: string): GgufValue | undefined {
+    this.#read.add(key);
     return this.file.metadata.get(`${this.architecture}.${key}`);
   }
 
@@ -58,9 +60,18 @@ export class Keys {
     return describeValue(this.get(key), this.file.valueTypes.get(`${this.architecture}.${key}`));
   }
 
+  /** The keys of this architecture that nothing has read, in file order. */
+  unread(): string[] {
+    const prefix = `${this.architecture}.`;
+    return [...this.file.metadata.keys()]
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => key.slice(prefix.length))
+      .filter((key) => !this.#read.has(key));
+  }
+
   /** Notes that the file was read differently from what it says, or would be by others. */
-  decide(subject: string, choice: string, reason: string): void {
-    this.decisions.push({ subject, choice, reason });
+  decide(subject: string, choice: string, reason: string, warning = false): void {
+    this.decisions.push({ subject, choice, reason, ...(warning && { warning }) });
   }
 
   error(key: string, expected: string, found: string, advice = convertAgain) {

@@ -40,8 +40,8 @@ export const ropeMagnitudeRange = { min: 1e-3, max: 1e3 } as const;
 /** Range of the turns between which YaRN is gradual; usual are 1 and 32. */
 export const yarnBetaRange = { min: 1e-3, max: 1e6 } as const;
 
-/** Range of the factor of attention scores; usual are 1/16 to 1/8. */
-export const attentionScaleRange = { min: 1e-6, max: 1e3 } as const;
+/** Range of what logits are soft-capped to; usual are 30 and 50. */
+export const softcappingRange = { min: 1e-3, max: 1e6 } as const;
 
 /** Range of the epsilon of the norms, usual are 1e-6 and 1e-5; as a float32 it must not become 0. */
 export const normEpsRange = { min: 1e-30, max: 1 } as const;

@@ -1,11 +1,8 @@
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { quote } from '../gguf/malformed.js';
-import type { GgufFile } from '../gguf/types.js';
 import type { Graph } from './architectures.js';
 import type { Keys } from './keys.js';
-import { attentionScaleRange } from './limits.js';
-import { modelError, notYet } from './model-error.js';
+import { notYet } from './model-error.js';
 import type { ModelSpec, Pooling } from './spec.js';
 
 /*
@@ -63,7 +60,7 @@ const activationQuirks: readonly ActivationQuirk[] = [
  * @throws ERR_BITNET_ARGUMENT for an unknown `override`, ERR_BITNET_MODEL for one in the file
  */
 export function decideActivation(
-  file: GgufFile,
+  keys: Keys,
   graph: Graph,
   facts: ModelFacts,
   override: Activation | undefined,
@@ -79,13 +76,13 @@ export function decideActivation(
     const message = `Expected the option activation to be ${either("'")}, but received ${String(override)}.`;
     throw new BitnetError('ERR_BITNET_ARGUMENT', message, { activation: override });
   }
-  const key = `${facts.architecture}.hidden_activation`;
-  const stated = file.metadata.get(key);
-  if (isActivation(stated)) return decided(stated, `the file says so in ${key}`);
+  const key = 'hidden_activation';
+  const stated = keys.get(key);
+  const reason = `the file says so in ${keys.architecture}.${key}`;
+  if (isActivation(stated)) return decided(stated, reason);
   if (stated !== undefined) {
-    const found = typeof stated === 'string' ? quote(stated) : `a ${file.valueTypes.get(key)}`;
     const advice = `to run it anyway, set the activation to ${either("'")} yourself`;
-    throw modelError(file.path, `metadata ${quote(key)}`, either('"'), found, advice);
+    throw keys.error(key, either('"'), keys.describe(key), advice);
   }
   const quirk = activationQuirks.find(({ applies }) => applies(facts));
   if (quirk !== undefined) return decided(quirk.activation, quirk.reason);
@@ -108,19 +105,13 @@ export function decideHead(hasOutput: boolean): Decision {
 }
 
 /**
- * The factor of attention scores: what the file says in `attention.scale`, else 1 / sqrt(headDim).
- * Files of Gemma 3 27B do not say that it is the one model of its family with another.
+ * The factor of attention scores: 1 / sqrt(headDim), but files of Gemma 3 27B do not say that it is the
+ * one model of its family with another. No graph here reads `attention.scale`, as in llama.cpp.
  */
-export function decideAttentionScale(
-  keys: Keys,
-  { architecture, nLayer, dim, nHead, headDim }: ModelFacts,
-): { readonly value: number; readonly decision?: Decision } {
-  const key = 'attention.scale';
-  const stated = keys.get(key);
-  // Converters write 0 for "the usual".
-  if (stated !== undefined && stated !== 0) {
-    return { value: keys.number(key, attentionScaleRange) };
-  }
+export function decideAttentionScale({ architecture, nLayer, dim, nHead, headDim }: ModelFacts): {
+  readonly value: number;
+  readonly decision?: Decision;
+} {
   if (architecture !== 'gemma3' || nLayer !== 62) return { value: 1 / Math.sqrt(headDim) };
   const reason =
     'of the Gemma 3 models that of 62 layers is trained with it, and its files do not say so';
@@ -140,12 +131,7 @@ export function decidePooling(
   { projectionNorms }: Graph,
 ): (Decision & { readonly choice: Pooling }) | undefined {
   const key = 'pooling_type';
-  const stated = keys.get(key);
-  if (typeof stated === 'number' && !(stated in poolings)) {
-    const expected = '0 (none), 1 (mean), 2 (first token) or 3 (last token)';
-    throw keys.error(key, expected, keys.describe(key), notYet);
-  }
-  const choice = poolings[keys.integer(key, { min: 0, max: poolings.length - 1 }, 0)];
+  const choice = poolings[statedPooling(keys, key)];
   if (projectionNorms && choice !== 'last') {
     return {
       subject: 'pooling',
@@ -157,6 +143,27 @@ export function decidePooling(
   if (!choice) return undefined;
   return { subject: 'pooling', choice, reason: `the file says so in ${keys.architecture}.${key}` };
 }
+
+/** The place in `poolings` of what the file says; what is no number matters to embeddings alone. */
+function statedPooling(keys: Keys, key: string): number {
+  const stated = keys.get(key);
+  if (stated === undefined || unspecified.includes(stated)) return 0;
+  if (typeof stated !== 'number') {
+    keys.decide(
+      'pooling',
+      'none stated',
+      `${keys.architecture}.${key} is ${keys.describe(key)}`,
+      true,
+    );
+    return 0;
+  }
+  if (stated in poolings) return stated;
+  const expected = '0 (none), 1 (mean), 2 (first token) or 3 (last token)';
+  throw keys.error(key, expected, keys.describe(key), notYet);
+}
+
+/** What llama.cpp calls "unspecified", with and without a sign. */
+const unspecified: readonly unknown[] = [-1, 2 ** 32 - 1];
 
 const activations: readonly Activation[] = ['relu2', 'silu', 'gelu_tanh'];
 

@@ -3,7 +3,8 @@ import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
 import { type Architecture, architectures, type Graph } from './architectures.js';
 import { bindTensors, missingTensor } from './bind-tensors.js';
-import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
+import { type Hyperparameters, readHyperparameters, readSoftcapping } from './hyperparameters.js';
+import { noteIgnored } from './ignored-keys.js';
 import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
 import { modelError, notYet } from './model-error.js';
@@ -59,6 +60,8 @@ export interface ModelSpec {
   };
   /** Embeddings are multiplied by it. */
   readonly embeddingScale: number;
+  /** Logits become c · tanh(logit / c), where the graph has that and the file says c. */
+  readonly logitSoftcapping?: number;
   /**
    * What the gate goes through before it multiplies: relu(x)², x / (1 + exp(−x)), or GELU with its
    * tanh approximation.
@@ -152,7 +155,7 @@ export interface SpecOverrides extends StorageOverrides {
 export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSpec {
   const [architecture, graph] = findArchitecture(file);
   refusePartial(file);
-  refuseRotated(file);
+  refusePrism(file);
   const keys = new Keys(file, architecture);
   const sizes = readHyperparameters(keys, graph);
   const vocab = readVocab(keys, sizes);
@@ -162,10 +165,12 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     vocab,
     tokenizer: file.metadata.get('tokenizer.ggml.model'),
   };
-  const activation = decideActivation(file, graph, facts, overrides.activation);
-  const attentionScale = decideAttentionScale(keys, facts);
+  const activation = decideActivation(keys, graph, facts, overrides.activation);
+  const attentionScale = decideAttentionScale(facts);
+  const softcapping = readSoftcapping(keys, graph);
   const pooling = decidePooling(keys, graph);
   const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab }, overrides);
+  noteIgnored(keys, { ...sizes, attentionScale: attentionScale.value });
   const name = file.metadata.get('general.name');
   return {
     architecture,
@@ -175,6 +180,7 @@ export function modelSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelS
     rope: { type: graph.rope, ...sizes.rope },
     attentionScale: attentionScale.value,
     embeddingScale: graph.scaledEmbedding ? Math.sqrt(sizes.dim) : 1,
+    ...(softcapping !== 0 && { logitSoftcapping: softcapping }),
     activation: activation.choice,
     ...(pooling && { pooling: pooling.choice }),
     decisions: [
@@ -215,11 +221,15 @@ function refusePartial(file: GgufFile): void {
   }
 }
 
-/** Refuses PrismML's files whose weights want activations rotated first: without that, text is noise. */
-function refuseRotated(file: GgufFile): void {
+/**
+ * Refuses PrismML's files whose weights want activations rotated first, or whatever else their own
+ * loader may compute: without that, text is noise.
+ */
+function refusePrism(file: GgufFile): void {
   for (const key of file.metadata.keys()) {
-    if (!key.startsWith('prism.hadamard.')) continue;
-    const found = 'a rotation of the activations';
+    if (!key.startsWith('prism.')) continue;
+    const rotated = key.startsWith('prism.hadamard.');
+    const found = rotated ? 'a rotation of the activations' : 'a step of a graph of PrismML’s';
     throw modelError(file.path, `metadata ${quote(key)}`, 'absent', found, notYet);
   }
 }

@@ -75,6 +75,7 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.local_rope_base = number_of(object, "localRopeBase");
   spec.local_rope_magnitude = number_of(object, "localRopeMagnitude");
   spec.activation = static_cast<Activation>(count("activation"));
+  spec.logit_softcapping = static_cast<float>(number_of(object, "logitSoftcapping"));
   spec.path = string_of(object, "path");
   read_array(object, "parts",
              [&](const Napi::Object& part) { spec.parts.push_back(string_of(part, "path")); });

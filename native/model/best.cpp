@@ -10,13 +10,16 @@
 //                          ^ ruled out: ends before T       the k best lower bounds
 //                                      T: the worst of their exact logits
 //
-// They are multiplied first, then what T leaves.
+// They are multiplied first, then what T leaves. Where logits are soft-capped, exact ones are so at
+// once, and T stands for the smallest raw logit that reaches it, so that rows which tie after the
+// cap stay too.
 #include <math.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "head_product.h"
+#include "soft_cap.h"
 
 namespace bitnet {
 namespace {
@@ -156,14 +159,14 @@ void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& 
 // Adds the rows that T leaves to the ids of each vector, whose own are all known; or takes all ids
 // away where they would be too many. Makes room for the most there may be first: a thread that runs
 // out of memory would end the process.
-void add_candidates(size_t vocab, ThreadPool& pool, Screen& screen) {
+void add_candidates(size_t vocab, float softcapping, ThreadPool& pool, Screen& screen) {
   const size_t most = vocab / kMostCandidates;
   for (Screen::Vector& vector : screen.vectors)
     vector.ids.reserve(vector.ids.size() + most);
   pool.parallel(screen.vectors.size(), [&](size_t i, size_t) {
     Screen::Vector& vector = screen.vectors[i];
     const float* upper = screen.upper + i * screen.stride;
-    const float t = vector.worst();
+    const float t = soft_cap_reaches(softcapping, vector.worst()); // bounds are of raw logits
     // Written so that a NaN keeps rows.
     const auto may_be = [&](size_t row) { return !(upper[row] < t); };
     size_t count = 0;
@@ -225,6 +228,7 @@ Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Scr
       if (!status.ok())
         statuses[thread] = std::move(status);
     }
+    soft_cap(weights.spec.logit_softcapping, run.logits, run.count);
   });
   return first_failure(statuses);
 }
@@ -269,7 +273,7 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
   Status status = exact_logits(weights, ws, pool, screen);
   if (!status.ok())
     return status;
-  add_candidates(vocab, pool, screen);
+  add_candidates(vocab, weights.spec.logit_softcapping, pool, screen);
   status = exact_logits(weights, ws, pool, screen);
   for (const Screen::Vector& vector : screen.vectors) {
     if (vector.ids.empty()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "head_product.h"
+#include "soft_cap.h"
 
 namespace bitnet {
 namespace {
@@ -97,6 +98,7 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
       return;
     }
     for (size_t i = 0; i < n; ++i) {
+      soft_cap(weights.spec.logit_softcapping, out + i * kFullRows, count);
       if (!all_logits(out + i * kFullRows, count))
         statuses[thread] = not_numbers();
       std::copy(out + i * kFullRows, out + i * kFullRows + count, rows[i].logits + begin);

@@ -94,6 +94,7 @@ struct ModelSpec {
   double local_rope_base;           // of local layers, whose positions are not scaled
   double local_rope_magnitude = 1;
   Activation activation;
+  float logit_softcapping = 0;    // logits become c * tanh(logit / c); 0: they stay
   std::string path;               // of the file, or what errors call the model
   std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
   std::vector<FileStamp> stamps;  // of these files when all this was read from them, or empty

@@ -21,10 +21,11 @@ const variants: Record<string, TinyOptions> = {
     nKvHead: 2,
   },
   F16: { ...shape, nLayer: 1, weightType: 'F16', dim: 250, nHead: 5, nKvHead: 1 },
-  'a norm before every projection, a window of 70': {
+  'a norm before every projection, a window of 70, soft-capped logits': {
     ...shape,
     arch: 'gemma3',
     projectionNorms: true,
+    logitSoftcapping: 5,
     window: 70,
     dim: 320,
     nHead: 4,

@@ -206,6 +206,10 @@ const dense: Case[] = [
     40,
   ],
   [
+    'gemma3, F16, soft-capped logits',
+    { arch: 'gemma3', weightType: 'F16', nHead: 2, nKvHead: 1, logitSoftcapping: 3 },
+  ],
+  [
     'gemma3, F16, a window of one position',
     { arch: 'gemma3', weightType: 'F16', window: 1, nHead: 2, nKvHead: 1 },
   ],

@@ -179,13 +179,6 @@ describe('hyper-parameters', () => {
     expect(vocabulary(model.drop('.vocab_size'))).toEqual([300, undefined]);
   });
 
-  it('take the scale of attention from the file, else from the heads', () => {
-    const scaleOf = (model: PaperModel) => modelSpec(model.file).attentionScale;
-    expect(scaleOf(new PaperModel({ dim: 64 }))).toBe(0.25);
-    expect(scaleOf(new PaperModel({ dim: 64 }).set('.attention.scale', 'f32', 0))).toBe(0.25);
-    expect(scaleOf(new PaperModel({ dim: 64 }).set('.attention.scale', 'f32', 0.5))).toBe(0.5);
-  });
-
   it('scale the embedding of gemma3 alone', () => {
     const scaleOf = (arch: string) =>
       modelSpec(new PaperModel({ arch, dim: 64 }).file).embeddingScale;
@@ -522,11 +515,11 @@ describe('hyper-parameters', () => {
       notYet,
     ],
     [
-      'a negative scale of attention',
-      new PaperModel().set('.attention.scale', 'f32', -0.5),
-      '.attention.scale',
-      'a number from 0.000001 to 1000',
-      'the f32 -0.5',
+      'a negative soft cap',
+      new PaperModel({ arch: 'gemma3' }).set('.final_logit_softcapping', 'f32', -30),
+      '.final_logit_softcapping',
+      'a number from 0.001 to 1000000',
+      'the f32 -30',
     ],
     [
       'a window of -1',

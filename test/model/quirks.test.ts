@@ -116,10 +116,10 @@ describe('the activation', () => {
 
   it('is refused when the file states one that is not known', () => {
     expect(refusal(new PaperModel().set('.hidden_activation', 'string', 'gelu')).message).toBe(
-      `Expected metadata "bitnet-b1.58.hidden_activation" of "paper.gguf" to be "relu2", "silu" or "gelu_tanh", but found "gelu"; to run it anyway, set the activation to 'relu2', 'silu' or 'gelu_tanh' yourself.`,
+      `Expected metadata "bitnet-b1.58.hidden_activation" of "paper.gguf" to be "relu2", "silu" or "gelu_tanh", but found the text "gelu"; to run it anyway, set the activation to 'relu2', 'silu' or 'gelu_tanh' yourself.`,
     );
     expect(refusal(new PaperModel().set('.hidden_activation', 'u32', 1)).message).toContain(
-      'but found a u32;',
+      'but found the u32 1;',
     );
   });
 
@@ -168,12 +168,6 @@ describe('the scale of attention', () => {
     });
     const smaller = modelSpec(new PaperModel({ ...gemma27b, nLayer: 48 }).file);
     expect(smaller.attentionScale).toBe(1 / Math.sqrt(128));
-    const stated = new PaperModel({ ...gemma27b, nLayer: 62 }).set(
-      '.attention.scale',
-      'f32',
-      0.125,
-    );
-    expect(modelSpec(stated.file).attentionScale).toBe(0.125);
   });
 });
 
@@ -189,6 +183,18 @@ describe('the pooling of embeddings', () => {
     ).toEqual(['mean', 'first', 'last']);
     const decisions = modelSpec(qwen3(true).set('.pooling_type', 'u32', 3).file).decisions;
     expect(decisions.at(-1)?.reason).toBe('the file says so in qwen3.pooling_type');
+  });
+
+  it('is nothing where the file says no number, which concerns embeddings alone', () => {
+    for (const type of [-1, 2 ** 32 - 1]) {
+      expect(poolingOf(qwen3(false).set('.pooling_type', 'i64', type))).toBeUndefined();
+    }
+    const text = modelSpec(qwen3(false).set('.pooling_type', 'string', 'mean').file);
+    expect(text.pooling).toBeUndefined();
+    expect(text.decisions.at(-1)).toMatchObject({
+      reason: 'qwen3.pooling_type is the text "mean"',
+      warning: true,
+    });
   });
 
   it('is that of the last token for BitNet embedding models, whatever the converter wrote', () => {

@@ -117,6 +117,16 @@ describe('the file', () => {
       'Expected metadata "prism.hadamard.block_size" of "paper.gguf" to be absent, but found a rotation of the activations; models like this cannot run yet.',
     ],
     [
+      'any other graph of PrismML',
+      new PaperModel().set('prism.version', 'u32', 1),
+      'Expected metadata "prism.version" of "paper.gguf" to be absent, but found a step of a graph of PrismML’s; models like this cannot run yet.',
+    ],
+    [
+      'LongRoPE by its tensors alone',
+      new PaperModel({ arch: 'llama' }).add('rope_factors_long.weight', [16], 'F32'),
+      'Expected tensor "rope_factors_long.weight" of "paper.gguf" to be absent from a model of architecture llama, but found a scaling of rotary angles (LongRoPE) that the model was trained with; models like this cannot run yet.',
+    ],
+    [
       'more tokens than embeddings',
       new PaperModel().set('tokenizer.ggml.tokens', 'array', emptyStrings(301)),
       `Expected metadata "tokenizer.ggml.tokens" of "paper.gguf" to be at most 300 tokens, the rows of token_embd.weight, but found 301; ${damaged}.`,

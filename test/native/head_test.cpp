@@ -173,6 +173,28 @@ TEST("the screened head survives ties, zero rows, outliers, rows that are no num
   }
 }
 
+TEST("the screened head finds the best soft-capped rows, ties of the cap among them") {
+  std::mt19937 generator(12);
+  std::normal_distribution<float> normal;
+  HeadOnly head(4099, 130, "");
+  for (size_t r = 0; r < 4099; ++r)
+    for (size_t k = 0; k < 130; ++k)
+      head.row(r)[k] = normal(generator) * (1 + static_cast<float>(r % 7));
+  head.build(*usable_screen_kernels(detect_cpu_features())[0]);
+  Workspace ws(head.weights, 2);
+  CHECK(ws.ensure(6).ok(), "workspace");
+  ThreadPool pool(2);
+  for (float cap : {2.0f, 30.0f, 1000.0f}) { // the first two make thousands and dozens of ties
+    head.weights.spec.logit_softcapping = cap;
+    for (size_t row = 0; row < 6; ++row)
+      for (size_t k = 0; k < 130; ++k)
+        ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);
+    compare(head.weights, ws, pool, 6, {1, 2, 40, 200}, {0, 4098, 17},
+            "capped at " + std::to_string(cap));
+  }
+  CHECK(ws.head_counts.screened.load() > 0, "screened at all");
+}
+
 TEST("the screen rules out nearly all rows of a head like a real one") {
   std::mt19937 generator(8);
   std::normal_distribution<float> normal;

@@ -36,6 +36,7 @@ export class DefinedSequence {
 
   constructor(model: ReferenceModel, numbers: Numbers) {
     if (model.activation !== 'relu2') throw new Error('only squared ReLU is written down here');
+    if (model.softcapping) throw new Error('no soft-capping is written down here');
     if (model.embeddingScale !== 1) throw new Error('no scaled embedding is written down here');
     this.#model = model;
     this.#layers = model.layers.map(packed);

@@ -40,7 +40,9 @@ export class ReferenceSequence {
 
   /** Appends a token and returns the logits [vocab] of the one after it. */
   next(token: number): Float64Array {
-    return multiply(this.#model.head, this.nextState(token));
+    const { head, softcapping: c } = this.#model;
+    const logits = multiply(head, this.nextState(token));
+    return c ? logits.map((logit) => c * Math.tanh(logit / c)) : logits;
   }
 
   /** Appends a token and returns its last hidden state [dim], which the head multiplies. */

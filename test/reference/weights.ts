@@ -66,6 +66,8 @@ export interface ReferenceModel {
   readonly embeddingScale: number;
   readonly head: Matrix;
   readonly outputNorm: Float64Array;
+  /** c of logits c · tanh(logit / c), if any. */
+  readonly softcapping: number | undefined;
   readonly layers: readonly ReferenceLayer[];
 }
 
@@ -113,6 +115,7 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
     embeddingScale: architecture === 'gemma3' ? Math.sqrt(dim) : 1,
     head: find('output.weight') ?? embedding,
     outputNorm: norm('output_norm.weight'),
+    softcapping: architecture === 'gemma3' ? number('final_logit_softcapping') : undefined,
     layers: Array.from({ length: number('block_count')! }, (_, i) => {
       const name = (part: string) => `blk.${i}.${part}.weight`;
       const projection = (part: string): Projection => ({
