@@ -1,5 +1,7 @@
+export { chatTemplateNames } from './chat/builtin-templates.js';
 export { Chat, type ChatCompletion, type ChatResult, type ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
+export type { ChatTemplateOption } from './chat/template-choice.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';

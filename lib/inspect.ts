@@ -1,4 +1,4 @@
-import { chatTemplate, unusableTemplate } from './chat/template.js';
+import { modelTemplates } from './chat/template.js';
 import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
@@ -67,6 +67,8 @@ export interface Inspection {
   readonly tokenizer?: TokenizerSummary;
   /** Whether a prompt would be wrapped in a chat template. */
   readonly chatTemplate: boolean;
+  /** Names of the templates that the file has besides, if any: the option chatTemplate takes them. */
+  readonly chatTemplates?: readonly string[];
   /** Rules that were applied because the file is faulty, silent or overruled. */
   readonly decisions: readonly Decision[];
   /** Why the file cannot be run, or not on this machine; empty when it can. */
@@ -167,7 +169,7 @@ export async function inspectModel(
   const tokenizer = await attempt(() =>
     createTokenizer(file, preTokenizer ? { preTokenizer } : {}),
   );
-  const template = tokenizer && (await attempt(() => chatTemplate(file, tokenizer)));
+  const templates = tokenizer && modelTemplates(file, tokenizer);
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
   const tuned = spec && cpu && kernel === '';
@@ -186,11 +188,11 @@ export async function inspectModel(
     metadata: metadataEntries(file),
     ...(spec && { model: withoutTensors(spec) }),
     ...(tokenizer && { tokenizer: tokenizerSummary(tokenizer) }),
-    chatTemplate: template !== undefined,
+    chatTemplate: templates?.standard !== undefined,
+    ...(templates && templates.names.length > 0 && { chatTemplates: templates.names }),
     decisions: [
       ...overridden.decisions(),
-      ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
-      ...unusableTemplate(file),
+      ...[spec, tokenizer, templates].flatMap((part) => part?.decisions ?? []),
     ],
     problems,
     tensors: file.tensors.map(({ name, type, dims, bytes, offset, part }) => ({

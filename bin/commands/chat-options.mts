@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { chatTemplateOption } from '../chat-template.mjs';
 import { type EngineOptions, modelOption } from '../model-options.mjs';
 import {
   chatOption,
@@ -14,6 +15,7 @@ export interface ChatOptions extends GenerationOptions, EngineOptions, OutputOpt
   model?: string;
   system?: string;
   systemFile?: string;
+  chatTemplate?: string;
   session?: string;
 }
 
@@ -38,6 +40,7 @@ export function chatOptions(): Command {
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
+    .addOption(chatTemplateOption())
     .option('--session <file>', 'file that keeps the chat')
     .addOption(chatOption().hideHelp());
   generationOptions(command.optionsGroup('Generation:'));

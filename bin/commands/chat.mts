@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { chatTemplateFor } from '../chat-template.mjs';
 import { interruptedExitCode } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
@@ -30,12 +31,13 @@ async function chat(
 export async function startChat(path: string | undefined, options: ChatOptions): Promise<void> {
   const terminal = new Terminal(options);
   const system = await fileOrText(options.systemFile, options.system);
+  const chatTemplate = await chatTemplateFor(options.chatTemplate);
   const loading = new AbortController();
   const stop = () => loading.abort();
   process.once('SIGINT', stop);
   const model = await loadWithSpinner(
     path,
-    { ...loadOptions(options), signal: loading.signal },
+    { ...loadOptions(options), chatTemplate, signal: loading.signal },
     terminal,
   );
   process.off('SIGINT', stop);

@@ -62,9 +62,15 @@ function overview(inspection: Inspection): Row[] {
       ['Tokenizer', `${kind}${preTokenizer ? ` (${preTokenizer})` : ''}, ${vocab} tokens`],
       ['', `begins with ${begin}; ends with ${ends}`],
       ['Chat template', chatTemplate ? 'yes' : 'none: continues text'],
+      ...namedTemplateRows(inspection),
     );
   }
   return rows;
+}
+
+/** The templates that --chat-template takes by name. */
+function namedTemplateRows({ chatTemplates = [] }: Inspection): Row[] {
+  return chatTemplates.length === 0 ? [] : [['', `and by name: ${chatTemplates.join(', ')}`]];
 }
 
 /** By what angles are divided: one number for all pairs, or from the first pair to the last. */

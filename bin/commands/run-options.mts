@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { GenerateOptions } from '../../lib/index.js';
 import { decimal, integer, repeated } from '../arguments.mjs';
+import { chatTemplateOption } from '../chat-template.mjs';
 import {
   addEngineOptions,
   contextOption,
@@ -41,6 +42,7 @@ export interface RunOptions extends GenerationOptions, EngineOptions, OutputOpti
   file?: string;
   system?: string;
   systemFile?: string;
+  chatTemplate?: string;
   escape?: boolean;
   /** False after `--no-stdin`. */
   stdin: boolean;
@@ -97,6 +99,7 @@ function input(command: Command): void {
     .addOption(
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
+    .addOption(chatTemplateOption().conflicts('raw'))
     .option('-e, --escape', 'resolve \\n, \\t, \\xHH … in texts given here')
     .option('--no-stdin', 'leave standard input alone')
     .option('--session <file>', 'file that keeps what was evaluated')

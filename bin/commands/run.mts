@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
+import { chatTemplateFor } from '../chat-template.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { contextLength, loadOptions } from '../model-options.mjs';
@@ -45,7 +46,9 @@ async function run(
   const continues = options.session !== undefined && existsSync(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
-  const model = await loadWithSpinner(path, { ...loadOptions(options), signal }, terminal);
+  const chatTemplate = await chatTemplateFor(options.chatTemplate);
+  const loading = { ...loadOptions(options), chatTemplate, signal };
+  const model = await loadWithSpinner(path, loading, terminal);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {

@@ -22,11 +22,17 @@ import { chatEncoder } from './chat-encoder.js';
 import { fewestDropped } from './fit-turns.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
 import type { ChatTemplate } from './template.js';
+import type { ChatTemplateOption } from './template-choice.js';
 import { type WrittenPart, withAnswer } from './written-parts.js';
 
 export interface ChatSettings extends SessionOptions {
   /** What the model is told before the first turn; only for models with a chat template. */
   readonly system?: string | undefined;
+  /**
+   * Chat template to use instead of the model's: `{ name: 'chatml' }`, or its source.
+   * @default the model's
+   */
+  readonly chatTemplate?: ChatTemplateOption | undefined;
 }
 
 /** How a turn ended. */
@@ -40,10 +46,10 @@ export interface ChatResult extends GenerationResult {
 /** The result with all text and tokens of the answer, as `chat.complete` gives it. */
 export interface ChatCompletion extends Completion, ChatResult {}
 
-/** What a chat needs of its model. */
+/** What a chat needs of its model: its own template, or none. */
 interface ChatModel {
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate | undefined;
+  readonly template: ChatTemplate | undefined;
 }
 
 /** The part of a context that should be free for an answer. */
@@ -67,7 +73,7 @@ export class Chat {
   /** @internal */
   constructor(model: ChatModel, system: unknown, createSession: () => Session) {
     this.#tokenizer = model.tokenizer;
-    this.#template = model.chatTemplate;
+    this.#template = model.template;
     this.system = system as string | undefined;
     this.session = createSession();
   }

@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
+import { builtinTemplates } from './builtin-templates.js';
 
 /*
  * Chat templates that are used instead of, or in the absence of, the one in a file, each with its
@@ -12,14 +13,6 @@ export interface ChosenTemplate {
   readonly source: string;
   readonly decisions: readonly Decision[];
 }
-
-/**
- * bitnet-b1.58-2B-4T: the role, capitalised, and the trimmed content, each message closed by
- * `<|eot_id|>`. The space after the last "Assistant:" belongs to the format.
- */
-const bitnet2B4T = `{{ bos_token }}{% for message in messages -%}
-{{ message.role | capitalize }}: {{ message.content | trim }}<|eot_id|>
-{%- endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}`;
 
 /** The template to use for a file that has `source`, or none; undefined when there is none. */
 export function chosenTemplate(
@@ -38,7 +31,10 @@ export function chosenTemplate(
 
 function overridden(reason: string): ChosenTemplate {
   const choice = 'the format of bitnet-b1.58-2B-4T ("User: …<|eot_id|>Assistant: ")';
-  return { source: bitnet2B4T, decisions: [{ subject: 'chat template', choice, reason }] };
+  return {
+    source: builtinTemplates.get('bitnet')!,
+    decisions: [{ subject: 'chat template', choice, reason }],
+  };
 }
 
 function is2B4T(file: VocabularyFile, tokenizer: Tokenizer): boolean {

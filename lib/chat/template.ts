@@ -3,8 +3,9 @@ import type { Tokenizer } from '../tokenizer/index.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { chatParts } from './encode-chat.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
-import { chosenTemplate } from './overrides.js';
+import { type ChosenTemplate, chosenTemplate } from './overrides.js';
 import { type Budget, callBudget, parse, render, type Template } from './render.js';
+import { askedTemplate, type ChatTemplateOption, namedTemplates } from './template-choice.js';
 
 export type { ChatMessage } from './messages.js';
 
@@ -50,16 +51,57 @@ export interface ChatTemplate {
   ): readonly (string | number)[];
 }
 
+/** The chat templates of a model. */
+export interface ModelTemplates {
+  /** What chats use unless they ask for another; undefined when there is none. */
+  readonly standard: ChatTemplate | undefined;
+  /** The names of those that the file has besides its own. */
+  readonly names: readonly string[];
+  readonly decisions: readonly Decision[];
+  /**
+   * @param option undefined: the standard one
+   * @throws ERR_BITNET_ARGUMENT for an unknown name, ERR_BITNET_TEMPLATE when it cannot be parsed
+   */
+  forChat(option: ChatTemplateOption | undefined): ChatTemplate | undefined;
+}
+
 /**
- * The chat template of a file, or the right one for known files with a wrong one; undefined when
- * there is none. It is parsed when first used, so that a faulty one does not keep a model from
- * completing text.
+ * The chat templates of a file. The standard one is what `option` asks for, the file's, or the right one
+ * for known files with a wrong one. It is parsed when first used, so that a faulty one does not keep a
+ * model from completing text.
+ *
+ * @throws ERR_BITNET_ARGUMENT when `option` names none
  */
-export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTemplate | undefined {
-  const chosen = chosenTemplate(file, tokenizer, templateSource(file));
-  if (chosen === undefined) return undefined;
-  const { source, decisions } = chosen;
-  const text = renderer(source, tokenizer);
+export function modelTemplates(
+  file: VocabularyFile,
+  tokenizer: Tokenizer,
+  option?: ChatTemplateOption,
+): ModelTemplates {
+  const named = namedTemplates(file);
+  const chosen = option
+    ? askedTemplate(option, named)
+    : chosenTemplate(file, tokenizer, templateSource(file));
+  const standard = chosen && template(chosen, tokenizer);
+  return {
+    standard,
+    names: [...named.keys()],
+    decisions: standard?.decisions ?? unusableTemplate(file),
+    forChat(other) {
+      const used =
+        other === undefined ? standard : template(askedTemplate(other, named), tokenizer);
+      used?.check();
+      return used;
+    },
+  };
+}
+
+interface CheckedTemplate extends ChatTemplate {
+  /** @throws ERR_BITNET_TEMPLATE when it cannot be parsed */
+  check(): void;
+}
+
+function template({ source, decisions }: ChosenTemplate, tokenizer: Tokenizer): CheckedTemplate {
+  const { text, check } = renderer(source, tokenizer);
   const parts: ChatTemplate['parts'] = (messages, options, budget = callBudget()) =>
     chatParts(tokenizer, checkedMessages(messages), source, (variant) =>
       text(variant, budget, options),
@@ -73,6 +115,7 @@ export function chatTemplate(file: VocabularyFile, tokenizer: Tokenizer): ChatTe
         typeof part === 'string' ? tokenizer.encode(part) : part,
       ),
     parts,
+    check,
   };
 }
 
@@ -82,20 +125,23 @@ function templateSource(file: VocabularyFile): string | undefined {
 }
 
 /** What to report about a file whose entry cannot be a template: the model still completes text. */
-export function unusableTemplate(file: VocabularyFile): Decision[] {
+function unusableTemplate(file: VocabularyFile): Decision[] {
   const value = file.metadata.get(key);
   if (value === undefined || typeof value === 'string') return [];
   const found = typeof value === 'object' ? `an array of ${value.length}` : `${value}`;
-  const reason = `its ${key} is ${found} instead of a text and cannot be used`;
+  const reason = `its ${key} is ${found} instead of a text and cannot be used; --chat-template (chatTemplate) gives another`;
   return [{ subject: 'chat template', choice: 'none from the file', reason, warning: true }];
 }
 
 function renderer(source: string, tokenizer: Tokenizer) {
-  let parsed: Template | undefined;
+  let known: Template | undefined;
+  const parsed = (): Template => {
+    known ??= parse(source);
+    return known;
+  };
   const textOf = (id: number | undefined) => (id === undefined ? '' : tokenizer.tokenText(id));
   const tokens = { bos_token: textOf(tokenizer.bos), eos_token: textOf(tokenizer.eos) };
-  return (messages: readonly ChatMessage[], budget: Budget, options: ChatOptions = {}): string => {
-    parsed ??= parse(source);
+  const text = (messages: readonly ChatMessage[], budget: Budget, options: ChatOptions = {}) => {
     const variables = {
       ...tokens,
       messages,
@@ -104,6 +150,7 @@ function renderer(source: string, tokenizer: Tokenizer) {
       tools: null,
       documents: null,
     };
-    return render(parsed, variables, budget);
+    return render(parsed(), variables, budget);
   };
+  return { text, check: () => void parsed() };
 }

@@ -1,5 +1,6 @@
 import { abortError, onAbort } from '../abort.js';
-import { chatTemplate, unusableTemplate } from '../chat/template.js';
+import { modelTemplates } from '../chat/template.js';
+import { type ChatTemplateOption, checkedTemplateOption } from '../chat/template-choice.js';
 import { variable } from '../environment.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
@@ -88,6 +89,11 @@ export interface LoadOptions {
    */
   readonly metadataOverrides?: MetadataOverrides | undefined;
   /**
+   * Chat template to use instead of the file's: `{ name: 'chatml' }`, or its source.
+   * @default the file's, or the right one for files known to have a wrong one
+   */
+  readonly chatTemplate?: ChatTemplateOption | undefined;
+  /**
    * Context of the model's sessions unless they ask for another.
    * @default min(trained context, 4096)
    */
@@ -108,6 +114,7 @@ const optionNames = [
   'tlTable',
   'preTokenizer',
   'metadataOverrides',
+  'chatTemplate',
   'contextLength',
   'signal',
   'onProgress',
@@ -147,6 +154,7 @@ export async function loadFrom(
   const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const overrides = checkedOverrides(options.metadataOverrides);
+  const templateOption = checkedTemplateOption(options.chatTemplate);
   const { onProgress } = options;
   const autotune = booleanOption('autotune', options.autotune, true);
   const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
@@ -196,7 +204,7 @@ export async function loadFrom(
       file,
       preTokenizer === undefined ? {} : { preTokenizer },
     );
-    const template = chatTemplate(file, tokenizer);
+    const templates = modelTemplates(file, tokenizer, templateOption);
     let native = await loading;
     const { skipsZeros } = native.info();
     if (zeros && !knownLayers && skipsZeros.includes(true)) {
@@ -213,11 +221,10 @@ export async function loadFrom(
       path: file.path,
       spec,
       tokenizer,
-      chatTemplate: template,
+      templates,
       decisions: [
         ...overridden.decisions(),
-        ...[spec, tokenizer, template].flatMap((part) => part?.decisions ?? []),
-        ...unusableTemplate(file),
+        ...[spec, tokenizer, templates].flatMap((part) => part.decisions),
       ],
       native,
       stamps,

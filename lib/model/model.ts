@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Chat, type ChatSettings } from '../chat/chat.js';
-import type { ChatTemplate } from '../chat/template.js';
+import type { ChatTemplate, ModelTemplates } from '../chat/template.js';
+import { checkedTemplateOption } from '../chat/template-choice.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
@@ -43,7 +44,7 @@ export interface ModelParts {
   readonly path: string;
   readonly spec: ModelSpec;
   readonly tokenizer: Tokenizer;
-  readonly chatTemplate: ChatTemplate | undefined;
+  readonly templates: ModelTemplates;
   readonly decisions: readonly Decision[];
   readonly native: NativeModel;
   /** Of the model's files, when they were read. */
@@ -76,6 +77,7 @@ export class Model {
   readonly memory: MemoryUse;
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
+  readonly #templates: ModelTemplates;
   readonly #identity: ModelIdentity;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
@@ -83,11 +85,12 @@ export class Model {
 
   /** @internal */
   constructor(parts: ModelParts) {
-    const { native, path, spec, tokenizer, chatTemplate, loadMilliseconds } = parts;
+    const { native, path, spec, tokenizer, loadMilliseconds } = parts;
     this.path = path;
     this.spec = spec;
     this.tokenizer = tokenizer;
-    this.chatTemplate = chatTemplate;
+    this.chatTemplate = parts.templates.standard;
+    this.#templates = parts.templates;
     this.decisions = parts.decisions;
     this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
@@ -132,9 +135,11 @@ export class Model {
    * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
    */
   createChat(options: ChatSettings = {}): Chat {
-    checkOptionNames(options, ['system', 'contextLength', 'kvType']);
-    const { system, ...sessionOptions } = options;
-    return new Chat(this, system, () => this.createSession(sessionOptions));
+    checkOptionNames(options, ['system', 'chatTemplate', 'contextLength', 'kvType']);
+    const { system, chatTemplate, ...sessionOptions } = options;
+    const template = this.#templates.forChat(checkedTemplateOption(chatTemplate));
+    const { tokenizer } = this;
+    return new Chat({ tokenizer, template }, system, () => this.createSession(sessionOptions));
   }
 
   /** @internal The addon's object, while the model is open. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatMessage, chatTemplate } from '../../lib/chat/template.js';
+import { type ChatMessage, modelTemplates } from '../../lib/chat/template.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { random } from '../fixtures/random.js';
 import { bpeFile, control, spmFile, userDefined } from '../tokenizer/vocabularies.js';
@@ -25,7 +25,7 @@ async function create(source: string, entries: Record<string, string | boolean |
     entries: { ...ids, 'tokenizer.chat_template': source },
   });
   const tokenizer = await createTokenizer(file);
-  const template = chatTemplate(file, tokenizer)!;
+  const template = modelTemplates(file, tokenizer).standard!;
   const encode = (...contents: string[]) => template.encode(chat(contents));
   return { tokenizer, template, encode };
 }
@@ -145,7 +145,7 @@ describe('The begin token of a chat', () => {
       merges: [],
       entries: { 'tokenizer.chat_template': '[{{ bos_token }}{{ eos_token }}]' },
     });
-    expect(chatTemplate(file, await createTokenizer(file))!.apply([])).toBe('[]');
+    expect(modelTemplates(file, await createTokenizer(file)).standard!.apply([])).toBe('[]');
   });
 });
 
@@ -161,7 +161,7 @@ describe('A chat for a SentencePiece model', () => {
       entries: { 'tokenizer.chat_template': '{{ bos_token }}[I]{{ messages[0].content }}[I]a' },
     });
     const tokenizer = await createTokenizer(file);
-    const ids = chatTemplate(file, tokenizer)!.encode([{ role: 'user', content: 'a' }]);
+    const ids = modelTemplates(file, tokenizer).standard!.encode([{ role: 'user', content: 'a' }]);
     expect(ids).toEqual([1, 262, 261, 262, 261]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatMessage, chatTemplate } from '../../lib/chat/template.js';
+import { type ChatMessage, modelTemplates } from '../../lib/chat/template.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { bpeFile, control } from '../tokenizer/vocabularies.js';
 
@@ -40,7 +40,7 @@ async function familyTemplate(source: string, bos: string, eos: string) {
     },
   });
   const tokenizer = await createTokenizer(file);
-  return { tokenizer, template: chatTemplate(file, tokenizer)! };
+  return { tokenizer, template: modelTemplates(file, tokenizer).standard! };
 }
 
 const talk: readonly ChatMessage[] = [

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { chatTemplate } from '../../lib/chat/template.js';
+import { modelTemplates } from '../../lib/chat/template.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { bpeFile, control } from '../tokenizer/vocabularies.js';
 
@@ -15,7 +15,7 @@ async function templateOf(source: string | undefined, entries: Record<string, st
     extra,
     entries: { ...ids, ...entries, 'tokenizer.chat_template': source },
   });
-  return chatTemplate(file, await createTokenizer(file));
+  return modelTemplates(file, await createTokenizer(file)).standard;
 }
 
 async function apply(source: string, contents: readonly string[] = ['Hi'], prompt = true) {
@@ -141,10 +141,10 @@ describe('The template of bitnet-b1.58-2B-4T', () => {
       });
     const file = fileOf('bitnet-b1.58');
     const tokenizer = await createTokenizer(file);
-    expect(chatTemplate(file, tokenizer)!.decisions[0]!.reason).toBe(
+    expect(modelTemplates(file, tokenizer).standard!.decisions[0]!.reason).toBe(
       'the file has none, and its architecture and vocabulary are those of 2B-4T',
     );
-    expect(chatTemplate(fileOf('llama'), tokenizer)).toBeUndefined();
+    expect(modelTemplates(fileOf('llama'), tokenizer).standard).toBeUndefined();
     expect(await templateOf(undefined, { 'general.architecture': 'bitnet-b1.58' })).toBeUndefined();
   });
 });

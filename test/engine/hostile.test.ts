@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { chatTemplate } from '../../lib/chat/template.js';
+import { modelTemplates } from '../../lib/chat/template.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { BitnetError, loadModel } from '../../lib/index.js';
 import { modelSpec } from '../../lib/model/spec.js';
@@ -27,7 +27,7 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<string> {
 async function parse(path: string) {
   const file = await readGguf(path);
   modelSpec(file);
-  chatTemplate(file, await createTokenizer(file));
+  modelTemplates(file, await createTokenizer(file));
 }
 
 async function run(path: string) {

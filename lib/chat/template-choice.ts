@@ -1,0 +1,78 @@
+import type { Decision } from '../decision.js';
+import { BitnetError } from '../errors.js';
+import { argumentError, nearest } from '../generate/option-checks.js';
+import { quote } from '../gguf/malformed.js';
+import type { VocabularyFile } from '../tokenizer/metadata.js';
+import { builtinTemplates, chatTemplateNames } from './builtin-templates.js';
+import type { ChosenTemplate } from './overrides.js';
+
+/**
+ * A chat template to use instead of the file's: its source in the Jinja language, or the name of one
+ * that the file has besides its own (`tokenizer.chat_template.<name>`), or of a built-in one (see
+ * `chatTemplateNames`).
+ */
+export type ChatTemplateOption = string | { readonly name: string };
+
+/** @throws ERR_BITNET_ARGUMENT */
+export function checkedTemplateOption(option: unknown): ChatTemplateOption | undefined {
+  if (option === undefined || option === null) return undefined;
+  if (typeof option === 'string' && option !== '') return option;
+  const name = (option as { name?: unknown }).name;
+  if (typeof name === 'string') return { name };
+  throw argumentError(
+    'the source of a Jinja template, or { name } of one,',
+    'option chatTemplate',
+    option,
+  );
+}
+
+/** The templates that a file has besides its own, by name. */
+export function namedTemplates({ metadata }: VocabularyFile): ReadonlyMap<string, string> {
+  const named = new Map<string, string>();
+  for (const [key, value] of metadata) {
+    if (key.startsWith(prefix) && typeof value === 'string')
+      named.set(key.slice(prefix.length), value);
+  }
+  return named;
+}
+
+const prefix = 'tokenizer.chat_template.';
+
+/**
+ * The template that an option asks for.
+ *
+ * @param named those that the file has besides its own; they come before built-in ones
+ * @throws ERR_BITNET_ARGUMENT when there is none of this name
+ */
+export function askedTemplate(
+  option: ChatTemplateOption,
+  named: ReadonlyMap<string, string>,
+): ChosenTemplate {
+  if (typeof option === 'string') return asked(option, 'the one given');
+  const { name } = option;
+  const ofFile = named.get(name);
+  if (ofFile !== undefined) return asked(ofFile, `${quote(name)} of the file`);
+  const builtin = builtinTemplates.get(name);
+  if (builtin !== undefined) return asked(builtin, `the built-in ${quote(name)}`);
+  throw unknownName(name, named);
+}
+
+function asked(source: string, choice: string): ChosenTemplate {
+  const decision: Decision = { subject: 'chat template', choice, reason: 'it was asked for' };
+  return { source, decisions: [decision] };
+}
+
+function unknownName(name: string, named: ReadonlyMap<string, string>): BitnetError {
+  const own = [...named.keys()].slice(0, mostNames).map(quote).join(', ');
+  const ofFile = own === '' ? '' : ` or those of the file, ${own}`;
+  const near = nearest(name, chatTemplateNames);
+  const help = near === undefined ? '' : `; did you mean ${near}?`;
+  return new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    `Expected a file with a chat template or the name of one (${chatTemplateNames.join(', ')}${ofFile}), but received ${quote(name)}${help || '.'}`,
+    { option: 'chatTemplate' },
+  );
+}
+
+/** Names of a file in one sentence. */
+const mostNames = 8;
