@@ -8,6 +8,7 @@ import { checkPagePath, writeReport } from './bench-html.mjs';
 import { paperRecords } from './bench-paper-records.mjs';
 import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
 import { csvOf } from './bench-records.mjs';
+import { cutShort } from './measure.mjs';
 
 /** What of bench's options means something beside --paper. */
 export interface PaperCommandOptions {
@@ -39,6 +40,8 @@ export async function benchPaperCommand(
   await checkPagePath(options);
   const { benchPaper } = await import('../../lib/bench/paper/paper.js');
   const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
+  const { json } = options;
+  const form = json ? 'json' : options.output;
   const terminal = new Terminal(options);
   const spinner = terminal.spinner('Measuring');
   let size = '';
@@ -56,12 +59,13 @@ export async function benchPaperCommand(
         size = next;
       },
     });
+  } catch (error) {
+    spinner.stop();
+    return cutShort(error, { json, terminal }, (soFar: PaperReport) => write(soFar, form));
   } finally {
     spinner.stop();
   }
-  await writeReport(options, report, terminal, () =>
-    write(report, options.json ? 'json' : options.output),
-  );
+  await writeReport(options, report, terminal, () => write(report, form));
   for (const warning of report.warnings) terminal.warn(warning);
   for (const sentence of report.timeBox.cut) terminal.warn(`Left out: ${sentence}`);
 }

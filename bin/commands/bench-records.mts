@@ -6,7 +6,7 @@ export function jsonLines({ results, ...rest }: BenchReport): string[] {
 }
 
 /** Comma-separated values as RFC 4180 has them: a heading, then a line a result; names of parts are joined by points. */
-export function csvLines({ date, machine, build, results }: BenchReport): string[] {
+export function csvLines({ date, machine, build, results, cut }: BenchReport): string[] {
   return csvOf(
     results.map((result) => ({
       date,
@@ -14,6 +14,7 @@ export function csvLines({ date, machine, build, results }: BenchReport): string
       version: build.version,
       compiler: build.compiler,
       ...short(result),
+      ...(cut && { cut }),
     })),
   );
 }

@@ -48,7 +48,7 @@ export function noisyTests({ results }: BenchReport): string[] {
 }
 
 /** The machine, what limits it and what energy was. */
-export function machineLines({ machine, build, results }: BenchReport): string[] {
+export function machineLines({ machine, build, results, cut }: BenchReport): string[] {
   const { multiplyInstruction } = machine;
   const on = (threads: number) => `on ${count(threads, 'thread')}`;
   const reads = machine.readBandwidth.map(
@@ -63,6 +63,7 @@ export function machineLines({ machine, build, results }: BenchReport): string[]
     `multiplies int8 with ${multiplyInstruction}: ${multiplies.join(', ')}`,
     `bitnet ${build.version}, ${build.compiler}, Node ${build.node}`,
     ...energyLines(results),
+    ...(cut ? ['cut: interrupted, so that tests are missing or have fewer repetitions'] : []),
   ].map(escaped);
 }
 

@@ -14,6 +14,7 @@ import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
 import { benchPaperCommand } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
+import { cutShort } from './measure.mjs';
 
 interface BenchCommandOptions {
   model?: string[];
@@ -144,13 +145,15 @@ async function bench(
   if (options.compare) return compare(paths, options.compare, options);
   await checkPagePath(options);
   const terminal = new Terminal(options);
+  const { json } = options;
+  const form = json ? 'json' : options.output;
   const report =
     options.from === undefined
-      ? await measured(paths, options, terminal)
+      ? await measured(paths, options, terminal).catch((error) =>
+          cutShort(error, { json, terminal }, (soFar: BenchReport) => write(soFar, form)),
+        )
       : await saved([...paths, ...(shape ?? [])], options.from);
-  await writeReport(options, report, terminal, () =>
-    write(report, options.json ? 'json' : options.output),
-  );
+  await writeReport(options, report, terminal, () => write(report, form));
   const noisy = noisyTests(report);
   if (noisy.length > 0) {
     terminal.warn(

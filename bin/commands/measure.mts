@@ -46,10 +46,28 @@ export async function measureAndPrint<Result extends object>(
     terminal.note(`${threads} threads, ${((performance.now() - begin) / 1000).toFixed(1)} s`);
   } catch (error) {
     progress.stop();
-    const { result } = error as { result?: Result };
-    if (result && !json) await output.lines(lines(result));
-    throw error;
+    return cutShort(error, { json, terminal }, (soFar: Result) =>
+      output.lines([...lines(soFar), 'Cut             interrupted before the end']),
+    );
   } finally {
     model.close();
   }
+}
+
+/**
+ * Prints what an interrupted measurement had found, marked as cut, and throws its error; with `--json` that carries it to where
+ * errors are printed.
+ */
+export async function cutShort<Result extends object>(
+  error: unknown,
+  { json, terminal }: { readonly json: boolean | undefined; readonly terminal: Terminal },
+  print: (soFar: Result) => Promise<void>,
+): Promise<never> {
+  const { result } = error as { result?: Result };
+  if (result && json) Object.assign(error as Error, { result: { ...result, cut: true } });
+  else if (result) await print(result);
+  else if ((error as NodeJS.ErrnoException).code === 'ERR_BITNET_ABORTED') {
+    terminal.note('Interrupted before anything was measured.');
+  }
+  throw error;
 }

@@ -1,7 +1,7 @@
 import { onAbort } from '../abort.js';
 import { type OpenedMeter, openMeter } from '../energy/meter.js';
 import { filesSha256 } from '../file-hash.js';
-import { EnergyBench, type TestEnergy } from './energy.js';
+import { EnergyBench, noEnergy, type TestEnergy } from './energy.js';
 import { groupsThatFit } from './groups.js';
 import { describeBuild, describeMachine } from './machine.js';
 import { fittingSettings, withExtrapolations } from './models.js';
@@ -9,7 +9,14 @@ import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from './roofs.js';
-import { positionsFor, roomFor, type TestTimes, testLabel, testTokens } from './tests.js';
+import {
+  positionsFor,
+  type Room,
+  roomFor,
+  type TestTimes,
+  testLabel,
+  testTokens,
+} from './tests.js';
 import type { Loaded, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
 import { Watch } from './watch.js';
@@ -31,7 +38,8 @@ interface Trial {
  * then take turns, so that a change of the machine's mood hits them alike. Each test runs once unmeasured. Where the machine counts
  * energy, every test then runs again for three times a second at least.
  *
- * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED, and what `loadModel` throws
+ * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED with a report of what was measured as `error.result`, unless there was nothing
+ *   yet, and what `loadModel` throws
  */
 export async function bench(
   options: BenchOptions = {},
@@ -70,45 +78,60 @@ async function measureAll(
   const groups = await groupsThatFit(plan.settings, usableMemory(), positionsFor(plan.tests));
   await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
-  const measured: Measured[] = [];
-  for (const group of groups) {
-    measured.push(...(await measureGroup(group, plan, energy, watch, options.isLate)));
-  }
-  const after = await roofsOf(plan, watch);
-  const roofs = before.map((first, i) => better(first, after[i]!));
-  watch.throwIfAborted();
-  const hashes = await hashesOf(measured, watch);
-  return {
-    date,
-    machine: { ...describeMachine(), ...describeRoofs(roofs) },
-    build: describeBuild(),
-    command: options.command ?? null,
-    results: withExtrapolations(
-      measured.map((one) => {
-        const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
-        return resultOf(one, plan, limits, hashes.get(one.loaded.path) ?? null);
-      }),
-      plan.settings,
-    ),
+  const finished: Measured[] = [];
+  const unfinished: Measured[] = [];
+  const report = (roofs: readonly Roofs[], hashes: ReadonlyMap<string, string>): BenchReport => {
+    const result = (one: Measured) => {
+      const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
+      return resultOf(one, plan, limits, hashes.get(one.loaded.path) ?? null);
+    };
+    const settings = plan.settings.slice(0, finished.length / plan.tests.length);
+    return {
+      date,
+      machine: { ...describeMachine(), ...describeRoofs(roofs) },
+      build: describeBuild(),
+      command: options.command ?? null,
+      results: [...withExtrapolations(finished.map(result), settings), ...unfinished.map(result)],
+    };
   };
+  try {
+    for (const group of groups) {
+      finished.push(
+        ...(await measureGroup(group, plan, energy, watch, unfinished, options.isLate)),
+      );
+    }
+    const after = await roofsOf(plan, watch);
+    watch.throwIfAborted();
+    const hashes = await hashesOf(finished, watch);
+    const roofs = before.map((first, i) => better(first, after[i]!));
+    return report(roofs, hashes);
+  } catch (error) {
+    if (watch.signal?.aborted && finished.length + unfinished.length > 0) {
+      const result: BenchReport = { ...report(before, new Map()), cut: true };
+      Object.assign(error as Error, { result });
+    }
+    throw error;
+  }
 }
 
+/** @param unfinished where tests go that ran at least once, when this is aborted */
 async function measureGroup(
   settings: readonly Setting[],
   plan: BenchPlan,
   energy: EnergyBench,
   watch: Watch,
+  unfinished: Measured[],
   isLate: RunOptions['isLate'],
 ): Promise<Measured[]> {
   const { tests, repetitions, batch } = plan;
   const trials: Trial[] = [];
+  const room = roomFor(tests);
   const processes: TrialProcess[] = [];
   const stop = () => {
     for (const process of processes) process.close();
   };
   const release = onAbort(watch.signal, stop);
   try {
-    const room = roomFor(tests);
     for (const setting of settings) {
       watch.next('loading', setting);
       const process = new TrialProcess();
@@ -136,12 +159,24 @@ async function measureGroup(
       })),
     );
   } catch (error) {
+    if (watch.signal?.aborted) unfinished.push(...whatRan(trials, plan, room));
     watch.throwIfAborted();
     throw error;
   } finally {
     release();
     stop();
   }
+}
+
+/** Tests with at least one run; what a process tells at its end only, nobody knows. */
+function whatRan(trials: readonly Trial[], { tests }: BenchPlan, room: Room): Measured[] {
+  const memory = { peakRss: null, anonymousRss: null, fileRss: null };
+  const energy = noEnergy('the benchmark was interrupted before');
+  return trials.flatMap(({ setting, loaded, times }) =>
+    tests
+      .map((test, t) => ({ setting, loaded, test, times: times[t]!, energy, memory, room }))
+      .filter((one) => one.times.length > 0),
+  );
 }
 
 /** `[test][setting]`, taking turns like the timed runs. */

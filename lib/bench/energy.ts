@@ -100,7 +100,7 @@ export class EnergyBench {
       }
       return windows.map((own) => this.#energyOf(meter, own));
     });
-    return measured ?? repeats.map(() => this.#none());
+    return measured ?? repeats.map(() => noEnergy(this.#reason));
   }
 
   close(): void {
@@ -131,14 +131,6 @@ export class EnergyBench {
     };
   }
 
-  #none(): TestEnergy {
-    return {
-      ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
-      ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
-      ...{ energySource: null, energyResolution: null, energyReason: this.#reason },
-    };
-  }
-
   /** A meter that turns out not to be reliable is not asked again. */
   async #unlessFaulty<T>(use: (meter: EnergyMeter) => Promise<T>): Promise<T | undefined> {
     if (!this.#meter || this.#reason !== null) return undefined;
@@ -160,6 +152,15 @@ function windowOf(meter: EnergyMeter): number {
 /** Milliseconds in which a meter has several new numbers. */
 function stepsOf({ resolution }: EnergyMeter): number {
   return 1000 * leastSteps * resolution;
+}
+
+/** The energy of a test of which none was measured, and why. */
+export function noEnergy(reason: string | null): TestEnergy {
+  return {
+    ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
+    ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
+    ...{ energySource: null, energyResolution: null, energyReason: reason },
+  };
 }
 
 /** What was used while `work` was done. @throws EnergyFault where that was nothing, which no machine takes for a second */

@@ -11,6 +11,8 @@ export interface BenchReport {
   readonly build: Build;
   /** The command line, when there was one. */
   readonly command: string | null;
+  /** There when it was aborted: tests are missing, or have fewer samples. */
+  readonly cut?: true;
   /** Model by model, setting by setting, test by test. */
   readonly results: readonly BenchResult[];
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import Ajv from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { bench } from '../../lib/bench/bench.js';
+import type { BenchReport } from '../../lib/bench/report.js';
 import { spread } from '../../lib/bench/spread.js';
 import { TrialProcess } from '../../lib/bench/trial-process.js';
 import { openMeter } from '../../lib/energy/meter.js';
@@ -196,8 +197,36 @@ describe('bench', () => {
         if (step.startsWith('limits') && ++limits === 2) controller.abort('enough');
       },
     });
-    await expect(running).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED', cause: 'enough' });
+    await expect(running).rejects.toMatchObject({
+      ...{ code: 'ERR_BITNET_ABORTED', cause: 'enough' },
+      result: { cut: true, results: [{ test: 'tg6', samples: [expect.any(Number)] }] },
+    });
     expect(limits).toBe(2);
+  });
+
+  test('rejects with a report of what had run when it was aborted between two runs', async () => {
+    const controller = new AbortController();
+    const steps: string[] = [];
+    const running = bench({
+      ...{ ...quick, repetitions: 3, signal: controller.signal },
+      onProgress: (step) => {
+        // In the first repetition that counts, when the prompt has run and the generation has not.
+        if (steps.push(step) && step.startsWith('tg6') && !step.includes('warm-up')) {
+          controller.abort('enough');
+        }
+      },
+    });
+    const error = await running.then(
+      () => undefined,
+      (reason) => reason as { result: BenchReport },
+    );
+    const { result } = error!;
+    expect(validate(JSON.parse(JSON.stringify(result)))).toBe(true);
+    expect(result).toMatchObject({ cut: true, machine: { readBandwidth: [{ threads: 1 }] } });
+    expect(result.results.map(({ test, samples }) => [test, samples.length])).toEqual([
+      ['pp20', 1],
+    ]);
+    expect(result.results[0]).toMatchObject({ peakRssBytes: null, joulesPerToken: null });
   });
 
   test.each(['limits of the machine', 'loading', 'tg6'])('can be aborted at: %s', async (when) => {

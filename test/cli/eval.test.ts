@@ -52,7 +52,9 @@ describe('bitnet eval', () => {
     child.stderr.once('data', () => child.kill('SIGINT')); // the first tenth is done
     const { code, stdout } = await end;
     expect(code).toBe(130);
-    expect(stdout).toMatch(/^Accuracy {8}100.00 % ± 0.00 %\n(.*\n){2}Items {11}[\d,]+ of 2,000\n$/);
+    expect(stdout).toMatch(
+      /^Accuracy {8}100.00 % ± 0.00 %\n(.*\n){2}Items {11}[\d,]+ of 2,000\nCut {13}interrupted before the end\n$/,
+    );
   });
 
   test('names the line that is wrong', async () => {

@@ -48,7 +48,9 @@ describe('bitnet perplexity', () => {
     child.stderr.once('data', () => child.kill('SIGINT')); // the first tenth is done
     const { code, stdout } = await end;
     expect(code).toBe(130);
-    expect(stdout).toMatch(/^Perplexity(.*\n){4}Evaluated .* of [\d,]+ windows 1 tokens apart,/);
+    expect(stdout).toMatch(
+      /^Perplexity(.*\n){4}Evaluated .* of [\d,]+ windows 1 tokens apart,.*\nCut {13}interrupted before the end\n$/,
+    );
 
     // With --json nothing is said before the end, so that it began can only be guessed.
     writeFileSync(file('long.txt'), text.repeat(100));
@@ -63,6 +65,7 @@ describe('bitnet perplexity', () => {
       const { error, result } = JSON.parse(run.stdout);
       expect(error.code).toBe('ERR_BITNET_ABORTED');
       if (!result) continue;
+      expect(result.cut).toBe(true);
       expect(result.chunks).toBeLessThan(result.chunksInAll);
       return;
     }

@@ -98,7 +98,8 @@ interface SizePlan {
  * published. Few layers are run and all of them extrapolated where models are large; the formats of a size take turns. After `minutes`
  * it ends with what there is.
  *
- * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_MEMORY, ERR_BITNET_TIME when not even one size was measured, ERR_BITNET_ABORTED
+ * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_MEMORY, ERR_BITNET_TIME when not even one size was measured, ERR_BITNET_ABORTED with the
+ *   tables of the sizes that were measured as `error.result`, unless there was none yet
  */
 export async function benchPaper(
   options: PaperOptions = {},
@@ -115,6 +116,14 @@ export async function benchPaper(
   const found: { size: SizeResults; report: BenchReport }[] = [];
   const weights = plans.map(({ formats }) => estimateSeconds(formats, usualRepetitions));
   const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+  const tables = () => {
+    const inOrder = found.toSorted((a, b) => place(a.size.size) - place(b.size.size));
+    return paperReport(inOrder, {
+      ...{ date, command: options.command ?? null },
+      budgetBytes: memory ?? found[0]!.report.machine.memoryBytes,
+      timeBox: { limitSeconds: limit, usedSeconds: elapsed(), cut },
+    });
+  };
   let slowness = 1;
   for (const [i, plan] of plans.entries()) {
     const left = limit - elapsed();
@@ -137,7 +146,11 @@ export async function benchPaper(
     };
     const isLate = () => elapsed() - from > share;
     const run = { secondsLeft: left, isLate, onProgress: progress };
-    const report = await measureSize(plan, repetitions, options, run, open);
+    const report = await measureSize(plan, repetitions, options, run, open).catch((error) => {
+      for (const { size } of plans.slice(i)) cut.push(`${size}: interrupted.`);
+      const result = found.length > 0 ? { ...tables(), cut: true } : undefined;
+      throw options.signal?.aborted ? Object.assign(error, { result }) : error;
+    });
     if (!report) {
       cut.push(noTime(plan.size, undefined, left));
       continue;
@@ -146,12 +159,7 @@ export async function benchPaper(
     slowness = slownessOf(plan.formats, report.results, elapsed() - from);
   }
   if (found.length === 0) throw nothingMeasured(cut, plans.length > 0);
-  found.sort((a, b) => place(a.size.size) - place(b.size.size));
-  return paperReport(found, {
-    ...{ date, command: options.command ?? null },
-    budgetBytes: memory ?? found[0]!.report.machine.memoryBytes,
-    timeBox: { limitSeconds: limit, usedSeconds: elapsed(), cut },
-  });
+  return tables();
 }
 
 function check(options: PaperOptions): void {
