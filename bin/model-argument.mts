@@ -30,8 +30,8 @@ export function theModel(argument: string | undefined, command: Command): string
 export async function modelOrText(argument: string): Promise<'model' | 'text' | undefined> {
   const there = await stat(argument).catch(() => undefined);
   if ((there && !there.isDirectory()) || /\.gguf$/i.test(argument)) return 'model';
-  const { listModels, matching } = await import('../lib/pull/store.js');
-  if (argument !== '' && matching(argument, await listModels()).length > 0) return 'model';
+  const { isModelName, listModels } = await import('../lib/pull/store.js');
+  if (isModelName(argument, await listModels())) return 'model';
   return /\s/.test(argument) ? 'text' : undefined;
 }
 
@@ -41,9 +41,9 @@ export async function modelPath(text: string): Promise<string> {
   if (await stat(text).catch(() => undefined)) return text;
   // Loaded when a name has to be looked up: commands start without.
   const { BitnetError } = await import('../lib/errors.js');
-  const { findModel, listModels, matching, nearestName } = await import('../lib/pull/store.js');
+  const { findModel, isModelName, listModels, nearestName } = await import('../lib/pull/store.js');
   const models = await listModels();
-  if (matching(text, models).length > 0) return (await findModel(text)).path;
+  if (isModelName(text, models)) return (await findModel(text)).path;
   const near = nearestName(text, models);
   if (near === undefined) return text; // the command says that there is no such file
   throw new BitnetError(

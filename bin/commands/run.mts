@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { writableTarget } from '../../lib/files/target.js';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
+import { sessionFile } from '../../lib/model/session-file.js';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
@@ -43,6 +45,9 @@ async function run(
   const signal = interruptSignal();
   const fromStdin = options.file === '-' || (options.stdin && isPiped());
   const { prompt: given, system, stop } = await writtenTexts(text, options);
+  if (options.session !== undefined) {
+    await writableTarget(options.session, { kind: sessionFile, allowance: 'remove the file' });
+  }
   const continues = options.session !== undefined && existsSync(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 

@@ -118,6 +118,11 @@ export function matching(name: string, models: readonly PulledModel[]): PulledMo
   );
 }
 
+/** Whether `name` is one of a model, pulled or in the catalog. */
+export function isModelName(name: string, models: readonly PulledModel[]): boolean {
+  return name !== '' && (catalogModel(name) !== undefined || matching(name, models).length > 0);
+}
+
 /** The name that a misspelt one most likely stands for. */
 export function nearestName(name: string, models: readonly PulledModel[]): string | undefined {
   const short = new Map<string, string>();

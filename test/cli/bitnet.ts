@@ -15,8 +15,8 @@ if (!existsSync(bitnetPath)) {
   throw new Error(`Expected the compiled command at ${bitnetPath}; run "npm run build" first.`);
 }
 
-// A test starts up to six processes, perhaps on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
+// A test starts up to eight processes, perhaps on a busy machine: the limit is there for those that hang.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Options with which a text repeats its last token for as long as a minute, for tests that interrupt. */
 export const endlessText = [

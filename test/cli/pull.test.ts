@@ -59,6 +59,17 @@ describe('bitnet pull', () => {
     expect(list.filter((line) => line.endsWith('pulled')).length).toBe(1);
     const { stdout } = await bitnet(['inspect', '--json', 'bitnet-2b']);
     expect(JSON.parse(stdout).path).toMatch(/ggml-model-i2_s\.gguf$/);
+    for (const args of [
+      ['run', 'bonsai-4b', '-p', 'x'],
+      ['inspect', 'bonsai-4b'],
+    ]) {
+      const { code, stderr } = await bitnet(args);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr:
+          'error: Expected the name of a pulled model, but there is no "bonsai-4b"; bitnet pull bonsai-4b gets it.\n',
+      });
+    }
     const nothing = await bitnet(['pull']);
     expect(nothing).toMatchObject({ code: 2, stdout: '' });
     expect(nothing.stderr).toContain('Expected what to pull, or --list');
@@ -161,7 +172,7 @@ describe('the name of a pulled model', () => {
       path(),
       storiesPath,
     ]);
-  }, 120_000); // bench reads gigabytes
+  });
 
   test('is text after -m', async () => {
     const args = ['run', '-m', storiesPath, '-n', '1', '--json', '--raw', 'stories'];

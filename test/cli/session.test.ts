@@ -59,13 +59,20 @@ describe('bitnet run --session', () => {
     expect(JSON.parse(cut.stdout).error.code).toBe('ERR_BITNET_SESSION');
   });
 
-  test('says that it cannot save, after the text', async () => {
+  test('says before the text that it cannot save', async () => {
     mkdirSync(file('folder'));
-    const path = file('folder/missing/x.session');
-    const { code, stdout, stderr } = await run(...once, '-n', '3', '--session', path);
-    expect(code).toBe(1);
-    expect(stdout).toBe(', there was\n');
-    expect(stderr).toMatch(/^error: Expected to write the file/);
-    expect(existsSync(path)).toBe(false);
+    writeFileSync(file('other.txt'), 'precious');
+    for (const [path, reason] of [
+      [file('folder/missing/x.session'), 'Expected to write the file'],
+      [file('folder'), 'is a folder;'],
+      [file('other.txt'), 'Expected a new name or a session file at'],
+      ['-', 'which stands for standard output'],
+    ] as const) {
+      const { code, stdout, stderr } = await run(...once, '-n', '3', '--session', path);
+      expect({ code, stdout }).toEqual({ code: path === '-' ? 2 : 1, stdout: '' });
+      expect(stderr).toContain(reason);
+    }
+    expect(existsSync(file('folder/missing'))).toBe(false);
+    expect(readFileSync(file('other.txt'), 'utf8')).toBe('precious');
   });
 });
