@@ -17,17 +17,20 @@ let code: number = interruptedExitCode;
  * second Ctrl-C ends the process at once. (A terminal that closes sends SIGHUP more than once.)
  */
 export function interruptSignal(): AbortSignal {
-  return abortOn(signals).signal;
+  return untilTheEnd(signals);
 }
 
 /** As `interruptSignal` without Ctrl-C: where that stops a part of the work, and not all of it. */
 export function endSignal(): AbortSignal {
-  return abortOn(['SIGTERM', 'SIGHUP']).signal;
+  return untilTheEnd(['SIGTERM', 'SIGHUP']);
 }
 
-/** A signal that aborts at Ctrl-C; `end` stops listening, and a second Ctrl-C ends the process. */
+/** A signal that aborts at Ctrl-C, and ends nothing else however often that comes; `end` stops listening. */
 export function ctrlCSignal(): { readonly signal: AbortSignal; readonly end: () => void } {
-  return abortOn(['SIGINT']);
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.on('SIGINT', stop);
+  return { signal: controller.signal, end: () => process.off('SIGINT', stop) };
 }
 
 /**
@@ -35,8 +38,8 @@ export function ctrlCSignal(): { readonly signal: AbortSignal; readonly end: () 
  * @returns whether anyone listens
  */
 export function interruptAll(exitCode: number): boolean {
-  code = exitCode;
-  process.exitCode = exitCode;
+  // A terminal that has closed also fails.
+  if (![...listening].some(({ signal }) => signal.aborted)) process.exitCode = code = exitCode;
   for (const controller of listening) controller.abort();
   return listening.size > 0;
 }
@@ -46,7 +49,8 @@ export function exitCodeOfInterrupt(): number {
   return code;
 }
 
-function abortOn(names: readonly SignalName[]) {
+/** For whoever ends all work. */
+function untilTheEnd(names: readonly SignalName[]): AbortSignal {
   const controller = new AbortController();
   const handler = (name: SignalName) => {
     if (controller.signal.aborted && name === 'SIGINT') process.exit(interruptedExitCode);
@@ -55,11 +59,7 @@ function abortOn(names: readonly SignalName[]) {
   };
   for (const name of names) process.on(name, handler);
   listening.add(controller);
-  const end = () => {
-    for (const name of names) process.off(name, handler);
-    listening.delete(controller);
-  };
-  return { signal: controller.signal, end };
+  return controller.signal;
 }
 
 function exitCodeOf(name: SignalName): number {

@@ -3,11 +3,19 @@ import process from 'node:process';
 import { escaped } from './escape.mjs';
 import { interruptAll } from './interrupt.mjs';
 import { printable } from './terminal.mjs';
+import { WordWrap } from './word-wrap.mjs';
 
 /** Standard output: generated text and JSON, nothing else. */
 export class Output {
   /** Whether the cursor stands inside a line. */
   #midLine = false;
+  readonly #wrap: WordWrap | undefined;
+
+  /** @param wrap whether lines of generated text are broken between words on a terminal */
+  constructor({ wrap = false }: { readonly wrap?: boolean } = {}) {
+    const { stdout } = process;
+    if (wrap && stdout.isTTY) this.#wrap = new WordWrap(() => stdout.columns || 80);
+  }
 
   /** Writes a piece of generated text, no faster than the reader takes it. */
   async text(piece: string): Promise<void> {
@@ -15,7 +23,7 @@ export class Output {
     const text = process.stdout.isTTY ? printable(piece) : piece;
     if (text === '') return;
     this.#midLine = !text.endsWith('\n');
-    await write(text);
+    await write(this.#wrap?.push(text) ?? text);
   }
 
   /** Says whether the cursor stands in a line already, after an echoed prompt. */
@@ -25,7 +33,7 @@ export class Output {
 
   /** Ends the line the cursor stands in, if any. */
   async endLine(): Promise<void> {
-    if (this.#midLine) await write('\n');
+    if (this.#midLine) await write(`${this.#wrap?.flush() ?? ''}\n`);
     this.#midLine = false;
   }
 

@@ -2,6 +2,7 @@ import process from 'node:process';
 import type { Ora } from 'ora';
 import { escaped, escapedLines } from './escape.mjs';
 import { exitCodeOfInterrupt } from './interrupt.mjs';
+import { WordWrap } from './word-wrap.mjs';
 
 /** What the user asked to see on standard error. */
 export interface Verbosity {
@@ -33,7 +34,7 @@ export class Terminal {
 
   /** A line in the background: timings, notices. Not shown with `--quiet` or `--json`. */
   note(text: string): void {
-    if (!this.#silent) this.#line(this.#paint('2', escapedLines(text)));
+    if (!this.#silent) this.#line(this.#paint('2', fittedLines(text)));
   }
 
   /** A line of detail, shown with `--verbose`. */
@@ -42,11 +43,11 @@ export class Terminal {
   }
 
   warn(text: string): void {
-    if (!this.#silent) this.#line(`${this.#paint('33', 'warning:')} ${escapedLines(text)}`);
+    if (!this.#silent) this.#line(fittedLines(text, this.#paint('33', 'warning:')));
   }
 
   error(text: string): void {
-    this.#line(`${this.#paint('31', 'error:')} ${escapedLines(text)}`);
+    this.#line(fittedLines(text, this.#paint('31', 'error:')));
   }
 
   /**
@@ -117,6 +118,15 @@ export function wantsColor(stream: NodeJS.WriteStream, flag: boolean | undefined
 /** Generated text as a terminal can only print it: every control character but newline and tab is left out. */
 export function printable(text: string): string {
   return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '');
+}
+
+/** Lines that a terminal shows as they are meant: broken between words, where it would break them anywhere. */
+function fittedLines(text: string, label?: string): string {
+  const { stderr } = process;
+  const line = [label, escapedLines(text)].filter((part) => part !== undefined).join(' ');
+  if (!stderr.isTTY) return line;
+  const wrap = new WordWrap(() => stderr.columns || 80);
+  return wrap.push(line) + wrap.flush();
 }
 
 /** A spinner line must not wrap: leave room for the spinner itself. */

@@ -1,4 +1,13 @@
 import { nearest } from '../../lib/generate/option-checks.js';
+import { typedPath } from './chat-completion.mjs';
+import {
+  findSetting,
+  settingLine,
+  settingLines,
+  settingNames,
+  unquoted,
+  withSetting,
+} from './chat-settings.mjs';
 import type { ChatTalk, Outcome } from './chat-talk.mjs';
 
 /** A line that begins with a slash. */
@@ -8,21 +17,29 @@ export interface SlashCommand {
 }
 
 interface Action {
-  /** What follows the name, for /help. */
+  /** What follows the name, for /help: `<…>` must be there, `[…]` may. */
   readonly argument?: string;
   readonly about: string;
   run(talk: ChatTalk, argument: string): Outcome | Promise<Outcome>;
 }
 
 const actions: Readonly<Record<string, Action>> = {
-  help: { about: 'this list', run: help },
+  help: { about: 'this list; so does /?', run: help },
   clear: { about: 'forget the conversation; the system message stays', run: clear },
   regen: { about: 'another answer to the last message', run: (talk) => talk.regenerate() },
+  system: { argument: '[text]', about: 'show or change the system message; "": none', run: system },
+  set: { argument: '[name [value]]', about: 'show or change how text is drawn', run: set },
+  read: { argument: '<file>', about: 'put a text file before the next message', run: read },
   save: { argument: '<file>', about: 'keep the chat in a file', run: save },
   load: { argument: '<file>', about: 'go on with a chat from a file', run: load },
-  stats: { about: 'turns, tokens and memory', run: stats },
-  exit: { about: 'leave; so does Ctrl-D', run: () => 'leave' },
+  stats: { about: 'turns, tokens, memory and speed', run: stats },
+  exit: { about: 'leave; so do /bye, /quit, exit, quit and Ctrl-D', run: () => 'leave' },
 };
+
+const aliases: Readonly<Record<string, string>> = { '?': 'help', bye: 'exit', quit: 'exit' };
+
+/** Of every command, other names included. */
+export const commandNames: readonly string[] = [...Object.keys(actions), ...Object.keys(aliases)];
 
 /** `/name argument`; undefined for a message. */
 export function parseCommand(text: string): SlashCommand | undefined {
@@ -31,19 +48,19 @@ export function parseCommand(text: string): SlashCommand | undefined {
 }
 
 /** Does what a command says. */
-export async function chatCommands(
-  talk: ChatTalk,
-  { name, argument }: SlashCommand,
-): Promise<Outcome> {
+export async function chatCommands(talk: ChatTalk, command: SlashCommand): Promise<Outcome> {
+  const { argument } = command;
+  const name = Object.hasOwn(aliases, command.name) ? aliases[command.name]! : command.name;
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (action === undefined) {
-    const near = nearest(name, Object.keys(actions));
+    const near = nearest(name, commandNames);
     const help = near ? `did you mean /${near}?` : '/help lists them.';
     return refuse(talk, `Expected a command, but received "/${name}"; ${help}`);
   }
-  if ((argument === '') !== (action.argument === undefined)) {
-    const form = `/${name}${action.argument ? ` ${action.argument}` : ''}`;
-    return refuse(talk, `Expected ${form}, but received "/${`${name} ${argument}`.trim()}".`);
+  const { argument: form = '' } = action;
+  if (form.startsWith('<') ? argument === '' : form === '' && argument !== '') {
+    const received = `/${command.name} ${argument}`.trim();
+    return refuse(talk, `Expected ${`/${name} ${form}`.trim()}, but received "${received}".`);
   }
   return action.run(talk, argument);
 }
@@ -55,27 +72,73 @@ function refuse({ terminal }: ChatTalk, message: string): Outcome {
 
 function help({ terminal }: ChatTalk): Outcome {
   for (const [name, { argument = '', about }] of Object.entries(actions)) {
-    terminal.note(`${`/${name} ${argument}`.padEnd(14)} ${about}`);
+    terminal.note(`${`/${name} ${argument}`.padEnd(20)} ${about}`);
   }
   terminal.note('\\ at the end of a line goes on to the next; """ … """ holds several lines.');
   return 'done';
 }
 
-function clear({ chat, terminal }: ChatTalk): Outcome {
-  chat.clear();
-  terminal.note('Forgotten.');
+function clear(talk: ChatTalk): Outcome {
+  talk.clear();
+  talk.terminal.note('Forgotten.');
   return 'done';
 }
 
-async function save(talk: ChatTalk, path: string): Promise<Outcome> {
-  await talk.save(path);
+/** `/system text`, also as `/set system text`. */
+function system({ chat, terminal }: ChatTalk, argument: string): Outcome {
+  if (argument === '') {
+    terminal.note(chat.system ?? 'There is no system message.');
+    return 'done';
+  }
+  chat.system = unquoted(argument) || undefined;
+  terminal.note('From the next message on; the whole chat is read again then.');
+  return 'done';
+}
+
+/** `/set`, `/set temp`, `/set temp 0.5`; also `/set parameter temperature 0.5`, as others have it. */
+function set(talk: ChatTalk, argument: string): Outcome {
+  const { terminal } = talk;
+  const [, name = '', text = ''] =
+    /^(\S*)\s*(.*)$/s.exec(argument.replace(/^parameters?\s+/, '')) ?? [];
+  if (name === 'system') return system(talk, text);
+  if (name === '') {
+    for (const line of settingLines(talk.settings)) terminal.note(line);
+    return 'done';
+  }
+  const setting = findSetting(name);
+  if (setting === undefined) {
+    const near = nearest(name, settingNames);
+    const rest = near ? `did you mean ${near}?` : '/set lists them.';
+    return refuse(talk, `Expected a setting, but received ${JSON.stringify(name)}; ${rest}`);
+  }
+  if (text !== '') {
+    try {
+      talk.settings = withSetting(talk.settings, setting, text, talk.initialSettings);
+    } catch (error) {
+      const received = JSON.stringify(text);
+      return refuse(talk, `${(error as Error).message} Received ${received} for ${name}.`);
+    }
+  }
+  terminal.note(settingLine(setting, talk.settings));
+  return 'done';
+}
+
+async function read(talk: ChatTalk, argument: string): Promise<Outcome> {
+  const characters = await talk.read(typedPath(argument));
+  talk.terminal.note(`Read ${characters} characters; they stand before your next message.`);
+  return 'done';
+}
+
+async function save(talk: ChatTalk, argument: string): Promise<Outcome> {
+  const [, force, path] = /^(--force\s+)?(.*)$/s.exec(argument)!;
+  await talk.save(typedPath(path!), force !== undefined);
   talk.terminal.note(`Saved ${talk.chat.session.position} tokens.`);
   return 'done';
 }
 
-async function load(talk: ChatTalk, path: string): Promise<Outcome> {
-  await talk.load(path);
-  talk.terminal.note(`Loaded ${turnsOf(talk)}.`);
+async function load(talk: ChatTalk, argument: string): Promise<Outcome> {
+  await talk.load(typedPath(argument));
+  talk.terminal.note(`Loaded ${talk.turns}.`);
   return 'done';
 }
 
@@ -83,16 +146,12 @@ function stats(talk: ChatTalk): Outcome {
   const { chat, terminal, totals } = talk;
   const { position, contextLength, bytesPerToken, kvType } = chat.session;
   const mebibytes = ((position * bytesPerToken) / 2 ** 20).toFixed(1);
-  terminal.note(`remembered  ${turnsOf(talk)}`);
+  terminal.note(`remembered  ${talk.turns}`);
   terminal.note(
     `context     ${position} of ${contextLength} tokens, ${mebibytes} MiB of ${kvType}`,
   );
   terminal.note(`evaluated   ${totals.newTokens} new tokens, ${totals.keptTokens} kept`);
   terminal.note(`written     ${totals.writtenTokens} tokens in ${totals.turns} turns`);
+  if (talk.lastSummary !== undefined) terminal.note(`last turn   ${talk.lastSummary}`);
   return 'done';
-}
-
-function turnsOf({ chat }: ChatTalk): string {
-  const turns = chat.messages.length / 2;
-  return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
 }

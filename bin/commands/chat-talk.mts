@@ -1,12 +1,16 @@
+import { writableTarget } from '../../lib/files/target.js';
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
+import { sessionFile } from '../../lib/model/session-file.js';
 import { ctrlCSignal } from '../interrupt.mjs';
 import type { Message } from '../message-lines.mjs';
 import { contextLength } from '../model-options.mjs';
 import type { Output } from '../output.mjs';
+import { readTextFile } from '../prompt.mjs';
+import { readingSpinner } from '../reading-spinner.mjs';
 import type { Terminal } from '../terminal.mjs';
 import { chatCommands, parseCommand } from './chat-commands.mjs';
 import type { ChatOptions } from './chat-options.mjs';
-import { generateOptions } from './run-options.mjs';
+import { type GenerationOptions, generateOptions } from './run-options.mjs';
 import { describeSettings, isPartial, summaryLine } from './run-report.mjs';
 
 /** What became of a message. */
@@ -16,6 +20,8 @@ interface View {
   readonly terminal: Terminal;
   readonly output: Output;
   readonly system: string | undefined;
+  /** Ends every answer. */
+  readonly signal: AbortSignal;
 }
 
 /** A chat with a face: answers on standard output, everything else on standard error. */
@@ -25,10 +31,20 @@ export class ChatTalk {
   readonly terminal: Terminal;
   /** Of all turns so far. */
   readonly totals = { turns: 0, newTokens: 0, keptTokens: 0, writtenTokens: 0 };
+  /** How text is drawn, now and as the command line said. */
+  settings: GenerationOptions;
+  readonly initialSettings: GenerationOptions;
+  /** Tokens and speed of the last turn. */
+  lastSummary: string | undefined;
   readonly #options: ChatOptions;
   readonly #output: Output;
+  readonly #signal: AbortSignal;
+  /** What was read from files and stands before the next message. */
+  #before: string[] = [];
+  /** Whether the chat is not what its session file holds. */
+  #changed = false;
 
-  constructor(model: Model, options: ChatOptions, { terminal, output, system }: View) {
+  constructor(model: Model, options: ChatOptions, { terminal, output, system, signal }: View) {
     this.model = model;
     this.chat = model.createChat({
       system,
@@ -36,79 +52,121 @@ export class ChatTalk {
       contextLength: contextLength(options, model),
     });
     this.terminal = terminal;
+    this.settings = this.initialSettings = options;
     this.#options = options;
     this.#output = output;
+    this.#signal = signal;
   }
 
   /** Answers a message, or does what a command says; errors are shown, not thrown. */
   async take(message: Message): Promise<Outcome> {
     try {
       const command = message.plain ? parseCommand(message.text) : undefined;
-      if (command === undefined) return await this.#answer(this.#send(message.text));
-      return await chatCommands(this, command);
+      if (command !== undefined) return await chatCommands(this, command);
+      const text = [...this.#before, message.text].join('\n\n');
+      const outcome = await this.#answer((options) => this.chat.send(text, options));
+      this.#before = [];
+      return outcome;
     } catch (error) {
       return this.#failed(error);
+    } finally {
+      await this.keep();
     }
   }
 
   async regenerate(): Promise<Outcome> {
-    const { signal, end } = ctrlCSignal();
-    try {
-      return await this.#answer({ reply: this.chat.regenerate(this.#settings(signal)), end });
-    } finally {
-      end();
-    }
+    return this.#answer((options) => this.chat.regenerate(options));
   }
 
-  async save(path: string): Promise<void> {
-    await this.chat.save(path);
+  /** Puts a file's text before the next message; returns how many characters it has. */
+  async read(path: string): Promise<number> {
+    const text = await readTextFile(path);
+    this.#before.push(text);
+    return text.length;
+  }
+
+  clear(): void {
+    this.chat.clear();
+    this.#before = [];
+    this.#changed = true;
+  }
+
+  /** @param overwrite whether a file of another kind may be replaced */
+  async save(path: string, overwrite = false): Promise<void> {
+    const allowance = '/save --force <file>';
+    await writableTarget(path, { kind: sessionFile, overwrite, allowance });
+    await this.chat.save(path, { overwrite });
   }
 
   /** @param system replaces that of the file */
   async load(path: string, system?: string): Promise<void> {
-    await this.chat.load(path);
+    await this.chat.load(path, { signal: this.#signal });
     if (system !== undefined) this.chat.system = system;
+    this.#changed = path !== this.#options.session;
   }
 
-  #send(text: string) {
-    const { signal, end } = ctrlCSignal();
-    return { reply: this.chat.send(text, this.#settings(signal)), end };
+  /** Brings the session file up to date; returns whether that could be done. */
+  async keep(): Promise<boolean> {
+    const { session } = this.#options;
+    if (session === undefined || !this.#changed) return true;
+    const spinner = this.terminal.spinner('Saving the chat');
+    try {
+      await this.save(session);
+      this.#changed = false;
+      return true;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (!code?.startsWith('ERR_BITNET_')) throw error;
+      spinner.stop();
+      this.terminal.error(`The chat is not kept: ${message}`);
+      return false;
+    } finally {
+      spinner.stop();
+    }
   }
 
-  #settings(signal: AbortSignal) {
-    return generateOptions(this.#options, signal);
+  /** How many turns are remembered, in words. */
+  get turns(): string {
+    const turns = this.chat.messages.length / 2;
+    return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
   }
 
   /** Shows an answer as it comes or, with `--json`, as one object at its end. */
-  async #answer({
-    reply,
-    end,
-  }: {
-    reply: Generation<ChatResult>;
-    end: () => void;
-  }): Promise<Outcome> {
-    const { json } = this.#options;
+  async #answer(
+    reply: (options: ReturnType<typeof generateOptions>) => Generation<ChatResult>,
+  ): Promise<Outcome> {
+    const { json, verbose } = this.#options;
+    const { signal, end } = ctrlCSignal();
+    const reading = readingSpinner(this.terminal);
     let text = '';
     const ids: number[] = [];
+    let result: ChatResult;
     try {
-      for await (const piece of reply) {
+      const generation = reply({
+        ...generateOptions(this.settings, AbortSignal.any([signal, this.#signal])),
+        onProgress: reading.update,
+      });
+      for await (const piece of generation) {
+        reading.stop();
+        this.#changed = true;
         text += piece.text;
-        ids.push(...piece.ids);
+        for (const id of piece.ids) ids.push(id);
         if (!json) await this.#output.text(piece.text);
       }
-      await this.#output.endLine();
-    } catch (error) {
-      await this.#output.endLine();
-      throw error;
+      result = await generation.result;
+      this.#changed = true;
     } finally {
+      reading.stop();
+      await this.#output.endLine();
       end();
     }
-    const result = await reply.result;
     this.#count(result);
     if (json) await this.#output.json({ text, ids, ...result });
     this.#tellDropped(result.droppedTurns);
-    describeSettings(this.#options, result.seed, this.terminal);
-    this.terminal.note(summaryLine(this.model, result, result.keptTokens));
+    describeSettings(this.settings, result.seed, this.terminal);
+    this.lastSummary = summaryLine(this.model, result, result.keptTokens);
+    if (verbose) this.terminal.note(this.lastSummary);
+    else this.#tellCut(result);
     return 'done';
   }
 
@@ -125,8 +183,13 @@ export class ChatTalk {
     }
     if (interrupted && isPartial(error)) {
       const { keptTokens, droppedTurns } = error as Partial<ChatResult>;
+      const { promptTokens, completionTokens } = error.usage;
       this.#tellDropped(droppedTurns ?? 0);
-      this.terminal.note(summaryLine(this.model, error, keptTokens));
+      this.lastSummary = summaryLine(this.model, error, keptTokens);
+      if (this.#options.verbose) this.terminal.note(this.lastSummary);
+      else if (completionTokens === 0) {
+        this.terminal.note(`Stopped after ${promptTokens} tokens of the prompt; nothing was said.`);
+      }
     }
     return interrupted ? 'interrupted' : 'failed';
   }
@@ -135,6 +198,12 @@ export class ChatTalk {
     if (turns === 0) return;
     const what = turns === 1 ? 'oldest turn was' : `oldest ${turns} turns were`;
     this.terminal.warn(`The context was full: the ${what} forgotten.`);
+  }
+
+  #tellCut({ stopReason, usage }: ChatResult): void {
+    const { completionTokens: tokens } = usage;
+    if (stopReason === 'length') this.terminal.note(`Cut off after ${tokens} tokens (-n).`);
+    if (stopReason === 'context') this.terminal.note('Cut off: the context is full.');
   }
 
   #count({ usage, keptTokens }: ChatResult): void {

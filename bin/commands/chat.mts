@@ -1,15 +1,22 @@
-import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import process from 'node:process';
 import type { Command } from 'commander';
+import { writableTarget } from '../../lib/files/target.js';
+import { sessionFile } from '../../lib/model/session-file.js';
 import { chatTemplateFor } from '../chat-template.mjs';
-import { interruptedExitCode } from '../interrupt.mjs';
+import { ctrlCSignal, endSignal, exitCodeOfInterrupt, interruptedExitCode } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
+import { MessageHistory } from '../message-history.mjs';
 import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
 import { theModel } from '../model-argument.mjs';
 import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
+import { commandNames } from './chat-commands.mjs';
+import { completions } from './chat-completion.mjs';
 import { type ChatOptions, chatOptions } from './chat-options.mjs';
+import { lastTurn } from './chat-resumed.mjs';
 import { ChatTalk } from './chat-talk.mjs';
 import { describeModel } from './run-report.mjs';
 import { fileOrText } from './text-arguments.mjs';
@@ -30,43 +37,60 @@ async function chat(
 /** Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt. */
 export async function startChat(path: string | undefined, options: ChatOptions): Promise<void> {
   const terminal = new Terminal(options);
+  const signal = endSignal();
   const system = await fileOrText(options.systemFile, options.system);
   const chatTemplate = await chatTemplateFor(options.chatTemplate);
-  const loading = new AbortController();
-  const stop = () => loading.abort();
-  process.once('SIGINT', stop);
-  const model = await loadWithSpinner(
-    path,
-    { ...loadOptions(options), chatTemplate, signal: loading.signal },
-    terminal,
-  );
-  process.off('SIGINT', stop);
+  const resumes = await checkSession(options.session);
+  const loading = ctrlCSignal();
+  const any = AbortSignal.any([signal, loading.signal]);
+  const load = { ...loadOptions(options), chatTemplate, signal: any };
+  const model = await loadWithSpinner(path, load, terminal);
   try {
     describeModel(model, options, terminal);
-    const talk = new ChatTalk(model, options, { terminal, output: new Output(), system });
-    if (options.session !== undefined && existsSync(options.session)) {
-      await talk.load(options.session, system);
-    }
+    const output = new Output({ wrap: true });
+    const talk = new ChatTalk(model, options, { terminal, output, system, signal: any });
     const typed = !isPiped() && !options.json;
+    if (resumes) await talk.load(options.session!, system);
+    loading.end();
     if (typed) greet(talk, terminal);
-    const reader = typed ? typedMessages() : pipedMessages();
+    if (resumes) tellResumed(talk, typed, terminal);
+    const reader = typed ? await atTerminal(signal, terminal) : pipedMessages(signal);
     try {
       process.exitCode = await converse(talk, reader, typed, terminal);
     } finally {
       reader.close();
     }
-    if (options.session !== undefined) await talk.save(options.session);
+    if (!(await talk.keep())) process.exitCode = 1;
+    if (signal.aborted) process.exitCode = exitCodeOfInterrupt();
   } finally {
     model.close();
   }
 }
 
+/** Whether there is a chat to go on with. @throws when one could not be kept at this path */
+async function checkSession(path: string | undefined): Promise<boolean> {
+  if (path === undefined) return false;
+  await writableTarget(path, { kind: sessionFile, allowance: 'remove the file' });
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && info.size > 0;
+}
+
+async function atTerminal(signal: AbortSignal, terminal: Terminal): Promise<MessageReader> {
+  const history = await MessageHistory.open((text) => terminal.warn(text));
+  return typedMessages(signal, history, (typed) => completions(typed, commandNames));
+}
+
 function greet(talk: ChatTalk, terminal: Terminal): void {
-  terminal.note(
-    talk.chat.hasTemplate
-      ? '/help lists commands; Ctrl-C stops an answer; Ctrl-D leaves.'
-      : 'This model has no chat template: every message begins a text of its own. /help lists commands.',
-  );
+  if (!talk.chat.hasTemplate) {
+    terminal.note('This model has no chat template: every message begins a text of its own.');
+  }
+  terminal.note('/help lists commands; Ctrl-C stops an answer; exit or Ctrl-D leaves.');
+}
+
+function tellResumed(talk: ChatTalk, typed: boolean, terminal: Terminal): void {
+  terminal.note(`Resumed ${talk.turns}.`);
+  if (!typed) return;
+  for (const line of lastTurn(talk.chat.messages)) terminal.note(line);
 }
 
 /** Until there is no more to read or someone wants to leave; returns the exit code. */
@@ -89,12 +113,13 @@ async function converse(
     }
     warned = false;
     if (input.text.trim() === '') continue;
+    if (typed && input.plain && /^(exit|quit)$/i.test(input.text.trim())) {
+      terminal.note(`Left. To say it to the model, write """${input.text.trim()}""".`);
+      return 0;
+    }
     const outcome = await talk.take(input);
     if (outcome === 'leave') return failed ? 1 : 0;
     if (outcome === 'failed') failed = !typed; // a person has seen it
-    if (outcome === 'interrupted') {
-      if (!typed) return interruptedExitCode; // nobody is there to go on
-      warned = true;
-    }
+    if (outcome === 'interrupted' && !typed) return interruptedExitCode; // nobody is there to go on
   }
 }

@@ -75,5 +75,6 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   const names = Object.keys(process.env).filter(
     (name) => !/^(BITNET_.*|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)$/.test(name),
   );
-  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  const plain = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+  return { ...plain, BITNET_HISTORY: '' }; // tests do not type into anybody's history
 }

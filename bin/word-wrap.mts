@@ -1,0 +1,100 @@
+import stringWidth from 'string-width';
+
+/** Characters between which a line of Chinese or Japanese may end. */
+const ideograph = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}]';
+/** What must not begin a line, and stays with the character before it. */
+const closing = '[\\p{Pe}\\p{Pf}、。，．！？：；ー々…]';
+
+const parts = new RegExp(`\\n|[ \\t\\u3000]+|${ideograph}|${closing}|[^\\n \\t\\u3000]`, 'gu');
+const blank = /^[ \t\u3000]/;
+const ideographic = new RegExp(`^${ideograph}`, 'u');
+const closes = new RegExp(`^${closing}`, 'u');
+const opens = /[\p{Ps}\p{Pi}]$/u;
+
+const fence = '```';
+const tabStop = 8;
+
+/**
+ * Breaks the lines of a text that comes in pieces between words, for a terminal, which would break
+ * them anywhere. A word is held back until it is complete. Lines between code fences stay as they are.
+ */
+export class WordWrap {
+  readonly #columns: () => number;
+  #column = 0;
+  #spaces = '';
+  #word = '';
+  #fenced = false;
+  #lineBegins = true;
+  /** Whether the beginning of a word that fits no line is shown already. */
+  #overlong = false;
+
+  /** @param columns of the terminal, which may change */
+  constructor(columns: () => number) {
+    this.#columns = columns;
+  }
+
+  /** Takes a piece and returns what can be shown now. */
+  push(text: string): string {
+    let shown = '';
+    for (const [part] of text.matchAll(parts)) {
+      if (part === '\n') {
+        shown += `${this.flush()}\n`;
+        this.#column = 0;
+        this.#overlong = false;
+        this.#lineBegins = true;
+      } else if (blank.test(part)) {
+        if (this.#word !== '') shown += this.#place();
+        this.#overlong = false;
+        this.#spaces += part;
+      } else {
+        if (endsBetween(this.#word, part)) shown += this.#place();
+        this.#word += part;
+        if (this.#overlong || this.#fitsNoLine()) {
+          shown += this.#place();
+          this.#overlong = true;
+        }
+      }
+    }
+    return shown;
+  }
+
+  /** What is held back. */
+  flush(): string {
+    return this.#place();
+  }
+
+  /** The word that is complete, on this line or the next one. */
+  #place(): string {
+    const [spaces, word] = [this.#spaces, this.#word];
+    this.#spaces = this.#word = '';
+    if (this.#lineBegins && word.startsWith(fence)) this.#fenced = !this.#fenced;
+    if (word !== '') this.#lineBegins = false;
+    const columns = this.#columns();
+    const width = stringWidth(word);
+    const end = this.#after(spaces) + width;
+    const mayBreak = !this.#fenced && !this.#overlong && this.#column > 0;
+    const breaks = mayBreak && end > columns && width <= columns;
+    this.#column = breaks ? width : end > columns ? end % columns : end;
+    return breaks && word !== '' ? `\n${word}` : spaces + word;
+  }
+
+  #fitsNoLine(): boolean {
+    const columns = this.#columns();
+    return this.#word.length > columns && stringWidth(this.#word) > columns;
+  }
+
+  /** The column behind some spaces. */
+  #after(spaces: string): number {
+    let column = this.#column;
+    for (const space of spaces) {
+      column = space === '\t' ? column + tabStop - (column % tabStop) : column + stringWidth(space);
+    }
+    return column;
+  }
+}
+
+/** Whether a line may end between a word and what follows it without a space. */
+function endsBetween(word: string, next: string): boolean {
+  if (word === '' || opens.test(word)) return false;
+  return ideographic.test(next) || (ideographic.test(word) && !closes.test(next));
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { WordWrap } from '../../bin/word-wrap.mjs';
+
+/** A text as it is shown when it comes in pieces of so many characters. */
+function wrapped(text: string, columns: number, piece: number): string {
+  const wrap = new WordWrap(() => columns);
+  let shown = '';
+  for (let i = 0; i < text.length; i += piece) shown += wrap.push(text.slice(i, i + piece));
+  return shown + wrap.flush();
+}
+
+describe('long lines', () => {
+  test.each<[string, string, number, string]>([
+    ['break between words', 'one two three', 8, 'one two\nthree'],
+    ['may be full', 'one two three', 7, 'one two\nthree'],
+    ['keep their own breaks', 'one\ntwo three', 8, 'one\ntwo\nthree'],
+    ['keep spaces inside of them', '  a   b', 8, '  a   b'],
+    ['keep words that fit no line', 'a bbbbbbbbbbbb c d e', 6, 'a bbbbbbbbbbbb c d\ne'],
+    ['count wide characters', '日本 日本', 6, '日本\n日本'],
+    ['break between ideographs', '日本語日本語', 8, '日本語日\n本語'],
+    ['but not before what closes', '日本語日。本語', 8, '日本語\n日。本語'],
+    ['nor after what opens', '日本語「日本」', 8, '日本語\n「日本」'],
+    ['count an emoji of several code points once', 'ab 👩‍👩‍👧 cd', 5, 'ab 👩‍👩‍👧\ncd'],
+    ['count tabs', 'a\tb c', 10, 'a\tb\nc'],
+    ['keep spaces that do not break', 'a\u00a0b\u00a0c d', 6, 'a\u00a0b\u00a0c\nd'],
+    ['of code stay whole', '```\na b c d e\n```\na b c', 5, '```\na b c d e\n```\na b c'],
+  ])('%s', (_, text, columns, expected) => {
+    for (const piece of [1, 2, 3, 100]) {
+      if (text.includes('👩') && piece < 3) continue; // halves of a character never come
+      expect(wrapped(text, columns, piece)).toBe(expected);
+    }
+  });
+
+  test('are not waited for when a word fits no line', () => {
+    const wrap = new WordWrap(() => 8);
+    expect([...'a bbbbbbbbbb c d'].map((piece) => wrap.push(piece)).join('')).toBe(
+      'a bbbbbbbbbb c',
+    );
+  });
+
+  test('follow a terminal whose width changes', () => {
+    let columns = 20;
+    const wrap = new WordWrap(() => columns);
+    let shown = wrap.push('one two three four ');
+    columns = 8;
+    shown += wrap.push('five six') + wrap.flush();
+    expect(shown).toBe('one two three four\nfive six');
+  });
+});
