@@ -4,6 +4,6 @@ export interface Decision {
   readonly subject: string;
   readonly choice: string;
   readonly reason: string;
-  /** Whether results may differ from what the file's author meant: the command line says it with every run. */
+  /** Whether results may differ from what the file's author meant, or take far longer: the command line says it with every run. */
   readonly warning?: true;
 }

@@ -1,12 +1,14 @@
 import { abortError, onAbort } from '../abort.js';
 import { modelTemplates } from '../chat/template.js';
 import { type ChatTemplateOption, checkedTemplateOption } from '../chat/template-choice.js';
+import type { Decision } from '../decision.js';
 import { variable } from '../environment.js';
 import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
 import {
+  cpuInfo,
   loadNativeModel,
   type NativeSynthetic,
   type ShapeTiming,
@@ -224,6 +226,7 @@ export async function loadFrom(
       templates,
       decisions: [
         ...overridden.decisions(),
+        ...threadDecisions(threads),
         ...[spec, tokenizer, templates].flatMap((part) => part.decisions),
       ],
       native,
@@ -269,6 +272,14 @@ function checkedThreads(threads: unknown): number {
     return threads;
   }
   throw argumentError(`an integer from 1 to ${maxThreads}`, 'option threads', threads);
+}
+
+/** Twice as many threads as cores still make sense to try: a core may have two. */
+function threadDecisions(threads: number): Decision[] {
+  const { threads: cores } = cpuInfo();
+  if (threads <= 2 * cores) return [];
+  const reason = `they were asked for, though this process may use ${cores} ${cores === 1 ? 'core' : 'cores'}: with more it is slower`;
+  return [{ subject: 'threads', choice: `${threads}`, reason, warning: true }];
 }
 
 function checkedName(name: unknown, option: string): string | undefined {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { loadModel } from '../../lib/index.js';
+import { cpuInfo, loadModel } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import {
   bitnet,
@@ -327,6 +327,17 @@ describe('the prompt', () => {
 });
 
 describe('the model', () => {
+  test('says when there are far more threads than cores', async () => {
+    const { threads } = cpuInfo();
+    const many = await bitnet([...once, '-n', '4', '-t', `${2 * threads + 1}`]);
+    expect(many.code).toBe(0);
+    expect(many.stderr).toMatch(
+      new RegExp(`^warning: threads: ${2 * threads + 1}, because .* may use ${threads} core`, 'm'),
+    );
+    const two = await bitnet([...once, '-n', '4', '-t', `${2 * threads}`]);
+    expect([two.stdout, two.stderr.includes('warning')]).toEqual([many.stdout, false]);
+  });
+
   test('is the one that is named, else the one in BITNET_MODEL, else the embedded one', async () => {
     const modelOf = async (args: string[], env = {}) => {
       const run = await bitnet(['run', '-p', 'x', '-n', '1', '--json', ...args], { env });
