@@ -293,7 +293,7 @@ describe('score, truncate and generate refuse', () => {
   it('options that score does not have', async () => {
     const session = model().createSession();
     const message =
-      'Expected only known options, but received the option "top"; the options are signal.';
+      'Expected only known options, but received the option "top"; the options are signal, onProgress.';
     await expectError(session.score([1], { top: 3 } as Any), 'ERR_BITNET_ARGUMENT', message);
     session.close();
   });
