@@ -43,6 +43,11 @@ export class Output {
     await write(`${escaped(JSON.stringify(value, exact))}\n`);
   }
 
+  /** A text of our own for another program, as it is. */
+  async script(text: string): Promise<void> {
+    await write(`${text}\n`);
+  }
+
   /** @param paint puts colors into a line, after everything else in it that could drive a terminal has been made visible */
   async lines(lines: readonly string[], paint = (line: string) => line): Promise<void> {
     await write(`${lines.map((line) => paint(escaped(line))).join('\n')}\n`);

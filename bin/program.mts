@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { completeCommand } from './commands/completion.mjs';
 import { commands } from './commands/index.mjs';
 import { environmentHelp } from './environment.mjs';
 import { takeLlamaNames } from './llama-names.mjs';
@@ -12,6 +13,7 @@ export function bitnetProgram(): Command {
     .enablePositionalOptions() // what follows a command is that command's
     .addHelpText('after', environmentHelp());
   for (const command of commands()) program.addCommand(takeLlamaNames(command));
+  program.addCommand(completeCommand(), { hidden: true });
   return addVersion(program);
 }
 

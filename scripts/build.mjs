@@ -9,10 +9,11 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -25,7 +26,15 @@ install(
   join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`),
 );
 run('TypeScript', process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']);
+await writeManPage();
 chmodSync(join(root, 'dist/bin/bitnet.mjs'), 0o755); // for `npx bitnet`: not every npm command does it
+
+/** Writes bitnet(1) from the definitions of the commands that were just compiled. */
+async function writeManPage() {
+  const { manPage } = await import(pathToFileURL(join(root, 'dist/bin/man-page.mjs')));
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  writeFileSync(join(root, 'dist/bitnet.1'), manPage(version));
+}
 
 /** The script behind a development dependency's command, without a shell in between. */
 function bin(name, script) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
+import { completionCommand } from './completion.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
 import { doctorCommand } from './doctor.mjs';
 import { embedCommand } from './embed.mjs';
@@ -31,5 +32,6 @@ export function commands(): Command[] {
     listCommand(),
     rmCommand(),
     synthCommand(),
+    completionCommand(),
   ];
 }
