@@ -2,7 +2,7 @@ import { modelTemplates } from './chat/template.js';
 import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
-import { checkOptionNames } from './generate/option-checks.js';
+import { givenOptions, nameOption } from './generate/option-checks.js';
 import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
@@ -16,6 +16,7 @@ import {
   type MetadataOverrides,
   overrideMetadata,
 } from './model/metadata-overrides.js';
+import { pathAndOptions } from './model/model-path.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import { ZeroChoice } from './model/zero-skipping.js';
@@ -34,6 +35,8 @@ import type { Tokenizer } from './tokenizer/types.js';
 
 /** Options of `inspectModel`; they mean what they mean to `loadModel`. */
 export interface InspectOptions {
+  /** As the first argument, which then is left out. */
+  readonly path?: string | URL | undefined;
   readonly kernel?: string | undefined;
   readonly activation?: ModelSpec['activation'] | undefined;
   readonly i2sLayout?: I2sLayout | undefined;
@@ -125,6 +128,11 @@ export interface TensorSummary {
   readonly part?: number;
 }
 
+const optionNames: (keyof InspectOptions)[] = [
+  ...(['path', 'kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer'] as const),
+  ...(['metadataOverrides', 'screenHead', 'skipZeros'] as const),
+];
+
 /** Elements of an array that are shown. */
 const firstFew = 5;
 
@@ -135,17 +143,20 @@ const firstFew = 5;
  *
  * @throws `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_ARGUMENT`
  */
+export function inspectModel(path?: string | URL, options?: InspectOptions): Promise<Inspection>;
+export function inspectModel(options: InspectOptions): Promise<Inspection>;
 export async function inspectModel(
-  path: string = embeddedModelPath,
-  options: InspectOptions = {},
+  first?: string | URL | InspectOptions,
+  second?: InspectOptions,
 ): Promise<Inspection> {
-  checkOptionNames(options, [
-    ...['kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'metadataOverrides'],
-    ...['screenHead', 'skipZeros'],
-  ]);
+  const { path = embeddedModelPath, options: given } = pathAndOptions(first, second);
+  const options = givenOptions(given, optionNames);
   const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
   const screenHead = booleanOption('screenHead', options.screenHead, true);
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
+  const kernel = nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '';
+  const preTokenizer = nameOption('preTokenizer', options.preTokenizer);
+  const { activation } = options;
   const tlTable = await readTlTable(options.tlTable);
   const overrides = checkedOverrides(options.metadataOverrides);
   const overridden = overrideMetadata(await readGguf(path), overrides);
@@ -162,12 +173,11 @@ export async function inspectModel(
       return undefined;
     }
   };
-  const { activation, preTokenizer, kernel = variable('BITNET_KERNEL') ?? '' } = options;
   const spec = await attempt(() =>
-    modelSpec(file, { ...(activation && { activation }), i2sLayout, tlTable }),
+    modelSpec(file, { ...(activation !== undefined && { activation }), i2sLayout, tlTable }),
   );
   const tokenizer = await attempt(() =>
-    createTokenizer(file, preTokenizer ? { preTokenizer } : {}),
+    createTokenizer(file, preTokenizer === undefined ? {} : { preTokenizer }),
   );
   const templates = tokenizer && modelTemplates(file, tokenizer);
   const cpu = await attempt(cpuInfo);

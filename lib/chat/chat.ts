@@ -7,7 +7,7 @@ import {
   type Piece,
 } from '../generate/generation.js';
 import { guarded } from '../generate/loop.js';
-import { argumentError } from '../generate/option-checks.js';
+import { argumentError, givenOptions } from '../generate/option-checks.js';
 import {
   type GenerateOptions,
   type GenerateSettings,
@@ -145,24 +145,28 @@ export class Chat {
 
   /** Writes the chat to a file, with its KV cache; see `session.save`. */
   async save(
-    path: string,
-    options: {
+    path: string | URL,
+    options?: {
       readonly overwrite?: boolean | undefined;
       readonly signal?: AbortSignal | undefined;
-    } = {},
-  ) {
+    },
+  ): Promise<void> {
     const { system, messages } = this;
     const data = chatData({ system, messages, written: this.#written });
-    await this.session.save(path, { ...options, data });
+    await this.session.save(path, { ...givenOptions(options, ['overwrite', 'signal']), data });
   }
 
   /**
    * Replaces the chat, its system message too, by one that `save` wrote; see `session.load`. When the
    * file is refused, also because it holds a session that is no chat, the chat stays as it was.
    */
-  async load(path: string, options: { readonly signal?: AbortSignal | undefined } = {}) {
-    const read = (data: unknown) => readChatData(path, data, this.#tokenizer.vocab);
-    const data = await this.session.load(path, { ...options, accept: read });
+  async load(
+    path: string | URL,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    const read = (data: unknown) => readChatData(`${path}`, data, this.#tokenizer.vocab);
+    const given = givenOptions(options, ['signal']);
+    const data = await this.session.load(path, { ...given, accept: read });
     const { system, messages, written } = read(data);
     this.#system = system;
     this.#messages = messages;

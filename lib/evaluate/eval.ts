@@ -1,7 +1,7 @@
 import { BitnetError } from '../errors.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
-import type { Model } from '../model/model.js';
+import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
+import { booleanOption, signalOption } from '../generate/options.js';
+import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native.js';
 import {
@@ -76,15 +76,18 @@ export interface EvalResult {
 export async function evalItems(
   model: Model,
   items: readonly EvalItem[],
-  options: EvalOptions = {},
+  given?: EvalOptions,
 ): Promise<EvalResult> {
-  checkOptionNames(options, [
-    ...['blank', 'limit', 'contextLength', 'kvType', 'signal', 'onProgress'],
+  const options = givenOptions(given, [
+    ...(['blank', 'limit', 'contextLength', 'kvType', 'signal', 'onProgress'] as const),
   ]);
+  checkModel(model);
   if (!Array.isArray(items) || items.length === 0) {
     throw argumentError('at least one item', 'items', items);
   }
-  const { blank = false, limit = items.length, contextLength, kvType, onProgress } = options;
+  const { limit = items.length, contextLength, kvType } = options;
+  const blank = booleanOption('blank', options.blank, false);
+  const onProgress = functionOption('onProgress', options.onProgress);
   if (!Number.isInteger(limit) || limit < 1) {
     throw argumentError('an integer of at least 1', 'option limit', limit);
   }
@@ -97,7 +100,7 @@ export async function evalItems(
       const evaluation = { model, session, signal, tally };
       if ('text' in item) await lastWord(evaluation, item);
       else await choose(evaluation, blank ? filled(item, i) : following(item), item.label);
-      onProgress?.(tally.result());
+      await onProgress?.(tally.result());
     }
     return tally.result();
   } catch (error) {

@@ -1,5 +1,5 @@
 import { BitnetError } from '../errors.js';
-import { received } from '../generate/option-checks.js';
+import { argumentError, received } from '../generate/option-checks.js';
 
 /** A question and its possible answers; `label` is the position of the right one. */
 export interface ChoiceItem {
@@ -25,6 +25,7 @@ const mostChoices = 1000;
  * @throws `ERR_BITNET_FILE` with the number of the first line that is neither, as `error.line` too
  */
 export function parseEvalItems(text: string): EvalItem[] {
+  if (typeof text !== 'string') throw argumentError('lines of JSON as a text', 'text', text);
   const items: EvalItem[] = [];
   for (const [i, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;

@@ -1,13 +1,18 @@
 import { BitnetError } from '../errors.js';
-import { type OnProgress, progressOption } from '../generate/on-progress.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
+import type { OnProgress } from '../generate/on-progress.js';
+import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
+import { booleanOption, signalOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
-import { checkedContextLength, type Model } from '../model/model.js';
+import { checkedContextLength, checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native.js';
 import { finiteScores } from './scores.js';
 import { chunkWindows, strideWindows, type Window } from './windows.js';
+
+const optionNames: (keyof PerplexityOptions)[] = [
+  ...(['contextLength', 'stride', 'chunks', 'parseSpecial'] as const),
+  ...(['kvType', 'signal', 'onProgress', 'onFraction'] as const),
+];
 
 /** Tokens of a chunk unless asked otherwise: what llama-perplexity takes. */
 const defaultContextLength = 512;
@@ -83,15 +88,15 @@ export interface Perplexity {
 export async function perplexity(
   model: Model,
   text: string,
-  options: PerplexityOptions = {},
+  given?: PerplexityOptions,
 ): Promise<Perplexity> {
-  checkOptionNames(options, [
-    ...['contextLength', 'stride', 'chunks', 'parseSpecial', 'kvType', 'signal', 'onProgress'],
-    'onFraction',
-  ]);
+  const options = givenOptions(given, optionNames);
+  checkModel(model);
   if (typeof text !== 'string') throw argumentError('a text', 'text', text);
-  const { parseSpecial = false, kvType, onProgress } = options;
-  const onFraction = progressOption(options.onFraction, 'onFraction');
+  const { kvType } = options;
+  const parseSpecial = booleanOption('parseSpecial', options.parseSpecial, false);
+  const onProgress = functionOption('onProgress', options.onProgress);
+  const onFraction = functionOption('onFraction', options.onFraction);
   const signal = signalOption(options.signal);
   const contextLength = contextOption(options.contextLength, model.spec.contextLength);
   const stride = countOption(options.stride, 'stride', contextLength - 1);
@@ -118,7 +123,7 @@ export async function perplexity(
         scores,
         scored.map((id) => model.tokenizer.tokenBytes(id).length),
       );
-      onProgress?.(soFar(i + 1));
+      await onProgress?.(soFar(i + 1));
     }
     return soFar(windows.length);
   } catch (error) {

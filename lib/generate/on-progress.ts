@@ -1,5 +1,3 @@
-import { argumentError } from './option-checks.js';
-
 /** Is told the fraction of some work that is done, from 0 to 1. */
 export type OnProgress = (fraction: number) => void;
 
@@ -21,15 +19,16 @@ export async function reporting<T>(
 ): Promise<T> {
   if (!onProgress) return work;
   let thrown: { readonly error: unknown } | undefined;
-  const timer = setInterval(() => {
+  const report = async (part: number) => {
     try {
-      onProgress(fraction());
+      await onProgress(part); // a rejection that nobody sees would end the process
     } catch (error) {
       thrown ??= { error };
       clearInterval(timer);
       stop();
     }
-  }, interval);
+  };
+  const timer = setInterval(() => void report(fraction()), interval);
   const result = await work.then(
     (value) => () => value,
     (error) => () => {
@@ -37,14 +36,10 @@ export async function reporting<T>(
     },
   );
   clearInterval(timer);
-  if (thrown) throw thrown.error;
-  const value = result();
-  onProgress(1);
-  return value;
-}
-
-/** @throws ERR_BITNET_ARGUMENT unless it is a function or left out */
-export function progressOption(value: unknown, name = 'onProgress'): OnProgress | undefined {
-  if (value === undefined || typeof value === 'function') return value as OnProgress | undefined;
-  throw argumentError('a function', `option ${name}`, value);
+  if (!thrown) {
+    const value = result();
+    await report(1);
+    if (!thrown) return value;
+  }
+  throw (thrown as { readonly error: unknown }).error;
 }

@@ -1,14 +1,33 @@
 import { BitnetError } from '../errors.js';
+import { elsewhere, ownName, plain } from './option-hints.js';
+
+/**
+ * The options of a call; null counts as left out, for all of them as for each. Throws
+ * ERR_BITNET_ARGUMENT as `checkOptionNames` does.
+ */
+export function givenOptions<T extends object>(
+  options: T | null | undefined,
+  known: readonly (keyof T & string)[],
+): T {
+  const given: Partial<T> = {};
+  if (options === undefined || options === null) return given as T;
+  checkOptionNames(options, known);
+  for (const name of known) if (options[name] !== null) given[name] = options[name];
+  return given as T;
+}
 
 /** Throws unless `options` is an object all of whose names are known; a near miss is suggested. */
 export function checkOptionNames(options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (typeof options !== 'object' || options === null || className(options) !== 'Object') {
     throw argumentError('an object', 'options', options);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const near = nearest(name, known);
-    const help = near ? `did you mean ${near}?` : `the options are ${known.join(', ')}.`;
+    const own = ownName(name);
+    const near = own !== undefined && known.includes(own) ? own : nearest(name, known);
+    const help = near
+      ? `did you mean ${near}?`
+      : (elsewhere(name) ?? `the options are ${known.join(', ')}.`);
     throw new BitnetError(
       'ERR_BITNET_ARGUMENT',
       `Expected only known options, but received the option ${received(name)}; ${help}`,
@@ -26,6 +45,18 @@ export function argumentError(expected: string, name: string, value: unknown): B
   );
 }
 
+/** @throws ERR_BITNET_ARGUMENT when it is neither a text nor left out */
+export function nameOption(name: string, value: unknown): string | undefined {
+  if (value === undefined || typeof value === 'string') return value;
+  throw argumentError('a name', `option ${name}`, value);
+}
+
+/** @throws ERR_BITNET_ARGUMENT when it is neither a function nor left out */
+export function functionOption<T>(name: string, value: T): T {
+  if (value === undefined || typeof value === 'function') return value;
+  throw argumentError('a function', `option ${name}`, value);
+}
+
 /** A value as error sentences show it: short, whatever it is. */
 export function received(value: unknown): string {
   if (typeof value === 'string') {
@@ -33,7 +64,8 @@ export function received(value: unknown): string {
   }
   if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return `an array of length ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (ArrayBuffer.isView(value)) return typedArray(value);
+  if (typeof value === 'object' && value !== null) return withArticle(className(value));
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   return String(value);
 }
@@ -48,11 +80,6 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best && best.distance <= Math.min(3, wanted.length / 3) ? best.candidate : undefined;
-}
-
-/** `top_k`, `top-k` and `TopK` all mean `topK`. */
-function plain(name: string): string {
-  return name.slice(0, 40).toLowerCase().replaceAll(/[_-]/g, '');
 }
 
 /** Levenshtein distance, with the swap of two neighbours as one edit. */
@@ -71,4 +98,18 @@ function editDistance(a: string, b: string): number {
     previous = row;
   }
   return previous[b.length]!;
+}
+
+function typedArray(value: ArrayBufferView): string {
+  const kind = Buffer.isBuffer(value) ? 'Buffer' : className(value);
+  return `${withArticle(kind)} of ${value.byteLength} bytes`;
+}
+
+/** 'Object' of all but the classes of JavaScript and its hosts, whatever realm they come from. */
+function className(value: object): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function withArticle(name: string): string {
+  return name === 'Object' ? 'an object' : `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`;
 }

@@ -1,5 +1,5 @@
-import { type OnProgress, progressOption } from './on-progress.js';
-import { argumentError, checkOptionNames } from './option-checks.js';
+import type { OnProgress } from './on-progress.js';
+import { argumentError, functionOption, givenOptions } from './option-checks.js';
 import { randomSeed } from './random.js';
 import type { SamplingSettings } from './sampler.js';
 
@@ -136,22 +136,24 @@ const rules = {
   frequencyPenalty: penalty,
 } satisfies Record<string, NumberRule>;
 
-const optionNames = [...Object.keys(rules), 'seed', 'stop', 'parseSpecial', 'signal', 'onProgress'];
+const numberNames = Object.keys(rules) as (keyof typeof rules)[];
+const optionNames: (keyof GenerateOptions)[] = [
+  ...numberNames,
+  ...(['seed', 'stop', 'parseSpecial', 'signal', 'onProgress'] as const),
+];
 
 /** Checks every option and fills in the defaults; throws `ERR_BITNET_ARGUMENT`. */
-export function generateSettings(options: GenerateOptions = {}): GenerateSettings {
-  checkOptionNames(options, optionNames);
+export function generateSettings(given?: GenerateOptions): GenerateSettings {
+  const options = givenOptions(given, optionNames);
   const numbers = {} as Record<keyof typeof rules, number>;
-  for (const name of Object.keys(rules) as (keyof typeof rules)[]) {
-    numbers[name] = numberOption(name, options[name], rules[name]);
-  }
+  for (const name of numberNames) numbers[name] = numberOption(name, options[name], rules[name]);
   return {
     ...numbers,
     seed: seedOption(options.seed),
     stop: stopOption(options.stop),
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
     signal: signalOption(options.signal),
-    onProgress: progressOption(options.onProgress),
+    onProgress: functionOption('onProgress', options.onProgress),
   };
 }
 
@@ -203,7 +205,9 @@ export function signalOption(value: unknown): AbortSignal | undefined {
   if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
     return value as AbortSignal;
   }
-  throw argumentError('an AbortSignal', 'option signal', value);
+  const controller = typeof (signal as { abort?: unknown } | null)?.abort === 'function';
+  const help = controller ? ' (the signal of the AbortController)' : '';
+  throw argumentError(`an AbortSignal${help}`, 'option signal', value);
 }
 
 function isCount(value: unknown): value is number {

@@ -3,10 +3,10 @@ import { maxContextLength } from '../model/limits.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Evaluator } from './evaluator.js';
 import { argumentError } from './option-checks.js';
-import { copiedIds, idCount } from './token-ids.js';
+import { copiedIds, idCount, type TokenIds } from './token-ids.js';
 
 /** Text, or token ids to be used exactly as they are. */
-export type Prompt = string | ArrayLike<number>;
+export type Prompt = string | TokenIds;
 
 /** A copy of `prompt`; throws `ERR_BITNET_ARGUMENT` unless it is text or an array of token ids. */
 export function checkedPrompt(prompt: unknown): string | readonly number[] {

@@ -1,6 +1,6 @@
 import { argumentError } from '../generate/option-checks.js';
 import { promptIds } from '../generate/prompt.js';
-import type { Model } from '../model/model.js';
+import { checkModel, type Model } from '../model/model.js';
 import { createNativeSession, type NativeModel, nativeEvaluate, want } from '../native.js';
 
 /** Parts of one layer's feed-forward network that were zero, from 0 to 1. */
@@ -32,6 +32,7 @@ const countsPerLayer = 3;
  * @throws `ERR_BITNET_ARGUMENT` for a text without tokens, `ERR_BITNET_CLOSED`, `ERR_BITNET_MEMORY`
  */
 export async function measureSparsity(model: Model, text: string): Promise<Sparsity> {
+  checkModel(model);
   const { spec } = model;
   if (typeof text !== 'string') throw argumentError('a text', 'text', text);
   const ids = promptIds(text, model.tokenizer, true, false);

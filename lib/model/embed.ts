@@ -1,7 +1,7 @@
 import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
+import { argumentError, givenOptions } from '../generate/option-checks.js';
+import { booleanOption, signalOption } from '../generate/options.js';
 import { copiedIds, idCount } from '../generate/token-ids.js';
 import type { Model } from './model.js';
 import type { Session } from './session.js';
@@ -33,18 +33,16 @@ const chunkTokens = 512;
 export async function embed(
   model: Model,
   texts: readonly (string | ArrayLike<number>)[],
-  options: EmbedOptions = {},
+  options?: EmbedOptions,
 ): Promise<Float32Array[]> {
-  checkOptionNames(options, ['pooling', 'normalize', 'signal']);
+  const given = givenOptions(options, ['pooling', 'normalize', 'signal']);
   if (!Array.isArray(texts)) throw argumentError('an array of texts', 'texts', texts);
-  const { pooling = model.spec.pooling ?? 'last', normalize = true } = options;
+  const { pooling = model.spec.pooling ?? 'last' } = given;
   if (!poolings.includes(pooling)) {
     throw argumentError("'last', 'mean' or 'first'", 'option pooling', pooling);
   }
-  if (typeof normalize !== 'boolean') {
-    throw argumentError('true or false', 'option normalize', normalize);
-  }
-  const signal = signalOption(options.signal);
+  const normalize = booleanOption('normalize', given.normalize, true);
+  const signal = signalOption(given.signal);
   // Not texts.map, which passes over what a sparse array has not.
   const inputs: Int32Array[] = [];
   for (let i = 0; i < texts.length; i++) inputs.push(inputIds(model, texts[i], i));

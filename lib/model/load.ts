@@ -3,7 +3,13 @@ import { modelTemplates } from '../chat/template.js';
 import { type ChatTemplateOption, checkedTemplateOption } from '../chat/template-choice.js';
 import type { Decision } from '../decision.js';
 import { variable } from '../environment.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { type OnProgress, reporting } from '../generate/on-progress.js';
+import {
+  argumentError,
+  functionOption,
+  givenOptions,
+  nameOption,
+} from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
@@ -25,6 +31,7 @@ import {
   overrideMetadata,
 } from './metadata-overrides.js';
 import { checkedContextLength, Model } from './model.js';
+import { pathAndOptions } from './model-path.js';
 import { type ModelSpec, modelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
 import { ZeroChoice } from './zero-skipping.js';
@@ -32,10 +39,9 @@ import { ZeroChoice } from './zero-skipping.js';
 /** More threads than this is a mistake. */
 const maxThreads = 1024;
 
-/** How often a load's progress is reported, in milliseconds. */
-const progressInterval = 50;
-
 export interface LoadOptions {
+  /** As the first argument, which then is left out. */
+  readonly path?: string | URL | undefined;
   /**
    * Threads that compute. Models with the same number share them.
    * @default the cores this process may use
@@ -101,11 +107,15 @@ export interface LoadOptions {
    */
   readonly contextLength?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called now and then with the fraction read, from 0 to 1; weights that are read twice stay at 1. */
-  readonly onProgress?: ((fraction: number) => void) | undefined;
+  /**
+   * Called now and then with the fraction read, at the end with 1; weights that are read twice stay
+   * at 1. What it throws ends the load.
+   */
+  readonly onProgress?: OnProgress | undefined;
 }
 
-const optionNames = [
+const optionNames: (keyof LoadOptions)[] = [
+  'path',
   'threads',
   'kernel',
   'autotune',
@@ -123,17 +133,21 @@ const optionNames = [
 ];
 
 /**
- * Loads a GGUF file, or without a path the small model that comes with the package. Work is done
- * on native threads: the event loop stays free.
+ * Loads a GGUF file, or without a path the small model that comes with the package. The path may be
+ * a `file:` URL, and may be among the options. Work is done on native threads: the event loop stays
+ * free.
  *
  * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_MODEL`,
  *   `ERR_BITNET_TYPE`, `ERR_BITNET_TOKENIZER`, `ERR_BITNET_TEMPLATE`, `ERR_BITNET_KERNEL`,
  *   `ERR_BITNET_MEMORY`, `ERR_BITNET_ABORTED`, `ERR_BITNET_ADDON`
  */
-export async function loadModel(path?: string, options: LoadOptions = {}): Promise<Model> {
-  if (path !== undefined && (typeof path !== 'string' || path === '')) {
-    throw argumentError('the path of a GGUF file', 'path', path);
-  }
+export function loadModel(path?: string | URL, options?: LoadOptions): Promise<Model>;
+export function loadModel(options: LoadOptions): Promise<Model>;
+export async function loadModel(
+  first?: string | URL | LoadOptions,
+  second?: LoadOptions,
+): Promise<Model> {
+  const { path, options } = pathAndOptions(first, second);
   return loadFrom(async () => ({ file: await readGguf(path ?? embeddedModelPath) }), options);
 }
 
@@ -146,24 +160,21 @@ export interface ModelSource {
 /** @internal `loadModel` from any source. */
 export async function loadFrom(
   open: () => Promise<ModelSource>,
-  options: LoadOptions,
+  given?: LoadOptions,
 ): Promise<Model> {
   const begin = performance.now();
-  checkOptionNames(options, optionNames);
+  const options = givenOptions(given, optionNames);
   const threads = checkedThreads(options.threads);
   const contextLength = checkedContextLength(options.contextLength);
-  const kernel = checkedName(options.kernel, 'kernel') ?? variable('BITNET_KERNEL') ?? '';
-  const preTokenizer = checkedName(options.preTokenizer, 'preTokenizer');
+  const kernel = nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '';
+  const preTokenizer = nameOption('preTokenizer', options.preTokenizer);
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const overrides = checkedOverrides(options.metadataOverrides);
   const templateOption = checkedTemplateOption(options.chatTemplate);
-  const { onProgress } = options;
+  const onProgress = functionOption('onProgress', options.onProgress);
   const autotune = booleanOption('autotune', options.autotune, true);
   const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
   const screenHead = booleanOption('screenHead', options.screenHead, true);
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw argumentError('a function', 'option onProgress', onProgress);
-  }
   const signal = signalOption(options.signal);
   throwIfAborted(signal);
 
@@ -197,68 +208,71 @@ export async function loadFrom(
   let tuning = await tune(knownLayers ?? skipZeros); // nothing else runs meanwhile
   const stop = () => Atomics.store(control, 0, 1);
   const release = onAbort(signal, stop);
-  const timer = reportProgress(onProgress, control);
   let loading = read(knownLayers ?? skipZeros, tuning);
   loading.catch(() => {}); // handled below, but perhaps only after the tokenizer has failed too
-  try {
-    // The weights are read on native threads while the vocabulary is sorted here.
-    const tokenizer = await createTokenizer(
-      file,
-      preTokenizer === undefined ? {} : { preTokenizer },
-    );
-    const templates = modelTemplates(file, tokenizer, templateOption);
-    let native = await loading;
-    const { skipsZeros } = native.info();
-    if (zeros && !knownLayers && skipsZeros.includes(true)) {
-      const layers = await zeros.measure(native, tokenizer, control);
-      throwIfAborted(signal);
-      if (layers && skipsZeros.some((skips, i) => skips && !layers[i])) {
-        native.close();
-        tuning = await tune(layers);
-        loading = read(layers, tuning);
-        native = await loading;
+  const finish = async (): Promise<Model> => {
+    try {
+      // The weights are read on native threads while the vocabulary is sorted here.
+      const tokenizer = await createTokenizer(
+        file,
+        preTokenizer === undefined ? {} : { preTokenizer },
+      );
+      const templates = modelTemplates(file, tokenizer, templateOption);
+      let native = await loading;
+      const { skipsZeros } = native.info();
+      if (zeros && !knownLayers && skipsZeros.includes(true)) {
+        const layers = await zeros.measure(native, tokenizer, control);
+        throwIfAborted(signal);
+        if (layers && skipsZeros.some((skips, i) => skips && !layers[i])) {
+          native.close();
+          tuning = await tune(layers);
+          loading = read(layers, tuning);
+          native = await loading;
+        }
       }
+      return new Model({
+        path: file.path,
+        spec,
+        tokenizer,
+        templates,
+        decisions: [
+          ...overridden.decisions(),
+          ...threadDecisions(threads),
+          ...[spec, tokenizer, templates].flatMap((part) => part.decisions),
+        ],
+        native,
+        stamps,
+        tuning,
+        contextLength,
+        loadMilliseconds: performance.now() - begin,
+      });
+    } catch (error) {
+      stop();
+      await loading.then(
+        (native) => native.close(),
+        () => {},
+      );
+      throwIfAborted(signal);
+      throw error;
+    } finally {
+      release();
     }
-    return new Model({
-      path: file.path,
-      spec,
-      tokenizer,
-      templates,
-      decisions: [
-        ...overridden.decisions(),
-        ...threadDecisions(threads),
-        ...[spec, tokenizer, templates].flatMap((part) => part.decisions),
-      ],
-      native,
-      stamps,
-      tuning,
-      contextLength,
-      loadMilliseconds: performance.now() - begin,
-    });
+  };
+  let most = 0; // weights that are read again begin anew
+  const fraction = () => {
+    most = Math.max(most, Atomics.load(control, 1) / 1000);
+    return most;
+  };
+  const loaded = finish();
+  try {
+    return await reporting(loaded, onProgress, fraction, stop);
   } catch (error) {
-    stop();
-    await loading.then(
-      (native) => native.close(),
+    await loaded.then(
+      (model) => model.close(), // nobody gets it
       () => {},
     );
-    throwIfAborted(signal);
     throw error;
-  } finally {
-    clearInterval(timer);
-    release();
   }
-}
-
-function reportProgress(
-  onProgress: ((fraction: number) => void) | undefined,
-  control: Int32Array,
-): NodeJS.Timeout | undefined {
-  if (!onProgress) return undefined;
-  let most = 0; // weights that are read again begin anew
-  return setInterval(() => {
-    most = Math.max(most, Atomics.load(control, 1) / 1000);
-    onProgress(most);
-  }, progressInterval);
 }
 
 function checkedThreads(threads: unknown): number {
@@ -280,11 +294,6 @@ function threadDecisions(threads: number): Decision[] {
   if (threads <= 2 * cores) return [];
   const reason = `they were asked for, though this process may use ${cores} ${cores === 1 ? 'core' : 'cores'}: with more it is slower`;
   return [{ subject: 'threads', choice: `${threads}`, reason, warning: true }];
-}
-
-function checkedName(name: unknown, option: string): string | undefined {
-  if (name === undefined || typeof name === 'string') return name;
-  throw argumentError('a name', `option ${option}`, name);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

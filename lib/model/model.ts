@@ -4,7 +4,7 @@ import type { ChatTemplate, ModelTemplates } from '../chat/template.js';
 import { checkedTemplateOption } from '../chat/template-choice.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { argumentError, givenOptions } from '../generate/option-checks.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
 import {
   type HeadCounts,
@@ -109,10 +109,10 @@ export class Model {
    * A new sequence with a KV cache of its own.
    * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
    */
-  createSession(options: SessionOptions = {}): Session {
-    checkOptionNames(options, ['contextLength', 'kvType']);
-    const contextLength = checkedContextLength(options.contextLength) ?? this.#contextLength;
-    const kvType = checkedKvType(options.kvType);
+  createSession(options?: SessionOptions): Session {
+    const given = givenOptions(options, ['contextLength', 'kvType']);
+    const contextLength = checkedContextLength(given.contextLength) ?? this.#contextLength;
+    const kvType = checkedKvType(given.kvType);
     const session = new Session({
       native: this.native,
       tokenizer: this.tokenizer,
@@ -134,9 +134,10 @@ export class Model {
    * message begins a text of its own.
    * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
    */
-  createChat(options: ChatSettings = {}): Chat {
-    checkOptionNames(options, ['system', 'chatTemplate', 'contextLength', 'kvType']);
-    const { system, chatTemplate, ...sessionOptions } = options;
+  createChat(options?: ChatSettings): Chat {
+    const { system, chatTemplate, ...sessionOptions } = givenOptions(options, [
+      ...(['system', 'chatTemplate', 'contextLength', 'kvType'] as const),
+    ]);
     const template = this.#templates.forChat(checkedTemplateOption(chatTemplate));
     const { tokenizer } = this;
     return new Chat({ tokenizer, template }, system, () => this.createSession(sessionOptions));
@@ -201,6 +202,11 @@ export class Model {
     this.close();
     await Promise.all(sessions.map((session) => session?.[Symbol.asyncDispose]()));
   }
+}
+
+/** Throws ERR_BITNET_ARGUMENT unless it is what `loadModel` resolves to. */
+export function checkModel(model: unknown): asserts model is Model {
+  if (!(model instanceof Model)) throw argumentError('what loadModel() gives', 'model', model);
 }
 
 /** A context length as given, checked; undefined stays so. */

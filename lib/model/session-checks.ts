@@ -1,9 +1,11 @@
 import { abortError } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { argumentError } from '../generate/option-checks.js';
+import { pathOf } from './model-path.js';
 
-export function checkPath(path: unknown): asserts path is string {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return;
+export function sessionPath(path: unknown): string {
+  const checked = pathOf(path, 'the path of a session file');
+  if (!checked.includes('\0')) return checked;
   throw argumentError('the path of a session file', 'path', path);
 }
 

@@ -7,9 +7,10 @@ import {
 import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
-import { type OnProgress, progressOption } from '../generate/on-progress.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import type { OnProgress } from '../generate/on-progress.js';
+import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
+import type { Prompt } from '../generate/prompt.js';
 import { idCount } from '../generate/token-ids.js';
 import { type KvType, want } from '../native.js';
 import type { Tokenizer } from '../tokenizer/index.js';
@@ -20,7 +21,7 @@ import {
   type TopTokens,
 } from './evaluation.js';
 import { Sequence, type SequenceOwner } from './sequence.js';
-import { busy, checkedTop, checkPath } from './session-checks.js';
+import { busy, checkedTop, sessionPath } from './session-checks.js';
 import { readSession, type SessionOwnership, writeSession } from './session-file.js';
 
 /** What a session needs of the model it belongs to. */
@@ -100,16 +101,13 @@ export class Session {
    * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_BUSY`, `ERR_BITNET_CONTEXT`,
    *   `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_CLOSED`
    */
-  generate(prompt: string | readonly number[], options?: GenerateOptions): Generation {
+  generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#sequence.checkOpen();
     return generate(this.#evaluator, this.#tokenizer, prompt, options);
   }
 
   /** `generate`, collected: `{ text, ids, stopReason, usage, timings, seed }`. */
-  async complete(
-    prompt: string | readonly number[],
-    options?: GenerateOptions,
-  ): Promise<Completion> {
+  async complete(prompt: Prompt, options?: GenerateOptions): Promise<Completion> {
     this.#sequence.checkOpen();
     return complete(this.#evaluator, this.#tokenizer, prompt, options);
   }
@@ -127,20 +125,26 @@ export class Session {
   evaluate(ids: ArrayLike<number>, options: EvaluateTopOptions): Promise<TopTokens>;
   async evaluate(
     ids: ArrayLike<number>,
-    options: EvaluateOptions | EvaluateTopOptions = {},
+    options?: EvaluateOptions | EvaluateTopOptions,
   ): Promise<Float32Array | TopTokens> {
-    checkOptionNames(options, ['logits', 'top', 'signal', 'onProgress']);
-    const tokens = this.#idle(ids);
-    const signal = signalOption(options.signal);
-    const onProgress = progressOption(options.onProgress);
-    if ('top' in options && options.top !== undefined) {
-      return this.#top(tokens, checkedTop(options.top, this.#vocab), signal, onProgress);
+    const given: Partial<EvaluateOptions & EvaluateTopOptions> = givenOptions(
+      options as Partial<EvaluateOptions & EvaluateTopOptions>,
+      ['logits', 'top', 'signal', 'onProgress'],
+    );
+    const { logits = 'last', top } = given;
+    const signal = signalOption(given.signal);
+    const onProgress = functionOption('onProgress', given.onProgress);
+    const tokens = this.#checkedIds(ids);
+    if (top !== undefined) {
+      if (given.logits !== undefined) {
+        throw argumentError('either top or logits', 'option logits', logits);
+      }
+      return this.#top(tokens, checkedTop(top, this.#vocab), signal, onProgress);
     }
-    const { logits = 'last' } = options as EvaluateOptions;
     const rows = logitsRows(logits, tokens.length, this.#vocab);
     const output = new Float32Array(rows * this.#vocab);
     const request = { tokens, want: want[logits], logits: output };
-    await this.#sequence.evaluate(request, signal, onProgress);
+    await this.#evaluate(request, signal, onProgress);
     return output;
   }
 
@@ -152,17 +156,17 @@ export class Session {
    */
   async score(
     ids: ArrayLike<number>,
-    options: {
+    options?: {
       readonly signal?: AbortSignal | undefined;
       readonly onProgress?: OnProgress | undefined;
-    } = {},
+    },
   ): Promise<Float64Array> {
-    checkOptionNames(options, ['signal', 'onProgress']);
-    const tokens = this.#idle(ids);
-    const signal = signalOption(options.signal);
-    const onProgress = progressOption(options.onProgress);
+    const given = givenOptions(options, ['signal', 'onProgress']);
+    const signal = signalOption(given.signal);
+    const onProgress = functionOption('onProgress', given.onProgress);
+    const tokens = this.#checkedIds(ids);
     const scores = new Float64Array(tokens.length - 1);
-    await this.#sequence.evaluate({ tokens, want: want.score, scores }, signal, onProgress);
+    await this.#evaluate({ tokens, want: want.score, scores }, signal, onProgress);
     return scores;
   }
 
@@ -175,9 +179,9 @@ export class Session {
     which: 'last' | 'all',
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const tokens = this.#idle(ids);
+    const tokens = this.#checkedIds(ids);
     const states = new Float32Array((which === 'all' ? tokens.length : 1) * this.#dim);
-    await this.#sequence.evaluate(
+    await this.#evaluate(
       { tokens, want: which === 'all' ? want.states : want.lastState, states },
       signal,
     );
@@ -231,23 +235,24 @@ export class Session {
    *   `ERR_BITNET_CLOSED`
    */
   async save(
-    path: string,
-    options: {
+    path: string | URL,
+    options?: {
       readonly data?: unknown;
       readonly overwrite?: boolean | undefined;
       readonly signal?: AbortSignal | undefined;
-    } = {},
+    },
   ): Promise<void> {
-    checkOptionNames(options, ['data', 'overwrite', 'signal']);
-    checkPath(path);
-    const overwrite = booleanOption('overwrite', options.overwrite, false);
+    const given = givenOptions(options, ['data', 'overwrite', 'signal']);
+    const overwrite = booleanOption('overwrite', given.overwrite, false);
+    const signal = signalOption(given.signal);
+    const file = { path: sessionPath(path), overwrite };
     this.#checkIdle();
     const { history, pending } = settledContinuation(this.#evaluator);
-    const state = { tokens: this.tokens, history: history.length, pending, data: options.data };
-    const signal = signalOption(options.signal);
+    const data = options?.data; // null is data too
+    const state = { tokens: this.tokens, history: history.length, pending, data };
     await this.#sequence.exclusively(signal, (native, control, stopped) => {
       const owner = () => this.#ownership(stopped);
-      return writeSession(native, { path, overwrite }, state, owner, control);
+      return writeSession(native, file, state, owner, control);
     });
   }
 
@@ -262,18 +267,19 @@ export class Session {
    *   `ERR_BITNET_CONTEXT` when it is longer than the context, and as `save`
    */
   async load(
-    path: string,
-    options: {
+    path: string | URL,
+    options?: {
       readonly accept?: ((data: unknown) => void) | undefined;
       readonly signal?: AbortSignal | undefined;
-    } = {},
+    },
   ): Promise<unknown> {
-    checkOptionNames(options, ['accept', 'signal']);
-    checkPath(path);
+    const given = givenOptions(options, ['accept', 'signal']);
+    const accept = functionOption('accept', given.accept);
+    const signal = signalOption(given.signal);
+    const file = sessionPath(path);
     this.#checkIdle();
-    const signal = signalOption(options.signal);
     const state = await this.#sequence.exclusively(signal, async (native, control, stopped) =>
-      readSession(native, path, await this.#ownership(stopped), control, options.accept),
+      readSession(native, file, await this.#ownership(stopped), control, accept),
     );
     const { tokens, history, pending } = state;
     this.#sequence.replaceTokens(tokens);
@@ -345,11 +351,8 @@ export class Session {
     const ids = new Int32Array(top);
     const topLogits = new Float32Array(top);
     const logSumExp = new Float64Array(1);
-    await this.#sequence.evaluate(
-      { tokens, want: want.top, topIds: ids, topLogits, logSumExp },
-      signal,
-      onProgress,
-    );
+    const request = { tokens, want: want.top, topIds: ids, topLogits, logSumExp };
+    await this.#evaluate(request, signal, onProgress);
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
   }
 
@@ -364,11 +367,15 @@ export class Session {
   }
 
   /** Ids to evaluate, for a session that is doing nothing else and has room for them. */
-  #idle(ids: ArrayLike<number>): Int32Array {
+  #checkedIds(ids: ArrayLike<number>): Int32Array {
     this.#checkIdle();
-    const tokens = this.#sequence.checkedIds(ids);
+    return this.#sequence.checkedIds(ids);
+  }
+
+  /** Evaluates by hand, once all arguments are checked: what a generation left pending is forgotten. */
+  async #evaluate(...evaluation: Parameters<Sequence['evaluate']>): Promise<void> {
     forgetContinuation(this.#evaluator);
-    return tokens;
+    await this.#sequence.evaluate(...evaluation);
   }
 }
 

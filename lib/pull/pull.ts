@@ -4,8 +4,8 @@ import { ownSignal } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
 import { type Target, writableTarget } from '../files/target.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
+import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
+import { booleanOption, signalOption } from '../generate/options.js';
 import { diskError } from './disk.js';
 import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
@@ -62,8 +62,9 @@ export interface PullResult {
   }[];
 }
 
-const optionNames = [
-  ...['output', 'sha256', 'force', 'retries', 'stallTimeout', 'signal', 'onProgress', 'onNotice'],
+const optionNames: (keyof PullOptions)[] = [
+  ...(['output', 'sha256', 'force', 'retries', 'stallTimeout', 'signal'] as const),
+  ...(['onProgress', 'onNotice'] as const),
 ];
 
 /** Names that an error lists. */
@@ -82,7 +83,7 @@ const retryDelay = 1000;
  * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_NETWORK`, `ERR_BITNET_CHECKSUM`, `ERR_BITNET_GGUF`,
  *   `ERR_BITNET_FILE`, `ERR_BITNET_ABORTED`; those of a failed download have `resumable`
  */
-export async function pullModel(source: string, options: PullOptions = {}): Promise<PullResult> {
+export async function pullModel(source: string, options?: PullOptions): Promise<PullResult> {
   const settings = checkedOptions(options);
   const endpoint = hubEndpoint();
   const parsed = parseSource(source, endpoint);
@@ -252,28 +253,24 @@ async function outputPaths(output: string, { files }: FileSource): Promise<strin
   );
 }
 
-function checkedOptions(options: PullOptions) {
-  checkOptionNames(options, optionNames);
-  const { output, sha256, force = false, retries = 4, stallTimeout = 30_000 } = options;
-  const { onProgress, onNotice = () => {} } = options;
+function checkedOptions(given: PullOptions | undefined) {
+  const options = givenOptions(given, optionNames);
+  const { output, sha256, retries = 4, stallTimeout = 30_000 } = options;
+  const force = booleanOption('force', options.force, false);
   if (output !== undefined && (typeof output !== 'string' || output === '')) {
     throw argumentError('a path', 'option output', output);
   }
-  if (sha256 !== undefined && !/^[\da-f]{64}$/i.test(`${sha256}`)) {
+  if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[\da-f]{64}$/i.test(sha256))) {
     throw argumentError('64 hexadecimal digits', 'option sha256', sha256);
   }
-  if (typeof force !== 'boolean') throw argumentError('true or false', 'option force', force);
   if (!Number.isInteger(retries) || retries < 0) {
     throw argumentError('an integer of at least 0', 'option retries', retries);
   }
   if (!Number.isInteger(stallTimeout) || stallTimeout < 1 || stallTimeout >= 2 ** 31) {
     throw argumentError('a number of milliseconds', 'option stallTimeout', stallTimeout);
   }
-  for (const [name, value] of Object.entries({ onProgress, onNotice })) {
-    if (value !== undefined && typeof value !== 'function') {
-      throw argumentError('a function', `option ${name}`, value);
-    }
-  }
+  const onProgress = functionOption('onProgress', options.onProgress);
+  const onNotice = functionOption('onNotice', options.onNotice) ?? (() => {});
   const signal = signalOption(options.signal);
   return {
     output,

@@ -1,4 +1,7 @@
 import { BitnetError } from '../errors.js';
+import { givenOptions, received } from '../generate/option-checks.js';
+import { booleanOption } from '../generate/options.js';
+import { isOtherArray } from '../generate/token-ids.js';
 import { maxDecodedBytes, maxDecodedIds, maxTextLength } from './limits.js';
 
 /** Throws ERR_BITNET_ARGUMENT unless `text` is a string that is not too long to encode. */
@@ -13,9 +16,20 @@ export function checkText(text: unknown): asserts text is string {
   }
 }
 
-/** Throws ERR_BITNET_ARGUMENT unless `ids` can be iterated. */
+/** Options that are true or false, and false when they are left out. */
+export function switches<Name extends string>(
+  options: { readonly [name in Name]?: boolean | undefined } | undefined,
+  names: readonly Name[],
+): Record<Name, boolean> {
+  const given: { readonly [name in Name]?: boolean | undefined } = givenOptions(options, names);
+  const values = names.map((name) => [name, booleanOption(name, given[name], false)]);
+  return Object.fromEntries(values) as Record<Name, boolean>;
+}
+
+/** Throws ERR_BITNET_ARGUMENT unless `ids` can be iterated, and is no text or bytes of one. */
 export function checkIds(ids: unknown): asserts ids is Iterable<unknown> {
-  if (typeof (ids as Iterable<unknown> | undefined)?.[Symbol.iterator] === 'function') return;
+  const iterable = typeof (ids as Iterable<unknown> | null)?.[Symbol.iterator] === 'function';
+  if (iterable && typeof ids !== 'string' && !isOtherArray(ids)) return;
   throw argumentError(`Expected the token ids as an array, but received ${name(ids)}.`);
 }
 
@@ -38,5 +52,6 @@ function argumentError(message: string): BitnetError {
 }
 
 function name(value: unknown): string {
+  if (ArrayBuffer.isView(value)) return received(value);
   return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
 }

@@ -1,4 +1,4 @@
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { givenOptions, nameOption } from '../generate/option-checks.js';
 import { readGguf } from '../gguf/reader.js';
 import { embeddedModelPath } from '../model/embedded.js';
 import {
@@ -6,10 +6,13 @@ import {
   type MetadataOverrides,
   overrideMetadata,
 } from '../model/metadata-overrides.js';
+import { pathAndOptions } from '../model/model-path.js';
 import { createTokenizer } from './create-tokenizer.js';
 import type { Tokenizer, TokenizerOptions } from './types.js';
 
 export interface LoadTokenizerOptions extends TokenizerOptions {
+  /** As the first argument, which then is left out. */
+  readonly path?: string | URL | undefined;
   /** Metadata that the file is read with instead of its own, by key. */
   readonly metadataOverrides?: MetadataOverrides | undefined;
 }
@@ -21,19 +24,19 @@ export interface LoadTokenizerOptions extends TokenizerOptions {
  *
  * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_TOKENIZER`
  */
+export function loadTokenizer(
+  path?: string | URL,
+  options?: LoadTokenizerOptions,
+): Promise<Tokenizer>;
+export function loadTokenizer(options: LoadTokenizerOptions): Promise<Tokenizer>;
 export async function loadTokenizer(
-  path?: string,
-  options: LoadTokenizerOptions = {},
+  first?: string | URL | LoadTokenizerOptions,
+  second?: LoadTokenizerOptions,
 ): Promise<Tokenizer> {
-  if (path !== undefined && (typeof path !== 'string' || path === '')) {
-    throw argumentError('the path of a GGUF file', 'path', path);
-  }
-  checkOptionNames(options, ['preTokenizer', 'metadataOverrides']);
-  const overrides = checkedOverrides(options.metadataOverrides);
-  const { preTokenizer } = options;
-  if (preTokenizer !== undefined && typeof preTokenizer !== 'string') {
-    throw argumentError('a name', 'option preTokenizer', preTokenizer);
-  }
+  const { path, options } = pathAndOptions(first, second);
+  const given = givenOptions(options, ['path', 'preTokenizer', 'metadataOverrides']);
+  const overrides = checkedOverrides(given.metadataOverrides);
+  const preTokenizer = nameOption('preTokenizer', given.preTokenizer);
   const named = preTokenizer === undefined ? {} : { preTokenizer };
   const { file } = overrideMetadata(await readGguf(path ?? embeddedModelPath), overrides);
   return createTokenizer(file, named);

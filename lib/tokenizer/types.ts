@@ -10,18 +10,18 @@ export interface EncodeOptions {
    * Put the begin and end tokens where the model wants them, never a begin token twice.
    * @default false
    */
-  readonly addSpecial?: boolean;
+  readonly addSpecial?: boolean | undefined;
   /**
    * Read the text of a control token, such as `<|eot_id|>`, as that token. Never for text that
    * others wrote: they could end the turn and speak for the model.
    * @default false
    */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | undefined;
   /**
    * The text goes on where another one ended: no space is put before it.
    * @default false
    */
-  readonly continues?: boolean;
+  readonly continues?: boolean | undefined;
 }
 
 export interface DecodeOptions {
@@ -29,7 +29,7 @@ export interface DecodeOptions {
    * Write control tokens as their text instead of leaving them out.
    * @default false
    */
-  readonly special?: boolean;
+  readonly special?: boolean | undefined;
 }
 
 /** Turns text into token ids and back, exactly as the model's vocabulary defines it. */

@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.js';
-import { checkDecoded, checkId, checkIds, checkText } from './checks.js';
+import { checkDecoded, checkId, checkIds, checkText, switches } from './checks.js';
 import { Pieces } from './pieces.js';
 import type { SpecialIds } from './special-ids.js';
 import type { SpecialTokens } from './special-tokens.js';
@@ -21,6 +21,9 @@ export interface TokenizerParts {
   readonly endOfGeneration: ReadonlySet<number>;
   readonly decisions: readonly Decision[];
 }
+
+const encodeSwitches = ['addSpecial', 'parseSpecial', 'continues'] as const;
+const decodeSwitches = ['special'] as const;
 
 /** The tokenizer over a checked vocabulary. */
 export class VocabularyTokenizer implements Tokenizer {
@@ -59,28 +62,30 @@ export class VocabularyTokenizer implements Tokenizer {
     this.#pieces = new Pieces(vocabulary, parts.kind);
   }
 
-  encode(text: string, options: EncodeOptions = {}): number[] {
+  encode(text: string, given?: EncodeOptions): number[] {
     checkText(text);
+    const { addSpecial, parseSpecial, continues } = switches(given, encodeSwitches);
     const ids: number[] = [];
-    let afterSpecial = options.continues !== true;
-    this.#specials.split(text, options.parseSpecial === true, (part) => {
+    let afterSpecial = !continues;
+    this.#specials.split(text, parseSpecial, (part) => {
       if (typeof part === 'number') ids.push(part);
       else this.#encoder.encode(part, afterSpecial, ids);
       afterSpecial = typeof part === 'number';
     });
-    if (options.addSpecial !== true) return ids;
+    if (!addSpecial) return ids;
     if (this.addBos && ids[0] !== this.bos) ids.unshift(this.bos!);
     if (this.addEos && ids.at(-1) !== this.eos) ids.push(this.eos!);
     return ids;
   }
 
-  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+  decode(ids: Iterable<number>, options?: DecodeOptions): string {
     checkIds(ids);
+    const { special } = switches(options, decodeSwitches);
     const pieces: Uint8Array[] = [];
     const size = { ids: 0, bytes: 0 };
     for (const id of ids) {
       checkId(id, this.vocab);
-      const piece = this.#pieces.bytes(id, options.special === true);
+      const piece = this.#pieces.bytes(id, special);
       if (piece.length > 0) pieces.push(piece);
       size.ids++;
       size.bytes += piece.length;

@@ -28,7 +28,6 @@ describe('loadModel refuses', () => {
     `Expected an AbortSignal for option signal, but received ${value}.`;
 
   it.each<[options: Any, message: string]>([
-    [null, 'Expected an object for options, but received null.'],
     ['fast', 'Expected an object for options, but received "fast".'],
     [
       { thread: 2 },
@@ -41,7 +40,6 @@ describe('loadModel refuses', () => {
     [{ threads: Number.NaN }, threads('NaN')],
     [{ contextLength: 0 }, context('0')],
     [{ contextLength: 2 ** 24 + 1 }, context('16777217')],
-    [{ contextLength: null }, context('null')],
     [
       { activation: 'gelu' },
       "Expected the option activation to be 'relu2', 'silu' or 'gelu_tanh', but received gelu.",
@@ -69,8 +67,19 @@ describe('loadModel refuses', () => {
   it.each<[path: Any, message: string]>([
     [5, 'Expected the path of a GGUF file for path, but received 5.'],
     ['', 'Expected the path of a GGUF file for path, but received "".'],
-    [null, 'Expected the path of a GGUF file for path, but received null.'],
-    [{}, 'Expected the path of a GGUF file for path, but received an object.'],
+    [[], 'Expected the path of a GGUF file for path, but received an array of length 0.'],
+    [
+      'https://huggingface.co/owner/repo/resolve/main/model.gguf',
+      'Expected the path of a GGUF file for path, but received the address "https://huggingface.co/owner/repo/resolve/main/model.gguf"; get it with pullModel (bitnet pull) first.',
+    ],
+    [
+      new URL('data:,abc'),
+      'Expected the path of a GGUF file, or a file: URL of one, for path, but received "data:,abc".',
+    ],
+    [
+      'file://another-host/model.gguf',
+      'Expected the path of a GGUF file, or a file: URL of one, for path, but received "file://another-host/model.gguf".',
+    ],
   ])('the path %j', async (path, message) => {
     await expectError(loadModel(path), 'ERR_BITNET_ARGUMENT', message);
   });
@@ -123,7 +132,7 @@ describe('createSession refuses', () => {
       'Expected only known options, but received the option "context"; did you mean contextLength?',
     ],
     [{ kvType: 'q8' }, "Expected 'f16' or 'q8_0' for option kvType, but received \"q8\"."],
-    [null, 'Expected an object for options, but received null.'],
+    [[], 'Expected an object for options, but received an array of length 0.'],
   ])('%j', async (options, message) => {
     const creating = (async () => model().createSession(options))();
     await expectError(creating, 'ERR_BITNET_ARGUMENT', message);
@@ -180,7 +189,7 @@ describe('evaluate refuses', () => {
   });
 
   it.each<[options: Any, message: string]>([
-    [null, 'Expected an object for options, but received null.'],
+    [5, 'Expected an object for options, but received 5.'],
     [
       { logit: 'all' },
       'Expected only known options, but received the option "logit"; did you mean logits?',
@@ -189,7 +198,10 @@ describe('evaluate refuses', () => {
       { logits: 'every' },
       "Expected 'all', 'last' or 'none' for option logits, but received \"every\".",
     ],
-    [{ logits: null }, "Expected 'all', 'last' or 'none' for option logits, but received null."],
+    [
+      { logits: 'all', top: 3 },
+      'Expected either top or logits for option logits, but received "all".',
+    ],
     [
       { top: 0 },
       'Expected an integer from 1 to the vocabulary size, 320, for option top, but received 0.',
@@ -293,7 +305,7 @@ describe('score, truncate and generate refuse', () => {
   it('options that score does not have', async () => {
     const session = model().createSession();
     const message =
-      'Expected only known options, but received the option "top"; the options are signal, onProgress.';
+      'Expected only known options, but received the option "top"; top is an option of session.evaluate.';
     await expectError(session.score([1], { top: 3 } as Any), 'ERR_BITNET_ARGUMENT', message);
     session.close();
   });

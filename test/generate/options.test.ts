@@ -68,8 +68,8 @@ describe('generation options', () => {
     ],
     [
       'frequencyPenalty',
-      null,
-      'a number from -100 to 100 for option frequencyPenalty, but received null.',
+      '1',
+      'a number from -100 to 100 for option frequencyPenalty, but received "1".',
     ],
     ['seed', -1, 'an integer from 0 to 2^53 - 1 for option seed, but received -1.'],
     [
@@ -118,9 +118,51 @@ describe('generation options', () => {
     ['topk', 'topK'],
     ['sede', 'seed'],
     ['stops', 'stop'],
+    ['n_predict', 'maxTokens'],
+    ['num_predict', 'maxTokens'],
+    ['max_tokens', 'maxTokens'],
+    ['max_new_tokens', 'maxTokens'],
+    ['maxCompletionTokens', 'maxTokens'],
+    ['stopSequences', 'stop'],
+    ['stop_strings', 'stop'],
+    ['abortSignal', 'signal'],
+    ['repetitionPenalty', 'repeatPenalty'],
+    ['repetition_penalty', 'repeatPenalty'],
+    ['repeat_last_n', 'repeatLastN'],
+    ['min_p', 'minP'],
   ])('the unknown name %s suggests %s', (name, near) => {
     expect(messageOf({ [name]: 1 })).toBe(
       `Expected only known options, but received the option "${name}"; did you mean ${near}?`,
+    );
+  });
+
+  test.each([
+    ['n_ctx', 'contextLength is an option of loadModel and model.createSession.'],
+    ['contextSize', 'contextLength is an option of loadModel and model.createSession.'],
+    ['threads', 'threads is an option of loadModel.'],
+    ['systemPrompt', 'system is an option of model.createChat.'],
+    ['n_gpu_layers', 'there is no GPU code, so leave it out.'],
+    ['onToken', 'iterate the generation with for await.'],
+    ['constructor', expect.stringMatching(/^the options are maxTokens, /)],
+  ])('%s, which belongs elsewhere, is told where', (name, help) => {
+    const [begin, end] = messageOf({ [name]: 1 }).split('; ');
+    expect(begin).toBe(`Expected only known options, but received the option "${name}"`);
+    expect(end).toEqual(help);
+  });
+
+  test('null counts as left out, for one option and for all', () => {
+    const names = ['maxTokens', 'temperature', 'topK', 'seed', 'stop', 'parseSpecial', 'signal'];
+    const nulls = Object.fromEntries(names.map((name) => [name, null]));
+    for (const options of [nulls, null]) {
+      expect({ ...generateSettings(options as GenerateOptions), seed: 1 }).toEqual(
+        generateSettings({ seed: 1 }),
+      );
+    }
+  });
+
+  test('an AbortController instead of its signal is told from other objects', () => {
+    expect(messageOf({ signal: new AbortController() })).toBe(
+      'Expected an AbortSignal (the signal of the AbortController) for option signal, but received an AbortController.',
     );
   });
 
@@ -130,7 +172,7 @@ describe('generation options', () => {
     );
   });
 
-  test.each([[null], [7], [['a']]])('%o instead of options is refused', (value) => {
+  test.each([['x'], [7], [['a']]])('%o instead of options is refused', (value) => {
     expect(messageOf(value)).toMatch(/^Expected an object for options, but received /);
   });
 
