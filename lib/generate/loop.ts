@@ -51,7 +51,7 @@ export async function complete(
   return collected(generate(evaluator, tokenizer, prompt, options));
 }
 
-/** Holds the session's lock around the loop; errors carry what there was by then. */
+/** Holds the session's lock around the loop; errors carry what there was by then, once it has begun. */
 export async function* guarded(
   evaluator: Evaluator,
   tokenizer: Tokenizer,
@@ -60,6 +60,7 @@ export async function* guarded(
   progress: Progress,
 ): AsyncGenerator<Piece, GenerationResult, undefined> {
   const continuation = claimContinuation(evaluator);
+  let begun = false;
   try {
     progress.start();
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
@@ -73,12 +74,13 @@ export async function* guarded(
     checkRoom(ids, evaluator);
     const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
     const decoder = { evaluator, tokenizer, settings, progress, continuation, stream };
+    begun = true;
     const stopReason = yield* decode(decoder, ids);
     return { stopReason, ...progress.summary() };
   } catch (error) {
     if (!(error instanceof BitnetError)) throw error;
     if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, settings.signal?.reason);
-    throw Object.assign(error, progress.account());
+    throw begun ? Object.assign(error, progress.account()) : error;
   } finally {
     continuation.busy = false;
   }
