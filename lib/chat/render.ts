@@ -30,7 +30,7 @@ export function render(
   variables: Readonly<Record<string, unknown>>,
   budget: jinja.Budget,
 ): string {
-  return explained(() => jinja.render(template, { ...functions, ...variables }, budget));
+  return explained(() => jinja.render(template, { ...functions(budget), ...variables }, budget));
 }
 
 /**
@@ -43,12 +43,18 @@ export function spend(budget: jinja.Budget, steps: number): void {
 }
 
 /** What transformers gives templates besides the variables of a chat. */
-const functions = {
-  raise_exception: (message: unknown) => {
-    throw new RefusedError(String(message));
-  },
-  strftime_now: (format: unknown) => strftime(new Date(), String(format)),
-};
+function functions(budget: jinja.Budget) {
+  return {
+    raise_exception: (message: unknown) => {
+      throw new RefusedError(String(message));
+    },
+    strftime_now: (given: unknown) => {
+      const format = String(given);
+      budget.spend(20 + format.length);
+      return strftime(new Date(), format);
+    },
+  };
+}
 
 /** A template refused the messages by `raise_exception`. */
 class RefusedError extends Error {}

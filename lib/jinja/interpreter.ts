@@ -1,83 +1,46 @@
-import { arithmetic, negated } from './arithmetic.js';
-import type {
-  CallArguments,
-  Expression,
-  FilterExpression,
-  ForStatement,
-  MacroBody,
-  Slice,
-  Statement,
-  Target,
-} from './ast.js';
+import type { ForStatement, MacroBody, Statement, Target } from './ast.js';
 import type { Budget } from './budget.js';
-import { JinjaError, LimitError } from './errors.js';
-import { filters } from './filters.js';
-import { maxCallDepth } from './limits.js';
+import { JinjaError } from './errors.js';
+import { Evaluator } from './evaluator.js';
 import { Loop } from './loop.js';
 import { macro } from './macro.js';
-import { attribute, item, sliced } from './members.js';
-import { compare, contains, equal, iterate, truthy } from './protocol.js';
-import type { Runtime } from './runtime.js';
+import { iterate, truthy } from './protocol.js';
 import { Scope } from './scope.js';
-import { tests } from './tests.js';
-import {
-  type Arguments,
-  Dict,
-  Float,
-  Instance,
-  Namespace,
-  Tuple,
-  typeName,
-  Undefined,
-  type Value,
-} from './values.js';
+import { type Instance, Namespace, type Value } from './values.js';
 import { str, Writer } from './write.js';
 
 /** What a statement does to the loop around it. */
 type Jump = 'break' | 'continue' | undefined;
 
-/** Runs a template: every statement and every expression passes through here, and is paid for. */
-export class Interpreter implements Runtime {
-  readonly budget: Budget;
+/** Runs a template: every statement passes through `#execute`, and is paid for. */
+export class Interpreter {
+  readonly #budget: Budget;
+  readonly #expressions: Evaluator;
   /** The line of the statement that runs. */
   line = 1;
-  #depth = 0;
 
   constructor(budget: Budget) {
-    this.budget = budget;
+    this.#budget = budget;
+    this.#expressions = new Evaluator(budget);
   }
 
   /** The text that statements write. */
   run(statements: readonly Statement[], scope: Scope): string {
-    const out = new Writer(this.budget);
+    const out = new Writer(this.#budget);
     this.#execute(statements, scope, out);
     return out.text;
   }
 
-  filter(name: string, value: Value, args: Arguments): Value {
-    const run = filters.get(name);
-    if (!run) throw new JinjaError(`No filter named '${name}'.`);
-    this.budget.spend(1);
-    return run(value, args, this);
-  }
-
-  test(name: string, value: Value, args: Arguments): boolean {
-    const run = tests.get(name);
-    if (!run) throw new JinjaError(`No test named '${name}'.`);
-    this.budget.spend(1);
-    return run(value, args, this.budget);
-  }
-
   #execute(statements: readonly Statement[], scope: Scope, out: Writer): Jump {
-    this.#enter();
+    this.#expressions.enter();
     let jump: Jump;
     for (const statement of statements) {
-      this.budget.spend(1);
+      this.#budget.spend(1);
       this.line = statement.line;
       jump = this.#statement(statement, scope, out);
       if (jump !== undefined) break;
     }
-    this.#depth--;
+    this.#expressions.leave();
     return jump;
   }
 
@@ -87,31 +50,35 @@ export class Interpreter implements Runtime {
         out.add(statement.text);
         return undefined;
       case 'output':
-        out.add(str(this.evaluate(statement.value, scope), this.budget));
+        out.add(str(this.#expressions.evaluate(statement.value, scope), this.#budget));
         return undefined;
       case 'do':
-        this.evaluate(statement.value, scope);
+        this.#expressions.evaluate(statement.value, scope);
         return undefined;
       case 'if': {
-        const branch = statement.branches.find(({ test }) => truthy(this.evaluate(test, scope)));
+        const branch = statement.branches.find(({ test }) =>
+          truthy(this.#expressions.evaluate(test, scope)),
+        );
         return this.#execute(branch?.body ?? statement.otherwise, scope, out);
       }
       case 'for':
-        this.#loop(statement, this.evaluate(statement.iterable, scope), scope, out, 0);
+        this.#loop(statement, this.#expressions.evaluate(statement.iterable, scope), scope, out, 0);
         return undefined;
       case 'set':
-        this.#assign(statement.target, this.evaluate(statement.value, scope), scope);
+        this.#assign(statement.target, this.#expressions.evaluate(statement.value, scope), scope);
         return undefined;
       case 'set block': {
         const text = this.run(statement.body, new Scope(scope));
-        const value = statement.filter ? this.#applied(statement.filter, text, scope) : text;
+        const value = statement.filter
+          ? this.#expressions.applied(statement.filter, text, scope)
+          : text;
         this.#assign(statement.target, value, scope);
         return undefined;
       }
       case 'with': {
         const inside = new Scope(scope);
         for (const [target, value] of statement.targets) {
-          this.#assign(target, this.evaluate(value, scope), inside);
+          this.#assign(target, this.#expressions.evaluate(value, scope), inside);
         }
         return this.#execute(statement.body, inside, out);
       }
@@ -119,21 +86,21 @@ export class Interpreter implements Runtime {
         return this.#execute(statement.body, new Scope(scope), out);
       case 'filter block': {
         const text = this.run(statement.body, new Scope(scope));
-        out.add(str(this.#applied(statement.filter, text, scope), this.budget));
+        out.add(str(this.#expressions.applied(statement.filter, text, scope), this.#budget));
         return undefined;
       }
       case 'macro':
         scope.set(statement.macro.name!, this.#macro(statement.macro, scope));
         return undefined;
       case 'call block': {
-        const callee = this.evaluate(statement.callee, scope);
-        const args = this.#arguments(statement.args, scope);
+        const callee = this.#expressions.evaluate(statement.callee, scope);
+        const args = this.#expressions.arguments(statement.args, scope);
         const caller = this.#macro(statement.caller, scope);
-        const result = this.#call(callee, {
+        const result = this.#expressions.call(callee, {
           ...args,
           named: new Map([...args.named, ['caller', caller]]),
         });
-        out.add(str(result, this.budget));
+        out.add(str(result, this.#budget));
         return undefined;
       }
       default:
@@ -142,17 +109,17 @@ export class Interpreter implements Runtime {
   }
 
   #loop(statement: ForStatement, iterable: Value, scope: Scope, out: Writer, depth: number): void {
-    const items = this.#selected(statement, iterate(iterable, this.budget), scope);
+    const items = this.#selected(statement, iterate(iterable, this.#budget), scope);
     if (items.length === 0) {
       this.#execute(statement.otherwise, new Scope(scope), out);
       return;
     }
     const again = (inner: Value): string => {
-      const text = new Writer(this.budget);
+      const text = new Writer(this.#budget);
       this.#loop(statement, inner, scope, text, depth + 1);
       return text.text;
     };
-    const loop = new Loop(items, depth, statement.recursive ? again : undefined, this.budget);
+    const loop = new Loop(items, depth, statement.recursive ? again : undefined, this.#budget);
     const variable = loop.variable();
     for (const current of items) {
       const inside = new Scope(scope);
@@ -174,7 +141,7 @@ export class Interpreter implements Runtime {
     return items.filter((current) => {
       const inside = new Scope(scope);
       this.#assign(target, current, inside);
-      return truthy(this.evaluate(test, inside));
+      return truthy(this.#expressions.evaluate(test, inside));
     });
   }
 
@@ -187,7 +154,7 @@ export class Interpreter implements Runtime {
       }
       object.members.set(target.name, value);
     } else {
-      const values = iterate(value, this.budget);
+      const values = iterate(value, this.#budget);
       const wanted = target.items.length;
       if (values.length !== wanted) {
         throw new JinjaError(
@@ -202,172 +169,6 @@ export class Interpreter implements Runtime {
 
   #macro(body: MacroBody, scope: Scope): Instance {
     const run = (inside: Scope) => this.run(body.body, inside);
-    return macro(body, scope, run, (value, inside) => this.evaluate(value, inside));
-  }
-
-  evaluate(node: Expression, scope: Scope): Value {
-    this.budget.spend(1);
-    this.#enter();
-    const value = this.#evaluate(node, scope);
-    this.#depth--;
-    return value;
-  }
-
-  #enter(): void {
-    this.#depth++;
-    if (this.#depth > maxCallDepth) throw new LimitError(`nests over ${maxCallDepth} levels deep`);
-  }
-
-  #evaluate(node: Expression, scope: Scope): Value {
-    const { budget } = this;
-    switch (node.kind) {
-      case 'constant':
-        return node.value;
-      case 'float':
-        return new Float(node.value);
-      case 'name':
-        return scope.get(node.name);
-      case 'list':
-        return this.#all(node.items, scope);
-      case 'tuple':
-        return new Tuple(this.#all(node.items, scope));
-      case 'dict':
-        return this.#dict(node.pairs, scope);
-      case 'concat':
-        return this.#concatenated(node.items, scope);
-      case 'attribute':
-        return attribute(this.evaluate(node.object, scope), node.name, budget);
-      case 'item':
-        return this.#item(this.evaluate(node.object, scope), node.key, scope);
-      case 'call':
-        return this.#call(this.evaluate(node.callee, scope), this.#arguments(node.args, scope));
-      case 'filter':
-        return this.#applied(node, '', scope);
-      case 'test':
-        return this.test(
-          node.name,
-          this.evaluate(node.operand, scope),
-          this.#arguments(node.args, scope),
-        );
-      case 'unary': {
-        const operand = this.evaluate(node.operand, scope);
-        return node.operator === 'not' ? !truthy(operand) : negated(operand, node.operator);
-      }
-      case 'binary': {
-        const left = this.evaluate(node.left, scope);
-        return arithmetic(node.operator, left, this.evaluate(node.right, scope), budget);
-      }
-      case 'logic': {
-        const left = this.evaluate(node.left, scope);
-        return truthy(left) === (node.operator === 'or') ? left : this.evaluate(node.right, scope);
-      }
-      case 'compare':
-        return this.#compared(node.first, node.rest, scope);
-      case 'condition':
-        if (truthy(this.evaluate(node.test, scope))) return this.evaluate(node.then, scope);
-        if (node.otherwise) return this.evaluate(node.otherwise, scope);
-        return new Undefined('an inline if evaluated to false, and it has no else');
-    }
-  }
-
-  #all(items: readonly Expression[], scope: Scope): Value[] {
-    return items.map((part) => this.evaluate(part, scope));
-  }
-
-  #dict(pairs: readonly (readonly [Expression, Expression])[], scope: Scope): Dict {
-    const dict = new Dict();
-    for (const [keyNode, value] of pairs) {
-      const key = this.evaluate(keyNode, scope);
-      if (typeof key === 'string') this.budget.spendText(key.length);
-      dict.set(key, this.evaluate(value, scope));
-    }
-    return dict;
-  }
-
-  #concatenated(items: readonly Expression[], scope: Scope): string {
-    const out = new Writer(this.budget);
-    for (const part of items) out.add(str(this.evaluate(part, scope), this.budget));
-    return out.text;
-  }
-
-  #item(object: Value, key: Expression | Slice, scope: Scope): Value {
-    if (key.kind !== 'slice') return item(object, this.evaluate(key, scope), this.budget);
-    const bounds = [key.start, key.stop, key.step].map(
-      (bound) => bound && this.evaluate(bound, scope),
-    );
-    return sliced(object, bounds, this.budget);
-  }
-
-  /** Each is compared with the one before it, up to the first that does not hold. */
-  #compared(
-    first: Expression,
-    rest: readonly { readonly operator: string; readonly right: Expression }[],
-    scope: Scope,
-  ): boolean {
-    let left = this.evaluate(first, scope);
-    for (const { operator, right: node } of rest) {
-      const right = this.evaluate(node, scope);
-      if (!this.#holds(operator, left, right)) return false;
-      left = right;
-    }
-    return true;
-  }
-
-  #holds(operator: string, left: Value, right: Value): boolean {
-    const { budget } = this;
-    if (operator === '==') return equal(left, right, budget);
-    if (operator === '!=') return !equal(left, right, budget);
-    if (operator === 'in') return contains(right, left, budget);
-    if (operator === 'not in') return !contains(right, left, budget);
-    const order = compare(left, right, operator, budget);
-    if (operator === '<') return order < 0;
-    if (operator === '<=') return order <= 0;
-    return operator === '>' ? order > 0 : order >= 0;
-  }
-
-  /** @param block what the block holds whose filter has no operand */
-  #applied(node: FilterExpression, block: string, scope: Scope): Value {
-    const { operand } = node;
-    this.#enter();
-    const value =
-      operand === undefined
-        ? block
-        : operand.kind === 'filter'
-          ? this.#applied(operand, block, scope)
-          : this.evaluate(operand, scope);
-    const result = this.filter(node.name, value, this.#arguments(node.args, scope));
-    this.#depth--;
-    return result;
-  }
-
-  #arguments(args: CallArguments, scope: Scope): Arguments {
-    const positional = this.#all(args.positional, scope);
-    if (args.list) {
-      // Not spread into a call: a list may be longer than the stack.
-      for (const value of iterate(this.evaluate(args.list, scope), this.budget))
-        positional.push(value);
-    }
-    const named = new Map<string, Value>();
-    for (const [name, value] of args.named) named.set(name, this.evaluate(value, scope));
-    if (args.mapping) {
-      const mapping = this.evaluate(args.mapping, scope);
-      if (!(mapping instanceof Dict)) {
-        throw new JinjaError(`argument after ** must be a mapping, not ${typeName(mapping)}`);
-      }
-      this.budget.spendList(mapping.size);
-      for (const [key, value] of mapping.entries()) {
-        if (typeof key !== 'string') throw new JinjaError('keywords must be strings');
-        named.set(key, value);
-      }
-    }
-    return { positional, named };
-  }
-
-  #call(callee: Value, args: Arguments): Value {
-    if (callee instanceof Undefined) throw new JinjaError(callee.message);
-    if (!(callee instanceof Instance) || !callee.call) {
-      throw new JinjaError(`'${typeName(callee)}' object is not callable`);
-    }
-    return callee.call(args);
+    return macro(body, scope, run, (value, inside) => this.#expressions.evaluate(value, inside));
   }
 }

@@ -23,6 +23,10 @@ describe('A chat template that costs too much', () => {
   it.each([
     [forever, 'it takes over 4000000 steps'],
     ["{{ 'a' * 1000000000 }}", 'it makes a text of over 2097152 characters'],
+    [
+      "{% for i in range(99) %}{% set x = strftime_now('%A' * 99999) %}{% endfor %}",
+      'it takes over 4000000 steps',
+    ],
     [' '.repeat(131_073), 'it has 131073 characters, over 131072'],
   ])('is stopped, with a sentence', (source, found) => {
     expect(refusal(source)).toBe(sentence(found));
