@@ -47,6 +47,7 @@ function overview(inspection: Inspection): Row[] {
       ['', `context ${model.contextLength}, vocabulary ${model.vocab}`],
       ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, ${ropeScale(rope)}`],
     );
+    if (model.logitSoftcapping) rows.push(['', `logits soft-capped at ${model.logitSoftcapping}`]);
     if (local) {
       const count = local.layers.filter(Boolean).length;
       const window = `see ${local.window} positions, RoPE base ${local.ropeBase}`;

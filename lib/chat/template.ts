@@ -121,15 +121,16 @@ function template({ source, decisions }: ChosenTemplate, tokenizer: Tokenizer): 
 
 function templateSource(file: VocabularyFile): string | undefined {
   const value = file.metadata.get(key);
-  return typeof value === 'string' ? value : undefined;
+  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
 }
 
 /** What to report about a file whose entry cannot be a template: the model still completes text. */
 function unusableTemplate(file: VocabularyFile): Decision[] {
   const value = file.metadata.get(key);
-  if (value === undefined || typeof value === 'string') return [];
-  const found = typeof value === 'object' ? `an array of ${value.length}` : `${value}`;
-  const reason = `its ${key} is ${found} instead of a text and cannot be used; --chat-template (chatTemplate) gives another`;
+  if (value === undefined || templateSource(file) !== undefined) return [];
+  const kind = typeof value === 'object' ? `an array of ${value.length}` : `${value}`;
+  const found = typeof value === 'string' ? 'empty' : `${kind} instead of a text`;
+  const reason = `its ${key} is ${found} and cannot be used; --chat-template (chatTemplate) gives another`;
   return [{ subject: 'chat template', choice: 'none from the file', reason, warning: true }];
 }
 

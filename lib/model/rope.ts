@@ -45,16 +45,12 @@ function readScaling(keys: Keys, dim: number, base: number, contextLength: numbe
   throw keys.error(key, expected, keys.describe(key), advice);
 }
 
-/** Other names of "none" that converters have written; a factor under an empty one could mean anything. */
+/** Other names of "none" that converters have written; under an empty one a factor could mean anything. */
 function unscaled(keys: Keys, type: string): Scaling {
-  const key = 'rope.scaling.type';
-  const factor = readFactor(keys);
-  if (type === '' && factor !== 1) {
-    const expected = `"linear", "yarn" or "llama3", as it has the factor ${factor}`;
-    throw keys.error(key, expected, keys.describe(key));
-  }
-  const unused = factor === 1 ? '' : `, whose factor of ${factor} is not for it`;
-  keys.decide('rotary scaling', 'none', `the file says "${type}"${unused}`);
+  const factor = keys.get('rope.scaling.factor') ?? keys.get('rope.scale_linear') ?? 1;
+  const unused = factor === 1 || factor === 0 ? '' : ', whose factor is not for it';
+  const warning = type === '' && unused !== '';
+  keys.decide('rotary scaling', 'none', `the file says "${type}"${unused}`, warning);
   return { scale: 1 };
 }
 

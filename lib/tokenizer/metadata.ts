@@ -48,7 +48,7 @@ const noIds: readonly GgufValue[] = [-1, 2 ** 32 - 1, 2n ** 64n - 1n];
 
 /**
  * Metadata `tokenizer.ggml.<key>` as the id of one of `vocab` tokens, `usual` when absent. What is no
- * such id stands for `fallback`, and is noted.
+ * such id stands for `fallback`, and is noted, as a warning if the token is `used` for anything.
  */
 export function idOf(
   file: VocabularyFile,
@@ -57,7 +57,8 @@ export function idOf(
   {
     usual,
     fallback,
-  }: { readonly usual: number | undefined; readonly fallback: number | undefined },
+    used,
+  }: { usual?: number | undefined; fallback?: number | undefined; used: boolean },
   decisions: Decision[],
 ): number | undefined {
   const value = file.metadata.get(prefix + key);
@@ -72,7 +73,7 @@ export function idOf(
     reason: none
       ? `the file says ${describe(value)}, which stands for none`
       : `the file says ${describe(value)}, which is no id from 0 to ${vocab - 1}`,
-    ...(!none && { warning: true }),
+    ...(used && !none && { warning: true }),
   });
   return fallback;
 }

@@ -35,6 +35,7 @@ export function missingPreTokenizer(tokens: GgufStrings, merges: number): Decisi
     subject,
     choice: 'default',
     reason: 'the file names none and the vocabulary is not a known one',
+    warning: true,
   };
 }
 

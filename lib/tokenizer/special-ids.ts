@@ -13,6 +13,22 @@ export interface SpecialIds {
   readonly unknown: number | undefined;
 }
 
+/** Entries whose tokens no text here begins, ends or is filled up with; an id that is none is noted all the same. */
+const unused = [
+  ...['padding', 'seperator', 'separator', 'cls', 'mask'],
+  ...[
+    'prefix',
+    'suffix',
+    'middle',
+    'fim_pre',
+    'fim_suf',
+    'fim_mid',
+    'fim_pad',
+    'fim_rep',
+    'fim_sep',
+  ],
+].map((name) => `${name}_token_id`);
+
 /**
  * The special ids of a file, with the customary ones of its kind of vocabulary where it is silent. An
  * entry that names no token means that there is none, but a SentencePiece vocabulary always has one
@@ -25,7 +41,8 @@ export function specialIds(
   decisions: Decision[],
 ): SpecialIds {
   const named = (key: string, usual?: number, fallback?: number) =>
-    idOf(file, key, tokens.length, { usual, fallback }, decisions);
+    idOf(file, key, tokens.length, { usual, fallback, used: true }, decisions);
+  for (const key of unused) idOf(file, key, tokens.length, { used: false }, decisions);
   const customary = (id: number) =>
     id < tokens.length && looksSpecial(tokens.string(id)) ? id : undefined;
   const [bos, eos] = kind === 'bpe' ? [11, 11] : [1, 2];

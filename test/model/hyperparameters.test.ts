@@ -155,12 +155,20 @@ describe('hyper-parameters', () => {
 
   it.each(['', 'default'])('read the scaling "%s" as none, and say so', (type) => {
     const model = new PaperModel().set('.rope.scaling.type', 'string', type);
-    if (type === 'default') model.set('.rope.scaling.factor', 'f32', 4);
-    const { rope, decisions } = modelSpec(model.file);
-    expect(rope).toEqual({ type: 'neox', dim: 32, base: 10_000, scale: 1 });
-    expect(decisions.find(({ subject }) => subject === 'rotary scaling')).toMatchObject({
+    const read = () => {
+      const { rope, decisions } = modelSpec(model.file);
+      expect(rope).toEqual({ type: 'neox', dim: 32, base: 10_000, scale: 1 });
+      return decisions.find(({ subject }) => subject === 'rotary scaling');
+    };
+    const decision = {
+      subject: 'rotary scaling',
       choice: 'none',
-    });
+      reason: `the file says "${type}"`,
+    };
+    expect(read()).toEqual(decision);
+    model.set('.rope.scaling.factor', 'f32', 4);
+    const reason = `${decision.reason}, whose factor is not for it`;
+    expect(read()).toEqual({ ...decision, reason, ...(type === '' && { warning: true }) });
   });
 
   it('take the rows of the embedding for the vocabulary, whatever the file says of it', () => {
@@ -465,15 +473,6 @@ describe('hyper-parameters', () => {
       '.rope.scaling.type',
       '"none", "linear", "yarn" or "llama3"',
       'the u32 0',
-    ],
-    [
-      'a factor of nothing',
-      new PaperModel()
-        .set('.rope.scaling.type', 'string', '')
-        .set('.rope.scaling.factor', 'f32', 4),
-      '.rope.scaling.type',
-      '"linear", "yarn" or "llama3", as it has the factor 4',
-      'the text ""',
     ],
     [
       'a negative factor',

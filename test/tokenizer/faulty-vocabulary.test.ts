@@ -171,6 +171,16 @@ describe('a special id that no token has', () => {
     }
   });
 
+  it('is noted without a warning where nothing uses the token', async () => {
+    const names = ['padding', 'seperator', 'cls', 'mask', 'fim_pre', 'fim_sep'];
+    for (const name of names.map((role) => `${role}_token_id`)) {
+      const { decision } = await decided(file({ [name]: 99_999 }), name);
+      expect(decision).toMatchObject({ choice: 'none' });
+      expect(decision?.warning).toBeUndefined();
+      expect((await decided(file({ [name]: 256 }), name)).decision).toBeUndefined();
+    }
+  });
+
   it('adds no begin token even where the file asks for one, nor the customary one', async () => {
     const entries = { bos_token_id: 2 ** 32 - 1, add_bos_token: true };
     const { tokenizer } = await decided(spm(entries), 'bos_token_id');

@@ -19,7 +19,9 @@ describe('A file that names no pre-tokenizer', () => {
     const tokenizer = await createTokenizer(withTokenAt(id, text));
     expect(tokenizer.preTokenizer).toBe(choice);
     const reason = `the file names none and ${why}`;
-    expect(tokenizer.decisions).toEqual([{ subject: 'pre-tokenizer', choice, reason }]);
+    const decision = { subject: 'pre-tokenizer', choice, reason };
+    const unknown = choice === 'default';
+    expect(tokenizer.decisions).toEqual([{ ...decision, ...(unknown && { warning: true }) }]);
   });
 
   it('is not second-guessed when it does name one', async () => {
