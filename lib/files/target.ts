@@ -33,7 +33,7 @@ export interface Target {
 
 /**
  * Where writing to `path`, which a person has named, may go: a new name, or a regular file that may be replaced. A
- * symbolic link is followed if it is this user's and leads to a regular file of theirs. Nothing is written, and nothing
+ * symbolic link is followed if it is this user's (or root's) and leads to a regular file of theirs. Nothing is written, and nothing
  * waited for: it may be asked long before.
  *
  * @throws ERR_BITNET_ARGUMENT for `-`; ERR_BITNET_FILE for anything else that must stay, with `replaceable` where
@@ -59,9 +59,10 @@ async function followed(path: string, options: TargetOptions): Promise<Target> {
   const end = await realpath(path).catch(() => undefined);
   const there = end === undefined ? undefined : await stat(end).catch(() => undefined);
   if (end === undefined || there === undefined) throw refused(path, 'a link that leads nowhere');
-  // In a folder that others can write to, a link may have been set as a trap.
-  const mine = process.getuid?.();
-  if (mine !== undefined && (named.uid !== mine || there.uid !== mine)) {
+  if (!there.isFile()) throw refused(path, special(there));
+  // In a folder that others can write to, a link may have been set as a trap; root needs none.
+  const mine = process.getuid?.() ?? there.uid;
+  if (there.uid !== mine || ![mine, 0].includes(named.uid)) {
     throw refused(path, 'a link of another user, or to a file of another user');
   }
   return replaceable(path, end, there, options);
