@@ -3,7 +3,7 @@ import process from 'node:process';
 import { escaped } from './escape.mjs';
 import { interruptAll } from './interrupt.mjs';
 import { printable } from './terminal.mjs';
-import { WordWrap } from './word-wrap.mjs';
+import { type Width, WordWrap } from './word-wrap.mjs';
 
 /** Standard output: generated text and JSON, nothing else. */
 export class Output {
@@ -11,10 +11,10 @@ export class Output {
   #midLine = false;
   readonly #wrap: WordWrap | undefined;
 
-  /** @param wrap whether lines of generated text are broken between words on a terminal */
-  constructor({ wrap = false }: { readonly wrap?: boolean } = {}) {
+  /** @param width has lines of generated text broken between words on a terminal */
+  constructor({ width }: { readonly width?: Width } = {}) {
     const { stdout } = process;
-    if (wrap && stdout.isTTY) this.#wrap = new WordWrap(() => stdout.columns || 80);
+    if (width && stdout.isTTY) this.#wrap = new WordWrap(() => stdout.columns || 80, width);
   }
 
   /** Writes a piece of generated text, no faster than the reader takes it. */

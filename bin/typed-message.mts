@@ -66,7 +66,8 @@ class Prompt {
       historySize: typing.history.length + 100,
       completer: typing.complete,
     });
-    this.#editor.on('line', (line) => this.#take(line));
+    // From Node 24 on, newlines inside of a line come as carriage returns.
+    this.#editor.on('line', (line) => this.#take(line.replaceAll('\r', '\n')));
     this.#editor.on('close', this.#ended);
     this.#editor.on('SIGINT', this.#interrupt);
     this.#editor.on('SIGTSTP', () => this.#stop());

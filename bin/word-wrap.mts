@@ -1,4 +1,5 @@
-import stringWidth from 'string-width';
+/** Columns that a text takes. */
+export type Width = (text: string) => number;
 
 /** Characters between which a line of Chinese or Japanese may end. */
 const ideograph = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}]';
@@ -20,6 +21,7 @@ const tabStop = 8;
  */
 export class WordWrap {
   readonly #columns: () => number;
+  readonly #width: Width;
   #column = 0;
   #spaces = '';
   #word = '';
@@ -28,9 +30,13 @@ export class WordWrap {
   /** Whether the beginning of a word that fits no line is shown already. */
   #overlong = false;
 
-  /** @param columns of the terminal, which may change */
-  constructor(columns: () => number) {
+  /**
+   * @param columns of the terminal, which may change
+   * @param width string-width, which takes 40 ms to load; without it every code point counts as one column
+   */
+  constructor(columns: () => number, width: Width = codePoints) {
     this.#columns = columns;
+    this.#width = width;
   }
 
   /** Takes a piece and returns what can be shown now. */
@@ -70,7 +76,7 @@ export class WordWrap {
     if (this.#lineBegins && word.startsWith(fence)) this.#fenced = !this.#fenced;
     if (word !== '') this.#lineBegins = false;
     const columns = this.#columns();
-    const width = stringWidth(word);
+    const width = this.#width(word);
     const end = this.#after(spaces) + width;
     const mayBreak = !this.#fenced && !this.#overlong && this.#column > 0;
     const breaks = mayBreak && end > columns && width <= columns;
@@ -80,14 +86,14 @@ export class WordWrap {
 
   #fitsNoLine(): boolean {
     const columns = this.#columns();
-    return this.#word.length > columns && stringWidth(this.#word) > columns;
+    return this.#word.length > columns && this.#width(this.#word) > columns;
   }
 
   /** The column behind some spaces. */
   #after(spaces: string): number {
     let column = this.#column;
     for (const space of spaces) {
-      column = space === '\t' ? column + tabStop - (column % tabStop) : column + stringWidth(space);
+      column = space === '\t' ? column + tabStop - (column % tabStop) : column + this.#width(space);
     }
     return column;
   }
@@ -97,4 +103,10 @@ export class WordWrap {
 function endsBetween(word: string, next: string): boolean {
   if (word === '' || opens.test(word)) return false;
   return ideographic.test(next) || (ideographic.test(word) && !closes.test(next));
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
 }

@@ -64,9 +64,12 @@ export class ChatTalk {
       const command = message.plain ? parseCommand(message.text) : undefined;
       if (command !== undefined) return await chatCommands(this, command);
       const text = [...this.#before, message.text].join('\n\n');
-      const outcome = await this.#answer((options) => this.chat.send(text, options));
-      this.#before = [];
-      return outcome;
+      try {
+        return await this.#answer((options) => this.chat.send(text, options));
+      } finally {
+        // Without any answer it is not remembered, and is said once more.
+        if (this.chat.messages.at(-2)?.content === text) this.#before = [];
+      }
     } catch (error) {
       return this.#failed(error);
     } finally {

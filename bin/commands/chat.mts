@@ -47,7 +47,8 @@ export async function startChat(path: string | undefined, options: ChatOptions):
   const model = await loadWithSpinner(path, load, terminal);
   try {
     describeModel(model, options, terminal);
-    const output = new Output({ wrap: true });
+    const { default: width } = await import('string-width');
+    const output = new Output({ width });
     const talk = new ChatTalk(model, options, { terminal, output, system, signal: any });
     const typed = !isPiped() && !options.json;
     if (resumes) await talk.load(options.session!, system);

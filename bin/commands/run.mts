@@ -163,7 +163,7 @@ async function write(
     begin();
     await output.endLine();
   } catch (error) {
-    begin();
+    reading.stop();
     await output.endLine();
     if (isPartial(error)) {
       await save();

@@ -1,9 +1,10 @@
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { WordWrap } from '../../bin/word-wrap.mjs';
 
 /** A text as it is shown when it comes in pieces of so many characters. */
 function wrapped(text: string, columns: number, piece: number): string {
-  const wrap = new WordWrap(() => columns);
+  const wrap = new WordWrap(() => columns, stringWidth);
   let shown = '';
   for (let i = 0; i < text.length; i += piece) shown += wrap.push(text.slice(i, i + piece));
   return shown + wrap.flush();
