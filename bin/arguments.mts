@@ -18,7 +18,7 @@ export function integers(least: number, most: number): (text: string) => number[
 /** A parser of decimal options that takes nothing but a number from `least` to `most`. */
 export function decimal(least: number, most: number): (text: string) => number {
   return (text) => {
-    const plain = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim());
+    const plain = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text.trim());
     const value = plain ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     const range = Number.isFinite(most) ? `from ${least} to ${most}` : `of at least ${least}`;

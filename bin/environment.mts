@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { largestOf } from '../lib/extremes.js';
 
 /** The variables of the environment that mean something, and what: `--help`, the man page and the docs list them. */
 export const environment: readonly (readonly [name: string, about: string])[] = [
@@ -25,7 +26,7 @@ export function forgetEmptyVariables(): void {
 
 /** The variables as a part of `--help`. */
 export function environmentHelp(): string {
-  const width = Math.max(...environment.map(([name]) => name.length));
+  const width = largestOf(environment.map(([name]) => name.length));
   const lines = environment.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`);
   return ['', 'Environment (empty is as good as unset):', ...lines].join('\n');
 }

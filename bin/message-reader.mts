@@ -61,7 +61,7 @@ export function typedMessages(
       const ready = waiting.shift();
       if (ready !== undefined) return ready;
       const typed = await typedMessage({ begun, history: history.entries, complete, signal });
-      waiting.push(...typed.more);
+      for (const message of typed.more) waiting.push(message);
       begun = typed.begun;
       for (const entry of typed.entries) await history.add(entry);
       return typed.input;

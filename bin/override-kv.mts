@@ -31,7 +31,7 @@ const readers = {
     return Number.isSafeInteger(value) ? value : undefined;
   },
   float: (text: string) => {
-    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    const value = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
     return Number.isFinite(value) ? value : undefined;
   },
   bool: (text: string) => ({ true: true, false: false })[text],

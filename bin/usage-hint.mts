@@ -3,7 +3,7 @@ import { nearest } from '../lib/generate/option-checks.js';
 
 /** What a CommanderError says, with what was probably meant where commander does not know it. @param active the command that was called */
 export function usageMessage(error: CommanderError, active: Command): string {
-  const message = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const message = error.message.replace(/^error: /, '').replaceAll(/(?<!\s)\s*\n\s*/g, ' ');
   if (active.parent !== null) return message;
   if (error.code === 'commander.unknownOption' && !message.includes('Did you mean')) {
     return `${message}; options follow a command, as in "bitnet run -p Hello"`;

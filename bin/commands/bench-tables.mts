@@ -1,4 +1,5 @@
 // Where rows become lines, and what a report's file says is made harmless: names come with models and reports from anywhere.
+import { largestOf } from '../../lib/extremes.js';
 import { escaped } from '../escape.mjs';
 
 /** Columns under each other, the heading as the first row; `isText` of a column puts it on the left. */
@@ -7,9 +8,7 @@ export function alignedLines(
   isText: (column: number) => boolean,
 ): string[] {
   const shown = rows.map((cells) => cells.map(escaped));
-  const widths = (shown[0] ?? []).map((_, i) =>
-    Math.max(...shown.map((cells) => cells[i]!.length)),
-  );
+  const widths = (shown[0] ?? []).map((_, i) => largestOf(shown.map((cells) => cells[i]!.length)));
   const pad = (cell: string, i: number) =>
     isText(i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
   return shown.map((cells) => cells.map(pad).join('  ').trimEnd());

@@ -3,6 +3,7 @@ import { type Column, columnsFor, kernelName } from '../../lib/bench/columns.js'
 import { count, digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { bytes } from '../../lib/byte-size.js';
+import { largestOf, smallestOf } from '../../lib/extremes.js';
 import { escaped } from '../escape.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 
@@ -129,7 +130,7 @@ function byPacking(results: readonly BenchResult[]): BenchResult[][] {
 /** Each process loads its model: one with other threads in another time. */
 function loadText(results: readonly BenchResult[]): string {
   const times = results.map(({ loadMilliseconds }) => loadMilliseconds);
-  const shown = [Math.min(...times), Math.max(...times)].map((ms) => (ms / 1000).toFixed(2));
+  const shown = [smallestOf(times), largestOf(times)].map((ms) => (ms / 1000).toFixed(2));
   return `loaded in ${[...new Set(shown)].join(' to ')} s`;
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { bytes } from '../../lib/byte-size.js';
+import { largestOf } from '../../lib/extremes.js';
 import type { PulledModel } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { Output } from '../output.mjs';
@@ -31,7 +32,7 @@ async function list(options: ListOptions): Promise<void> {
 }
 
 function table(models: readonly PulledModel[]): string[] {
-  const width = (texts: readonly string[]) => Math.max(...texts.map((text) => text.length));
+  const width = (texts: readonly string[]) => largestOf(texts.map((text) => text.length));
   const names = models.map(({ name }) => escaped(name));
   const sizes = models.map((model) => bytes(model.bytes));
   return models.map(({ pulled, complete }, i) => {

@@ -1,3 +1,4 @@
+import { largestOf } from '../../lib/extremes.js';
 import { Output } from '../output.mjs';
 
 /** `bitnet pull --list`: models that have a short name, and which of them are here. */
@@ -15,7 +16,7 @@ export async function listCatalog({ json }: { readonly json?: boolean }): Promis
     ...[name, about, `${bytes / 1e9} GB`, license, repository],
     path === null ? '' : 'pulled',
   ]);
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const widths = rows[0]!.map((_, i) => largestOf(rows.map((row) => row[i]!.length)));
   await output.lines(
     rows.map((row) =>
       row

@@ -19,7 +19,7 @@ export async function groupsThatFit(
       groups.push([]);
       used = 0;
     }
-    groups.at(-1)!.push(...unit);
+    for (const setting of unit) groups.at(-1)!.push(setting);
     used += bytes;
   }
   return groups;

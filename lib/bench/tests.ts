@@ -1,3 +1,4 @@
+import { largestOf } from '../extremes.js';
 import { Random } from '../generate/random.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
@@ -50,8 +51,8 @@ export interface Room {
 
 export function roomFor(tests: readonly BenchTest[]): Room {
   return {
-    contextLength: Math.max(...tests.map(testLength)),
-    sequences: Math.max(...tests.map(({ sequences }) => sequences)),
+    contextLength: largestOf(tests.map(testLength)),
+    sequences: largestOf(tests.map(({ sequences }) => sequences)),
   };
 }
 
@@ -102,5 +103,5 @@ export async function runTest(
     }),
   );
   const milliseconds = performance.now() - begin;
-  return { milliseconds, firstToken: test.prompt > 0 ? Math.max(...firsts) : null };
+  return { milliseconds, firstToken: test.prompt > 0 ? largestOf(firsts) : null };
 }

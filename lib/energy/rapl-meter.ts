@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { smallestOf } from '../extremes.js';
 import { EnergyFault } from './fault.js';
 import type { EnergyMeter, EnergyReading } from './meter.js';
 import { countersToSum, type RaplCounter, raplCounters } from './rapl-counters.js';
@@ -100,7 +101,7 @@ function step(counter: Counted, most: number): number {
 /** Often enough to see a counter before it could have gone round once and back to where it was. */
 function samplingInterval(counters: readonly Counted[]): number {
   const ranges = counters.flatMap(({ range }) => range ?? []);
-  const seconds = Math.min(...ranges) / 1e6 / mostWatts;
+  const seconds = smallestOf(ranges) / 1e6 / mostWatts;
   return Math.max(1, Math.min(longestInterval, 500 * seconds));
 }
 

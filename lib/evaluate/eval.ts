@@ -1,7 +1,14 @@
 import { BitnetError } from '../errors.js';
+<<<<<<< HEAD
 import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { checkModel, type Model } from '../model/model.js';
+=======
+import { largestOf, smallestOf } from '../extremes.js';
+import { argumentError, checkOptionNames } from '../generate/option-checks.js';
+import { signalOption } from '../generate/options.js';
+import type { Model } from '../model/model.js';
+>>>>>>> 6fd8e65 (Spread no list of unbounded length into arguments, and end more quadratic searches)
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native.js';
 import {
@@ -157,11 +164,11 @@ interface Evaluation {
 async function choose(evaluation: Evaluation, candidates: Candidate[], label: number) {
   const { model, session, tally } = evaluation;
   const all = candidates.map((candidate) => tokensOf(model, candidate));
-  const tooLong = Math.max(...all.map(({ ids }) => ids.length)) - session.contextLength;
+  const tooLong = largestOf(all.map(({ ids }) => ids.length)) - session.contextLength;
   const texts = tooLong > 0 ? all.map((text) => shortened(model, text, tooLong)) : all;
   if (tooLong > 0) tally.shortened++;
   // What all candidates begin with is evaluated once, all but its last token: that predicts the next.
-  const common = Math.min(...texts.map(({ from }) => from), commonLength(texts));
+  const common = Math.min(smallestOf(texts.map(({ from }) => from)), commonLength(texts));
   const shared = Math.max(common - 1, 0);
   session.reset();
   await evaluateContext(evaluation, texts[0]!.ids.slice(0, shared));
@@ -254,7 +261,7 @@ function shortened(model: Model, { ids, from }: Tokens, count: number): Tokens {
 /** How many tokens all of the texts begin with. */
 function commonLength(texts: readonly Pick<Tokens, 'ids'>[]): number {
   const [first, ...others] = texts.map(({ ids }) => ids);
-  const length = Math.min(...texts.map(({ ids }) => ids.length));
+  const length = smallestOf(texts.map(({ ids }) => ids.length));
   for (let i = 0; i < length; i++) {
     if (others.some((ids) => ids[i] !== first![i])) return i;
   }

@@ -16,7 +16,7 @@ const maxListBytes = 16 * 1024 * 1024;
 
 /** `HF_ENDPOINT`, else the public one, without a slash at the end. */
 export function hubEndpoint(): string {
-  const endpoint = (variable('HF_ENDPOINT') ?? defaultEndpoint).replace(/\/+$/, '');
+  const endpoint = (variable('HF_ENDPOINT') ?? defaultEndpoint).replace(/(?<!\/)\/+$/, '');
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url && /^https?:$/.test(url.protocol) && !url.username && !url.password) return endpoint;
   throw new BitnetError(

@@ -2,6 +2,7 @@ import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
 import { BitnetError } from '../errors.js';
+import { largestOf } from '../extremes.js';
 import { argumentError, nearest } from '../generate/option-checks.js';
 import { catalogModel, catalogStoreName } from './catalog.js';
 import { partialFiles } from './claims.js';
@@ -209,7 +210,7 @@ function pulledModel(name: string, stored: ReadonlyMap<string, StoredFile>): Pul
     path: storePath(name),
     files: names.filter((part) => stored.get(part)?.complete).map(storePath),
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-    pulled: new Date(Math.max(...files.map(({ time }) => time.getTime()))),
+    pulled: new Date(largestOf(files.map(({ time }) => time.getTime()))),
     complete,
   };
 }

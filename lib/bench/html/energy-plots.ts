@@ -1,3 +1,4 @@
+import { largestOf } from '../../extremes.js';
 import type { BenchReport, BenchResult } from '../report.js';
 import { seriesByFormat, severalSizes, sizeAxis, withoutSteps } from './by-size.js';
 import type { Markup } from './markup.js';
@@ -106,7 +107,7 @@ function captionOf({ caption, source }: Kind, results: readonly BenchResult[]): 
 
 /** The values in one unit for all, and the label with it. */
 function valuesOf({ label, value }: Kind, results: readonly BenchResult[]) {
-  const most = Math.max(...results.map((result) => value(result)!));
+  const most = largestOf(results.map((result) => value(result)!));
   const { name, joules } = units.find((unit) => most >= unit.joules) ?? units.at(-1)!;
   return {
     label: `${name} ${label}`,

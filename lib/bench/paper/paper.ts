@@ -1,5 +1,6 @@
 import { type OpenedMeter, openMeter } from '../../energy/meter.js';
 import { BitnetError } from '../../errors.js';
+import { smallestOf } from '../../extremes.js';
 import { argumentError, checkOptionNames } from '../../generate/option-checks.js';
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
@@ -201,7 +202,7 @@ async function planSizes(
 /** With the quickest at the head, which tells how fast this machine is. */
 function cheapestFirst(plans: readonly SizePlan[]): SizePlan[] {
   const costs = plans.map(({ formats }) => estimateSeconds(formats, leastRepetitions));
-  const cheapest = plans[costs.indexOf(Math.min(...costs))];
+  const cheapest = plans[costs.indexOf(smallestOf(costs))];
   return plans.toSorted((a, b) => Number(b === cheapest) - Number(a === cheapest));
 }
 

@@ -1,3 +1,4 @@
+import { smallestOf } from '../../extremes.js';
 import { kvBytesPerPosition } from '../../inspect/memory.js';
 import { modelSpec } from '../../model/spec.js';
 import { embeddingKept } from '../../synth/load.js';
@@ -124,7 +125,7 @@ export function slownessOf(
   results: readonly Pick<BenchResult, 'samples'>[],
   seconds: number,
 ): number {
-  const done = Math.min(...results.map(({ samples }) => samples.length));
+  const done = smallestOf(results.map(({ samples }) => samples.length));
   return seconds / estimateSeconds(plans, done);
 }
 

@@ -1,3 +1,4 @@
+import { largestOf } from '../../../extremes.js';
 import { type Markup, markup } from '../markup.js';
 import { type FigureText, figure, plotWidth } from './figure.js';
 import { coordinate } from './marks.js';
@@ -29,7 +30,7 @@ const inset = 8;
 /** Horizontal bars from 0, each below its label, over one axis. */
 export function barPlot(plot: BarPlot): Markup {
   const { bars, label, limitLabel } = plot;
-  const scale = linearScale(Math.max(...bars.flatMap(({ value, limit = 0 }) => [value, limit])));
+  const scale = linearScale(largestOf(bars.flatMap(({ value, limit = 0 }) => [value, limit])));
   const left = (value: number) =>
     coordinate(inset + scale.place(value) * (plotWidth - 2 * inset - 8));
   const bottom = bars.length * rowHeight + 4;

@@ -1,3 +1,4 @@
+import { largestOf, smallestOf } from '../../../extremes.js';
 import { type Markup, markup } from '../markup.js';
 import { type FigureText, figure, plotWidth } from './figure.js';
 import { coordinate, legend, line, mark, seriesClass } from './marks.js';
@@ -104,7 +105,7 @@ function seriesLine(
 }
 
 function scaleOf({ scale, ticksAtValues }: Axis, values: readonly number[]): Scale {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [least, most] = [smallestOf(values), largestOf(values)];
   if (ticksAtValues) return logScaleAt([...new Set(values)].sort((a, b) => a - b));
   const log = scale ? scale === 'log' : least > 0 && most / least >= farApart;
   return log ? logScale(least, most) : linearScale(most);
