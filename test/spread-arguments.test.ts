@@ -5,7 +5,7 @@ import { largestOf, smallestOf } from '../lib/extremes.js';
 
 /** A list put in the place of arguments, as `Math.max(...ids)` or `all.push(...more)`. */
 const spread =
-  /\b(?:Math\.(?:max|min)|push|unshift|splice|fromCharCode|fromCodePoint)\((?:[^(){[\n]*, )?\.\.\./g;
+  /\b(?:Math\.(?:max|min)|push|unshift|splice|fromCharCode|fromCodePoint)\(\s*(?:[^(){[\n]*, )?\.\.\./g;
 
 describe('Lists of any length', () => {
   it('are spread into arguments nowhere: 120,000 of them end the call', async () => {

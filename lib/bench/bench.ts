@@ -78,7 +78,6 @@ async function measureAll(
   const groups = await groupsThatFit(plan.settings, usableMemory(), positionsFor(plan.tests));
   await measureIdle(energy, watch);
   const before = await roofsOf(plan, watch);
-<<<<<<< HEAD
   const finished: Measured[] = [];
   const unfinished: Measured[] = [];
   const report = (roofs: readonly Roofs[], hashes: ReadonlyMap<string, string>): BenchReport => {
@@ -94,35 +93,11 @@ async function measureAll(
       command: options.command ?? null,
       results: [...withExtrapolations(finished.map(result), settings), ...unfinished.map(result)],
     };
-=======
-  const measured: Measured[] = [];
-  for (const group of groups) {
-    const results = await measureGroup(group, plan, energy, watch, options.isLate);
-    for (const result of results) measured.push(result);
-  }
-  const after = await roofsOf(plan, watch);
-  const roofs = before.map((first, i) => better(first, after[i]!));
-  watch.throwIfAborted();
-  const hashes = await hashesOf(measured, watch);
-  return {
-    date,
-    machine: { ...describeMachine(), ...describeRoofs(roofs) },
-    build: describeBuild(),
-    command: options.command ?? null,
-    results: withExtrapolations(
-      measured.map((one) => {
-        const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
-        return resultOf(one, plan, limits, hashes.get(one.loaded.path) ?? null);
-      }),
-      plan.settings,
-    ),
->>>>>>> 6fd8e65 (Spread no list of unbounded length into arguments, and end more quadratic searches)
   };
   try {
     for (const group of groups) {
-      finished.push(
-        ...(await measureGroup(group, plan, energy, watch, unfinished, options.isLate)),
-      );
+      const some = await measureGroup(group, plan, energy, watch, unfinished, options.isLate);
+      for (const one of some) finished.push(one);
     }
     const after = await roofsOf(plan, watch);
     watch.throwIfAborted();
@@ -183,7 +158,7 @@ async function measureGroup(
       })),
     );
   } catch (error) {
-    if (watch.signal?.aborted) unfinished.push(...whatRan(trials, plan, room));
+    if (watch.signal?.aborted) for (const one of whatRan(trials, plan, room)) unfinished.push(one);
     watch.throwIfAborted();
     throw error;
   } finally {

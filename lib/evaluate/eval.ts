@@ -1,14 +1,8 @@
 import { BitnetError } from '../errors.js';
-<<<<<<< HEAD
+import { largestOf, smallestOf } from '../extremes.js';
 import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { checkModel, type Model } from '../model/model.js';
-=======
-import { largestOf, smallestOf } from '../extremes.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
-import { signalOption } from '../generate/options.js';
-import type { Model } from '../model/model.js';
->>>>>>> 6fd8e65 (Spread no list of unbounded length into arguments, and end more quadratic searches)
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native.js';
 import {

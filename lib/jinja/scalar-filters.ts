@@ -99,7 +99,7 @@ function toFloat(value: Value): number | undefined {
     .toLowerCase();
   const special = /^([-+]?)(?:inf|infinity|(nan))$/.exec(text);
   if (special) return special[2] ? Number.NaN : Number(`${special[1]}Infinity`);
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/.test(text) ? Number(text) : undefined;
+  return /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
 /** Halves to even, as Python rounds. */
