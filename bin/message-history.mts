@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import process from 'node:process';
 import { homeFolder, variable } from '../lib/environment.js';
+import { appendNamed, isOwn, openNamed } from '../lib/files/own.js';
 import { replaceText } from '../lib/files/replace-file.js';
 import { type FileKind, writableTarget } from '../lib/files/target.js';
 
@@ -38,8 +39,9 @@ export class MessageHistory {
     const path = historyPath();
     if (path === undefined) return new MessageHistory([], undefined, warn);
     try {
-      if (!variable('BITNET_HISTORY')) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const target = await writableTarget(path, { kind: historyFile, allowance: 'remove it' });
+      const links = variable('BITNET_HISTORY') !== undefined; // then a person has named the file
+      if (!links) await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      const target = await writableTarget(path, { kind: historyFile, links, remedy: 'remove it' });
       const entries = target.there ? await readEntries(target.path) : [];
       return new MessageHistory(entries, target.path, warn);
     } catch (error) {
@@ -55,7 +57,7 @@ export class MessageHistory {
     this.entries.length = Math.min(this.entries.length, most);
     const line = `${JSON.stringify(entry)}\n`;
     if (this.#path === undefined || line.length > longestEntry) return;
-    await append(this.#path, line).catch((error) => {
+    await appendNamed(this.#path, line, 0o600).catch((error) => {
       this.#warn(`What you type could not be remembered: ${error.message}`);
     });
   }
@@ -85,7 +87,7 @@ function stateFolder(): string | undefined {
 
 /** The entries of a file, the last first; one that has become long is written anew. */
 async function readEntries(path: string): Promise<string[]> {
-  const handle = await open(path, constants.O_RDWR | (constants.O_NONBLOCK ?? 0));
+  const handle = await openNamed(path, constants.O_RDWR, isOwn);
   let text: string;
   let begin: number;
   try {
@@ -114,16 +116,5 @@ function parsed(line: string): string[] {
     return typeof entry === 'string' ? [entry] : [];
   } catch {
     return [];
-  }
-}
-
-async function append(path: string, line: string): Promise<void> {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-  const handle = await open(path, flags, 0o600);
-  try {
-    await handle.write(line);
-  } finally {
-    await handle.close();
   }
 }

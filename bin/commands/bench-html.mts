@@ -30,7 +30,7 @@ export async function checkPagePath({ html: path, force }: PageOptions): Promise
 }
 
 function pageTarget(overwrite: boolean | undefined): TargetOptions {
-  return { kind: page, overwrite, allowance: '--force' };
+  return { kind: page, overwrite, remedy: 'allow it to be replaced (--force)' };
 }
 
 /**

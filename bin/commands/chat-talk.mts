@@ -96,8 +96,8 @@ export class ChatTalk {
 
   /** @param overwrite whether a file of another kind may be replaced */
   async save(path: string, overwrite = false): Promise<void> {
-    const allowance = '/save --force <file>';
-    await writableTarget(path, { kind: sessionFile, overwrite, allowance });
+    const remedy = 'allow it to be replaced (/save --force <file>)';
+    await writableTarget(path, { kind: sessionFile, overwrite, remedy });
     await this.chat.save(path, { overwrite });
   }
 

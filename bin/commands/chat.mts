@@ -1,8 +1,5 @@
-import { stat } from 'node:fs/promises';
 import process from 'node:process';
 import type { Command } from 'commander';
-import { writableTarget } from '../../lib/files/target.js';
-import { sessionFile } from '../../lib/model/session-file.js';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { ctrlCSignal, endSignal, exitCodeOfInterrupt, interruptedExitCode } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
@@ -12,6 +9,7 @@ import { theModel } from '../model-argument.mjs';
 import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped } from '../prompt.mjs';
+import { checkSession } from '../session-path.mjs';
 import { Terminal } from '../terminal.mjs';
 import { commandNames } from './chat-commands.mjs';
 import { completions } from './chat-completion.mjs';
@@ -66,14 +64,6 @@ export async function startChat(path: string | undefined, options: ChatOptions):
   } finally {
     model.close();
   }
-}
-
-/** Whether there is a chat to go on with. @throws when one could not be kept at this path */
-async function checkSession(path: string | undefined): Promise<boolean> {
-  if (path === undefined) return false;
-  await writableTarget(path, { kind: sessionFile, allowance: 'remove the file' });
-  const info = await stat(path).catch(() => undefined);
-  return info !== undefined && info.size > 0;
 }
 
 async function atTerminal(signal: AbortSignal, terminal: Terminal): Promise<MessageReader> {

@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { writableTarget } from '../../lib/files/target.js';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
-import { sessionFile } from '../../lib/model/session-file.js';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
@@ -11,6 +8,7 @@ import { contextLength, loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
 import { readingSpinner } from '../reading-spinner.mjs';
+import { checkSession } from '../session-path.mjs';
 import { Terminal } from '../terminal.mjs';
 import { startChat } from './chat.mjs';
 import { resolveEscapes } from './escapes.mjs';
@@ -45,10 +43,7 @@ async function run(
   const signal = interruptSignal();
   const fromStdin = options.file === '-' || (options.stdin && isPiped());
   const { prompt: given, system, stop } = await writtenTexts(text, options);
-  if (options.session !== undefined) {
-    await writableTarget(options.session, { kind: sessionFile, allowance: 'remove the file' });
-  }
-  const continues = options.session !== undefined && existsSync(options.session);
+  const continues = await checkSession(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
   const chatTemplate = await chatTemplateFor(options.chatTemplate);

@@ -42,6 +42,23 @@ export async function readNamedText(path: string, mostBytes: number): Promise<st
   }
 }
 
+/**
+ * Appends to a file of this user alone that the program itself has named, or begins one.
+ * @param mode who may do what with a new file
+ * @throws as `openNamed`
+ */
+export async function appendNamed(path: string, text: string, mode: number): Promise<void> {
+  const handle = await open(path, 'ax', mode).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+    return openNamed(path, constants.O_WRONLY | constants.O_APPEND, isOwn);
+  });
+  try {
+    await handle.write(text);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** A text that a person has named, perhaps by a link: a regular file of at most `mostBytes`, so that nothing is waited for. */
 export async function readRegularText(path: string, mostBytes: number): Promise<string> {
   const handle = await open(path, constants.O_RDONLY | O_NONBLOCK);

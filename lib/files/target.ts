@@ -19,8 +19,8 @@ export interface TargetOptions {
   readonly overwrite?: boolean | undefined;
   /** Whether a symbolic link of this user is followed; not where the program itself has named the file. @default true */
   readonly links?: boolean | undefined;
-  /** What a person gives to allow that, such as `--force`. */
-  readonly allowance?: string;
+  /** What else than another name helps, for the sentence. @default 'allow it to be replaced (option overwrite)' */
+  readonly remedy?: string;
 }
 
 /** Where a file is to be written. */
@@ -85,11 +85,11 @@ async function replaceable(
   named: string,
   path: string,
   there: Stats | undefined,
-  { kind, overwrite, allowance = 'option overwrite' }: TargetOptions,
+  { kind, overwrite, remedy = 'allow it to be replaced (option overwrite)' }: TargetOptions,
 ): Promise<Target> {
   if (there && !there.isFile()) throw refused(named, special(there));
   if (!there || overwrite || (kind && (await isOfKind(path, kind)))) return { path, there };
-  const ways = `choose another name, or allow it to be replaced (${allowance})`;
+  const ways = `choose another name, or ${remedy}`;
   throw new BitnetError(
     'ERR_BITNET_FILE',
     kind

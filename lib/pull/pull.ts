@@ -225,8 +225,8 @@ async function outputPlaces(
     await mkdir(dirname(path), { recursive: true }).catch((error) => {
       throw diskError(path, error);
     });
-    const allowance = '--force, option force';
-    const there = await writableTarget(path, { overwrite, allowance });
+    const remedy = 'allow it to be replaced (--force, option force)';
+    const there = await writableTarget(path, { overwrite, remedy });
     places.push({ path: there.path, there });
   }
   return places;

@@ -57,7 +57,7 @@ export async function synthesise(path: string, options: SynthOptions): Promise<S
     throw argumentError('a number from 0.05 to 0.95', 'option gateSparsity', gateSparsity);
   }
   const overwrite = options.overwrite === true;
-  await writableTarget(path, { overwrite, allowance: '--force' });
+  await writableTarget(path, { overwrite, remedy: 'allow it to be replaced (--force)' });
   const watch = (step: 'trial' | 'model') => ({
     signal,
     onFraction: (fraction: number) => onProgress?.(step, fraction),

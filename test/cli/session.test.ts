@@ -59,6 +59,13 @@ describe('bitnet run --session', () => {
     expect(JSON.parse(cut.stdout).error.code).toBe('ERR_BITNET_SESSION');
   });
 
+  test('begins in an empty file, as mktemp makes one', async () => {
+    writeFileSync(file('empty.session'), '');
+    const first = await run(...once, '-n', '3', '--session', file('empty.session'));
+    expect(first).toMatchObject({ code: 0, stdout: ', there was\n' });
+    expect((await run('-n', '3', '--session', file('empty.session'))).code).toBe(0);
+  });
+
   test('says before the text that it cannot save', async () => {
     mkdirSync(file('folder'));
     writeFileSync(file('other.txt'), 'precious');

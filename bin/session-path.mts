@@ -1,0 +1,9 @@
+import { writableTarget } from '../lib/files/target.js';
+import { sessionFile } from '../lib/model/session-file.js';
+
+/** Whether there is a session to go on with at `--session`. @throws when one could not be saved there */
+export async function checkSession(path: string | undefined): Promise<boolean> {
+  if (path === undefined) return false;
+  const target = await writableTarget(path, { kind: sessionFile, remedy: 'remove the file' });
+  return (target.there?.size ?? 0) > 0;
+}
