@@ -1,4 +1,5 @@
 import { freemem } from 'node:os';
+import type { BitnetError } from '../errors.js';
 import { type Inspection, inspectModel } from '../inspect.js';
 import { type LoadOptions, loadModel } from '../model/load.js';
 import type { Model } from '../model/model.js';
@@ -84,7 +85,10 @@ export async function* modelChecks(
       other.close();
     }
   } catch (error) {
-    yield failure('model', error);
+    const { code, message } = error as BitnetError;
+    yield code === 'ERR_BITNET_NUMERIC'
+      ? fail('logits', message, damaged)
+      : failure('model', error);
   }
 }
 

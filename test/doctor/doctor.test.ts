@@ -132,15 +132,10 @@ describe('doctor with a model', () => {
       const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
       for (let at = 5; at < halves.length; at += 256) halves[at] = 0x7e00;
     });
-    expect(await statuses(path)).toEqual([
-      ...loads,
-      ['logits', 'fail'],
-      ['prefill', 'ok'],
-      ['threads', 'ok'],
-    ]);
+    expect(await statuses(path)).toEqual([...loads, ['logits', 'fail']]);
     const checks = await all(modelChecks(path, { kernel: '', signal: undefined }));
     const { message, remedy } = checks.find(({ subject }) => subject === 'logits')!;
-    expect(message).toMatch(/^that of token 0 after position 0 is NaN: the weights are damaged$/);
+    expect(message).toMatch(/^Expected .*logits/);
     expect(remedy).toBe('get the file again');
   });
 

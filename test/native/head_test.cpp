@@ -59,32 +59,47 @@ struct Answer {
   double log_sum_exp;
 };
 
-// The best `k` of the first `n` rows of ws.x together.
-std::vector<Answer> best_of(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
-                            size_t k, const std::vector<int32_t>& also, const std::string& what) {
-  std::vector<Answer> answers(n);
+// The best `k` of some rows of ws.x together.
+Status best_of(const Weights& weights, Workspace& ws, ThreadPool& pool,
+               const std::vector<size_t>& of, size_t k, const std::vector<int32_t>& also,
+               std::vector<Answer>* answers) {
+  answers->resize(of.size());
   std::vector<BestRow> rows;
-  for (size_t row = 0; row < n; ++row) {
-    Answer& answer = answers[row];
+  for (size_t i = 0; i < of.size(); ++i) {
+    Answer& answer = (*answers)[i];
     answer = {std::vector<int32_t>(k), std::vector<float>(k), std::vector<float>(also.size()), 0};
     // Every fifth takes the way through all logits, beside the screened ones.
-    rows.push_back({row, k, answer.ids.data(), answer.logits.data(), also.data(), also.size(),
-                    answer.also_logits.data(), row % 5 == 4 ? &answer.log_sum_exp : nullptr});
+    rows.push_back({of[i], k, answer.ids.data(), answer.logits.data(), also.data(), also.size(),
+                    answer.also_logits.data(), of[i] % 5 == 4 ? &answer.log_sum_exp : nullptr});
   }
-  CHECK(best_logits(weights, ws, pool, rows.data(), n).ok(), what);
-  return answers;
+  return best_logits(weights, ws, pool, rows.data(), rows.size());
 }
 
-// Best of the full product of single rows against best_of(), for every k of `ks`.
+// Best of the full product of single rows against best_of(), for every k of `ks`; both refuse
+// vectors of which a logit is no number, if it is among the best.
 void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
              const std::vector<size_t>& ks, const std::vector<int32_t>& also,
              const std::string& what) {
   const size_t vocab = weights.spec.vocab;
-  std::vector<std::vector<Answer>> answers; // [k, row]
-  for (size_t k : ks)
-    answers.push_back(best_of(weights, ws, pool, n, k, also, what));
   std::vector<float> full(vocab);
+  std::vector<size_t> sound;
   for (size_t row = 0; row < n; ++row) {
+    const LogitsRow alone = {row, full.data()};
+    const Status status = output_logits(weights, ws, pool, &alone, 1);
+    if (status.ok()) {
+      sound.push_back(row);
+      continue;
+    }
+    CHECK(status.code == Code::kNumeric, what);
+    std::vector<Answer> none;
+    for (size_t k : ks)
+      CHECK(best_of(weights, ws, pool, {row}, k, also, &none).code == Code::kNumeric, what);
+  }
+  std::vector<std::vector<Answer>> answers(ks.size()); // [k, sound row]
+  for (size_t which = 0; which < ks.size(); ++which)
+    CHECK(best_of(weights, ws, pool, sound, ks[which], also, &answers[which]).ok(), what);
+  for (size_t i = 0; i < sound.size(); ++i) {
+    const size_t row = sound[i];
     const LogitsRow alone = {row, full.data()};
     CHECK(output_logits(weights, ws, pool, &alone, 1).ok(), what);
     std::vector<int32_t> expected(vocab);
@@ -96,19 +111,19 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
       return !std::isnan(x) && x != y ? x > y : a < b;
     });
     for (size_t which = 0; which < ks.size(); ++which) {
-      const Answer& answer = answers[which][row];
+      const Answer& answer = answers[which][i];
       const std::string here =
           what + ", k " + std::to_string(ks[which]) + ", row " + std::to_string(row);
-      for (size_t i = 0; i < ks[which]; ++i) {
-        CHECK_EQ(answer.ids[i], expected[i], here + ", place " + std::to_string(i));
-        CHECK(memcmp(&answer.logits[i], &full[static_cast<size_t>(expected[i])], sizeof(float)) ==
+      for (size_t j = 0; j < ks[which]; ++j) {
+        CHECK_EQ(answer.ids[j], expected[j], here + ", place " + std::to_string(j));
+        CHECK(memcmp(&answer.logits[j], &full[static_cast<size_t>(expected[j])], sizeof(float)) ==
                   0,
-              here + ", bits of place " + std::to_string(i));
+              here + ", bits of place " + std::to_string(j));
       }
-      for (size_t i = 0; i < also.size(); ++i)
-        CHECK(memcmp(&answer.also_logits[i], &full[static_cast<size_t>(also[i])], sizeof(float)) ==
+      for (size_t j = 0; j < also.size(); ++j)
+        CHECK(memcmp(&answer.also_logits[j], &full[static_cast<size_t>(also[j])], sizeof(float)) ==
                   0,
-              here + ", also " + std::to_string(also[i]));
+              here + ", also " + std::to_string(also[j]));
     }
   }
 }
