@@ -1,5 +1,8 @@
+// The types name Symbol.asyncDispose, and need nothing else of Node.js.
+/// <reference lib="esnext.disposable" preserve="true" />
 export { chatTemplateNames } from './chat/builtin-templates.js';
-export { Chat, type ChatCompletion, type ChatResult, type ChatSettings } from './chat/chat.js';
+// Chat, Model and Session are made by loadModel, createSession and createChat, never with new.
+export type { Chat, ChatCompletion, ChatResult, ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export type { ChatTemplateOption } from './chat/template-choice.js';
 export type { Decision } from './decision.js';
@@ -16,17 +19,38 @@ export {
   type PerplexityOptions,
   perplexity,
 } from './evaluate/perplexity.js';
-export type { Completion, Generation, GenerationResult, Piece } from './generate/generation.js';
+export type {
+  Completion,
+  Generation,
+  GenerationResult,
+  Piece,
+  StopReason,
+} from './generate/generation.js';
+export type { OnProgress } from './generate/on-progress.js';
 export type { GenerateOptions } from './generate/options.js';
+export type { Timings, Usage } from './generate/progress.js';
+export type { Prompt } from './generate/prompt.js';
+export type { TokenIds } from './generate/token-ids.js';
+export type { GgufPart } from './gguf/types.js';
+export type { MemoryEstimate } from './inspect/memory.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
-export { type Inspection, inspectModel } from './inspect.js';
+export {
+  type ArraySummary,
+  type Inspection,
+  type InspectOptions,
+  inspectModel,
+  type MetadataEntry,
+  type TensorSummary,
+  type TokenizerSummary,
+} from './inspect.js';
 export type { EmbedOptions } from './model/embed.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
+export type { I2sLayout } from './model/i2s-layouts.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export type { MetadataOverrides } from './model/metadata-overrides.js';
-export { Model, type SessionOptions } from './model/model.js';
-export { Session } from './model/session.js';
-export type { ModelSpec } from './model/spec.js';
+export type { Model, SessionOptions } from './model/model.js';
+export type { Session } from './model/session.js';
+export type { ModelSpec, Pooling, TensorBinding, TensorRole } from './model/spec.js';
 export {
   type CpuInfo,
   cpuInfo,

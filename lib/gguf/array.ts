@@ -26,6 +26,7 @@ export class GgufStrings {
   readonly #starts: Uint32Array;
 
   /**
+   * @internal
    * @param bytes the array's bytes in the file: per string, an 8-byte length and the text
    * @param starts [length + 1] where in `bytes` each text begins; the last entry is where the text
    * of one more string would begin, so that text i ends 8 bytes before starts[i + 1]

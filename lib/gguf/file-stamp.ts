@@ -9,6 +9,7 @@ export interface FileStamp {
   readonly ino: bigint;
 }
 
+/** @internal The stamp in what the system says of a file. */
 export function stampOf(path: string, { size, mtimeNs, ino }: BigIntStats): FileStamp {
   return { path, size: Number(size), mtimeNs, ino };
 }

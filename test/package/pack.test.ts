@@ -99,7 +99,8 @@ describe('the package', () => {
     const { status, stdout, stderr } = run('both.mjs', source);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const [names, error] = stdout.split('\n');
-    expect(names).toMatch(/^true BitnetError,.*Model,.*Session,.*cpuInfo,.*loadModel/);
+    expect(names).toMatch(/^true BitnetError,.*cpuInfo,.*loadModel/);
+    expect(names).not.toMatch(/(,|\b)(Chat|Model|Session)(,|$)/); // types only
     expect(error).toBe('true ERR_BITNET_FILE');
   });
 
@@ -186,6 +187,62 @@ describe('the package', () => {
         { cwd: consumer, encoding: 'utf8' },
       );
       expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    },
+  );
+});
+
+describe('the types', () => {
+  // Without Node's types: what they name comes from the libraries of TypeScript.
+  const bare = temp('bare');
+  const check = (source: string, ...options: string[]) => {
+    mkdirSync(join(bare, 'node_modules'), { recursive: true });
+    if (!existsSync(join(bare, 'node_modules/bitnet'))) {
+      symlinkSync(installed, join(bare, 'node_modules/bitnet'), 'junction');
+    }
+    writeFileSync(join(bare, 'bare.mts'), source);
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const all = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--preserveSymlinks'];
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [tsc, ...all, '--target', 'es2022', '--module', 'nodenext', ...options, 'bare.mts'],
+      { cwd: bare, encoding: 'utf8' },
+    );
+    return { stdout, status };
+  };
+
+  it.each([[[]], [['--lib', 'es2022,dom']], [['--lib', 'esnext,dom']]])(
+    'need no @types/node, checked themselves, %j',
+    (options) => {
+      const source = `
+        import { BitnetError, loadModel, type Chat, type Decision, type Model, type Pooling, type Prompt, type Session, type StopReason, type Timings, type TokenIds, type Usage } from 'bitnet';
+        const model: Model = await loadModel({ path: new URL('file:///model.gguf'), threads: 2 });
+        using session: Session = model.createSession();
+        await using chat: Chat = model.createChat();
+        const ids: TokenIds = Int32Array.of(1, 2);
+        const prompt: Prompt = ids;
+        const { usage, timings, stopReason }: { usage: Usage; timings: Timings; stopReason: StopReason } =
+          await session.generate(prompt).result;
+        const { text, keptTokens } = await chat.complete('Hi', { stop: ['.'] });
+        const pooling: Pooling | undefined = model.spec.pooling;
+        const decisions: readonly Decision[] = model.decisions;
+        try {
+          await session.complete(Uint16Array.of(1));
+        } catch (error) {
+          if (!(error instanceof BitnetError)) throw error;
+          if (error.code === 'ERR_BITNET_ABORTED' || error.code === 'ERR_BITNET_CLOSED') {
+            const told: [string | undefined, readonly number[] | undefined, Usage | undefined] = [error.text, error.ids, error.usage];
+          }
+          if (error.code === 'ERR_BITNET_CONTEXT') error.room satisfies number | undefined;
+          // @ts-expect-error not every error has it
+          error.room;
+        }
+        // @ts-expect-error bytes of a text are no ids
+        session.generate(new Uint8Array(2));
+        // @ts-expect-error made by loadModel only
+        new (await import('bitnet')).Model();
+        // @ts-expect-error internal
+        session.evaluator;`;
+      expect(check(source, ...options)).toEqual({ status: 0, stdout: '' });
     },
   );
 });
