@@ -35,6 +35,11 @@ class BytePairEncoder implements TextEncoder, MergeRule {
   /** [256] symbol of each byte. It need not be a token: some vocabularies lack a few. */
   readonly #byteSymbols: Int32Array;
   readonly #merger: Merger;
+  /**
+   * [256 · 256] rank of each pair of bytes, or that it is not known yet. Half of all look-ups are
+   * for these, and most scripts have few of them: the table of all merges is far larger than a cache.
+   */
+  readonly #bytePairs = new Int32Array(65536).fill(unknown);
   /** The bytes of the word at hand, and the same in the alphabet of the vocabulary. */
   #word = Buffer.alloc(shortWord);
   #spelled = new Uint8Array(maxTokenBytes + 1);
@@ -87,8 +92,13 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     return true;
   }
 
-  pair(left: number, right: number): number {
-    return this.#merges.rank(left, right);
+  pair(left: number, right: number, start: number, end: number): number {
+    if (end - start > 2) return this.#merges.rank(left, right);
+    const bytes = this.#word[start]! * 256 + this.#word[start + 1]!;
+    if (this.#bytePairs[bytes] === unknown) {
+      this.#bytePairs[bytes] = this.#merges.rank(left, right);
+    }
+    return this.#bytePairs[bytes]!;
   }
 
   rank(rank: number): number {
@@ -116,3 +126,5 @@ class BytePairEncoder implements TextEncoder, MergeRule {
 
 /** Bytes of a word up to which its room is kept for the next one. */
 const shortWord = 4096;
+
+const unknown = -2;

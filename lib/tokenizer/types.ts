@@ -59,7 +59,8 @@ export interface Tokenizer {
    */
   encode(text: string, options?: EncodeOptions): number[];
   /**
-   * Exactly the text that was encoded: nothing is tidied up. Bytes that are not UTF-8 become U+FFFD.
+   * Exactly the text that was encoded: nothing is tidied up. Bytes that are not UTF-8 become U+FFFD,
+   * and in a SentencePiece vocabulary U+2581, with which it writes spaces, becomes a space.
    * @throws ERR_BITNET_ARGUMENT when an id is not in the vocabulary
    */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
