@@ -1,6 +1,6 @@
 import type { PaperReport } from '../../lib/bench/paper/report.js';
+import { closingSentences, paperSections, type Section } from '../../lib/bench/paper/sections.js';
 import { escaped } from '../escape.mjs';
-import { paperSections, type Section } from './bench-paper-sections.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 import { commandLines, machineLines } from './bench-view.mjs';
 
@@ -14,7 +14,7 @@ export function paperLines(report: PaperReport): string[] {
       ...section.notes.map(escaped),
     ]),
     '',
-    ...closingLines(report),
+    ...closingSentences(report).map(escaped),
   ];
 }
 
@@ -29,22 +29,8 @@ export function paperMarkdownLines(report: PaperReport): string[] {
       ...['', ...section.notes.map((note) => escaped(`- ${note}`))],
     ]),
     ...['', '### Claims, doubts, omissions', ''],
-    ...closingLines(report).map((line) => `- ${line}`),
+    ...closingSentences(report).map((line) => escaped(`- ${line}`)),
   ];
-}
-
-/** Claims, doubts, and what was left out. */
-function closingLines({ claims, warnings, timeBox }: PaperReport): string[] {
-  const { limitSeconds, usedSeconds, cut } = timeBox;
-  const minutes = (seconds: number) => (seconds / 60).toFixed(1);
-  return [
-    ...claims.map(
-      ({ claim, source, verdict, why }) => `"${claim}" (${source}): ${verdict}: ${why}`,
-    ),
-    ...warnings.map((warning) => `doubtful: ${warning}`),
-    ...cut.map((sentence) => `left out: ${sentence}`),
-    `took ${minutes(usedSeconds)} of ${minutes(limitSeconds)} minutes`,
-  ].map(escaped);
 }
 
 /** The rows of a section, in one form or another. */

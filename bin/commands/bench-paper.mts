@@ -4,6 +4,7 @@ import type { ShapeName } from '../../lib/synth/shapes.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { Terminal } from '../terminal.mjs';
+import { duration } from './bench-duration.mjs';
 import { checkPagePath, writeReport } from './bench-html.mjs';
 import { paperRecords } from './bench-paper-records.mjs';
 import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
@@ -61,11 +62,11 @@ export async function benchPaperCommand(
     });
   } catch (error) {
     spinner.stop();
-    return cutShort(error, { json, terminal }, (soFar: PaperReport) => write(soFar, form));
+    return cutShort(error, { json, terminal }, (soFar: PaperReport) => writePaper(soFar, form));
   } finally {
     spinner.stop();
   }
-  await writeReport(options, report, terminal, () => write(report, form));
+  await writeReport(options, report, terminal, () => writePaper(report, form));
   for (const warning of report.warnings) terminal.warn(warning);
   for (const sentence of report.timeBox.cut) terminal.warn(`Left out: ${sentence}`);
 }
@@ -88,7 +89,11 @@ function refuseOthers(
   }
 }
 
-async function write(report: PaperReport, form: PaperCommandOptions['output']): Promise<void> {
+/** A paper's report on standard output. */
+export async function writePaper(
+  report: PaperReport,
+  form: PaperCommandOptions['output'],
+): Promise<void> {
   const output = new Output();
   const { date, machine, build, command } = report;
   const views = {
@@ -106,8 +111,4 @@ async function write(report: PaperReport, form: PaperCommandOptions['output']): 
   };
   if (form === 'json') await output.json(report);
   else await output.lines(views[form]());
-}
-
-function duration(seconds: number): string {
-  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }

@@ -13,15 +13,19 @@ const barLength = 12;
 /** What of a trial's memory is no part of the model's own. */
 const processParts = ['node', 'scratch', 'mappedFile'];
 
-/** A report as lines: the machine, then model by model a table. */
-export function benchLines(report: BenchReport): string[] {
+/**
+ * A report as lines: the machine, then model by model a table.
+ *
+ * @param width columns of the terminal; tables are no wider. @default as wide as they are: a file or a pipe
+ */
+export function benchLines(report: BenchReport, width = Number.POSITIVE_INFINITY): string[] {
   return [
     ...machineLines(report),
     ...modelsOf(report).flatMap((results) => [
       '',
       ...modelLines(results),
       '',
-      ...table(alignedLines, columnsWithBars(results, report), results),
+      ...fittedTable(columnsWithBars(results, report), results, width),
     ]),
   ];
 }
@@ -166,4 +170,29 @@ function table(
 ): string[] {
   const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
   return form([columns.map(({ title }) => title), ...rows], (i) => columns[i]!.text === true);
+}
+
+/** What is left out of a table that is wider than the terminal, in this order. */
+const dispensable = [
+  ...['', 'modelled mJ', 'peak RSS', 'first token', 'assumed J', 'GB/s', 'net J/token', 'watts'],
+  ...['ms/token', 'J/token', 'of limit', 'kernel'],
+];
+
+/** As many columns as there is room for, and which ones are missing. */
+function fittedTable(
+  all: readonly Column[],
+  results: readonly BenchResult[],
+  width: number,
+): string[] {
+  let columns = all;
+  let lines = table(alignedLines, columns, results);
+  for (const title of dispensable) {
+    if (lines.every((line) => line.length <= width)) break;
+    columns = columns.filter((column) => column.title !== title);
+    lines = table(alignedLines, columns, results);
+  }
+  const missing = all.filter((column) => column.title !== '' && !columns.includes(column));
+  if (missing.length === 0) return lines;
+  const names = missing.map(({ title }) => title).join(', ');
+  return [...lines, `not shown here: ${names} (-o md has all)`];
 }

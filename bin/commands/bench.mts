@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { isPaperReport } from '../../lib/bench/paper/report.js';
 import type { BenchReport } from '../../lib/bench/report.js';
 import type { MetadataOverrides } from '../../lib/index.js';
 import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
@@ -10,8 +11,9 @@ import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
+import { duration } from './bench-duration.mjs';
 import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
-import { benchPaperCommand } from './bench-paper.mjs';
+import { benchPaperCommand, writePaper } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 import { cutShort } from './measure.mjs';
@@ -153,7 +155,9 @@ async function bench(
           cutShort(error, { json, terminal }, (soFar: BenchReport) => write(soFar, form)),
         )
       : await saved([...paths, ...(shape ?? [])], options.from);
-  await writeReport(options, report, terminal, () => write(report, form));
+  await writeReport(options, report, terminal, () =>
+    isPaperReport(report) ? writePaper(report, form) : write(report, form),
+  );
   const noisy = noisyTests(report);
   if (noisy.length > 0) {
     terminal.warn(
@@ -192,7 +196,10 @@ async function measured(
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal: interruptSignal(),
-      onProgress: (step, done) => spinner.update(`${step} (${Math.floor(100 * done)} %)`),
+      onProgress: (step, done, left) => {
+        const rest = left === null ? '' : `, about ${duration(left)} left`;
+        spinner.update(`${step} (${Math.floor(100 * done)} %${rest})`);
+      },
     });
   } finally {
     spinner.stop();
@@ -206,11 +213,12 @@ async function saved(models: readonly string[], path: string): Promise<BenchRepo
   return readSavedReport(path);
 }
 
-const views = { table: benchLines, md: markdownLines, csv: csvLines, jsonl: jsonLines };
+const views = { md: markdownLines, csv: csvLines, jsonl: jsonLines };
 
-async function write(report: BenchReport, form: keyof typeof views | 'json'): Promise<void> {
+async function write(report: BenchReport, form: BenchCommandOptions['output']): Promise<void> {
   const output = new Output();
   if (form === 'json') await output.json(report);
+  else if (form === 'table') await output.lines(benchLines(report, process.stdout.columns));
   else await output.lines(views[form](report));
 }
 
@@ -235,6 +243,11 @@ async function compare(
   }
   if (options.html !== undefined || options.from !== undefined) {
     throw new InvalidArgumentError('Expected --compare without --html and --from.');
+  }
+  if (!['table', 'json'].includes(options.output)) {
+    throw new InvalidArgumentError(
+      `Expected -o table or -o json with --compare, but received ${options.output}.`,
+    );
   }
   const { readSavedReport } = await import('../../lib/bench/saved-report.js');
   const [older, newer] = await Promise.all(paths.map(readSavedReport));

@@ -19,7 +19,7 @@ import {
 } from './tests.js';
 import type { Loaded, Setting } from './trial.js';
 import { TrialProcess } from './trial-process.js';
-import { Watch } from './watch.js';
+import { idleStep, limitsStep, Watch } from './watch.js';
 
 /** Part of the free memory that models are loaded into at the same time. */
 const usablePart = 0.8;
@@ -143,7 +143,7 @@ async function measureGroup(
       const note = repetition === 0 ? ', warm-up' : '';
       for (const [t, test] of tests.entries()) {
         for (const [s, { process, times }] of trials.entries()) {
-          watch.next(`${testLabel(test)}${note}`, settings[s]!);
+          watch.next(testLabel(test), settings[s]!, note);
           const run = await process.run(test, batch, repetition);
           if (repetition > 0) times[t]!.push(run);
         }
@@ -200,7 +200,7 @@ async function energiesOf(
 
 async function measureIdle(energy: EnergyBench, watch: Watch): Promise<void> {
   if (!energy.measures) return;
-  watch.next('power of the idle machine');
+  watch.next(idleStep);
   try {
     await energy.measureIdle(watch.signal);
   } catch (error) {
@@ -223,7 +223,7 @@ function usableMemory(): number {
 async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
   const found: Roofs[] = [];
   for (const count of threads) {
-    watch.next('limits of the machine', { threads: count });
+    watch.next(limitsStep, { threads: count });
     found.push(await measureRoofs(count));
   }
   return found;

@@ -90,8 +90,13 @@ export interface BenchOptions {
   /** For the report. */
   readonly command?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called before each step with a text about it and the fraction done, from 0 to 1. */
-  readonly onProgress?: ((step: string, fraction: number) => void) | undefined;
+  /**
+   * Called before each step with a text about it, the fraction of the time that is over, from 0 to 1, and the seconds left, null
+   * until they can be told.
+   */
+  readonly onProgress?:
+    | ((step: string, fraction: number, secondsLeft: number | null) => void)
+    | undefined;
 }
 
 /** Sessions that one process measures together. */

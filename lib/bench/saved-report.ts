@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { shapes } from '../synth/shapes.js';
 import type { BenchReport } from './report.js';
 
 /** Whether a value is what a place of a report may hold. */
@@ -64,6 +65,69 @@ const report: Fields = {
   results: [result],
 };
 
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value);
+
+const size = oneOf(...Object.keys(shapes));
+const cell: Fields = {
+  ...{ value: number, error: orNull(number), samples: number, layers: orNull([number]) },
+  basis: oneOf('measured', 'extrapolated', 'modelled'),
+};
+const published: Fields = { ratio: number, hardware: text, confidence: text, source: text };
+const comparison = orNull({
+  ...{ ratio: number, hardware: text, confidence: text, source: text },
+  ...{ against: size, here: orNull(number) },
+});
+const batch = orNull({
+  ...{ fixedBytes: number, bytesPerSequence: number, largest: number },
+  ...{ bestSequences: orNull(number), throughput: orNull(cell) },
+});
+
+/** What a report of --paper has besides: everything that its tables show. */
+const paper: Fields = {
+  budgetBytes: number,
+  timeBox: { limitSeconds: number, usedSeconds: number, cut: [text] },
+  sizes: [
+    {
+      ...{ size, layers: number, gbPerSecond: number },
+      formats: [
+        {
+          format: oneOf('f16', 'q4_0', 'i2_s'),
+          ...{ memory: cell, decode: cell, prefill: cell, energy: cell },
+          ...{ prefillEnergy: orNull(cell), fractionOfReadBandwidth: orNull(number) },
+          ratios: orNull({ memory: number, decode: number, prefill: number, energy: number }),
+        },
+        1,
+      ],
+      published: { memory: comparison, decode: comparison, energy: comparison },
+    },
+    1,
+  ],
+  crossovers: [
+    {
+      ...{ ternary: size, fp16: size, source: text },
+      rows: [
+        {
+          cost: oneOf('memory', 'decode', 'prefill', 'energy', 'prefillEnergy'),
+          ...{ ternary: cell, fp16: cell, ratio: number, verdict: text },
+        },
+      ],
+    },
+  ],
+  batches: [
+    {
+      ...{ size, positions: number, fp16: batch, ternary: batch },
+      ...{ batchRatio: orNull(number), throughputRatio: orNull(number) },
+      published: orNull({ batch: published, throughput: published }),
+    },
+    1,
+  ],
+  claims: [{ claim: text, source: text, verdict: text, why: text }],
+  warnings: [text],
+};
+
 /**
  * Reads a report of `bitnet bench -o json`, also with --paper, with everything that is shown of one or compared.
  *
@@ -76,7 +140,8 @@ export async function readSavedReport(path: string): Promise<BenchReport> {
   } catch (error) {
     throw unreadable(path, (error as Error).message, error);
   }
-  const fault = faultIn(saved, report, '');
+  const hasTables = typeof saved === 'object' && saved !== null && 'sizes' in saved;
+  const fault = faultIn(saved, report, '') ?? (hasTables ? faultIn(saved, paper, '') : undefined);
   if (fault === undefined) return saved as BenchReport;
   const reason = fault === '' ? 'it is' : `"${fault}" in it is missing or`;
   throw unreadable(path, `${reason} of another kind`, undefined);

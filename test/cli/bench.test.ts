@@ -9,7 +9,6 @@ import { tempFolder } from '../fixtures/temp-folder.js';
 import { bitnet, bitnetPath, finished, start, storiesPath } from './bitnet.js';
 
 // Every run also reads gigabytes to measure the memory's bandwidth.
-vi.setConfig({ testTimeout: 60_000 });
 
 const file = tempFolder();
 
@@ -310,6 +309,7 @@ describe('bitnet bench', () => {
     [['--html', 'model.gguf'], 'Expected the name of a page, which ends in .html.'],
     [['--from', 'a.json', 'model.gguf'], 'Expected no model beside --from.'],
     [['--from', 'a.json', '--compare', 'a.json', 'b.json'], 'Expected --compare without'],
+    [['--compare', 'a.json', 'b.json', '-o', 'csv'], 'Expected -o table or -o json with --compare'],
   ])('%j is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await bitnet(['bench', ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -334,6 +334,17 @@ describe('the table', () => {
       'pp512        2  base3-avx512vnni    612 ± 50.0      1.63       836 ms     –  74 % mul.         –        0.175',
       'tg128        2  base3-avx512vnni  41.3 ± 0.500      24.2            –  31.1  91 % read  1.20 GiB        0.175',
     ]);
+  });
+
+  test('leaves out of a table what a narrow terminal has no room for, and says so', () => {
+    const lines = (width?: number) => benchLines(report, width).slice(-3);
+    expect(Math.max(...lines().map(({ length }) => length))).toBeGreaterThan(100);
+    const [, row, hint] = lines(80);
+    expect(row).toMatch(/^tg128 +2 +base3-avx512vnni +41\.3 ± 0\.500 +24\.2 .* 91 % read$/);
+    expect(row!.length).toBeLessThanOrEqual(80);
+    expect(hint).toMatch(/^not shown here: .*modelled mJ \(-o md has all\)$/);
+    const [, narrow] = lines(30);
+    expect(narrow).toMatch(/^tg128 +2 +41\.3 ± 0\.500$/);
   });
 
   test('keeps measured energy apart from what is modelled or assumed', () => {

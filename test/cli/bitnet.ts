@@ -1,7 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { vi } from 'vitest';
 
 const root = resolve(__dirname, '../..');
 
@@ -14,9 +13,6 @@ export const storiesPath = join(root, 'models/stories-ternary.gguf');
 if (!existsSync(bitnetPath)) {
   throw new Error(`Expected the compiled command at ${bitnetPath}; run "npm run build" first.`);
 }
-
-// A test starts up to eight processes, perhaps on a busy machine: the limit is there for those that hang.
-vi.setConfig({ testTimeout: 180_000 });
 
 /** Options with which a text repeats its last token for as long as a minute, for tests that interrupt. */
 export const endlessText = [

@@ -13,6 +13,8 @@ interface Roof {
   /** By the number of threads. */
   readonly limit: (threads: number) => number | undefined;
   readonly missing: string;
+  /** Why a result may be above its limit. */
+  readonly above: string;
 }
 
 /** How near each kernel came, where it was measured, to what memory and multipliers of this machine can do. */
@@ -26,6 +28,8 @@ export function limitPlots({ machine, results }: BenchReport): Part {
       limit: (count) => machine.readBandwidth.find(({ threads }) => threads === count)?.gbPerSecond,
       missing:
         'Bytes read per second need a test that decodes in one sequence: bitnet bench -n 128.',
+      above:
+        'More than 100 %: the bandwidth is that of 512 MiB from memory; what of a model stays in the caches is read faster. Neurons that were skipped count as read, too.',
     },
     {
       title: 'Prompts: multiply-adds of ternary layers',
@@ -36,6 +40,7 @@ export function limitPlots({ machine, results }: BenchReport): Part {
         machine.multiplyPeak.find(({ threads }) => threads === count)?.gmacPerSecond,
       missing:
         'Multiply-adds per second need a test of a prompt and a ternary model: bitnet bench -p 512.',
+      above: 'More than 100 %: the machine was slower while its peak was measured; measure again.',
     },
   ];
   const measured = roofs.map((roof) => ({
@@ -49,11 +54,15 @@ export function limitPlots({ machine, results }: BenchReport): Part {
   };
 }
 
-function roofPlot({ title, unit, limitLabel, rate, limit }: Roof, results: readonly BenchResult[]) {
+function roofPlot(roof: Roof, results: readonly BenchResult[]) {
+  const { title, unit, limitLabel, rate, limit } = roof;
   const names = namesOf(results);
+  const isAbove = results.some(
+    (result) => rate(result)! > (limit(result.threads) ?? Number.POSITIVE_INFINITY),
+  );
   return barPlot({
     title,
-    caption: names.common,
+    caption: [names.common, isAbove ? roof.above : ''].filter(Boolean).join('. '),
     ...{ label: unit, limitLabel },
     bars: results.map((result, i) => {
       const value = rate(result)!;

@@ -20,6 +20,7 @@ body { margin: 0 auto; max-width: 66rem; padding: 1rem; background: var(--back);
 h1 { margin: 0; font-size: 1.6rem; }
 h2 { margin: 2rem 0 .75rem; font-size: 1.2rem; border-bottom: 1px solid var(--grid); }
 h3 { margin: 0; font-size: 1rem; }
+* + h3 { margin-top: 1.25rem; }
 p { margin: .25rem 0; }
 figcaption p, .missing, dt, header p { color: var(--soft); }
 figcaption p { font-size: .85rem; }
@@ -41,9 +42,20 @@ ${[0, 1, 2, 3, 4, 5].map((i) => `.s${i} { --series: var(--s${i}); }`).join(' ')}
 .legend li { display: flex; align-items: center; gap: .4rem; }
 .key { flex: none; width: 36px; height: 14px; }
 .plots + .missing { margin-top: 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--grid); }
+/* Wide tables leave the column of text. The shades at the edges are covered by what scrolls until there is more to see. */
+.wide { --width: min(100vw - 2rem, 96rem); width: max-content; min-width: 100%; max-width: var(--width);
+  position: relative; left: 50%; transform: translateX(-50%); }
+.hint { display: none; color: var(--soft); font-size: .85rem; }
+@media (max-width: 90rem) { .hint { display: block; } }
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, var(--back) 30%, transparent) left / 3rem 100% no-repeat local,
+  linear-gradient(to left, var(--back) 30%, transparent) right / 3rem 100% no-repeat local,
+  linear-gradient(to right, var(--soft), transparent) left / .75rem 100% no-repeat,
+  linear-gradient(to left, var(--soft), transparent) right / .75rem 100% no-repeat; }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+td { white-space: nowrap; }
+th { vertical-align: bottom; }
+th, td { padding: .25rem .5rem; text-align: left; border-bottom: 1px solid var(--grid); }
 .number { text-align: right; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0; }
 dd { margin: 0; }
@@ -51,8 +63,11 @@ code { font-family: ui-monospace, monospace; font-size: .9em; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   .plots { grid-template-columns: 1fr 1fr; gap: 1rem; }
-  .scroll { overflow: visible; }
-  table { font-size: 6.5pt; white-space: normal; overflow-wrap: normal; }
+  .wide { position: static; transform: none; width: auto; max-width: none; }
+  .hint { display: none; }
+  .scroll { overflow: visible; background: none; }
+  table { font-size: 6.5pt; }
+  td { white-space: normal; }
   th, td { padding: .1rem .25rem; }
   tr { break-inside: avoid; }
   h2 { break-after: avoid; }

@@ -22,6 +22,11 @@ export interface PaperReport extends BenchReport {
   readonly warnings: readonly string[];
 }
 
+/** Whether a report has the papers' tables. */
+export function isPaperReport(report: BenchReport): report is PaperReport {
+  return 'sizes' in report;
+}
+
 export interface TimeBox {
   readonly limitSeconds: number;
   readonly usedSeconds: number;

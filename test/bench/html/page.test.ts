@@ -17,6 +17,7 @@ function contentsOf(report: BenchReport): { plots: string[]; missing: string[] }
 
 const missing = {
   sizes: expect.stringContaining('models of at least two sizes'),
+  threads: expect.stringContaining('bitnet bench -t 1,2,4'),
   sequences: expect.stringContaining('bitnet bench --sequences 1,2,4,8'),
   energy: 'Energy was not measured: no counters.',
 };
@@ -28,6 +29,7 @@ describe('the page', () => {
       missing: [
         missing.sizes,
         expect.stringContaining('need a test of a prompt and a ternary model'),
+        missing.threads,
         missing.sequences,
         missing.energy,
       ],
@@ -39,7 +41,7 @@ describe('the page', () => {
     const machine = { ...empty.machine, readBandwidth: [], multiplyPeak: [], isa: [] };
     const { plots, missing: sentences } = contentsOf({ ...empty, machine, command: null });
     expect(plots).toEqual([]);
-    expect(sentences).toHaveLength(6);
+    expect(sentences).toHaveLength(7);
     expect(sentences.at(-1)).toBe('The report has no results.');
   });
 
@@ -169,6 +171,37 @@ describe('the page', () => {
     expect(benchPage(reportOf(results))).toContain('Modelled energy: pp512: 20; pp64: 10');
   });
 
+  test('names its models, the first few of many', () => {
+    const titled = (...models: string[]) => {
+      const results = models.map((model) => resultOf({ model: `/m/${model}.gguf` }));
+      return elementsOf(benchPage(reportOf(results))).find(({ name }) => name === 'title')!.text;
+    };
+    expect(titled('a', 'b', 'a')).toBe('bitnet bench: a, b, A CPU, 2026-11-24');
+    expect(titled('a', 'b', 'c', 'd', 'e')).toContain(': a, b and 3 more, A CPU');
+  });
+
+  test('has speed against threads, a line for each setting', () => {
+    const results = ['a', 'b'].flatMap((name) =>
+      [1, 2, 4].map((threads) => resultOf({ model: `/m/${name}.gguf`, threads })),
+    );
+    const report = reportOf(results);
+    expect(contentsOf(report).plots).toContain('tg128: threads');
+    const elements = elementsOf(benchPage(report));
+    const lines = elements.filter(
+      ({ name, attributes }) => name === 'polyline' && attributes.points,
+    );
+    const three = lines.filter(({ attributes }) => attributes.points!.split(' ').length === 3);
+    expect(three).toHaveLength(2);
+    const legend = elements.filter(({ name }) => name === 'li').map(({ text }) => text);
+    expect(legend).toEqual(expect.arrayContaining(['a', 'b']));
+  });
+
+  test('explains what is above a limit, and only then', () => {
+    const page = (gbPerSecond: number) => benchPage(reportOf([resultOf({ gbPerSecond })]));
+    expect(page(34.1)).toContain('More than 100 %: the bandwidth is that of 512 MiB from memory');
+    expect(page(33.9)).not.toContain('More than 100 %');
+  });
+
   test('shortens long names of models, at both ends', () => {
     const model = `/m/${'a'.repeat(30)}-q4_0.gguf`;
     const page = benchPage(reportOf([resultOf({ model }), resultOf()]));
@@ -180,15 +213,14 @@ describe('the page', () => {
     const elements = elementsOf(benchPage(reportOf([resultOf(), promptOf({ noisy: true })])));
     const texts = (tag: string) => elements.filter(({ name }) => name === tag).map((e) => e.text);
     expect(texts('th')).toEqual([
-      ...['model', 'format', 'parameters', 'weights + KV', 'test', 'threads', 'kernel'],
+      ...['model', 'format', 'parameters', 'weights + KV', 'test', 'note', 'threads', 'kernel'],
       ...['tokens/s', 'ms/token', 'first token', 'GB/s', 'of limit', 'peak RSS', 'modelled mJ'],
-      'note',
     ]);
     expect(texts('td').slice(0, 15)).toEqual([
-      ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677.1 MiB', 'tg128', '2', 'base3-avx2'],
-      ...['40.0 ± 0.500', '25.0', '–', '30.2', '89 % read', '858.3 MiB', '0.0200', ''],
+      ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677.1 MiB', 'tg128', '', '2', 'base3-avx2'],
+      ...['40.0 ± 0.500', '25.0', '–', '30.2', '89 % read', '858.3 MiB', '0.0200'],
     ]);
-    expect(texts('td').at(-1)).toBe('noisy');
+    expect(texts('td')[15 + 5]).toBe('noisy');
     expect(texts('dd')).toEqual([
       ...['2026-11-24T20:00:00.000Z', 'A CPU', '2 of 8', '16.00 GiB', 'linux 6.1, x64'],
       ...['avx, avx2', '34.0 GB/s on 2 threads', 'VPMADDUBSW ymm: 472 GMAC/s on 2 threads'],

@@ -68,7 +68,7 @@ export function linePlot(plot: LinePlot): Markup {
   );
   const up = scaleOf(
     y,
-    points.flatMap(({ y, spread = 0 }) => [y, y + spread]),
+    points.flatMap(({ y: value, spread = 0 }) => [value - spread, value, value + spread]),
   );
   const left = (value: number) =>
     area.left + inset + across.place(value) * (area.right - area.left - 2 * inset);
@@ -104,7 +104,9 @@ function seriesLine(
 <g class="${seriesClass(index)}">${line(index, corners)}${spreads}${marks}</g>`;
 }
 
-function scaleOf({ scale, ticksAtValues }: Axis, values: readonly number[]): Scale {
+/** A scale for all of the values, but those that a logarithm has not. */
+function scaleOf({ scale, ticksAtValues }: Axis, all: readonly number[]): Scale {
+  const values = scale === 'linear' ? all : all.filter((value) => value > 0);
   const [least, most] = [smallestOf(values), largestOf(values)];
   if (ticksAtValues) return logScaleAt([...new Set(values)].sort((a, b) => a - b));
   const log = scale ? scale === 'log' : least > 0 && most / least >= farApart;

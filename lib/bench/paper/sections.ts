@@ -1,4 +1,6 @@
-import { digits, significant } from '../../lib/bench/numbers.js';
+import { gigabytes } from '../../byte-size.js';
+import { shapes } from '../../synth/shapes.js';
+import { digits, significant } from '../numbers.js';
 import type {
   BatchRow,
   Cell,
@@ -8,9 +10,7 @@ import type {
   FormatRow,
   PaperReport,
   SizeRow,
-} from '../../lib/bench/paper/report.js';
-import { gigabytes } from '../../lib/byte-size.js';
-import { shapes } from '../../lib/synth/shapes.js';
+} from './report.js';
 
 /** A table with what it is about and what one must know to read it. */
 export interface Section {
@@ -216,4 +216,18 @@ function times(ratio: number | null | undefined): string {
 
 function percent(part: number | null): string {
   return part === null ? none : `${(100 * part).toFixed(0)} %`;
+}
+
+/** Claims, doubts, what was left out, and the time that took. */
+export function closingSentences({ claims, warnings, timeBox }: PaperReport): string[] {
+  const { limitSeconds, usedSeconds, cut } = timeBox;
+  const minutes = (seconds: number) => (seconds / 60).toFixed(1);
+  return [
+    ...claims.map(
+      ({ claim, source, verdict, why }) => `"${claim}" (${source}): ${verdict}: ${why}`,
+    ),
+    ...warnings.map((warning) => `doubtful: ${warning}`),
+    ...cut.map((sentence) => `left out: ${sentence}`),
+    `took ${minutes(usedSeconds)} of ${minutes(limitSeconds)} minutes`,
+  ];
 }
