@@ -1,7 +1,13 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import { chatTemplateFor } from '../chat-template.mjs';
-import { ctrlCSignal, endSignal, exitCodeOfInterrupt, interruptedExitCode } from '../interrupt.mjs';
+import {
+  ctrlCSignal,
+  endSignal,
+  exitCodeOfInterrupt,
+  interruptedExitCode,
+  interruptSignal,
+} from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { MessageHistory } from '../message-history.mjs';
 import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
@@ -35,7 +41,8 @@ async function chat(
 /** Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt. */
 export async function startChat(path: string | undefined, options: ChatOptions): Promise<void> {
   const terminal = new Terminal(options);
-  const signal = endSignal();
+  const typed = !isPiped() && !options.json;
+  const signal = typed ? endSignal() : interruptSignal();
   const system = await fileOrText(options.systemFile, options.system);
   const chatTemplate = await chatTemplateFor(options.chatTemplate);
   const resumes = await checkSession(options.session);
@@ -48,8 +55,9 @@ export async function startChat(path: string | undefined, options: ChatOptions):
     const { default: width } = await import('string-width');
     const output = new Output({ width });
     const talk = new ChatTalk(model, options, { terminal, output, system, signal: any });
-    const typed = !isPiped() && !options.json;
     if (resumes) await talk.load(options.session!, system);
+    // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.
+    const between = ctrlCSignal();
     loading.end();
     if (typed) greet(talk, terminal);
     if (resumes) tellResumed(talk, typed, terminal);
@@ -60,6 +68,7 @@ export async function startChat(path: string | undefined, options: ChatOptions):
       reader.close();
     }
     if (!(await talk.keep())) process.exitCode = 1;
+    between.end();
     if (signal.aborted) process.exitCode = exitCodeOfInterrupt();
   } finally {
     model.close();

@@ -23,7 +23,7 @@ beforeAll(async () => {
 /** What a session file remembers. */
 async function messagesIn(session: string): Promise<readonly ChatMessage[]> {
   const model = await loadModel(path);
-  const chat = model.createChat();
+  const chat = model.createChat({ contextLength: 60_000 });
   await chat.load(session);
   const { messages } = chat;
   model.close();

@@ -170,6 +170,23 @@ describe('bitnet chat, piped', () => {
     expect(stderr).toMatch(/a new name or a session file at .*, but there is another kind of file/);
   });
 
+  test('keeps an answer whose reader goes away, and leaves in peace', async () => {
+    const session = file('unread.session');
+    const child = start(['chat', path, ...endlessText, '--temp', '0.1', '--session', session]);
+    child.stdin.write('Hi\n');
+    child.stdout.once('data', () => child.stdout.destroy());
+    const { code, stderr } = await finished(child);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^warning: .*\n$/) });
+    expect((await say('/stats', '--session', session)).stderr).toMatch(/^Resumed 1 turn\./);
+  });
+
+  test('can be left with Ctrl-C while it waits for a message', async () => {
+    const child = start([...chat, '--json']);
+    child.stdin.write('Hi\n');
+    child.stdout.once('data', () => child.kill('SIGINT')); // nothing follows
+    expect((await finished(child)).code).toBe(130);
+  });
+
   test('stops an answer at Ctrl-C and leaves with 130', async () => {
     // The likeliest tokens repeat themselves without an end.
     const child = start(['chat', path, ...endlessText, '--session', file('cut.session')]);
