@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { openNamed } from './own.js';
 import { newPart, partDone, removeAbandoned } from './part-files.js';
 import { syncFolder } from './sync-folder.js';
-import { checkUnchanged, type TargetOptions, unwritable, writableTarget } from './target.js';
+import { type TargetOptions, unwritable, writableTarget } from './target.js';
 
 /**
  * Writes a file that appears under its name when it is complete and safe on the disk. Until then, and after an error, one
@@ -26,7 +26,7 @@ export async function replaceFile(
   try {
     await write(part);
     await settle(part, target.there?.mode);
-    await checkUnchanged(target);
+    await target.checkAgain();
     await rename(part, target.path);
     await syncFolder(dirname(target.path));
   } catch (error) {

@@ -24,7 +24,12 @@ export interface TargetOptions {
 }
 
 /** Where a file is to be written. */
-export interface Target {
+export interface Target extends Place {
+  /** Asks again when the file is there and takes its place: much may have happened. @throws as `writableTarget` */
+  readonly checkAgain: () => Promise<void>;
+}
+
+interface Place {
   /** The path as it was given or, of a symbolic link, where that leads. */
   readonly path: string;
   /** What is there now; undefined where nothing is. */
@@ -49,10 +54,14 @@ export async function writableTarget(path: string, options: TargetOptions): Prom
   await access(dirname(target.path), constants.W_OK).catch((cause) => {
     throw unwritable(path, cause);
   });
-  return target;
+  const checkAgain = async () => {
+    const now = await followed(path, options);
+    if (now.path !== target.path) throw refused(path, 'a link that has changed');
+  };
+  return { ...target, checkAgain };
 }
 
-async function followed(path: string, options: TargetOptions): Promise<Target> {
+async function followed(path: string, options: TargetOptions): Promise<Place> {
   const named = await infoOf(path);
   if (!named?.isSymbolicLink()) return replaceable(path, path, named, options);
   if (options.links === false) throw refused(path, 'a link');
@@ -68,25 +77,12 @@ async function followed(path: string, options: TargetOptions): Promise<Target> {
   return replaceable(path, end, there, options);
 }
 
-/** @throws ERR_BITNET_FILE when what is at a target has changed since it was looked at */
-export async function checkUnchanged({ path, there }: Target): Promise<void> {
-  const now = await infoOf(path);
-  const same =
-    now?.ino === there?.ino && now?.mtimeMs === there?.mtimeMs && now?.size === there?.size;
-  if (same) return;
-  throw new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected "${path}" to stay as it was while a new file was written, but it has changed; the new one was not kept, choose another name.`,
-    { path },
-  );
-}
-
 async function replaceable(
   named: string,
   path: string,
   there: Stats | undefined,
   { kind, overwrite, remedy = 'allow it to be replaced (option overwrite)' }: TargetOptions,
-): Promise<Target> {
+): Promise<Place> {
   if (there && !there.isFile()) throw refused(named, special(there));
   if (!there || overwrite || (kind && (await isOfKind(path, kind)))) return { path, there };
   const ways = `choose another name, or ${remedy}`;

@@ -23,7 +23,7 @@ export interface DownloadOptions {
   readonly retries: number;
   /** Milliseconds before the first of them; doubled each time. */
   readonly retryDelay: number;
-  /** What a person has named, as it was found. */
+  /** What a person has named. */
   readonly there?: Target | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called with the bytes that are there and, where the server says it, how many there will be. */

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOwn, openNamed } from '../files/own.js';
 import { syncFolder } from '../files/sync-folder.js';
-import { checkUnchanged, type Target } from '../files/target.js';
+import type { Target } from '../files/target.js';
 import { claimedPath, freePath, heartbeat, partialFiles, unknownBytes } from './claims.js';
 import { diskError } from './disk.js';
 import { abortedError } from './failures.js';
@@ -155,13 +155,13 @@ export class Unfinished {
 
   /**
    * Gives the file its name, with its bytes safe on the disk, and removes what others have left.
-   * @param there what a person has named, as it was found: it must be so still
+   * @param there what a person has named
    */
   async finish(there: Target | undefined): Promise<void> {
     try {
       await this.#handle.sync();
       await this.#close();
-      if (there) await checkUnchanged(there);
+      await there?.checkAgain();
       await rename(this.#path, this.target);
       await syncFolder(dirname(this.target));
     } catch (error) {

@@ -104,13 +104,19 @@ describe('what a person names', () => {
     expect(existsSync('-')).toBe(false);
   });
 
-  test('must not change while the new file is written', async () => {
-    const change = replaceFile(path, {}, async (part) => {
+  test('must not become what may not be replaced while the new file is written', async () => {
+    const change = replaceFile(path, { kind: note }, async (part) => {
       writeFileSync(part, 'mine');
       writeFileSync(path, 'made meanwhile');
     });
-    await expect(change).rejects.toThrow('has changed; the new one was not kept');
+    await expect(change).rejects.toThrow('another kind of file');
     expect(readFileSync(path, 'utf8')).toBe('made meanwhile');
+    expect(readdirSync(dirname(path))).toEqual(['file']);
+  });
+
+  test('may be written twice at once: each file is whole, the later stays', async () => {
+    await Promise.all(['note: 1', 'note: 2', 'note: 3'].map((text) => save(path, text)));
+    expect(readFileSync(path, 'utf8')).toMatch(/^note: [123]$/);
     expect(readdirSync(dirname(path))).toEqual(['file']);
   });
 
