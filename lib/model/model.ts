@@ -81,6 +81,9 @@ export class Model {
   readonly #identity: ModelIdentity;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
+  readonly #forgotten = new FinalizationRegistry<WeakRef<Session>>((entry) => {
+    this.#sessions.delete(entry);
+  });
   #native: NativeModel | undefined;
 
   /** @internal */
@@ -122,10 +125,14 @@ export class Model {
       kvType,
       name: this.spec.name ?? basename(this.path),
       identity: (signal) => this.#identity.hash(signal),
-      onClose: () => this.#sessions.delete(entry),
+      onClose: () => {
+        this.#sessions.delete(entry);
+        this.#forgotten.unregister(entry);
+      },
     });
     const entry = new WeakRef(session);
     this.#sessions.add(entry);
+    this.#forgotten.register(session, entry, entry);
     return session;
   }
 

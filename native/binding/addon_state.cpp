@@ -50,7 +50,9 @@ Napi::Error to_error(Napi::Env env, const Status& status) {
   return error;
 }
 
-AddonState::AddonState(Napi::Env env) : channel_(Channel::New(env, "bitnet", 0, 1, this)) {
+AddonState::AddonState(Napi::Env env)
+    : channel_(Channel::New(env, "bitnet", 0, 1, this)),
+      memory_(std::make_shared<ExternalMemory>(env)) {
   channel_.Unref(env); // only work in progress keeps the process alive
   // Hooks run last-in first-out, so this one runs before the channel's own end.
   env.AddCleanupHook([this] { drain(); });
@@ -142,12 +144,15 @@ void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settl
     // The environment ended with this still queued. What belongs to it is gone; but the engine must
     // end now, or its threads would run on in a library that Node is about to unload.
     raw->result = nullptr;
+    raw->ended = nullptr;
     return;
   }
   std::unique_ptr<Settlement> settlement(raw);
   if (--state->pending_ == 0)
     state->channel_.Unref(env);
   Napi::HandleScope scope(env);
+  if (settlement->ended)
+    settlement->ended();
   if (!settlement->status.ok())
     return settlement->deferred.Reject(to_error(env, settlement->status).Value());
   try {
@@ -159,6 +164,7 @@ void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settl
 
 void AddonState::drain() {
   closing_.store(1);
+  memory_->close();
   {
     std::unique_lock<std::mutex> lock(mutex_);
     ended_.wait(lock, [this] { return running_ == 0; });

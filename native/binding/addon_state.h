@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/status.h"
+#include "external_memory.h"
 
 namespace bitnet {
 
@@ -29,6 +30,7 @@ struct Settlement {
   std::vector<Napi::ObjectReference> keep;      // buffers that native code reads or writes
   Status status;                                // of the work
   std::function<Napi::Value(Napi::Env)> result; // the value to resolve with; undefined when empty
+  std::function<void()> ended; // called on the JavaScript thread before it settles; may be empty
   std::unique_ptr<Settlement> next; // of those that ended while the environment was ending
 };
 
@@ -56,6 +58,9 @@ public:
   /** Non-zero once the environment is going away: long work must stop. */
   const std::atomic<int32_t>* closing() const { return &closing_; }
 
+  /** Of the models and sessions of this environment. */
+  const std::shared_ptr<ExternalMemory>& memory() const { return memory_; }
+
   Napi::FunctionReference model_constructor;
 
 private:
@@ -72,6 +77,7 @@ private:
   void join_threads(bool all);
 
   Channel channel_;
+  std::shared_ptr<ExternalMemory> memory_;
   size_t pending_ = 0; // JavaScript thread: begun and not yet delivered
   std::atomic<int32_t> closing_{0};
   std::mutex mutex_;

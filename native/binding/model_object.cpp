@@ -67,8 +67,9 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
                          "end other programs or raise the limit.");
     settlement.result = [weights = std::move(weights),
                          engine = std::move(engine)](Napi::Env env) -> Napi::Value {
-      auto loaded = std::make_shared<LoadedModel>(weights, engine);
-      return AddonState::of(env).model_constructor.New(
+      AddonState& state = AddonState::of(env);
+      auto loaded = std::make_shared<LoadedModel>(weights, engine, state.memory());
+      return state.model_constructor.New(
           {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
     };
   };

@@ -12,11 +12,18 @@ namespace bitnet {
 
 /** A model and the engine it computes on; kept by the model object and by each of its sessions. */
 struct LoadedModel {
-  LoadedModel(std::shared_ptr<const Weights> weights, std::shared_ptr<Engine> e)
-      : engine(std::move(e)), model(std::move(weights), engine->threads()) {}
+  LoadedModel(std::shared_ptr<const Weights> weights, std::shared_ptr<Engine> e,
+              std::shared_ptr<ExternalMemory> sum)
+      : engine(std::move(e)), model(std::move(weights), engine->threads()), memory(std::move(sum)) {
+    report();
+  }
+
+  /** JavaScript thread. */
+  void report() { memory.set(model.weights->bytes.sum() + model.workspace_bytes.load()); }
 
   std::shared_ptr<Engine> engine;
   Model model;
+  ReportedMemory memory;
 };
 
 class ModelObject : public Napi::ObjectWrap<ModelObject> {

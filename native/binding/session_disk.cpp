@@ -92,7 +92,10 @@ Napi::Value SessionObject::js_load(const Napi::CallbackInfo& info) {
           cache.take(read);
         return status;
       },
-      [data = data_](Napi::Env env) { return env.Undefined(); });
+      [data = data_](Napi::Env env) {
+        data->report();
+        return env.Undefined();
+      });
 }
 
 Napi::Value checksum_file(const Napi::CallbackInfo& info) {

@@ -69,7 +69,7 @@ SessionObject::SessionObject(const Napi::CallbackInfo& info)
 }
 
 void SessionObject::create(const Napi::CallbackInfo& info) {
-  auto data = std::make_shared<SessionData>();
+  auto data = std::make_shared<SessionData>(AddonState::of(info.Env()).memory());
   data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
   const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
   const auto type = static_cast<KvType>(info[2].As<Napi::Number>().Uint32Value());
@@ -95,7 +95,7 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   settlement->keep.push_back(Napi::Persistent(object));
   // Holds the KV cache and the engine until the promise settles, even if the session is closed
   // meanwhile, and lets go of them on this thread: the engine must not end on its own.
-  settlement->result = [data = data_](Napi::Env env) { return env.Undefined(); };
+  settlement->ended = [data = data_] { data->report(); };
   const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
   if (!abort.requested) // read last: the worker is being terminated
     return env.Undefined();

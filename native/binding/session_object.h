@@ -2,6 +2,7 @@
 #pragma once
 #include <napi.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "model_object.h"
@@ -9,8 +10,19 @@
 namespace bitnet {
 
 struct SessionData {
+  explicit SessionData(std::shared_ptr<ExternalMemory> sum) : memory(std::move(sum)) {}
+
+  /** JavaScript thread. Keys and values that are forgotten still take their memory. */
+  void report() {
+    most = std::max<size_t>(most, cache.position);
+    memory.set(cache.touched_bytes(most));
+    loaded->report();
+  }
+
   std::shared_ptr<LoadedModel> loaded;
   KvCache cache;
+  ReportedMemory memory;
+  size_t most = 0; // positions there ever were
 };
 
 class SessionObject : public Napi::ObjectWrap<SessionObject> {

@@ -16,6 +16,7 @@ struct Model {
 
   std::shared_ptr<const Weights> weights;
   Workspace workspace;
+  std::atomic<uint64_t> workspace_bytes{0}; // after the last pass, for any thread
 };
 
 /** What an evaluation leaves behind besides the longer KV cache. Memory is the caller's. */

@@ -1,6 +1,8 @@
 // Sizes of a KV cache.
 #include "kv_cache.h"
 
+#include <algorithm>
+
 #include "linear.h"
 
 namespace bitnet {
@@ -8,7 +10,16 @@ namespace {
 
 constexpr size_t kQ8Block = 32; // values that share a scale
 
+constexpr size_t kPage = 4096;
+
 } // namespace
+
+uint64_t KvCache::touched_bytes(size_t positions) const {
+  if (positions == 0)
+    return 0;
+  const uint64_t run = pad_to(positions * row_bytes_, kPage); // of one head
+  return std::min<uint64_t>(data_.size(), 2 * n_layer_ * n_kv_head_ * run);
+}
 
 Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
   context_ = context;

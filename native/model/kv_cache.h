@@ -37,6 +37,9 @@ public:
   size_t head_dim() const { return head_dim_; } // padded
   size_t row_bytes() const { return row_bytes_; }
 
+  /** Bytes of memory that `positions` positions have made the system give, about. */
+  uint64_t touched_bytes(size_t positions) const;
+
   uint8_t* keys(size_t layer, size_t kv_head) const { return at(layer, 0, kv_head); }
   uint8_t* values(size_t layer, size_t kv_head) const { return at(layer, 1, kv_head); }
 

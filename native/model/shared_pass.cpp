@@ -115,6 +115,8 @@ void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count) {
     return;
   share_out(parts.data(), live);
   run_parts(pool, parts.data(), live);
+  Model& model = evaluations[0]->model();
+  model.workspace_bytes.store(model.workspace.bytes());
 }
 
 } // namespace bitnet

@@ -33,6 +33,8 @@ struct WeightBytes {
   uint64_t dense = 0;   // layers stored as F16, Q8_0, …
   uint64_t head = 0;    // embedding, output head and its shadow, as far as they are in memory
   uint64_t norms = 0;
+
+  uint64_t sum() const { return ternary + dense + head + norms; }
 };
 
 struct Weights {
