@@ -52,8 +52,7 @@ const named = 5;
  */
 export function noteIgnored(keys: Keys, facts: Facts): void {
   const unknown: string[] = [];
-  for (const key of keys.unread()) {
-    const value = keys.get(key)!;
+  for (const [key, value] of keys.unread()) {
     if (value === 0 || value === false || value === '' || harmless.test(key)) continue;
     const neutral = meaningful.get(key);
     if (neutral === undefined) unknown.push(key);

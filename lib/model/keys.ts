@@ -60,13 +60,12 @@ export class Keys {
     return describeValue(this.get(key), this.file.valueTypes.get(`${this.architecture}.${key}`));
   }
 
-  /** The keys of this architecture that nothing has read, in file order. */
-  unread(): string[] {
+  /** The entries of this architecture that nothing has read, in file order. */
+  unread(): [key: string, value: GgufValue][] {
     const prefix = `${this.architecture}.`;
-    return [...this.file.metadata.keys()]
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => key.slice(prefix.length))
-      .filter((key) => !this.#read.has(key));
+    return [...this.file.metadata]
+      .filter(([key]) => key.startsWith(prefix) && !this.#read.has(key.slice(prefix.length)))
+      .map(([key, value]) => [key.slice(prefix.length), value]);
   }
 
   /** Notes that the file was read differently from what it says, or would be by others. */

@@ -17,13 +17,15 @@ export interface OverriddenFile {
 /** What the reader itself has gone by when the overrides come. */
 const readAlready = /^(general\.alignment|split\..*)$/;
 
-/** @throws ERR_BITNET_ARGUMENT */
+/** A copy of the option. @throws ERR_BITNET_ARGUMENT */
 export function checkedOverrides(overrides: unknown): MetadataOverrides {
   if (overrides === undefined) return {};
-  if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
+  const isIterable = Symbol.iterator in Object(overrides); // an array or a Map
+  if (typeof overrides !== 'object' || overrides === null || isIterable) {
     throw argumentError('an object of values by key', 'option metadataOverrides', overrides);
   }
-  for (const [key, value] of Object.entries(overrides)) {
+  const entries = Object.entries(overrides);
+  for (const [key, value] of entries) {
     const name = `${quote(key)} of option metadataOverrides`;
     const sound = typeof value === 'number' ? Number.isFinite(value) : isText(value);
     if (!sound) throw argumentError('a finite number, a boolean or a text', name, value);
@@ -35,7 +37,7 @@ export function checkedOverrides(overrides: unknown): MetadataOverrides {
       );
     }
   }
-  return overrides as MetadataOverrides;
+  return Object.fromEntries(entries);
 }
 
 function isText(value: unknown): boolean {

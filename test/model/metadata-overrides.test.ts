@@ -67,6 +67,7 @@ describe('metadata overrides', () => {
   it.each<[metadataOverrides: unknown, message: string]>([
     [5, 'Expected an object of values by key for option metadataOverrides, but received 5.'],
     [[], 'an object of values by key for option metadataOverrides, but received an array'],
+    [new Map([['a', 1]]), 'Expected an object of values by key for option metadataOverrides'],
     [{ a: Number.NaN }, '"a" of option metadataOverrides, but received NaN.'],
     [{ a: null }, 'Expected a finite number, a boolean or a text for "a"'],
     [{ '': 1 }, 'Expected the key of an entry that does not say how to read the file for ""'],
