@@ -121,6 +121,16 @@ describe('an abort', () => {
   });
 });
 
+it('a session, a chat and a model are closed at the end of a scope that uses them', async () => {
+  const loaded = await loadModel(model().path);
+  const owned = [loaded.createSession(), loaded.createChat(), loaded];
+  for (const owner of owned) owner[Symbol.dispose]();
+  const [session, chat] = owned as [Session, { session: Session }];
+  expect(await codeOf(session.evaluate([1]))).toBe('ERR_BITNET_CLOSED');
+  expect(await codeOf(chat.session.evaluate([1]))).toBe('ERR_BITNET_CLOSED');
+  expect(await codeOf((async () => loaded.createSession())())).toBe('ERR_BITNET_CLOSED');
+});
+
 describe('a session that is closed in a generation', () => {
   const options = { maxTokens: 10_000, temperature: 0 };
 

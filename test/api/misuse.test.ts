@@ -46,6 +46,7 @@ const is = {
   nothing: (() => false) as Accepts,
   number: ((value) => typeof value === 'number' && value >= 0) as Accepts,
   text: ((value) => typeof value === 'string') as Accepts,
+  source: ((value) => typeof value === 'string' && value !== '') as Accepts,
   flag: ((value) => typeof value === 'boolean') as Accepts,
   function: ((value) => typeof value === 'function') as Accepts,
   object: ((value) => typeof value === 'object') as Accepts,
@@ -70,7 +71,7 @@ const generateOptions = {
   presencePenalty: ((value) => typeof value === 'number' && !Number.isNaN(value)) as Accepts,
   frequencyPenalty: ((value) => typeof value === 'number' && !Number.isNaN(value)) as Accepts,
   seed: is.nothing,
-  stop: ((value) => typeof value === 'string' && value !== '') as Accepts,
+  stop: is.source,
   parseSpecial: is.flag,
   signal: is.nothing,
   onProgress: is.function,
@@ -80,6 +81,7 @@ const loadOptions = {
   ...{ autotune: is.flag, screenHead: is.flag, skipZeros: is.flag, i2sLayout: is.nothing },
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing },
   metadataOverrides: is.object,
+  chatTemplate: is.source,
   ...{ signal: is.nothing, onProgress: is.function },
 };
 const sessionOptions = { contextLength: is.nothing, kvType: is.nothing };
@@ -88,11 +90,11 @@ const path = () => model().path;
 const calls: Record<string, Call> = {
   loadModel: {
     run: ({ value = path(), options }) => bitnet.loadModel(value, options),
-    argument: (value) => is.text(value) && value !== '',
+    argument: is.source,
   },
   'loadModel with options': {
     run: ({ options }) => bitnet.loadModel(options),
-    options: { ...loadOptions, path: (value) => is.text(value) && value !== '' },
+    options: { ...loadOptions, path: is.source },
   },
   'loadModel with a path and options': {
     run: ({ options }) => bitnet.loadModel(path(), options),
@@ -100,12 +102,12 @@ const calls: Record<string, Call> = {
   },
   loadTokenizer: {
     run: ({ value = path(), options }) => bitnet.loadTokenizer(value, options),
-    argument: (value) => is.text(value) && value !== '',
+    argument: is.source,
     options: { preTokenizer: is.text, path: is.nothing, metadataOverrides: is.object },
   },
   inspectModel: {
     run: ({ value = path(), options }) => bitnet.inspectModel(value, options),
-    argument: (value) => is.text(value) && value !== '',
+    argument: is.source,
     options: {
       ...{ path: is.nothing, kernel: is.text, activation: is.nothing, i2sLayout: is.nothing },
       ...{ tlTable: is.text, preTokenizer: is.text, screenHead: is.flag, skipZeros: is.flag },
@@ -118,7 +120,7 @@ const calls: Record<string, Call> = {
   },
   createChat: {
     run: ({ options }) => model().createChat(options),
-    options: { ...sessionOptions, system: is.nothing },
+    options: { ...sessionOptions, system: is.nothing, chatTemplate: is.source },
   },
   embed: {
     run: ({ value = ['a'], options }) => model().embed(value, options),
@@ -300,6 +302,30 @@ it.each(withOptions)('%s refuses options that are none', async (call, { run }) =
     await expectRefusal(name, () => run({ options: value }));
   }
   await expectRefusal('an unknown name', () => run({ options: { nonsense: undefined } }));
+});
+
+it('every public function and method that takes something is among these', () => {
+  const methods = (owner: object) =>
+    Object.getOwnPropertyNames(Object.getPrototypeOf(owner)).filter((name) => {
+      const { value } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(owner), name)!;
+      return name !== 'constructor' && typeof value === 'function' && value.length > 0;
+    });
+  const of = (prefix: string, owner: object) => methods(owner).map((name) => `${prefix}${name}`);
+  const functions = Object.entries(bitnet)
+    .filter(([name, value]) => typeof value === 'function' && name !== 'BitnetError')
+    .filter(([, value]) => (value as () => void).length > 0)
+    .map(([name]) => name);
+  const internal = ['session.states'];
+  const tabled = [...Object.keys(calls), ...internal, 'tokenizer.encode'];
+  expect(tabled).toEqual(
+    expect.arrayContaining([
+      ...functions,
+      ...of('', model()),
+      ...of('session.', session),
+      ...of('chat.', chat),
+      ...of('tokenizer.', model().tokenizer),
+    ]),
+  );
 });
 
 it('nothing has been changed by all that', async () => {
