@@ -8,7 +8,7 @@ import { settingNames } from './chat-settings.mjs';
 const most = 200;
 
 /**
- * How a line that begins with a slash may go on: commands, settings, and paths.
+ * How a line that begins with a slash may go on: commands, settings, and paths. In others Tab is a tab.
  * @param names of the commands
  * @returns the candidates, and the part of the line that they replace
  */
@@ -31,6 +31,7 @@ export function completions(typed: string, names: readonly string[]): [string[],
       setting,
     ];
   }
+  if (!typed.startsWith('/')) return [[`${typed}\t`], typed]; // in a message a tab is a tab
   const path = /^\/(?:read|save|load) +(.*)$/.exec(typed)?.[1];
   return path === undefined ? [[], typed] : [paths(path), path];
 }

@@ -55,7 +55,8 @@ describe('Tab', () => {
   test('completes commands and settings', () => {
     expect(completions('/s', ['help', 'set', 'stats'])).toEqual([['/set ', '/stats '], '/s']);
     expect(completions('/set top', [])).toEqual([['top-k ', 'top-p '], 'top']);
-    expect(completions('hello /s', ['set'])[0]).toEqual([]);
+    expect(completions('/ s', ['set'])[0]).toEqual([]);
+    expect(completions('hello /s', ['set'])).toEqual([['hello /s\t'], 'hello /s']);
   });
 
   test('completes paths, with spaces too, and shows no name that could drive the terminal', () => {
