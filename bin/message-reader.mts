@@ -39,6 +39,19 @@ export function pipedMessages(signal: AbortSignal): MessageReader {
   };
 }
 
+/** The messages of `others` after a first one. */
+export function beginningWith(first: string, others: MessageReader): MessageReader {
+  let begun = false;
+  return {
+    async next() {
+      if (begun) return others.next();
+      begun = true;
+      return { text: first, plain: false };
+    },
+    close: () => others.close(),
+  };
+}
+
 /** Standard input that cannot be read, as under nohup, is one without messages. */
 function unread(): { value: undefined; done: true } {
   return { value: undefined, done: true };

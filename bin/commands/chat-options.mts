@@ -13,8 +13,8 @@ import {
 /** The options of `bitnet chat` as commander hands them over. */
 export interface ChatOptions extends GenerationOptions, EngineOptions, OutputOptions {
   model?: string;
-  system?: string;
-  systemFile?: string;
+  system?: string | undefined;
+  systemFile?: string | undefined;
   chatTemplate?: string;
   session?: string;
 }

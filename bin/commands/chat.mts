@@ -10,7 +10,12 @@ import {
 } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { MessageHistory } from '../message-history.mjs';
-import { type MessageReader, pipedMessages, typedMessages } from '../message-reader.mjs';
+import {
+  beginningWith,
+  type MessageReader,
+  pipedMessages,
+  typedMessages,
+} from '../message-reader.mjs';
 import { theModel } from '../model-argument.mjs';
 import { loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
@@ -38,8 +43,15 @@ async function chat(
   await startChat(theModel(argument, command), options);
 }
 
-/** Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt. */
-export async function startChat(path: string | undefined, options: ChatOptions): Promise<void> {
+/**
+ * Talks with the model at `path` until the person leaves; also for `bitnet run` without a prompt, or with one and `-i`.
+ * @param first what is said first
+ */
+export async function startChat(
+  path: string | undefined,
+  options: ChatOptions,
+  first?: string,
+): Promise<void> {
   const terminal = new Terminal(options);
   const typed = !isPiped() && !options.json;
   const signal = typed ? endSignal() : interruptSignal();
@@ -61,7 +73,9 @@ export async function startChat(path: string | undefined, options: ChatOptions):
     loading.end();
     if (typed) greet(talk, terminal);
     if (resumes) tellResumed(talk, typed, terminal);
-    const reader = typed ? await atTerminal(signal, terminal) : pipedMessages(signal);
+    const others = typed ? await atTerminal(signal, terminal) : pipedMessages(signal);
+    const reader = first === undefined ? others : beginningWith(first, others);
+    if (typed && first !== undefined) terminal.note(`> ${first}`);
     try {
       process.exitCode = await converse(talk, reader, typed, terminal);
     } finally {

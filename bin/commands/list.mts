@@ -35,8 +35,9 @@ function table(models: readonly PulledModel[]): string[] {
   const width = (texts: readonly string[]) => largestOf(texts.map((text) => text.length));
   const names = models.map(({ name }) => escaped(name));
   const sizes = models.map((model) => bytes(model.bytes));
+  const [nameWidth, sizeWidth] = [width(names), width(sizes)];
   return models.map(({ pulled, complete }, i) => {
-    const columns = [names[i]!.padEnd(width(names)), sizes[i]!.padStart(width(sizes)), day(pulled)];
+    const columns = [names[i]!.padEnd(nameWidth), sizes[i]!.padStart(sizeWidth), day(pulled)];
     return [...columns, ...(complete ? [] : ['incomplete'])].join('  ');
   });
 }

@@ -37,7 +37,10 @@ async function run(
     command.error('error: Expected --raw or a system message, but received both.');
   }
   const { path, text } = await modelAndText(argument, words, options, command);
-  if (text === undefined && wantsChat(options)) return startChat(path, options);
+  if (wantsChat(text, options)) {
+    const { prompt, ...written } = await writtenTexts(text, options);
+    return startChat(path, { ...options, ...written, systemFile: undefined }, prompt);
+  }
   const terminal = new Terminal(options);
   const output = new Output();
   const signal = interruptSignal();
@@ -76,10 +79,13 @@ async function run(
   }
 }
 
-/** Whether a person who gave no prompt is there to say something. */
-function wantsChat({ file, session, stdin, raw, json, interactive }: RunOptions): boolean {
-  if (interactive) return true;
-  return file === undefined && session === undefined && stdin && !raw && !json && !isPiped();
+/** Whether a chat was asked for, or a person who gave no prompt is there to say something. */
+function wantsChat(
+  text: string | undefined,
+  { file, session, stdin, raw, json, interactive }: RunOptions,
+): boolean {
+  if (interactive || (text ?? file ?? session) !== undefined) return interactive === true;
+  return stdin && !raw && !json && !isPiped();
 }
 
 /** Prompt, system message and stop texts from wherever the options say they are, with --escape resolved. */

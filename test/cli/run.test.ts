@@ -125,6 +125,9 @@ describe('bitnet run', () => {
     const { code, stderr } = await bitnet(['run', '-i', '-n', '3'], { input: 'Hello\n/stats\n' });
     expect(code).toBe(0);
     expect(stderr).toMatch(/^remembered .*1 turn$/m);
+    const args = ['run', '-i', '-p', '/stats', '-n', '3']; // a prompt is no command
+    const first = await bitnet(args, { input: 'Hello\n/stats\n' });
+    expect(first.stderr).toMatch(/^written .* in 2 turns$/m);
   });
 
   test('a seed from --json gives the same text again', async () => {
