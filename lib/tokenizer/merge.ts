@@ -67,10 +67,8 @@ export class Merger {
       previous[i] = i - 1;
     }
     for (let i = 0; i < n; i++) this.#offer(i, n, rule);
-    for (let i = this.#queue.pop(); i >= 0; i = this.#queue.pop()) {
+    for (let i = this.#firstPair(n, rule); i >= 0; i = this.#firstPair(n, rule)) {
       const code = this.#codes[i]!;
-      // An entry is stale when its pair has since become another pair, or none.
-      if (code < 0 || rule.rank(code) !== this.#queue.popped) continue;
       const right = next[i]!;
       symbols[i] = rule.symbol(code);
       this.#codes[right] = -1;
@@ -82,6 +80,30 @@ export class Merger {
     for (let i = 0; i < n; i = next[i]!) rule.emit(symbols[i]!, starts[i]!, starts[next[i]!]!);
   }
 
+  /** Where the pair that is merged next begins, -1: there is none. */
+  #firstPair(n: number, rule: MergeRule): number {
+    if (n <= scanned) return this.#scan(n, rule);
+    for (;;) {
+      const i = this.#queue.pop();
+      if (i < 0) return -1;
+      // An entry is stale when its pair has since become another pair, or none.
+      const code = this.#codes[i]!;
+      if (code >= 0 && rule.rank(code) === this.#queue.popped) return i;
+    }
+  }
+
+  /** Looks at all pairs: in a short word that is faster than a queue. */
+  #scan(n: number, rule: MergeRule): number {
+    let [first, least] = [-1, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < n; i = this.#next[i]!) {
+      const code = this.#codes[i]!;
+      if (code < 0) continue;
+      const rank = rule.rank(code);
+      if (rank < least) [first, least] = [i, rank];
+    }
+    return first;
+  }
+
   /** Looks up the pair that begins at place i, and queues it. */
   #offer(i: number, n: number, rule: MergeRule): void {
     const right = this.#next[i]!;
@@ -90,9 +112,12 @@ export class Merger {
     const end = this.starts[this.#next[right]!]!;
     const code = rule.pair(this.symbols[i]!, this.symbols[right]!, this.starts[i]!, end);
     this.#codes[i] = code;
-    if (code >= 0) this.#queue.push(rule.rank(code), i);
+    if (n > scanned && code >= 0) this.#queue.push(rule.rank(code), i);
   }
 }
 
 /** Symbols of a word up to which its room is kept for the next one. */
 const shortWord = 4096;
+
+/** Symbols of a word up to which the pairs are not queued. */
+const scanned = 16;

@@ -9,6 +9,8 @@ import { PairTable } from './pair-table.js';
  */
 export class PatternAutomaton {
   readonly #edges: PairTable;
+  /** [65536] whether any pattern begins with a unit: most units of a text begin none. */
+  readonly #begins = new Uint8Array(65536);
   /** [states] the state of the longest proper ending that is a state too: where to go on. */
   readonly #fallback: Int32Array;
   /** [states] how many units a state has. */
@@ -34,6 +36,7 @@ export class PatternAutomaton {
     let states = 1;
     for (const [i, pattern] of patterns.entries()) {
       let state = 0;
+      this.#begins[pattern[0]!] = 1;
       for (const unit of pattern) {
         let next = this.#edges.get(state, unit);
         if (next < 0) {
@@ -56,11 +59,11 @@ export class PatternAutomaton {
 
   /** The state after one more unit. */
   step(state: number, unit: number): number {
-    for (let from = state; ; from = this.#fallback[from]!) {
+    for (let from = state; from !== 0; from = this.#fallback[from]!) {
       const next = this.#edges.get(from, unit);
       if (next >= 0) return next;
-      if (from === 0) return 0;
     }
+    return this.#begins[unit] === 0 ? 0 : this.#edges.get(0, unit);
   }
 
   /** Units of the longest beginning of a pattern that the text so far ends with. */

@@ -81,7 +81,8 @@ describe('A byte-level BPE tokenizer', () => {
       }
       const file = bpeFile({ merges: [...list] });
       const tokenizer = await createTokenizer(file);
-      const length = 1 + Math.floor(next() * 200);
+      // Short words and long ones are merged in different ways.
+      const length = 1 + Math.floor(next() * (seed % 2 === 0 ? 20 : 200));
       const text = Array.from({ length }, () => 'abcd'[Math.floor(next() * 4)]).join('');
       const texts = tokenizer.encode(text).map((id) => tokenizer.tokenText(id));
       expect(texts, `seed ${seed}`).toEqual(naiveBpe(text, [...list]));

@@ -111,7 +111,7 @@ describe('A SentencePiece tokenizer', () => {
       for (let i = 0; i < 60; i++) scores.set(letters().join(''), -Math.floor(next() * 20));
       const entries = { add_space_prefix: false };
       const tokenizer = await createTokenizer(spmFile({ pieces: [...scores], entries }));
-      const length = 1 + Math.floor(next() * 150);
+      const length = 1 + Math.floor(next() * (seed % 2 === 0 ? 20 : 150));
       const text = Array.from({ length }, () => 'abc'[Math.floor(next() * 3)]).join('');
       const texts = tokenizer.encode(text).map((token) => tokenizer.tokenText(token));
       expect(texts, `seed ${seed}`).toEqual(naiveSpm(text, scores));
