@@ -1,7 +1,8 @@
+import process from 'node:process';
 import { largestOf } from '../../lib/extremes.js';
 import { Output } from '../output.mjs';
 
-/** `bitnet pull --list`: models that have a short name, and which of them are here. */
+/** `bitnet pull --list`: models that have a short name, and which of them are here; without repositories where they do not fit. */
 export async function listCatalog({ json }: { readonly json?: boolean }): Promise<void> {
   const { listModels, modelCatalog } = await import('../../lib/index.js');
   const { matching } = await import('../../lib/pull/store.js');
@@ -13,16 +14,21 @@ export async function listCatalog({ json }: { readonly json?: boolean }): Promis
   const output = new Output();
   if (json) return output.json({ models });
   const rows = models.map(({ name, about, license, bytes, repository, path }) => [
-    ...[name, about, `${bytes / 1e9} GB`, license, repository],
-    path === null ? '' : 'pulled',
+    ...[name, about, `${bytes / 1e9} GB`, license, path === null ? '' : 'pulled'],
+    repository,
   ]);
+  const whole = table(rows);
+  const room = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const fits = whole.every((line) => line.length <= room);
+  await output.lines(fits ? whole : table(rows.map((row) => row.slice(0, -1))));
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, i) => largestOf(rows.map((row) => row[i]!.length)));
-  await output.lines(
-    rows.map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    ),
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd(),
   );
 }

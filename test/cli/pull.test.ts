@@ -55,8 +55,8 @@ describe('bitnet pull', () => {
       /^microsoft\/.*\/ggml-model-i2_s\.gguf: .*\nbitnet run bitnet-2b\n$/s,
     );
     const list = (await bitnet(['pull', '--list'])).stdout.trimEnd().split('\n');
-    expect(list[0]).toMatch(/^bitnet-2b +chat, 2\.4B +1\.2 GB +MIT +microsoft\/.* pulled$/);
-    expect(list.filter((line) => line.endsWith('pulled')).length).toBe(1);
+    expect(list[0]).toMatch(/^bitnet-2b +chat, 2\.4B +1\.2 GB +MIT +pulled +microsoft\/bitnet/);
+    expect(list.filter((line) => / pulled /.test(line)).length).toBe(1);
     const { stdout } = await bitnet(['inspect', '--json', 'bitnet-2b']);
     expect(JSON.parse(stdout).path).toMatch(/ggml-model-i2_s\.gguf$/);
     for (const args of [
