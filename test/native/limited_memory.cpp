@@ -31,13 +31,28 @@ void* allocated(size_t bytes, size_t align) {
   return block;
 }
 
+void* or_null(size_t bytes, size_t align) noexcept {
+  try {
+    return allocated(bytes, align);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
 } // namespace
 
+// All of them: sanitizers bring their own, which must not be mixed with these.
 void* operator new(size_t bytes) {
   return allocated(bytes, 0);
 }
 void* operator new[](size_t bytes) {
   return allocated(bytes, 0);
+}
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return or_null(bytes, 0);
+}
+void* operator new[](size_t bytes, const std::nothrow_t&) noexcept {
+  return or_null(bytes, 0);
 }
 void* operator new(size_t bytes, std::align_val_t align) {
   return allocated(bytes, static_cast<size_t>(align));
@@ -45,12 +60,11 @@ void* operator new(size_t bytes, std::align_val_t align) {
 void* operator new[](size_t bytes, std::align_val_t align) {
   return allocated(bytes, static_cast<size_t>(align));
 }
+void* operator new(size_t bytes, std::align_val_t align, const std::nothrow_t&) noexcept {
+  return or_null(bytes, static_cast<size_t>(align));
+}
 void* operator new[](size_t bytes, std::align_val_t align, const std::nothrow_t&) noexcept {
-  try {
-    return allocated(bytes, static_cast<size_t>(align));
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+  return or_null(bytes, static_cast<size_t>(align));
 }
 void operator delete(void* block) noexcept {
   free(block);
@@ -64,10 +78,22 @@ void operator delete(void* block, size_t) noexcept {
 void operator delete[](void* block, size_t) noexcept {
   free(block);
 }
+void operator delete(void* block, const std::nothrow_t&) noexcept {
+  free(block);
+}
+void operator delete[](void* block, const std::nothrow_t&) noexcept {
+  free(block);
+}
 void operator delete(void* block, std::align_val_t) noexcept {
   free(block);
 }
 void operator delete[](void* block, std::align_val_t) noexcept {
+  free(block);
+}
+void operator delete(void* block, size_t, std::align_val_t) noexcept {
+  free(block);
+}
+void operator delete[](void* block, size_t, std::align_val_t) noexcept {
   free(block);
 }
 

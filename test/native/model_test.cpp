@@ -225,8 +225,8 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
   for (size_t step = 0; step < 30; ++step) {
     // The first sequence takes two tokens a pass, the second one: a prefill beside a decode.
     const Abort abort = flags.signal();
-    const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort},
-                               {&second, tokens.data() + step, 1, &abort, nullptr}};
+    const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort, {}},
+                               {&second, tokens.data() + step, 1, &abort, {}}};
     CHECK(forward(*weights, model.workspace, pool, items, 2).ok(), "forward");
     first.position += 2;
     second.position += 1;
