@@ -84,6 +84,7 @@ function calculated(operator: string, x: number, y: number, float: boolean): Val
       return result(modulo(x, y), float);
     default:
       if (x === 0 && y < 0) throw new JinjaError('0.0 cannot be raised to a negative power');
+      if (x < 0 && !Number.isInteger(y)) throw new JinjaError('complex numbers are not supported');
       return result(x ** y, float || y < 0);
   }
 }

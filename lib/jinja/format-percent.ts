@@ -3,7 +3,7 @@ import { JinjaError } from './errors.js';
 import { numberText, padded } from './format-number.js';
 import { maxTextLength } from './limits.js';
 import { numeric } from './protocol.js';
-import { Dict, Float, Tuple, typeName, type Value } from './values.js';
+import { Dict, Float, isList, Range, Tuple, typeName, Undefined, type Value } from './values.js';
 import { repr, str } from './write.js';
 
 /** `format % values`, as printf does it: `%s`, `%d`, `%5.2f`, `%(name)s` … */
@@ -39,7 +39,10 @@ export function formatPercent(format: string, values: Value, budget: Budget): st
       return text;
     },
   );
-  if (next < list.length && !named && !(values instanceof Dict)) {
+  // What has elements counts as a mapping here, from which nothing needs to be taken; undefined too.
+  const isMapping =
+    [Dict, Range, Undefined].some((type) => values instanceof type) || isList(values);
+  if (next < list.length && !named && !isMapping) {
     throw new JinjaError('not all arguments converted during string formatting');
   }
   return result;

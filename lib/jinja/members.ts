@@ -120,25 +120,29 @@ export function sliced(
     const part = budget.list(slice(list, numbers));
     return isList(object) ? part : new Tuple(part);
   }
-  if (object instanceof Range) {
-    const all = Array.from({ length: object.length }, (_, i) => object.at(i));
-    return budget.list(slice(all, numbers));
-  }
-  return new Undefined(`'${typeName(object)}' object is not subscriptable`);
+  if (object instanceof Range) return slicedRange(object, numbers);
+  if (object instanceof Dict) throw new JinjaError("unhashable type: 'slice'");
+  throw new JinjaError(`'${typeName(object)}' object is not subscriptable`);
 }
 
-function slice<T>(
-  list: readonly T[],
-  [start, stop, step = 1]: readonly (number | undefined)[],
-): T[] {
+function slice<T>(list: readonly T[], bounds: readonly (number | undefined)[]): T[] {
+  const { from, to, step } = sliceBounds(list.length, bounds);
+  const result: T[] = [];
+  for (let i = from; step > 0 ? i < to : i > to; i += step) result.push(list[i]!);
+  return result;
+}
+
+function slicedRange(range: Range, bounds: readonly (number | undefined)[]): Range {
+  const { from, to, step } = sliceBounds(range.length, bounds);
+  return new Range(range.at(from), range.at(to), range.step * step);
+}
+
+function sliceBounds(length: number, [start, stop, step = 1]: readonly (number | undefined)[]) {
   if (step === 0) throw new JinjaError('slice step cannot be zero');
-  const { length } = list;
   const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
   const clamped = (bound: number) =>
     Math.min(high, Math.max(low, bound < 0 ? bound + length : bound));
   const from = start === undefined ? (step > 0 ? low : high) : clamped(start);
   const to = stop === undefined ? (step > 0 ? high : low) : clamped(stop);
-  const result: T[] = [];
-  for (let i = from; step > 0 ? i < to : i > to; i += step) result.push(list[i]!);
-  return result;
+  return { from, to, step };
 }

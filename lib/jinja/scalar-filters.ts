@@ -41,6 +41,7 @@ export const scalarFilters: readonly FilterEntry[] = [
   size('count'),
   filter('attr', ['name'], (value, args, { budget }) => {
     const name = args.text('name') ?? '';
+    if (value instanceof Undefined) throw new JinjaError(value.message);
     return ownAttribute(value, name, budget) ?? missing(value, name, budget);
   }),
 ];

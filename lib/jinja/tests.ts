@@ -34,7 +34,11 @@ export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   plain('mapping', (value) => value instanceof Dict),
   plain('sequence', isSequence),
   plain('iterable', isIterable),
-  plain('callable', (value) => value instanceof Instance && value.call !== undefined),
+  plain(
+    'callable',
+    (value) =>
+      value instanceof Undefined || (value instanceof Instance && value.call !== undefined),
+  ),
   plain('escaped', () => false),
   plain('odd', (value, budget) => arithmetic('%', value, 2, budget) === 1),
   plain('even', (value, budget) => arithmetic('%', value, 2, budget) === 0),

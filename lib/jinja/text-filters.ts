@@ -1,6 +1,6 @@
 import { JinjaError } from './errors.js';
 import { formatPercent } from './format-percent.js';
-import { iterate } from './protocol.js';
+import { iterate, sizeOf } from './protocol.js';
 import { attributeOf, type Filter, type FilterEntry, filter } from './runtime.js';
 import { capitalized, countWords, strip } from './text.js';
 import { centered } from './text-methods.js';
@@ -50,8 +50,9 @@ export const textFilters: readonly FilterEntry[] = [
     return centered(str(value, budget), width);
   }),
   filter('truncate', ['length', 'killwords', 'end', 'leeway'], (value, args, { budget }) => {
-    const text = [...budget.text(str(value, budget))];
     const length = args.integer('length') ?? 255;
+    if (typeof value !== 'string' && sizeOf(value, budget) <= length) return value;
+    const text = [...budget.text(str(value, budget))];
     const end = args.text('end') ?? '...';
     if (text.length <= length + (args.integer('leeway') ?? 5)) return text.join('');
     const cut = text.slice(0, Math.max(0, length - end.length)).join('');

@@ -1,4 +1,4 @@
-import { JinjaError } from './errors.js';
+import { JinjaError, LimitError } from './errors.js';
 
 /**
  * A value while a template runs. Texts, booleans and lists are those of JavaScript, a number is
@@ -77,12 +77,27 @@ export function hashed(key: Value): unknown {
   if (typeof key === 'boolean') return Number(key);
   if (key instanceof Float) return key.value;
   if (key instanceof Undefined) return Undefined;
-  if (key instanceof Tuple) throw new JinjaError('tuples cannot be keys here');
+  if (key instanceof Tuple) return hashedTuple(key);
   if (Array.isArray(key) || key instanceof Dict) {
     throw new JinjaError(`unhashable type: '${typeName(key)}'`);
   }
   return key;
 }
+
+function hashedTuple({ items }: Tuple): string {
+  let hash = '\0tuple';
+  for (const item of items) {
+    const part = item instanceof Undefined ? 'Undefined' : item === none ? 'None' : hashed(item);
+    if (typeof part === 'object') throw new JinjaError(`unhashable type: '${typeName(item)}'`);
+    const text = String(part);
+    hash += ` ${typeof part} ${text.length} ${text}`;
+    if (hash.length > maxTupleHash) throw new LimitError('has too long a tuple as a key');
+  }
+  return hash;
+}
+
+/** Characters; the keys of real templates are names. */
+const maxTupleHash = 10_000;
 
 export class Range {
   constructor(
