@@ -213,7 +213,8 @@ export class Model {
 
 /** Throws ERR_BITNET_ARGUMENT unless it is what `loadModel` resolves to. */
 export function checkModel(model: unknown): asserts model is Model {
-  if (!(model instanceof Model)) throw argumentError('what loadModel() gives', 'model', model);
+  if (!(model instanceof Model))
+    throw argumentError('what await loadModel() gives', 'model', model);
 }
 
 /** A context length as given, checked; undefined stays so. */
