@@ -119,7 +119,9 @@ function describe({ chunks, chunksInAll, perplexity, stride }: Perplexity): stri
 function perplexityLines(result: Perplexity): string[] {
   const { perplexity, error, nll, nllError, bitsPerByte, tokens, bytes } = result;
   const { chunks, chunksInAll, contextLength, stride } = result;
-  const pieces = stride === null ? 'chunks' : `windows ${grouped(stride)} tokens apart,`;
+  const plural = chunksInAll === 1 ? '' : 's';
+  const pieces =
+    stride === null ? `chunk${plural}` : `window${plural} ${grouped(stride)} tokens apart,`;
   const some =
     chunks === chunksInAll ? grouped(chunks) : `${grouped(chunks)} of ${grouped(chunksInAll)}`;
   return [
