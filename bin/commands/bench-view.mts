@@ -5,6 +5,7 @@ import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { bytes } from '../../lib/byte-size.js';
 import { largestOf, smallestOf } from '../../lib/extremes.js';
 import { escaped } from '../escape.mjs';
+import { WordWrap } from '../word-wrap.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 
 /** Characters of the longest bar. */
@@ -19,11 +20,12 @@ const processParts = ['node', 'scratch', 'mappedFile'];
  * @param width columns of the terminal; tables are no wider. @default as wide as they are: a file or a pipe
  */
 export function benchLines(report: BenchReport, width = Number.POSITIVE_INFINITY): string[] {
+  const wrapped = (lines: readonly string[]) => lines.flatMap((line) => brokenAt(line, width));
   return [
-    ...machineLines(report),
+    ...wrapped(machineLines(report)),
     ...modelsOf(report).flatMap((results) => [
       '',
-      ...modelLines(results),
+      ...wrapped(modelLines(results)),
       '',
       ...fittedTable(columnsWithBars(results, report), results, width),
     ]),
@@ -170,6 +172,12 @@ function table(
 ): string[] {
   const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
   return form([columns.map(({ title }) => title), ...rows], (i) => columns[i]!.text === true);
+}
+
+/** The lines of one that is wider than the terminal, broken between words. */
+function brokenAt(line: string, width: number): string[] {
+  const wrap = new WordWrap(() => width);
+  return `${wrap.push(line)}${wrap.flush()}`.split('\n');
 }
 
 /** What is left out of a table that is wider than the terminal, in this order. */
