@@ -20,14 +20,17 @@ const mostChoices = 1000;
 
 /**
  * Reads JSON Lines: on each line `{ question, choices, label }`, or on each line `{ text }`; other
- * fields are ignored, and so are empty lines.
+ * fields are ignored, and so are empty lines and a byte order mark at the beginning.
  *
  * @throws `ERR_BITNET_FILE` with the number of the first line that is neither, as `error.line` too
  */
 export function parseEvalItems(text: string): EvalItem[] {
   if (typeof text !== 'string') throw argumentError('lines of JSON as a text', 'text', text);
   const items: EvalItem[] = [];
-  for (const [i, line] of text.split('\n').entries()) {
+  for (const [i, line] of text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .entries()) {
     if (line.trim() === '') continue;
     items.push(checkedItem(parsed(line, i + 1), items[0], wrongLine(i + 1)));
   }
@@ -91,7 +94,8 @@ function isChoices(value: unknown): value is readonly string[] {
     Array.isArray(value) &&
     value.length >= 2 &&
     value.length <= mostChoices &&
-    value.every((choice) => typeof choice === 'string' && choice.trim() !== '')
+    // copied first, because every() passes over holes
+    [...value].every((choice) => typeof choice === 'string' && choice.trim() !== '')
   );
 }
 

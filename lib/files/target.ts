@@ -3,6 +3,8 @@ import { access, lstat, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BitnetError } from '../errors.js';
 
+const sticky = 0o1000;
+
 /** Files of one kind, told by how they begin. */
 export interface FileKind {
   /** With an article: 'a session file'. */
@@ -84,6 +86,7 @@ async function replaceable(
   { kind, overwrite, remedy = 'allow it to be replaced (option overwrite)' }: TargetOptions,
 ): Promise<Place> {
   if (there && !there.isFile()) throw refused(named, special(there));
+  if (there && !(await mayBeRenamedOver(path, there))) throw refused(named, "another user's file");
   if (!there || overwrite || (kind && (await isOfKind(path, kind)))) return { path, there };
   const ways = `choose another name, or ${remedy}`;
   throw new BitnetError(
@@ -93,6 +96,14 @@ async function replaceable(
       : `Expected no file at "${named}", but there is one; ${ways}.`,
     { path: named, replaceable: true },
   );
+}
+
+/** In a sticky folder such as /tmp, the owners of a file and of the folder alone may put another in its place. */
+async function mayBeRenamedOver(path: string, there: Stats): Promise<boolean> {
+  const user = process.geteuid?.() ?? 0;
+  if (user === 0 || there.uid === user) return true;
+  const folder = await stat(dirname(path));
+  return (folder.mode & sticky) === 0 || folder.uid === user;
 }
 
 /** An empty file is of every kind: nothing is lost with it. */

@@ -83,7 +83,8 @@ export class VocabularyTokenizer implements Tokenizer {
     const { special } = switches(options, decodeSwitches);
     const pieces: Uint8Array[] = [];
     const size = { ids: 0, bytes: 0 };
-    for (const id of ids) {
+    // a detached array is empty, as everywhere, but to iterate over it throws
+    for (const id of ArrayBuffer.isView(ids) && ids.byteLength === 0 ? [] : ids) {
       checkId(id, this.vocab);
       const piece = this.#pieces.bytes(id, special);
       if (piece.length > 0) pieces.push(piece);

@@ -274,6 +274,12 @@ describe('embed, keepPrefix, detokenize and evalItems refuse', () => {
     await expectError(decoding, 'ERR_BITNET_ARGUMENT', /^Expected at most 16777216 token ids to/);
   });
 
+  it('no id of an array whose memory was given away: it is empty', () => {
+    const ids = Uint32Array.of(5, 6);
+    structuredClone(ids.buffer, { transfer: [ids.buffer] });
+    expect(model().detokenize(ids)).toBe('');
+  });
+
   // Not in a table: the runner would print it.
   it('arrays that are one great hole', async () => {
     const hole: Any = new Array(2 ** 32 - 1);

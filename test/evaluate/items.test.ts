@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lastWordStart } from '../../lib/evaluate/items.js';
+import { checkedItems, lastWordStart } from '../../lib/evaluate/items.js';
 import { parseEvalItems } from '../../lib/index.js';
 
 const good = '{"question":"a","choices":["b","c"],"label":1}';
@@ -9,6 +9,18 @@ describe('parseEvalItems', () => {
     const item = { question: 'a', choices: ['b', 'c'], label: 1 };
     expect(parseEvalItems(`\n${good}\r\n  \n{"id":7,${good.slice(1)}`)).toEqual([item, item]);
     expect(parseEvalItems('{"text":"one two","label":null}\n')).toEqual([{ text: 'one two' }]);
+  });
+
+  it('ignores a byte order mark, as editors on Windows write it', () => {
+    expect(parseEvalItems('\ufeff{"text":"one two"}')).toEqual([{ text: 'one two' }]);
+    expect(() => parseEvalItems('\n\ufeff{"text":"one two"}')).toThrow('on line 2');
+  });
+
+  it('takes a hole among choices as what is no text', () => {
+    const item = { question: 'a', choices: new Array<string>(3), label: 0 };
+    expect(() => checkedItems([item], 1)).toThrow(
+      /^Expected 2 to 1000 texts.*items\[0\], but it has an array of length 3;/,
+    );
   });
 
   const bad: [string, RegExp][] = [

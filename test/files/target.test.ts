@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { replaceFile, replaceText } from '../../lib/files/replace-file.js';
 import { type FileKind, writableTarget } from '../../lib/files/target.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -119,6 +119,24 @@ describe('what a person names', () => {
     expect(readFileSync(path, 'utf8')).toMatch(/^note: [123]$/);
     expect(readdirSync(dirname(path))).toEqual(['file']);
   });
+
+  test.runIf(root)(
+    'is no file of another user in a sticky folder, where it must stay',
+    async () => {
+      writeFileSync(path, 'note: old');
+      chmodSync(path, 0o666);
+      chmodSync(dirname(path), 0o1777);
+      const user = vi.spyOn(process, 'geteuid').mockReturnValue(12_345);
+      try {
+        await expect(save(path, '', true)).rejects.toThrow("is another user's file;");
+        chmodSync(dirname(path), 0o777);
+        await writableTarget(path, { kind: note });
+      } finally {
+        user.mockRestore();
+      }
+      expect(readFileSync(path, 'utf8')).toBe('note: old');
+    },
+  );
 
   test('and cannot be written is named, not the part', async () => {
     const error = await save(at('no/where')).catch((reason) => reason);
