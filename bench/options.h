@@ -15,6 +15,8 @@ struct Options {
   bool json = false;
 };
 
-/** Reads the arguments. Prints one sentence and exits with 2 when one is wrong, with 0 after
- * --help. */
+/**
+ * Reads the arguments. Prints one sentence and exits with 2 when one is wrong, with 0 after
+ * --help.
+ */
 Options read_options(int argc, char** argv);

@@ -20,7 +20,8 @@ namespace {
 // matrix is cut to as many rows as that takes, which a thread of the engine does too.
 constexpr double kRunSeconds = 0.5e-3;
 
-/** Tiles of one matrix, all the same, as many as no cache holds, and tokens to multiply them with.
+/**
+ * Tiles of one matrix, all the same, as many as no cache holds, and tokens to multiply them with.
  */
 class Workload {
 public:
@@ -50,8 +51,10 @@ public:
     return static_cast<double>(tiles * kernel_.tile_rows * cols_ * n);
   }
 
-  /** `tiles` tiles from `first` of the ring on, times n tokens; rows are shared out as the engine
-   * does. */
+  /**
+   * `tiles` tiles from `first` of the ring on, times n tokens; rows are shared out as the engine
+   * does.
+   */
   void run(ThreadPool& pool, size_t first, size_t tiles, size_t n, int32_t* out) {
     const size_t rows = tiles * kernel_.tile_rows;
     const size_t chunk =
@@ -64,8 +67,10 @@ public:
     });
   }
 
-  /** For at least 37 tokens. Exits with 1 when a tile is not what the scalar kernel makes of the
-   * same codes. */
+  /**
+   * For at least 37 tokens. Exits with 1 when a tile is not what the scalar kernel makes of the
+   * same codes.
+   */
   void verify(const std::string& name) {
     const TernaryKernel& scalar = *usable_ternary_kernels(0).front();
     const size_t cols = rounded_up(cols_, scalar.tile_cols);

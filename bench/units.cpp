@@ -102,8 +102,10 @@ public:
     return rounded_up(n < 64 ? 128 : 64, columns ? kernel_.column_step(n) : 16);
   }
 
-  /** Rows [0, rows) of a matrix whose units are rows, or columns; place(begin, thread) is where the
-   * sums of the chunk at `begin` go: out, and its distance from token to token. */
+  /**
+   * Rows [0, rows) of a matrix whose units are rows, or columns; place(begin, thread) is where the
+   * sums of the chunk at `begin` go: out, and its distance from token to token.
+   */
   template <class Place>
   void batch(ThreadPool& pool, bool columns, size_t matrix, size_t rows, size_t n, Place place) {
     const size_t chunk = chunk_rows(columns, n);

@@ -93,7 +93,8 @@ Napi::Error to_error(Napi::Env env, const Status& status);
 /** That memory has run out, which takes none to say. */
 Status out_of_memory();
 
-/** `call`, with an exception in JavaScript where memory runs out: beyond it nobody would catch it.
+/**
+ * `call`, with an exception in JavaScript where memory runs out: beyond it nobody would catch it.
  */
 template <class Call> Napi::Value with_memory(Napi::Env env, Call&& call) {
   try {

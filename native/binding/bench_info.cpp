@@ -11,7 +11,8 @@ namespace bitnet {
 
 namespace {
 
-/** Runs `measure` on a thread of its own with a pool of info[0] threads; resolves with its number.
+/**
+ * Runs `measure` on a thread of its own with a pool of info[0] threads; resolves with its number.
  */
 Napi::Value measured(const Napi::CallbackInfo& info, Status (*measure)(ThreadPool&, double*)) {
   Napi::Env env = info.Env();

@@ -12,8 +12,10 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info);
 /** selectKernels(forced) → { ternary, dense, vector }; throws ERR_BITNET_KERNEL. */
 Napi::Value selected_kernels(const Napi::CallbackInfo& info);
 
-/** ternaryTile(forced) → { rows, cols, bytes, units }: how the chosen kernel packs; throws
- * ERR_BITNET_KERNEL. */
+/**
+ * ternaryTile(forced) → { rows, cols, bytes, units }: how the chosen kernel packs; throws
+ * ERR_BITNET_KERNEL.
+ */
 Napi::Value ternary_tile(const Napi::CallbackInfo& info);
 
 /** { ternary: "mad2-avx2", dense: "avx2", vector: "avx2" } */

@@ -4,8 +4,10 @@
 
 namespace bitnet {
 
-/** selfTest() → Promise<[{ family, name, wrong }]>: see self_test(); rejects with
- * ERR_BITNET_MEMORY. */
+/**
+ * selfTest() → Promise<[{ family, name, wrong }]>: see self_test(); rejects with
+ * ERR_BITNET_MEMORY.
+ */
 Napi::Value tested_kernels(const Napi::CallbackInfo& info);
 
 } // namespace bitnet

@@ -23,8 +23,10 @@ public:
   /** Replaces the content by `bytes` zero bytes; false, and empty, when the system refuses. */
   bool allocate(size_t bytes, Pages pages = Pages::kNormal);
 
-  /** Like allocate, but keeps the block when it is already large enough; the content is then
-   * unspecified. */
+  /**
+   * Like allocate, but keeps the block when it is already large enough; the content is then
+   * unspecified.
+   */
   bool ensure(size_t bytes);
 
   /** A part of memory that somebody else owns and keeps for as long as this buffer lives. */

@@ -27,8 +27,10 @@ public:
 
   size_t threads() const { return workers_.size() + 1; }
 
-  /** body(chunk, thread) for every chunk in [0, chunks); returns when all are done. One caller at a
-   * time. Throws std::bad_alloc when a body did, on whichever thread. */
+  /**
+   * body(chunk, thread) for every chunk in [0, chunks); returns when all are done. One caller at a
+   * time. Throws std::bad_alloc when a body did, on whichever thread.
+   */
   template <class Body> void parallel(size_t chunks, Body&& body) {
     if (chunks == 0)
       return;

@@ -1,7 +1,8 @@
 // I2_S: two bits per weight over the flattened tensor, one f32 scale per tensor (bitnet.cpp).
 //
-//   [ n/4 bytes of codes ][ f32 scale ][ 28 bytes of anything ]          n = rows * cols, a
-//   multiple of the block
+//   [ n/4 bytes of codes ][ f32 scale ][ 28 bytes of anything ]
+//
+//   n = rows * cols, a multiple of the block
 //
 // 128 consecutive elements share 32 bytes; byte m of them holds elements m, m + 32, m + 64, m + 96:
 //

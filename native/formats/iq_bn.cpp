@@ -56,8 +56,9 @@ uint8_t digit(uint8_t byte, size_t multiplier) {
   return static_cast<uint8_t>((static_cast<uint8_t>(byte * kDigit[multiplier]) * 3u) >> 8);
 }
 
-// IQ1_BN, 13 bytes: four groups of 16 weights. Bytes 3 g + k (k = 0..2) hold weights 16 g + 5 k +
-// j, j = 0..4; the sixteenth weight of group g is digit g of the last byte.
+// IQ1_BN, 13 bytes for four groups g of 16 weights, five trits a byte:
+//   byte 3 g + k, k = 0..2   weights 16 g + 5 k + j    j = 0..4
+//   byte 12                  weights 16 g + 15         g = 0..3
 bool decode_iq1_block(const uint8_t* block, uint8_t* codes) {
   for (size_t g = 0; g < 4; ++g) {
     for (size_t k = 0; k < 3; ++k)

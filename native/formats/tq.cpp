@@ -35,8 +35,11 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
   return valid;
 }
 
-// Trit n of a base-3 byte b = ceil(256 v / 243), v = sum of c_n 3^(4-n): multiplying by 3^n modulo
-// 256 shifts the wanted digit to the front, multiplying by 3 carries it out of the byte.
+// Trit n of a base-3 byte:
+//   v = Σ c_n 3^(4 - n)        n = 0..4
+//   b = ceil(256 v / 243)      the byte
+// Multiplying by 3^n modulo 256 shifts the wanted digit to the front, multiplying by 3 carries it
+// out of the byte.
 constexpr uint8_t kPow3[5] = {1, 3, 9, 27, 81};
 uint8_t trit(uint8_t byte, int n) {
   const uint8_t shifted = static_cast<uint8_t>(byte * kPow3[n]);

@@ -30,8 +30,10 @@ struct CpuidLeaf {
   uint32_t eax, ebx, ecx, edx;
 };
 
-/** Leaf of CPUID; all zeros beyond the highest leaf, where older CPUs answer with another leaf's
- * data. */
+/**
+ * Leaf of CPUID; all zeros beyond the highest leaf, where older CPUs answer with another leaf's
+ * data.
+ */
 CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf) {
   CpuidLeaf r = {0, 0, 0, 0};
 #if defined(_MSC_VER)

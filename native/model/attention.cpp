@@ -56,8 +56,9 @@ void norm_heads(const Pass& pass, const std::vector<float>& norm, size_t heads, 
                            x + head * spec.head_dim);
 }
 
-// Rotates the first 2 * pairs components of one head; pair j is (x[j], x[j + pairs]) in NEOX order,
-// else (x[2j], x[2j + 1]).
+// Rotates the first 2 * pairs components of one head, where pair j is
+//   (x[j], x[j + pairs])    in NEOX order
+//   (x[2 j], x[2 j + 1])    else
 void rotate(float* x, size_t pairs, bool neox, const float* cosine, const float* sine) {
   const size_t step = neox ? 1 : 2;
   const size_t partner = neox ? pairs : 1;

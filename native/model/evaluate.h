@@ -8,7 +8,8 @@
 
 namespace bitnet {
 
-/** A loaded model: weights that all sessions share, and the working memory of the pass that runs.
+/**
+ * A loaded model: weights that all sessions share, and the working memory of the pass that runs.
  */
 struct Model {
   Model(std::shared_ptr<const Weights> w, size_t threads, uint64_t budget = kWorkspaceBudget)
@@ -38,8 +39,8 @@ struct EvaluateRequest {
 
   float* states = nullptr; // what the head would multiply; kLastState: [dim], kStates: [n, dim]
 
-  double* ffn_counts = nullptr; // [n_layer, 3], optional, added to: closed gates, zero inputs of
-                                // down, values of each
+  // [n_layer, 3], optional, added to: closed gates, zero inputs of down, values of each.
+  double* ffn_counts = nullptr;
 
   std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
 

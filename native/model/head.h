@@ -9,8 +9,10 @@
 
 namespace bitnet {
 
-/** logits = head · RMSNorm(workspace.x[row]) of one row of the residual stream, soft-capped where
- * the graph is. */
+/**
+ * logits = head · RMSNorm(workspace.x[row]) of one row of the residual stream, soft-capped where
+ * the graph is.
+ */
 struct LogitsRow {
   size_t row;
   float* logits; // [vocab] out

@@ -6,8 +6,10 @@
 
 namespace bitnet {
 
-/** Vectors whose logits, or bounds of them, are in memory together: 32, or fewer where these would
- * be more than 128 MiB. */
+/**
+ * Vectors whose logits, or bounds of them, are in memory together: 32, or fewer where these would
+ * be more than 128 MiB.
+ */
 size_t head_vectors(size_t vocab);
 
 /** RMSNorm of row `row` of the residual stream into row `i` of ws.h. */

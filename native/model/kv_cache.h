@@ -17,8 +17,10 @@ namespace bitnet {
 /** Heads are padded to a multiple of this at most. */
 constexpr size_t kWidestHeadPad = 32;
 
-/** Layout: [n_layer][k, v][n_kv_head][context] rows of one type, head_dim padded with zeros to 16
- * values for f16, to 32 for q8_0. */
+/**
+ * Layout: [n_layer][k, v][n_kv_head][context] rows of one type, head_dim padded with zeros to 16
+ * values for f16, to 32 for q8_0.
+ */
 class KvCache {
 public:
   /** Room for `context` positions; memory is touched only as positions are written. */
@@ -43,8 +45,10 @@ public:
   uint8_t* keys(size_t layer, size_t kv_head) const { return at(layer, 0, kv_head); }
   uint8_t* values(size_t layer, size_t kv_head) const { return at(layer, 1, kv_head); }
 
-  /** Positions evaluated so far; the next token goes here. Atomic, because JavaScript may ask in
-   * mid-evaluation. */
+  /**
+   * Positions evaluated so far; the next token goes here. Atomic, because JavaScript may ask in
+   * mid-evaluation.
+   */
   std::atomic<size_t> position{0};
 
 private:

@@ -40,9 +40,8 @@ struct Linear {
   AlignedBuffer data;
 
   // kTernary: tiles of the whole matrix, and one scale per tensor or per row.
-  // kTernaryBlocks: `block_cols` columns share a scale; block b is a matrix of its own, [rows,
-  // block_cols],
-  //                 at b * block_bytes, with scales row_scale[b * rows + row].
+  // kTernaryBlocks: `block_cols` columns share a scale; block b is a matrix of its own,
+  //                 [rows, block_cols], at b * block_bytes, with scales row_scale[b * rows + row].
   const TernaryKernel* ternary = nullptr;
   size_t padded_cols = 0; // of one packed matrix
   size_t block_cols = 0;
@@ -66,8 +65,7 @@ struct Linear {
   bool is_ternary() const { return kind != Kind::kDense; }
   /** Row ranges given to linear_rows with `n` tokens begin at multiples of this. */
   size_t tile_rows(size_t n) const;
-  /** Rows of `n` tokens that one thread of `threads` takes at a time: a multiple of tile_rows(n).
-   */
+  /** Rows that one of `threads` threads takes at a time with `n` tokens: whole tile_rows(n). */
   size_t chunk_rows(size_t threads, size_t n) const;
 };
 
@@ -80,10 +78,13 @@ struct ThreadScratch {
 };
 
 /**
- * out[i * out_stride + (row - row_begin)] = W[row] · x[i] for rows [row_begin, row_end) and all i.
- * Ternary: float(Σ t q) * (scale * step); with block scales, the sum over blocks in block order
- * (fma from +0) of float(Σ_block t q) * scale_block, then * step. Dense: the product, * scale where
- * that is not 1. The bias, if any, is added last. False when scratch memory runs out.
+ * out[i * out_stride + (row - row_begin)] = W[row] · x[i] for rows [row_begin, row_end) and all i:
+ *
+ *   ternary          float(Σ t q) * (scale * q_step)
+ *   ternary, blocks  (Σ_block float(Σ t q) * scale_block) * q_step      fma in block order from +0
+ *   dense            the product, * scale where that is not 1
+ *
+ * The bias, if any, is added last. False when scratch memory runs out.
  */
 bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
@@ -96,8 +97,7 @@ bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations&
 bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                       const int32_t* ids, size_t count, float* out, ThreadScratch& scratch);
 
-/** out[r] = the product, but for the bias, for exact integers acc[r] of one token, rows [row, row +
- * count). */
+/** out[r] = the product without the bias, from the sums acc[r] of rows row + r of one token. */
 void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,
                 size_t row, size_t count, float* out);
 

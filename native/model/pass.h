@@ -61,7 +61,8 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
  */
 void norm_rotate_and_store(Pass& pass, size_t layer);
 
-/** ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches.
+/**
+ * ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches.
  */
 void attention(Pass& pass, size_t layer);
 

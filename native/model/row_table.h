@@ -19,8 +19,10 @@ struct RowTable {
   size_t cols() const { return linear.cols; }
   bool in_memory() const { return linear.data.size() != 0; }
 
-  /** Points `out` at rows [row, row + count), linear.row_bytes apart; reads them into `buffer` if
-   * need be. */
+  /**
+   * Points `out` at rows [row, row + count), linear.row_bytes apart; reads them into `buffer` if
+   * need be.
+   */
   Status fetch(size_t row, size_t count, AlignedBuffer& buffer, const uint8_t** out) const;
 };
 

@@ -1,18 +1,36 @@
 // Rounding rows and vectors for the screen, and bounding what the rounding can do.
 //
-// Let w be a row and x the vector, both f32; ŵ = scale * q the shadow row, x̂ = step * (128 high +
-// low), u = 2^-24.
+//   w                            a row, f32
+//   x                            the vector, f32
+//   ŵ = scale * q                the shadow of the row
+//   x̂ = step * (128 high + low)  the vector as two int8 planes
+//   error = |w - ŵ|, norm = |ŵ|  of every row
+//   u = 2^-24
 //
-//   |w·x - ŵ·x̂|  <=  |(w - ŵ)·x| + |ŵ·(x - x̂)|  <=  error |x| + norm |x - x̂| (Cauchy-Schwarz) |f32
-//   dot - w·x|  <=  γ |w| |x|,  |w| <= norm + error,  γ = m u / (1 - m u) (Higham 2002, 3.1)
-//       m = cols / 16 fused steps in a lane + 4 additions of the tree
+// The shadow, by Cauchy-Schwarz:
+//
+//   |w·x - ŵ·x̂|  <=  |(w - ŵ)·x| + |ŵ·(x - x̂)|
+//                <=  error |x| + norm |x - x̂|
+//
+// The exact product in f32 (Higham 2002, 3.1), whose lanes take cols / 16 fused steps, its tree 4:
+//
+//   |f32 dot - w·x|  <=  γ |w| |x|
+//   |w|  <=  norm + error
+//   γ    =  m u / (1 - m u)
+//   m    =  cols / 16 + 4
+//
+// The approximation in f32: two conversions of int32, one fma, two products for scale and step, one
+// sum with the bound. Each rounds terms of at most norm * |its plane|:
+//
 //   |approximation - ŵ·x̂|  <=  16 u norm (|step 128 high| + |step low|)
-//       two conversions of int32, one fma, two products with scale and step, one sum with the
-//       bound: each rounds terms of at most norm * |its plane|
 //
-// So the error is at most  error * |x| (1 + γ)  +  norm * (|x - x̂| + γ |x| + 16 u (|step 128 high|
-// + |step low|)). Norms are computed in double and both factors are enlarged by 1e-4, which covers
-// their own rounding many times over.
+// Together, as error * error_factor + norm * norm_factor:
+//
+//   error_factor  =  |x| (1 + γ)
+//   norm_factor   =  |x - x̂| + γ |x| + 16 u (|step 128 high| + |step low|)
+//
+// Norms are computed in double and both factors are enlarged by 1e-4, which covers their own
+// rounding many times over.
 #include "shadow.h"
 
 #include <math.h>

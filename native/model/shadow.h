@@ -9,8 +9,10 @@
 
 namespace bitnet {
 
-/** Row r of the head is w = scale[r] * q + e with int8 q and |e| <= error[r] (Euclidean norms,
- * rounded up). */
+/**
+ * Row r of the head is w = scale[r] * q + e with int8 q and |e| <= error[r] (Euclidean norms,
+ * rounded up).
+ */
 struct Shadow {
   const ScreenKernel* kernel = nullptr;
   size_t padded_cols = 0;
@@ -23,13 +25,16 @@ struct Shadow {
   uint64_t bytes() const { return packed.size() + 3 * scale.size() * sizeof(float); }
 };
 
-/** Reads every row of `table` once. A row that is not finite gets an infinite error: it is always a
- * candidate. */
+/**
+ * Reads every row of `table` once. A row that is not finite gets an infinite error: it is always a
+ * candidate.
+ */
 Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPool& pool,
                     Shadow* out);
 
 /**
  * A vector as the screen sees it, and what that costs: for every row,
+ *
  *   |computed f32 dot(w, x) - approximation| <= error * error_factor + norm * norm_factor
  */
 struct ScreenVector {

@@ -18,8 +18,10 @@ namespace bitnet {
  */
 void run_pass(ThreadPool& pool, Evaluation* const* evaluations, size_t count);
 
-/** Enough tokens that the products run about as fast as they can, in a fraction of a full pass's
- * time. */
+/**
+ * Enough tokens that the products run about as fast as they can, in a fraction of a full pass's
+ * time.
+ */
 constexpr size_t kSharedTokens = 128;
 
 } // namespace bitnet

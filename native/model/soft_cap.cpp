@@ -20,8 +20,9 @@ struct Factorials {
 };
 constexpr Factorials kFactorials;
 
-// exp(x) for 0 <= x <= 40, to about 4e-16: x = n ln 2 + r with |r| <= ln 2 / 2, then 2^n times
-// Taylor's series of r, whose 14th term is below 5e-18. ln 2 is subtracted in two parts.
+// exp(x) for 0 <= x <= 40, to about 4e-16:
+//   x      = n ln 2 + r      |r| <= ln 2 / 2; ln 2 is subtracted in two parts
+//   exp(x) = 2^n exp(r)      exp(r): Taylor's series, whose 14th term is below 5e-18
 double exp_of(double x) {
   const double n = floor(x * 1.4426950408889634 + 0.5);
   const double r = (x - n * 0x1.62e42fee00000p-1) - n * 0x1.a39ef35793c76p-33;

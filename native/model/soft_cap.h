@@ -11,8 +11,10 @@ namespace bitnet {
  */
 void soft_cap(float cap, float* x, size_t count);
 
-/** The smallest number that soft_cap does not bring below `capped`; `capped` itself where it is not
- * finite or cap is 0. */
+/**
+ * The smallest number that soft_cap does not bring below `capped`; `capped` itself where it is not
+ * finite or cap is 0.
+ */
 float soft_cap_reaches(float cap, float capped);
 
 } // namespace bitnet

@@ -10,8 +10,8 @@
 namespace bitnet {
 namespace {
 
-// θ_j = base^(-2j / rope_dim), divided by the factors of that pair, where there are any, and the
-// scale (Su et al. 2021).
+// θ_j = base^(-2j / rope_dim) / factor_j / scale (Su et al. 2021). A file's tensor and its metadata
+// may each give factors; without either factor_j is 1.
 std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
                                 const std::vector<float>& tensor,
                                 const std::vector<double>& factors) {

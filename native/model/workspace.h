@@ -39,8 +39,10 @@ struct WorkspacePlan {
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan,
                       uint64_t budget = kWorkspaceBudget);
 
-/** Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
- * rows are padded to `width`. */
+/**
+ * Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
+ * rows are padded to `width`.
+ */
 size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens);
 
 /** Rows are tokens. Padding columns are zero and stay so, because strides never change. */
@@ -59,7 +61,7 @@ struct Workspace {
   size_t ffn_stride;
   size_t wide_stride; // floats per row of h: the widest input of a linear layer
   size_t q8_stride;   // bytes per row of q8
-  bool branch_norms;  // whether branch and up are there
+  bool branch_norms;  // a linear layer's own input or output is normed: needs branch and up
 
   AlignedBuffer x;      // float [n, dim_stride]   the residual stream
   AlignedBuffer h;      // float [n, wide_stride]  input of the next linear layer, normalised
@@ -71,12 +73,10 @@ struct Workspace {
   AlignedBuffer v;      // float [n, kv_stride]
   AlignedBuffer attn;   // float [n, head_stride]
   AlignedBuffer ffn;    // float [n, ffn_stride]
-  AlignedBuffer
-      branch;       // float [n, dim_stride]   of graphs with norms of one layer's input or output
-  AlignedBuffer up; // float [n, ffn_stride]   the same
-  AlignedBuffer
-      live; // int32 [widest layer + kLiveSlack]: inputs of a linear layer that are not zero
-  AlignedBuffer rope;   // float [tables, n, rope_dim] cosines of each pair, then its sines
+  AlignedBuffer branch; // float [n, dim_stride]   only with branch_norms
+  AlignedBuffer up;     // float [n, ffn_stride]   only with branch_norms
+  AlignedBuffer live;   // int32 [wide_stride + kLiveSlack]: inputs of a layer that are not zero
+  AlignedBuffer rope;   // float [tables, n, rope_dim] cosines of all pairs, then their sines
   AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
 
   // Radians per position [rope_dim / 2]; the second, where there is one, is that of local layers.

@@ -20,8 +20,10 @@ struct KernelVerdict {
  */
 Status self_test(uint32_t features, std::vector<KernelVerdict>* out);
 
-/** Each: the first result that is not as the contract defines it or, for floats, not the bits of
- * the scalar kernel; empty when there is none. */
+/**
+ * Each: the first result that is not as the contract defines it or, for floats, not the bits of
+ * the scalar kernel; empty when there is none.
+ */
 std::string check_kernel(const TernaryKernel& kernel);
 std::string check_kernel(const UnitKernel& kernel);
 std::string check_kernel(const DenseKernel& kernel, const DenseKernel& scalar);

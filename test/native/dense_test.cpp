@@ -88,8 +88,10 @@ std::string describe(const DenseKernel& kernel, uint32_t type, const Shape& s) {
          std::to_string(s.row_end);
 }
 
-/** Compares all kernels with scalar on guarded buffers; `special` mixes infinities, NaN and
- * subnormals into x. */
+/**
+ * Compares all kernels with scalar on guarded buffers; `special` mixes infinities, NaN and
+ * subnormals into x.
+ */
 void compare(uint32_t type, const Shape& s, bool special) {
   Random random(s.cols * 7 + s.n + type);
   const size_t bytes = row_bytes(type, s.cols);

@@ -73,8 +73,10 @@ struct Matrix {
   }
 };
 
-/** Σ t q, which fits: 127 * kMaxTernaryCols < 2^31. The loop would take most of the tests' time
- * where all trits are equal. */
+/**
+ * Σ t q, which fits: 127 * kMaxTernaryCols < 2^31. The loop would take most of the tests' time
+ * where all trits are equal.
+ */
 int32_t naive_sum(const Matrix& m, size_t row, const int8_t* q, int32_t q_sum) {
   if (m.pattern == kAllMax)
     return q_sum;
@@ -91,8 +93,10 @@ struct Batch {
   size_t n, row_begin, row_end, extra_stride;
 };
 
-/** Runs one product with guarded buffers and compares it with the naive sum; gaps in out must stay
- * untouched. */
+/**
+ * Runs one product with guarded buffers and compares it with the naive sum; gaps in out must stay
+ * untouched.
+ */
 void compare(const Matrix& m, const Batch& s, Pattern activations) {
   Random random(m.cols * 17 + s.n);
   const size_t q_stride = (m.cols + 63) / 64 * 64;

@@ -76,8 +76,10 @@ void for_counts(const std::function<void(size_t)>& f) {
     f(count);
 }
 
-/** exp(x) for x <= 0 as the kernel computes it: combining a block of maximum 0 with l = 0 leaves l
- * = 1 * exp(x). */
+/**
+ * exp(x) for x <= 0 as the kernel computes it: combining a block of maximum 0 with l = 0 leaves
+ * l = 1 * exp(x).
+ */
 float exp_of(const VectorKernel& kernel, float x) {
   float m = x, l = 1.0f, o[16] = {};
   const float o2[16] = {};

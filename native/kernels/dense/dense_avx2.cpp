@@ -21,7 +21,8 @@ template <size_t kBytes, bool kIntoL1> inline void prefetch(const uint8_t* p) {
   }
 }
 
-/** Two rows times kCount vectors, out[row][vector * out_stride]. Three vectors are 12 accumulators.
+/**
+ * Two rows times kCount vectors, out[row][vector * out_stride]. Three vectors are 12 accumulators.
  */
 template <class Type, int kCount>
 inline void rows_times_few(const uint8_t* const rows[2], const DenseProduct& p,
@@ -35,8 +36,9 @@ inline void rows_times_few(const uint8_t* const rows[2], const DenseProduct& p,
 #pragma GCC unroll 2
     for (int r = 0; r < 2; r++) {
       unit[r].load(rows[r], k, p.cols - k);
-      if (kCount > 1) // one vector alone runs at memory speed; more compute hides the loads from
-                      // the prefetchers
+      // One vector alone runs at memory speed; with more, computing hides the loads from the
+      // prefetchers.
+      if (kCount > 1)
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
     for (int g = 0; g < Type::groups(p.cols - k); g += Type::kTogether) {
@@ -149,8 +151,10 @@ void tile_times_tokens(const float* w, const float* x, size_t x_stride, size_t c
   lanes_times_tokens<kCount>(w + 8, x + 8, x_stride, cols, high);
 }
 
-/** Up to kRows rows times up to kPanels * kTokens vectors: decoded chunk by chunk, accumulators
- * wait in memory. */
+/**
+ * Up to kRows rows times up to kPanels * kTokens vectors: decoded chunk by chunk, accumulators
+ * wait in memory.
+ */
 template <class Type>
 void rows_times_tokens(const DenseProduct& p, size_t row, size_t rows, const float* x,
                        size_t tokens, float* out) {

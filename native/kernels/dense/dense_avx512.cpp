@@ -35,8 +35,9 @@ inline void rows_times_few(const uint8_t* const rows[kStreams], const DenseProdu
 #pragma GCC unroll 8
     for (int r = 0; r < kStreams; r++) {
       unit[r].load(rows[r], k, p.cols - k);
-      if (kCount > 1) // one vector alone runs at memory speed; more compute hides the loads from
-                      // the prefetchers
+      // One vector alone runs at memory speed; with more, computing hides the loads from the
+      // prefetchers.
+      if (kCount > 1)
         prefetch<Type::kBytes, true>(rows[r] + k / (16 * Type::kGroups) * Type::kBytes + 512);
     }
     for (int g = 0; g < Type::groups(p.cols - k); g += Type::kTogether) {
@@ -157,8 +158,10 @@ void tile_times_panel(const float* w, const float* x, size_t x_stride, size_t co
   }
 }
 
-/** Up to kRows rows times up to kPanels * kTokens vectors: rows are decoded chunk by chunk,
- * accumulators wait in memory. */
+/**
+ * Up to kRows rows times up to kPanels * kTokens vectors: rows are decoded chunk by chunk,
+ * accumulators wait in memory.
+ */
 template <class Type>
 void rows_times_tokens(const DenseProduct& p, size_t row, size_t rows, const float* x,
                        size_t tokens, float* out) {

@@ -10,7 +10,8 @@
 namespace bitnet {
 namespace {
 
-/** kRows rows times one vector. Four rows are 16 accumulators: the latency of FMLA on four pipes.
+/**
+ * kRows rows times one vector. Four rows are 16 accumulators: the latency of FMLA on four pipes.
  */
 template <class Type, int kRows>
 void rows_times_vector(const uint8_t* row, size_t row_bytes, size_t cols, const float* x,
@@ -73,7 +74,8 @@ constexpr size_t kPanels = 6;  // register tiles that share decoded rows
 constexpr size_t kChunk = 512; // columns decoded at a time: 8 kB of floats
 using Accumulators = float32x4_t[kPanels * kTokens * kRows];
 
-/** Four of the lanes: acc[token][row] += decoded rows times vectors. A step is 16 FMLA and 8 loads.
+/**
+ * Four of the lanes: acc[token][row] += decoded rows times vectors. A step is 16 FMLA and 8 loads.
  */
 template <size_t kCount>
 inline void lanes_times_tokens(const float* w /* [kRows, kChunk] */,
@@ -100,8 +102,10 @@ inline void lanes_times_tokens(const float* w /* [kRows, kChunk] */,
       acc[i * kRows + r] = a[i][r];
 }
 
-/** Up to kRows rows times up to kPanels * kTokens vectors: decoded chunk by chunk, accumulators
- * wait in memory. */
+/**
+ * Up to kRows rows times up to kPanels * kTokens vectors: decoded chunk by chunk, accumulators
+ * wait in memory.
+ */
 template <class Type>
 void rows_times_tokens(const DenseProduct& p, size_t row, size_t rows, const float* x,
                        size_t tokens, float* out) {

@@ -53,9 +53,12 @@ void decode_q8_0(const uint8_t* row, size_t cols, float* out) {
 }
 
 /**
- * Blocks of 256: ql[128] low nibbles, qh[64] high bit pairs, int8 scales[16], f16 d; the value is
- * (d * scale) * (q - 32). A half of 128 values is four quarters of 32: quarter t takes nibble t / 2
- * of ql[32 * (t % 2) + l] and bits 2t, 2t + 1 of qh[l].
+ * Blocks of 256: ql[128] low nibbles, qh[64] high bit pairs, int8 scales[16], f16 d:
+ *
+ *   value j = (d * scales[j / 16]) * (q - 32)
+ *
+ * A half of 128 values has 64 bytes of ql and 32 of qh. It is four quarters of 32: value l of
+ * quarter t takes nibble t / 2 of ql[32 * (t % 2) + l] and bits 2t, 2t + 1 of qh[l].
  */
 void decode_q6_k(const uint8_t* row, size_t cols, float* out) {
   for (size_t k = 0; k < cols; k += 256, row += 210) {
@@ -134,9 +137,12 @@ void decode_iq4_nl(const uint8_t* row, size_t cols, float* out) {
  * (d * scale) * q - dmin * min. Pairs of sub-blocks share 32 bytes of q, the even one in the low
  * nibbles; bit s of high[j] is the fifth of element j of sub-block s. Sub-block s has 6 bits of
  * scale and of min:
- *   scales[0..3]   low six: scale s, s = 0..3       high two: scale s + 4, bits 4 and 5
- *   scales[4..7]   low six: min s                   high two: min s + 4, bits 4 and 5
- *   scales[8..11]  low four: scale s + 4, bits 0..3   high four: min s + 4, bits 0..3
+ *
+ *   scales[s]      low six:  scale s                  high two:  scale s + 4, bits 4 and 5
+ *   scales[4 + s]  low six:  min s                    high two:  min s + 4, bits 4 and 5
+ *   scales[8 + s]  low four: scale s + 4, bits 0..3   high four: min s + 4, bits 0..3
+ *
+ * for s = 0..3.
  */
 template <size_t kHigh> // bytes of high bits: 0 or 32
 void decode_k(const uint8_t* row, size_t cols, float* out) {

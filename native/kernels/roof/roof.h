@@ -10,8 +10,7 @@ namespace bitnet {
 struct Roof {
   const char* instruction; // that multiplies, "VPDPBUSD zmm"
   uint32_t features;       // CpuFeature bits it needs
-  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary; null where another's does as well.
-   */
+  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary; null where another's serves. */
   uint64_t (*read)(const void* p, size_t bytes);
   /** Multiplies and adds in registers. */
   uint64_t (*multiply)(size_t rounds);

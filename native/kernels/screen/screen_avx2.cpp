@@ -26,8 +26,10 @@ inline __m256i add_products(__m256i acc, __m256i magnitude, __m256i q, __m256i a
   return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
-/** 32 rows times vector `v`: half of a tile at a time, so that eight accumulators and their
- * operands fit the registers. */
+/**
+ * 32 rows times vector `v`: half of a tile at a time, so that eight accumulators and their
+ * operands fit the registers.
+ */
 inline void rows32(const ScreenProduct& p, size_t v, const uint8_t* half, float* out) {
   const int8_t* high_plane = p.high + v * p.cols;
   const int8_t* low_plane = p.low + v * p.cols;

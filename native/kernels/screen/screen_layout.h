@@ -3,8 +3,12 @@
 //
 // A tile is 64 rows. Each group of four columns takes 256 bytes, four vectors of 16 lanes of four
 // bytes:
+//
 //   byte [k / 4][row / 16][row % 16][k % 4]  holds q + 128, unsigned for VPDPBUSD
-// so Σ (q + 128) * a - 128 Σ a = Σ q * a, and lanes are rows: nothing is summed across a register.
+//
+//   Σ q * a = Σ (q + 128) * a - 128 Σ a
+//
+// Lanes are rows: nothing is summed across a register.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

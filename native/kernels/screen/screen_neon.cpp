@@ -3,9 +3,9 @@
 //
 // SMULL and SMLAL put one product s8 x s8 into an int16, SADALP adds neighbours into int32:
 //
-//   w   r0c0 r0c1 r0c2 r0c3 r1c0 r1c1 r1c2 r1c3   half a register: two rows, four columns
-//   a     a0   a1   a2   a3   a0   a1   a2   a3
-//   int32  r0c01 r0c23 r1c01 r1c23                 two sums a row, added at the end
+//   w      r0c0 r0c1 r0c2 r0c3 r1c0 r1c1 r1c2 r1c3   half a register: two rows, four columns
+//   a        a0   a1   a2   a3   a0   a1   a2   a3
+//   int32   r0c01 | r0c23  |  r1c01  |  r1c23        two sums a row, added at the end
 //
 // The high plane allows two products before SADALP, 2 * 127 * 127 = 32,258, the low one four,
 // 4 * 127 * 64 = 32,512. So 64 weights cost 4 loads, 16 multiplications and 6 SADALP.

@@ -3,15 +3,24 @@
 //
 // A tile is 80 rows. Each group of four columns takes 64 bytes, 16 lanes of four bytes:
 //
-//   byte [k / 4][lane][k % 4]  holds column k of the five rows  lane, 16 + lane, 32 + lane, 48 +
-//   lane, 64 + lane as  b = ceil(256 v / 243),  v = 81 c0 + 27 c1 + 9 c2 + 3 c3 + c4,  codes c = t
-//   + 1 in {0, 1, 2}   (the TQ1_0 byte)
+//   byte [k / 4][lane][k % 4]  holds column k of five rows:
 //
-// With q[0] = b and q[f + 1] = 3 q[f] mod 256, digit f is c_f = (3 q[f] - q[f + 1]) / 256 exactly:
-// multiplying by three pushes it out of the byte. So no digit needs to be extracted: with S[f] =
-// sum over columns of q[f] * a,
+//   digit  c0     c1         c2         c3         c4           codes c = t + 1 in {0, 1, 2}
+//   row    lane   16 + lane  32 + lane  48 + lane  64 + lane
 //
-//   sum of c_f * a = (3 S[f] - S[f + 1]) / 256        for the five rows f, six sums S[0..5]
+//   v = 81 c0 + 27 c1 + 9 c2 + 3 c3 + c4
+//   b = ceil(256 v / 243)      the byte, as in TQ1_0
+//
+// Multiplying by three pushes a digit out of the byte:
+//
+//   q[0]     = b
+//   q[f + 1] = 3 q[f] mod 256
+//   c_f      = (3 q[f] - q[f + 1]) / 256      exactly
+//
+// So no digit needs to be extracted, six sums give those of the five rows f:
+//
+//   S[f]         = Σ_k q[f] * a      f = 0..5
+//   Σ_k c_f * a  = (3 S[f] - S[f + 1]) / 256
 //
 // S may wrap: 3 S[f] - S[f + 1] is right modulo 2^32 as long as 256 * 2 * 127 * columns < 2^31.
 #pragma once

@@ -7,8 +7,8 @@
 namespace bitnet {
 namespace {
 
-// Instructions for 80 weights and a token: 6 SDOT + 5/4 MUL in panels of four, or 2 1/2 SMMLA +
-// 26/n of unpacking.
+// Instructions for 80 weights and a token: 6 SDOT + 5/4 MUL in panels of four, or
+// 2 1/2 SMMLA + 26/n of unpacking.
 constexpr size_t kUnpackFrom = 6;
 
 void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {

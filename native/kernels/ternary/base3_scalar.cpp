@@ -7,8 +7,10 @@
 namespace bitnet {
 namespace {
 
-/** Five rows (one lane) of a tile times one token over at most kBase3Chunk columns, added to out[16
- * f]. */
+/**
+ * Five rows (one lane) of a tile times one token over at most kBase3Chunk columns, added to
+ * out[16 f].
+ */
 void lane_times_token(const uint8_t* lane, size_t cols, const int8_t* q, int32_t* out) {
   uint32_t sum[kBase3Fields + 1] = {}; // modulo 2^32
   for (size_t k = 0; k < cols; k++) {

@@ -3,12 +3,12 @@
 //
 // SDOT takes signed bytes. Flipping the top bit of q[f] means q[f] - 128, and multiplying by three
 // modulo 256 keeps it so, because 3 * 128 = 128 modulo 256: only the packer has to flip. The sums
-// S'[f] = S[f] - 128 sum of a then give
+// then give the product itself, and the sum of activations is not needed:
 //
-//   (3 S'[f] - S'[f + 1]) / 256 = sum of c_f * a - sum of a = sum of t_f * a
+//   S'[f] = S[f] - 128 Σ a
+//   (3 S'[f] - S'[f + 1]) / 256 = Σ c_f * a - Σ a = Σ t_f * a
 //
-// which is the product itself: the sum of activations is not needed. Six SDOT and five MUL for 80
-// weights.
+// Six SDOT and five MUL for 80 weights.
 #pragma once
 #include <string.h>
 

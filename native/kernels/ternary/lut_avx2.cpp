@@ -35,8 +35,10 @@ inline __m128i load8(const int8_t* p) {
   return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
 }
 
-/** Two tables at a time, from six activations: low parts in the low 128 bits, high parts in the
- * high. */
+/**
+ * Two tables at a time, from six activations: low parts in the low 128 bits, high parts in the
+ * high.
+ */
 void build_tables(const int8_t* q, size_t cols, LutParts* parts, uint8_t* tables, size_t units) {
   split(q, cols, parts);
   for (size_t k = 0; k < units * kLutUnitCols; k += 6, tables += 2 * kLutTableBytes) {
@@ -198,8 +200,10 @@ void unpack_unit(const uint8_t* bytes, uint8_t* even, uint8_t* odd) {
 constexpr size_t kBlockUnits = kCodesCols / kLutUnitCols;
 constexpr size_t kBlockCols = kBlockUnits * kLutUnitCols;
 
-/** One tile times all tokens: 32 rows x 240 columns of codes (7.5 kB) are unpacked once and stay in
- * L1. */
+/**
+ * One tile times all tokens: 32 rows x 240 columns of codes (7.5 kB) are unpacked once and stay in
+ * L1.
+ */
 void tile_times_tokens(const uint8_t* tile, const TernaryProduct& p,
                        int32_t* out /* [n, out_stride] */) {
   start_rows(p, kLutRows, out);

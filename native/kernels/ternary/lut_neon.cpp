@@ -119,8 +119,10 @@ inline void add_units(const uint8_t* bytes, const uint8_t* tables, Rows rows[2])
     add_bytes(rows[r].negative, negative[r]);
 }
 
-/** Four rows: low + 16 high + 17 negative. Flipped entries are in -25..23, so that a sum of five
- * still fits a byte, and one flip more is 24 again: high + negative fits 16 bits as high does. */
+/**
+ * Four rows: low + 16 high + 17 negative. Flipped entries are in -25..23, so that a sum of five
+ * still fits a byte, and one flip more is 24 again: high + negative fits 16 bits as high does.
+ */
 inline void store_rows(uint16x4_t low, uint16x4_t high, uint16x4_t negative, int32_t bias,
                        bool first, int32_t* out) {
   const uint32x4_t bytes = vmlal_n_u16(vaddl_u16(low, negative), vadd_u16(high, negative), 16);

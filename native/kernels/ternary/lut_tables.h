@@ -5,12 +5,16 @@
 // activations has its own table of the 14 sums (at most 24 either way), so that an entry is one
 // byte, one shuffle looks up a register full of rows, and nothing is rounded:
 //
-//   table of a triple: bytes 0..15 low parts, 16..31 high parts, entry |T| + 1
-//   sum of t * a = 16 * (sum of high entries) + sum of low entries, each negated where T < 0
+//   table of a triple:  bytes 0..15   low parts, entry |T| + 1
+//                       bytes 16..31  high parts, entry |T| + 1
+//   Σ t * a = 16 Σ high entries + Σ low entries      each negated where T < 0
 //
-// Five entries fit an unsigned byte when the sum starts at 128 (128 +- 120). Then it is added to
-// 16-bit lanes, where two bytes share one: `all` gets the even row + 256 * the odd row, modulo
-// 2^16, and `odd` the odd row alone, so that the even row is all - 256 odd.
+// Five entries fit an unsigned byte when the sum starts at 128 (128 ± 120). Then it is added to
+// 16-bit lanes, where two bytes share one:
+//
+//   all = even row + 256 * odd row      modulo 2^16
+//   odd = odd row
+//   even row = all - 256 * odd
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -61,7 +65,8 @@ struct LutParts {
   alignas(64) int8_t high[kLutChunkCols + 64];
 };
 
-/** Tokens whose tables serve one pass over the rows: as many as leave half of a 1 MB cache to it.
+/**
+ * Tokens whose tables serve one pass over the rows: as many as leave half of a 1 MB cache to it.
  */
 inline size_t lut_tokens(size_t cols) {
   const size_t fit = (size_t{512} << 10) / (lut_units(cols) * kLutUnitTables);

@@ -16,8 +16,10 @@ void unpack_field(const uint8_t* tile, size_t cols, int field, uint8_t* codes) {
     store(codes + i, _mm256_and_si256(_mm256_srl_epi16(load(tile + i), shift), mask));
 }
 
-/** One tile times all tokens: 16 rows x 256 columns of codes (4 kB) are unpacked once and stay in
- * L1. */
+/**
+ * One tile times all tokens: 16 rows x 256 columns of codes (4 kB) are unpacked once and stay in
+ * L1.
+ */
 void tile_times_tokens(const uint8_t* tile, const TernaryProduct& p,
                        int32_t* out /* [n, out_stride] */) {
   alignas(32) uint8_t codes[16 * kCodesCols];

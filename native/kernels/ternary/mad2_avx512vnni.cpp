@@ -27,8 +27,10 @@ inline __m512i broadcast4(const int8_t* q) {
   return _mm512_set1_epi32(group);
 }
 
-/** out[0..63] of one token from accumulators whose field f counts 4^f-fold; `more`: out holds
- * earlier columns. */
+/**
+ * out[0..63] of one token from accumulators whose field f counts 4^f-fold; `more`: out holds
+ * earlier columns.
+ */
 inline void store_rows(const __m512i acc[4], int32_t q_sum, bool more, int32_t* out) {
   const __m512i rows[4] = {acc[0], _mm512_srai_epi32(acc[1], 2), _mm512_srai_epi32(acc[2], 4),
                            _mm512_srai_epi32(acc[3], 6)};
@@ -40,8 +42,10 @@ inline void store_rows(const __m512i acc[4], int32_t q_sum, bool more, int32_t* 
   }
 }
 
-/** One tile times one token: two column groups at a time, so that eight accumulators hide the
- * latency. */
+/**
+ * One tile times one token: two column groups at a time, so that eight accumulators hide the
+ * latency.
+ */
 void tile_times_token(const uint8_t* tile, size_t cols, const int8_t* q, int32_t q_sum, bool more,
                       int32_t* out) {
   const Masks mask;

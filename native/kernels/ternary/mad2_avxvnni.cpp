@@ -22,8 +22,11 @@ constexpr size_t kByField = 4;
  * All lanes of a tile times one token <1, 2>, or 8 of its 16 lanes times two tokens <2, 1>: eight
  * accumulators either way. The fields of a byte b take three ANDs and four sums:
  *
- *   S = sum of b * a,  S0, S1, S2 = sum of (b & 0x03, 0x0c, 0x30) * a
- *   sum of c * a for fields 0 to 3 = S0, S1 / 4, S2 / 16, (S - S0 - S1 - S2) / 64
+ *   S  = Σ b * a
+ *   S0 = Σ (b & 0x03) * a      field 0:  Σ c * a = S0
+ *   S1 = Σ (b & 0x0c) * a      field 1:  Σ c * a = S1 / 4
+ *   S2 = Σ (b & 0x30) * a      field 2:  Σ c * a = S2 / 16
+ *                              field 3:  Σ c * a = (S - S0 - S1 - S2) / 64
  *
  * S may wrap: the difference is right modulo 2^32, and it fits. A pair fetches 8 * cols bytes from
  * `ahead`.

@@ -3,9 +3,11 @@
 //
 // A tile is 64 rows. Each group of four columns takes 64 bytes, 16 lanes of four bytes:
 //
-//   byte [k / 4][lane][k % 4]      bits 7 6 | 5 4 | 3 2 | 1 0
-//   holds column k of row           48+lane|32+lane|16+lane| lane      as codes c = t + 1 in {0, 1,
-//   2}
+//   byte [k / 4][lane][k % 4]  holds column k of four rows as codes c = t + 1 in {0, 1, 2}:
+//
+//   field  3          2          1          0
+//   bits   7 6        5 4        3 2        1 0
+//   row    48 + lane  32 + lane  16 + lane  lane
 //
 // So one 64-byte load is 4 rows x 4 columns for each of 16 int32 lanes: four ANDs give four vectors
 // whose u8 x s8 dot products with one broadcast group of four activations belong to four times 16

@@ -4,9 +4,11 @@
 // SDOT takes signed bytes. With the top bit flipped, byte b means b - 128: field 3 counts c - 2
 // instead of c, the other fields are as they were. Then the whole byte needs no AND:
 //
-//   S = sum of byte * a,  S0, S1, S2 = the same with byte & 0x03, 0x0c, 0x30
-//   fields 0, 1, 2: sum of c * a = S0, S1 / 4, S2 / 16
-//   field 3: sum of (c - 2) * a = (S - S0 - S1 - S2) / 64
+//   S  = Σ byte * a
+//   S0 = Σ (byte & 0x03) * a      field 0:  Σ c * a = S0
+//   S1 = Σ (byte & 0x0c) * a      field 1:  Σ c * a = S1 / 4
+//   S2 = Σ (byte & 0x30) * a      field 2:  Σ c * a = S2 / 16
+//                                 field 3:  Σ (c - 2) * a = (S - S0 - S1 - S2) / 64
 //
 // Three ANDs and four SDOT for 64 weights: as many instructions as USDOT would need, so one layout
 // serves both ISAs.

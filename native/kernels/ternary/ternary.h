@@ -1,8 +1,11 @@
 // Contract of the ternary products: int8 activations times weights in {-1, 0, +1}, exact in int32.
 //
-// A weight is handed over as its code c = t + 1 in {0, 1, 2}. A kernel computes, for rows r and
-// tokens i,
-//   out[i][r] = sum over columns k of t[r][k] * q[i][k]  =  sum c * q  -  sum q
+// A weight is handed over as its code c = t + 1 in {0, 1, 2}. A kernel computes, for rows r, tokens
+// i and columns k,
+//
+//   out[i][r] = Σ_k t[r][k] q[i][k]
+//             = Σ_k c[r][k] q[i][k] - Σ_k q[i][k]
+//
 // and every kernel gives the same int32 as the scalar one for every input (bitnet.cpp papers:
 // "lossless").
 #pragma once
@@ -25,8 +28,7 @@ struct TernaryProduct {
   size_t n;             // tokens, >= 1
   int32_t* out;      // [n, out_stride]; out[i * out_stride + (r - row_begin)] is row r of token i
   size_t out_stride; // >= row_end - row_begin
-  uint8_t*
-      scratch; // scratch_bytes(cols) bytes of this thread's own, 64-byte aligned; may be null if 0
+  uint8_t* scratch;  // scratch_bytes(cols) bytes of this thread's own; may be null if 0
 };
 
 /**
@@ -41,8 +43,7 @@ struct TernaryKernel {
   size_t tile_cols;   // columns are padded to a multiple of it
   /** Bytes of `tile_rows` packed rows of `cols` padded columns. Tile t starts at t * that. */
   size_t (*tile_bytes)(size_t cols);
-  /** Packs one tile. codes: [tile_rows, cols] in {0,1,2}, padding rows and columns hold 1 (a zero
-   * weight). */
+  /** Packs one tile. codes: [tile_rows, cols] in {0, 1, 2}; padding holds 1, a zero weight. */
   void (*pack_tile)(const uint8_t* codes, size_t cols, uint8_t* tile);
   /** Inverse of pack_tile, for tests and tools. */
   void (*unpack_tile)(const uint8_t* tile, size_t cols, uint8_t* codes);
@@ -109,8 +110,10 @@ struct UnitKernel {
    */
   void (*pack_columns)(const uint8_t* codes, size_t count, size_t row, uint8_t* units,
                        size_t unit_bytes);
-  /** Indices of the values that are not zero, in increasing order; returns how many. ids: [count +
-   * kLiveSlack]. */
+  /**
+   * Indices of the values that are not zero, in increasing order; returns how many.
+   * ids: [count + kLiveSlack].
+   */
   size_t (*find_live)(const int8_t* q, size_t count, int32_t* ids);
   /** acc[r] += Σ_i c[ids[i]][r] q[ids[i]] (codes, not trits); acc: [width padded to block]. */
   void (*accumulate)(const uint8_t* units, size_t width, const int32_t* ids, size_t count,

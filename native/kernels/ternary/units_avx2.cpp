@@ -230,7 +230,8 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
 
 constexpr size_t kStep = 2 * kRowsOfVector;
 
-/** Half a block of up to kCodesCols units as fields of 64 rows; units that do not exist are zeros.
+/**
+ * Half a block of up to kCodesCols units as fields of 64 rows; units that do not exist are zeros.
  */
 template <bool kHigh>
 void gather(const uint8_t* from, size_t unit_bytes, size_t count, uint8_t* fields) {

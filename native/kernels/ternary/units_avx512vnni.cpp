@@ -24,8 +24,10 @@ inline __m128i lane_sums(__m512i a, __m512i b, __m512i c, __m512i d) {
 }
 
 /**
- * kUnits units times kTokens tokens without extracting a digit: with q[f] as base3_layout.h has it,
- * Σ c a = (3 Σ_f q[f] a[f] - Σ_f q[f + 1] a[f]) / 256, ten VPDPBUSD for 320 weights.
+ * kUnits units times kTokens tokens without extracting a digit, with q[f] as in base3_layout.h:
+ *
+ *   Σ c a = (3 Σ_f q[f] a[f] - Σ_f q[f + 1] a[f]) / 256      ten VPDPBUSD for 320 weights
+ *
  * out[i * out_stride + u]; kUnits * kTokens is 4 or 8.
  */
 template <int kUnits, int kTokens>
@@ -272,8 +274,10 @@ void accumulate(const uint8_t* units, size_t width, const int32_t* ids, size_t c
 // Groups of units fetched ahead: their lines are too far apart for a CPU to foresee.
 constexpr size_t kGroupsAhead = 16;
 
-/** Units i to i + 3, those that exist, in tiles of four columns: of the 320 rows that block `block`
- * holds. */
+/**
+ * Units i to i + 3, those that exist, in tiles of four columns: of the 320 rows that block `block`
+ * holds.
+ */
 inline void load_group(const UnitProduct& p, size_t block, size_t i, __m512i group[kTiles]) {
   const uint8_t* from = p.units + i * p.unit_bytes + block * kUnitBytes;
   const auto unit = [&](size_t u) {
@@ -304,8 +308,10 @@ void columns_times_few(const UnitProduct& p, size_t block, int32_t* out) {
   }
 }
 
-/** Tile kTile of a block: the three others are interleaved for nothing, which costs less than
- * keeping them. */
+/**
+ * Tile kTile of a block: the three others are interleaved for nothing, which costs less than
+ * keeping them.
+ */
 template <size_t kTile> void columns_times_many(const UnitProduct& p, size_t block, int32_t* out) {
   for_pieces(p.count, p.n, [&](size_t first, size_t count) {
     for (size_t i = 0; i < count; i += 4) {

@@ -16,9 +16,11 @@ constexpr size_t kHalf = kUnitBytes / 2;
 // ---- Row units: sums run along the unit, so activations are vectors and lanes are added up last.
 
 /**
- * Four units times one token without extracting a digit: with q[f] as base3_layout.h has it,
- * Σ c a = (3 Σ_f q[f] a[f] - Σ_f q[f + 1] a[f]) / 256, ten VPDPBUSD for 160 weights. Eight
- * accumulators, five vectors of activations, q and its double. out[u] for u < count.
+ * Four units times one token without extracting a digit, with q[f] as in base3_layout.h:
+ *
+ *   Σ c a = (3 Σ_f q[f] a[f] - Σ_f q[f + 1] a[f]) / 256      ten VPDPBUSD for 160 weights
+ *
+ * Eight accumulators, five vectors of activations, q and its double. out[u] for u < count.
  */
 void dot_step(const UnitStep& step, size_t bytes, const int8_t* q, int32_t q_sum, size_t count,
               int32_t* out) {

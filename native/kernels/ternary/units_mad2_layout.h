@@ -1,8 +1,8 @@
 // The packed layouts of unit kernels that keep four trits in a byte, one unit after the other.
 // Anonymous on purpose, like mad2_layout.h.
 //
-// Each 32 bytes hold 128 trits of a unit as codes c = t + 1 in {0, 1, 2}. Byte j, field f (bits 2 f
-// and 2 f + 1) of block b is the trit at position
+// Each 32 bytes hold 128 trits of a unit as codes c = t + 1 in {0, 1, 2}. Byte j, field f (bits
+// 2 f and 2 f + 1) of block b is the trit at position
 //
 //   row units      128 b + 32 f + j                                    (an input feature)
 //   column units   128 b + 32 m + 8 f + 4 L + e,  j = 16 L + 4 m + e   (an output feature)

@@ -31,8 +31,10 @@ inline void fetch_two(const uint8_t* const* units /* [kFetch] */, size_t line) {
   prefetch(two[1] + line / kFetch * kLine);
 }
 
-/** The first line that units first to first + 3 fetch: two for each block, so that four fours fetch
- * as much as they read. */
+/**
+ * The first line that units first to first + 3 fetch: two for each block, so that four fours fetch
+ * as much as they read.
+ */
 inline size_t first_line(size_t first, size_t bytes) {
   return first / 4 * (2 * bytes / kUnitBytes);
 }
@@ -171,13 +173,16 @@ size_t find_live(const int8_t* q, size_t count, int32_t* ids) {
   return live;
 }
 
-/** One in four of the lines at `offset`, a multiple of 16, so that a line is fetched once: of units
- * i to i + 3. */
+/**
+ * One in four of the lines at `offset`, a multiple of 16, so that a line is fetched once: of units
+ * i to i + 3.
+ */
 inline void fetch_quarter(const LiveUnits& next, size_t i, size_t offset) {
   prefetch(next.unit[i + offset / 16 % 4] + offset / kLine * kLine);
 }
 
-/** acc[8 f + 32 m + e] += Σ c q of bytes 4 m + e, field f, from `offset` on: 16 of each live unit.
+/**
+ * acc[8 f + 32 m + e] += Σ c q of bytes 4 m + e, field f, from `offset` on: 16 of each live unit.
  */
 using AddLive = void (*)(const LiveUnits& live, const LiveUnits& next, size_t offset, int32_t* acc);
 

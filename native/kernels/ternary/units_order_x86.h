@@ -26,7 +26,8 @@ inline void fetch(const uint8_t* const* units /* [kFetch] */, size_t line) {
   prefetch(units[line % kFetch] + line / kFetch * kLine);
 }
 
-/** Calls body(step, i) for every four of at(0..count); the last unit stands in for those behind it.
+/**
+ * Calls body(step, i) for every four of at(0..count); the last unit stands in for those behind it.
  */
 template <class At, class Body> void for_steps(At at, size_t count, size_t bytes, Body body) {
   const size_t lines = (bytes + kLine - 1) / kLine;

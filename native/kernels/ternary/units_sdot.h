@@ -193,8 +193,8 @@ void add_live(const LiveUnits& live, const LiveUnits& next, size_t offset, int32
   }
 }
 
-// ---- Column units, batches: 64 rows of four units are a group of a tile, its registers r = 2 L +
-// m.
+// ---- Column units, batches: 64 rows of four units are a group of a tile, its registers
+// r = 2 L + m.
 
 struct UnitRows {
   static constexpr size_t of(size_t f, size_t r) { return 32 * (r % 2) + 8 * f + 4 * (r / 2); }

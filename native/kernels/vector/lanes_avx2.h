@@ -16,8 +16,10 @@ struct Some {  // the first few: all bits set in every lane that exists
   __m256i mask;
 };
 
-/** Calls f(i, All or Some) for each group of 8 elements: masked accesses are slow, so only the last
- * group uses them. */
+/**
+ * Calls f(i, All or Some) for each group of 8 elements: masked accesses are slow, so only the last
+ * group uses them.
+ */
 template <class F> inline void for_groups(size_t count, F f) {
   size_t i = 0;
   for (; i + 8 <= count; i += 8)

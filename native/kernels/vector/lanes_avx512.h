@@ -79,8 +79,10 @@ inline float tree(__m512 lane) {
   return _mm_cvtss_f32(_mm_add_ss(l2, _mm_movehdup_ps(l2)));
 }
 
-/** tree() of 16 vectors at once: lane i of the result is the tree of v[i]. Each step adds the same
- * pairs as tree(). */
+/**
+ * tree() of 16 vectors at once: lane i of the result is the tree of v[i]. Each step adds the same
+ * pairs as tree().
+ */
 inline __m512 tree16(const __m512 v[16]) {
   __m512 by8[8], by4[4], by2[2]; // by8[2i]: vectors i, 4 + i; by8[2i + 1]: vectors 8 + i, 12 + i
   for (int i = 0; i < 4; i++)

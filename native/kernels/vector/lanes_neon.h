@@ -85,8 +85,10 @@ template <KvType kType> inline Lanes load_cached(const uint8_t* row, size_t head
            vcvt_f32_f16(vget_low_f16(high)), vcvt_high_f32_f16(high)}};
 }
 
-/** tree() of four times 16 lanes at once: lane i of the result is the tree of v[i], pairs at
- * distance 8, 4, 2, 1. */
+/**
+ * tree() of four times 16 lanes at once: lane i of the result is the tree of v[i], pairs at
+ * distance 8, 4, 2, 1.
+ */
 inline float32x4_t tree4(const Lanes v[4]) {
   float32x4_t by4[4];
   for (int i = 0; i < 4; i++)

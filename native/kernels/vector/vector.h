@@ -7,8 +7,8 @@
 namespace bitnet {
 
 /** The coefficients of gelu_tanh_mul. */
-constexpr float kGeluLinear = -1.5957691f;
-constexpr float kGeluCubic = -0.071354816f;
+constexpr float kGeluLinear = -1.5957691f;  // -2 sqrt(2/π)
+constexpr float kGeluCubic = -0.071354816f; // -2 sqrt(2/π) * 0.044715
 
 /** How a KV cache holds the keys or values of one head at one position: a row. */
 enum KvType : uint32_t {
@@ -19,17 +19,19 @@ enum KvType : uint32_t {
 
 /**
  * One block of at most 64 positions of causal attention for query rows that share a KV head:
- *   s[j] = (q · k[j]) * scale                     dot in 16 lanes, then the tree
- *   m = max s[j];  p[j] = exp(s[j] - m)           exp: see exp_approx in vector_scalar.cpp, one
- * polynomial for all ISAs (a maximum of 0 may have either sign; with a NaN among s only l and o
- * show it) l = sum p[j] in 16 lanes (j mod 16), tree;    o[d] = fma over j in increasing order of
- * (p[j], v[j][d]) from +0
+ *
+ *   s[j] = (q · k[j]) * scale       dot: fma in 16 lanes (d mod 16) from +0, then the tree
+ *   m    = max_j s[j]
+ *   p[j] = exp(s[j] - m)            exp: exp_approx of vector_scalar.cpp, one for all ISAs
+ *   l    = Σ_j p[j]                 in 16 lanes (j mod 16), then the tree
+ *   o[d] = Σ_j p[j] * v[j][d]       fma in increasing j from +0
+ *
+ * A maximum of 0 may have either sign. With a NaN among s only l and o show it.
  */
 struct AttentionBlock {
-  const float* q;  // [rows, head_dim], 64-byte aligned
-  size_t rows;     // query rows: heads of one KV group, of one or several tokens that all see these
-                   // positions
-  size_t head_dim; // padded with zeros to a multiple of 16, for kKvQ8_0 of 32
+  const float* q;   // [rows, head_dim], 64-byte aligned
+  size_t rows;      // heads of one KV group, of one or several tokens that all see these positions
+  size_t head_dim;  // padded with zeros to a multiple of 16, for kKvQ8_0 of 32
   const uint8_t* k; // [positions, row_bytes] rows of the cache's type, zero padded, 2-byte aligned
   const uint8_t* v; // [positions, row_bytes]
   size_t row_bytes; // even
@@ -46,18 +48,27 @@ struct VectorKernel {
   uint32_t features; // CpuFeature bits it needs
 
   /**
-   * y[i] = (x[i] * r) * w[i]; y may be x. (Zhang & Sennrich 2019)
-   * r = float(1 / sqrt(sum(x²)/count + eps)) is computed in double, the sum in 16 double lanes
-   * (fma) and the tree: r scales a whole token, so its error would reach every int8 code and f16
-   * key at once. Other engines sum in double too.
+   * RMSNorm (Zhang & Sennrich 2019); y may be x:
+   *
+   *   r    = float(1 / sqrt(sum(x²) / count + eps))      in double, the sum in 16 lanes (fma), tree
+   *   y[i] = (x[i] * r) * w[i]
+   *
+   * r scales a whole token, so its error would reach every int8 code and f16 key at once. Other
+   * engines sum in double too.
    */
   void (*rms_norm)(const float* x, const float* w, size_t count, float eps, float* y);
 
   /**
-   * Per-token absmax int8 (BitNet b1.58): a = max(max|x|, 1e-5), s = 127 / a, q[i] = round half to
-   * even (x[i] * s), which is within ±127. Writes q[0..count) and zeros up to q_stride (a multiple
-   * of 64), *sum = Σq and *step = a / 127 (one rounding, where 1 / s has two). An infinity or a NaN
-   * among x makes *step NaN, so that every output shows it, and all q and *sum 0.
+   * Per-token absmax int8 (BitNet b1.58):
+   *
+   *   a     = max(max|x|, 1e-5)
+   *   s     = 127 / a
+   *   q[i]  = round half to even (x[i] * s)      within ±127
+   *   *sum  = Σ q[i]
+   *   *step = a / 127                            one rounding, where 1 / s has two
+   *
+   * Writes q[0..count) and zeros up to q_stride, a multiple of 64. An infinity or a NaN among x
+   * makes *step NaN, so that every output shows it, and all q and *sum 0.
    */
   void (*quantise)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum,
                    float* step);
@@ -74,8 +85,10 @@ struct VectorKernel {
   void (*silu_mul)(const float* g, const float* u, size_t count, float* y);
   /**
    * y[i] = gelu(g[i]) * u[i] with the tanh approximation (Hendrycks & Gimpel 2016), for which
-   * 0.5 (1 + tanh(z)) = 1 / (1 + exp(-2z)):
-   * (g / (1 + exp(w))) * u, w = g * fma(g * g, -2 sqrt(2/π) 0.044715, -2 sqrt(2/π)). y may be g.
+   * 0.5 (1 + tanh(z)) = 1 / (1 + exp(-2z)); y may be g:
+   *
+   *   w[i] = g[i] * fma(g[i] * g[i], kGeluCubic, kGeluLinear)
+   *   y[i] = (g[i] / (1 + exp(w[i]))) * u[i]
    */
   void (*gelu_tanh_mul)(const float* g, const float* u, size_t count, float* y);
 
@@ -83,18 +96,29 @@ struct VectorKernel {
   void (*to_f16)(const float* x, size_t count, uint16_t* y);
 
   /**
-   * f32 → a row of kKvQ8_0. For each 32 values: a = max|x|, d = f16(a / 127), q[i] = round half to
-   * even (x[i] * (1 / d)), within ±127; all q are 0 where d is 0. An infinity or a NaN among x, or
-   * a d beyond f16, gives d = NaN and q = 0, so that every use shows it. Writes [count padded to
-   * 32] codes, zeros in the padding, and their scales.
+   * f32 → a row of kKvQ8_0. For each 32 values:
+   *
+   *   a    = max|x|
+   *   d    = f16(a / 127)
+   *   q[i] = round half to even (x[i] * (1 / d)), limited to ±127; 0 where d is 0
+   *
+   * An infinity or a NaN among x, or a d beyond f16, gives d = NaN and q = 0, so that every use
+   * shows it. Writes [count padded to 32] codes, zeros in the padding, and their scales.
    */
   void (*to_q8_0)(const float* x, size_t count, uint8_t* row);
 
   /** Indexed by KvType. */
   void (*attention_block[kKvTypes])(const AttentionBlock& b);
   /**
-   * Folds block (m2, l2, o2) into the running (m, l, o) of one query row: t = max(*m, m2), a =
-   * exp(*m - t), b = exp(m2 - t), *l = fma(*l, a, l2 * b), o[d] = fma(o[d], a, o2[d] * b), *m = t.
+   * Folds block (m2, l2, o2) into the running (m, l, o) of one query row:
+   *
+   *   t    = max(*m, m2)
+   *   a    = exp(*m - t)
+   *   b    = exp(m2 - t)
+   *   *l   = fma(*l, a, l2 * b)
+   *   o[d] = fma(o[d], a, o2[d] * b)
+   *   *m   = t
+   *
    * head_dim is a multiple of 16.
    */
   void (*attention_combine)(float* m, float* l, float* o, float m2, float l2, const float* o2,

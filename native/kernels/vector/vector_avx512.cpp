@@ -133,8 +133,10 @@ void to_q8_0(const float* x, size_t count, uint8_t* row) {
   }
 }
 
-/** s[r][j .. j + 16 / kRows) for kRows query rows: 16 accumulators, reduced together. Missing
- * positions repeat the last. */
+/**
+ * s[r][j .. j + 16 / kRows) for kRows query rows: 16 accumulators, reduced together. Missing
+ * positions repeat the last.
+ */
 template <KvType kType, int kRows>
 inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]) {
   constexpr int kPositions = 16 / kRows;

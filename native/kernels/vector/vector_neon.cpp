@@ -172,8 +172,10 @@ void to_q8_0(const float* x, size_t count, uint8_t* row) {
 // 4) or of one row with four positions (kRows 1). Either way row r's score of position j stands at
 // s[kRows * j + r].
 
-/** The unit of scores (q · k) * scale that begins at position j. Missing positions repeat the last
- * one. */
+/**
+ * The unit of scores (q · k) * scale that begins at position j. Missing positions repeat the last
+ * one.
+ */
 template <KvType kType, int kRows>
 inline float32x4_t scores(const AttentionBlock& b, size_t row, size_t j) {
   constexpr int kPositions = 4 / kRows;
@@ -200,8 +202,10 @@ inline float32x4_t scores(const AttentionBlock& b, size_t row, size_t j) {
   return vmulq_n_f32(tree4(acc), b.scale);
 }
 
-/** Scores to exp(score - max) for four rows at once: every register holds all of them, so no lane
- * is ever moved. */
+/**
+ * Scores to exp(score - max) for four rows at once: every register holds all of them, so no lane
+ * is ever moved.
+ */
 inline void softmax_of_four(float* s, size_t positions, float* m, float* l) {
   float32x4_t top = vdupq_n_f32(minus_infinity());
   for (size_t j = 0; j < positions; j++)

@@ -53,10 +53,13 @@ template <class T> T tree(T* lane) {
 }
 
 /**
- * exp(x), at most 1 ulp off where the result is normal: x = n ln 2 + r with |r| <= ln 2 / 2, then
- * 2^n (1 + r + r² p(r)). ln 2 is subtracted in two parts; p is Cephes' minimax polynomial (Moshier,
- * expf.c). exp(0) = 1 exactly; x < -87.33654 (the result would be subnormal) gives 0; from 88.72284
- * on infinity; NaN stays NaN. 2^n is two factors because 2^128 is no float but p * 2^128 may be.
+ * exp(x), at most 1 ulp off where the result is normal:
+ *
+ *   x      = n ln 2 + r           |r| <= ln 2 / 2; ln 2 is subtracted in two parts
+ *   exp(x) = 2^n (1 + r + r² p(r))      p: Cephes' minimax polynomial (Moshier, expf.c)
+ *
+ * exp(0) = 1 exactly; x < -87.33654 (the result would be subnormal) gives 0; from 88.72284 on
+ * infinity; NaN stays NaN. 2^n is two factors because 2^128 is no float but p * 2^128 may be.
  */
 float exp_approx(float x) {
   if (x < -87.33654f)
