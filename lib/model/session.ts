@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type Continuation,
   continuationOf,
@@ -303,6 +304,8 @@ export class Session {
     const { ended } = this.#sequence;
     this.close();
     await ended;
+    // Whoever started it learns of its end through some promises more, and first.
+    if (ended) await setImmediate();
   }
 
   /**

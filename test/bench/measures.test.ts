@@ -103,7 +103,7 @@ describe('the shape of a model', () => {
 });
 
 describe('benchPlan', () => {
-  const engine = { autotune: true, screenHead: true, skipZeros: true };
+  const engine = { autotune: true, screenHead: true, skipZeros: true, metadataOverrides: {} };
 
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();

@@ -180,6 +180,7 @@ describe.skipIf(!hasPty)('bitnet chat at a terminal', () => {
     chat.type('Once upon a time\r');
     await chat.until(/time\n/);
     const shown = await chat.until(/\nCut off/);
+    await chat.until(/\n> $/);
     chat.type('\x04');
     await chat.ended;
     const lines = shown.split('\n').slice(0, -1);

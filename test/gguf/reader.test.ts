@@ -39,6 +39,12 @@ describe('readGguf', () => {
       metadata: new Map(),
       valueTypes: new Map(),
       tensors: [],
+      stamp: {
+        path: temp('model.gguf'),
+        size: 24,
+        mtimeNs: expect.any(BigInt),
+        ino: expect.any(BigInt),
+      },
     });
   });
 
