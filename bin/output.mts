@@ -31,9 +31,10 @@ export class Output {
     this.#midLine = midLine;
   }
 
-  /** Ends the line the cursor stands in, if any. */
+  /** Ends the text, and the line the cursor stands in, if any. */
   async endLine(): Promise<void> {
-    if (this.#midLine) await write(`${this.#wrap?.flush() ?? ''}\n`);
+    const rest = this.#wrap?.end() ?? '';
+    if (this.#midLine) await write(`${rest}\n`);
     this.#midLine = false;
   }
 

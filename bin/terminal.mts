@@ -126,7 +126,7 @@ function fittedLines(text: string, label?: string): string {
   const line = [label, escapedLines(text)].filter((part) => part !== undefined).join(' ');
   if (!stderr.isTTY) return line;
   const wrap = new WordWrap(() => stderr.columns || 80);
-  return wrap.push(line) + wrap.flush();
+  return wrap.push(line) + wrap.end();
 }
 
 /** A spinner line must not wrap: leave room for the spinner itself. */

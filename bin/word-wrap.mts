@@ -44,10 +44,8 @@ export class WordWrap {
     let shown = '';
     for (const [part] of text.matchAll(parts)) {
       if (part === '\n') {
-        shown += `${this.flush()}\n`;
-        this.#column = 0;
-        this.#overlong = false;
-        this.#lineBegins = true;
+        shown += `${this.#place()}\n`;
+        this.#beginLine();
       } else if (blank.test(part)) {
         if (this.#word !== '') shown += this.#place();
         this.#overlong = false;
@@ -64,9 +62,18 @@ export class WordWrap {
     return shown;
   }
 
-  /** What is held back. */
-  flush(): string {
-    return this.#place();
+  /** What is held back. The next piece begins a text of its own, on a new line. */
+  end(): string {
+    const rest = this.#place();
+    this.#beginLine();
+    this.#fenced = false;
+    return rest;
+  }
+
+  #beginLine(): void {
+    this.#column = 0;
+    this.#overlong = false;
+    this.#lineBegins = true;
   }
 
   /** The word that is complete, on this line or the next one. */

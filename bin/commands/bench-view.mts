@@ -177,7 +177,7 @@ function table(
 /** The lines of one that is wider than the terminal, broken between words. */
 function brokenAt(line: string, width: number): string[] {
   const wrap = new WordWrap(() => width);
-  return `${wrap.push(line)}${wrap.flush()}`.split('\n');
+  return `${wrap.push(line)}${wrap.end()}`.split('\n');
 }
 
 /** What is left out of a table that is wider than the terminal, in this order. */

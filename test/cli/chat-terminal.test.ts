@@ -181,6 +181,10 @@ describe.skipIf(!hasPty)('bitnet chat at a terminal', () => {
     await chat.until(/time\n/);
     const shown = await chat.until(/\nCut off/);
     await chat.until(/\n> $/);
+    chat.type('/regen\r');
+    await chat.until(/regen\n/);
+    expect(await chat.until(/\nCut off/)).toBe(shown);
+    await chat.until(/\n> $/);
     chat.type('\x04');
     await chat.ended;
     const lines = shown.split('\n').slice(0, -1);

@@ -7,7 +7,7 @@ function wrapped(text: string, columns: number, piece: number): string {
   const wrap = new WordWrap(() => columns, stringWidth);
   let shown = '';
   for (let i = 0; i < text.length; i += piece) shown += wrap.push(text.slice(i, i + piece));
-  return shown + wrap.flush();
+  return shown + wrap.end();
 }
 
 describe('long lines', () => {
@@ -39,12 +39,19 @@ describe('long lines', () => {
     );
   });
 
+  test('of the next text begin at the first column, outside of any code', () => {
+    const wrap = new WordWrap(() => 8);
+    const texts = ['one two', 'three f', '```\na b c', 'four five', 'x'.repeat(12), 'and six'];
+    const shown = texts.map((text) => wrap.push(text) + wrap.end());
+    expect(shown).toEqual([...texts.slice(0, 3), 'four\nfive', ...texts.slice(4)]);
+  });
+
   test('follow a terminal whose width changes', () => {
     let columns = 20;
     const wrap = new WordWrap(() => columns);
     let shown = wrap.push('one two three four ');
     columns = 8;
-    shown += wrap.push('five six') + wrap.flush();
+    shown += wrap.push('five six') + wrap.end();
     expect(shown).toBe('one two three four\nfive six');
   });
 });
