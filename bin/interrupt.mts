@@ -39,9 +39,14 @@ export function ctrlCSignal(): { readonly signal: AbortSignal; readonly end: () 
  */
 export function interruptAll(exitCode: number): boolean {
   // A terminal that has closed also fails.
-  if (![...listening].some(({ signal }) => signal.aborted)) process.exitCode = code = exitCode;
+  if (!isInterrupted()) process.exitCode = code = exitCode;
   for (const controller of listening) controller.abort();
   return listening.size > 0;
+}
+
+/** Whether someone who listens was asked to end the work. */
+export function isInterrupted(): boolean {
+  return [...listening].some(({ signal }) => signal.aborted);
 }
 
 /** Exit code of a program whose work was interrupted. */

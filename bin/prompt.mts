@@ -1,7 +1,9 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import process from 'node:process';
-import type { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { BitnetError } from '../lib/index.js';
+import { isInterrupted } from './interrupt.mjs';
 import type { Terminal } from './terminal.mjs';
 
 /** How much of a text is read, and which of its bytes are part of it. */
@@ -13,9 +15,14 @@ export interface Reading {
    * @default false: these two are left out
    */
   readonly whole?: boolean;
+  /** Whether a pipe or device, which may never end, is refused. @default false */
+  readonly regular?: boolean;
 }
 
 const maxPromptBytes = 2 * 1024 * 1024;
+
+/** Milliseconds after which a pipe or terminal that had nothing to read is asked again. */
+const silence = 20;
 
 /** Milliseconds of silence on standard input after which we say what we are waiting for. */
 const patience = 2000;
@@ -25,18 +32,39 @@ export function isPiped(): boolean {
   return stdin()?.isTTY !== true;
 }
 
-/** A text file, UTF-8. */
+/** A text file, UTF-8; a pipe is waited for until Ctrl-C. */
 export async function readTextFile(path: string, reading: Reading = {}): Promise<string> {
   const name = `file ${JSON.stringify(path)}`;
   try {
-    const handle = await open(path);
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      return await readAll(handle.createReadStream({ autoClose: false }), name, reading);
+      if (reading.regular && !(await handle.stat()).isFile()) throw notRegular(name);
+      return await readAll(pieces(handle), name, reading);
     } finally {
       await handle.close();
     }
   } catch (error) {
     throw unreadable(name, error);
+  }
+}
+
+/**
+ * What is in a file. A pipe or terminal that has nothing to read yet is asked again after a while: a read that waits for it
+ * occupies a thread that the process cannot end without.
+ */
+async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
+  let awaited = (await handle.stat()).isFIFO(); // perhaps nobody has opened it to write yet
+  for (;;) {
+    const buffer = Buffer.allocUnsafe(64 * 1024);
+    const read = await handle.read({ buffer }).catch((error) => {
+      if (error.code !== 'EAGAIN') throw error;
+    });
+    if (read !== undefined && read.bytesRead > 0) {
+      awaited = false;
+      yield buffer.subarray(0, read.bytesRead);
+    } else if (read !== undefined && !awaited) return;
+    else if (isInterrupted()) throw interrupted();
+    else await pause(silence);
   }
 }
 
@@ -62,9 +90,7 @@ export async function readStdin(
       clearTimeout(timer);
     });
   } catch (error) {
-    if (signal.aborted) {
-      throw new BitnetError('ERR_BITNET_ABORTED', 'Reading the prompt was interrupted.');
-    }
+    if (signal.aborted) throw interrupted();
     if (!begun && !(error instanceof BitnetError)) return undefined;
     throw unreadable('standard input', error);
   } finally {
@@ -83,14 +109,14 @@ function stdin(): typeof process.stdin | undefined {
 }
 
 async function readAll(
-  stream: Readable,
+  input: AsyncIterable<Buffer>,
   name: string,
   { maxBytes = maxPromptBytes, whole = false }: Reading,
   onData?: () => void,
 ): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of input) {
     onData?.();
     chunks.push(chunk);
     bytes += chunk.length;
@@ -111,6 +137,17 @@ async function readAll(
       `Expected the ${name} to hold UTF-8 text, but it has other bytes; convert it first.`,
     );
   }
+}
+
+function interrupted(): BitnetError {
+  return new BitnetError('ERR_BITNET_ABORTED', 'Reading the prompt was interrupted.');
+}
+
+function notRegular(name: string): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected the ${name} to be a regular file, but it is a folder, pipe or device; copy what is in it to one.`,
+  );
 }
 
 function unreadable(name: string, error: unknown): BitnetError {

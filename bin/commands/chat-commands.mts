@@ -8,7 +8,7 @@ import {
   unquoted,
   withSetting,
 } from './chat-settings.mjs';
-import type { ChatTalk, Outcome } from './chat-talk.mjs';
+import { type ChatTalk, inWords, type Outcome } from './chat-talk.mjs';
 
 /** A line that begins with a slash. */
 export interface SlashCommand {
@@ -151,7 +151,7 @@ function stats(talk: ChatTalk): Outcome {
     `context     ${position} of ${contextLength} tokens, ${mebibytes} MiB of ${kvType}`,
   );
   terminal.note(`evaluated   ${totals.newTokens} new tokens, ${totals.keptTokens} kept`);
-  terminal.note(`written     ${totals.writtenTokens} tokens in ${totals.turns} turns`);
+  terminal.note(`written     ${totals.writtenTokens} tokens in ${inWords(totals.turns)}`);
   if (talk.lastSummary !== undefined) terminal.note(`last turn   ${talk.lastSummary}`);
   return 'done';
 }

@@ -83,7 +83,7 @@ export class ChatTalk {
 
   /** Puts a file's text before the next message; returns how many characters it has. */
   async read(path: string): Promise<number> {
-    const text = await readTextFile(path);
+    const text = await readTextFile(path, { regular: true });
     this.#before.push(text);
     return text.length;
   }
@@ -130,8 +130,7 @@ export class ChatTalk {
 
   /** How many turns are remembered, in words. */
   get turns(): string {
-    const turns = this.chat.messages.length / 2;
-    return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
+    return inWords(this.chat.messages.length / 2);
   }
 
   /** Shows an answer as it comes or, with `--json`, as one object at its end. */
@@ -215,4 +214,9 @@ export class ChatTalk {
     this.totals.keptTokens += keptTokens;
     this.totals.writtenTokens += usage.completionTokens;
   }
+}
+
+/** How many turns there are, in words. */
+export function inWords(turns: number): string {
+  return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
 }

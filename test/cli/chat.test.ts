@@ -112,13 +112,15 @@ describe('bitnet chat, piped', () => {
   });
 
   test('refuses settings that are not, and values that cannot be', async () => {
-    const input = '/set temp hot\n/set tmep 1\n/set context 5\n/read nothing.txt\n/?\n/quit\n';
+    const input =
+      '/set temp hot\n/set tmep 1\n/set context 5\n/read nothing.txt\n/read .\n/?\n/quit\n';
     const { code, stderr } = await say(input);
     expect(code).toBe(1);
     expect(stderr).toContain('Expected a number of at least 0. Received "hot" for temp.');
     expect(stderr).toContain('received "tmep"; did you mean temp?');
     expect(stderr).toContain('received "context"; /set lists them.');
     expect(stderr).toContain('Expected the file "nothing.txt" to be readable');
+    expect(stderr).toContain('Expected the file "." to be a regular file, but it is a folder');
     expect(stderr).toContain('/regen');
   });
 

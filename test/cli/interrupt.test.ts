@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ctrlCSignal, endSignal, interruptSignal } from '../../bin/interrupt.mjs';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -55,6 +57,34 @@ test.each([
   expect(code).toBe(exitCode);
   const { code: again } = await bitnet(['run', '-n', '1', '--session', session]);
   expect(again).toBe(0);
+});
+
+const unix = process.platform !== 'win32';
+test.runIf(unix)('Ctrl-C ends waiting for a pipe that nobody writes', async () => {
+  const pipe = file('pipe');
+  execFileSync('mkfifo', [pipe]);
+  // Waits where it takes a thread: the process then ended by no signal but SIGKILL.
+  const running = start(['run', '-f', pipe]);
+  running.stdin.end();
+  const timer = setInterval(() => running.kill('SIGINT'), 500);
+  const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>(
+    (resolve) => running.on('exit', (code, signal) => resolve({ code, signal })),
+  );
+  clearInterval(timer);
+  expect(signal === 'SIGINT' ? 130 : code).toBe(130); // before it listens, the system ends it
+});
+
+test.runIf(unix)('a pipe that is written late is read to its end', async () => {
+  const pipe = file('late');
+  execFileSync('mkfifo', [pipe]);
+  const reading = bitnet(['tokenize', '-f', pipe, '--json']);
+  const writing = await open(pipe, 'w'); // waits for the reader
+  await writing.write('Once');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await writing.write(' upon\n');
+  await writing.close();
+  const { stdout } = await bitnet(['tokenize', '--json', '-p', 'Once upon\n']);
+  expect((await reading).stdout).toBe(stdout);
 });
 
 test('a pipe that closes ends a generation in good order, and in peace', async () => {
