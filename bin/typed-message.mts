@@ -28,8 +28,9 @@ export interface Typed {
   readonly entries: readonly string[];
 }
 
-const mark = '> ';
-const goesOn = '… ';
+/** What stands before a message, and before what it goes on with. */
+export const mark = '> ';
+export const goesOn = '… ';
 const pasteMarks = { on: '\x1b[?2004h', off: '\x1b[?2004l' };
 
 /** Milliseconds after which a process that wanted to be stopped goes on: nobody can continue it. */

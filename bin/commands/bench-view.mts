@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import { type Column, columnsFor, kernelName } from '../../lib/bench/columns.js';
-import { count, digits, significant } from '../../lib/bench/numbers.js';
+import { digits, significant } from '../../lib/bench/numbers.js';
 import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
 import { bytes } from '../../lib/byte-size.js';
+import { count } from '../../lib/count.js';
 import { largestOf, smallestOf } from '../../lib/extremes.js';
 import { escaped } from '../escape.mjs';
 import { WordWrap } from '../word-wrap.mjs';

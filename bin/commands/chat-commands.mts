@@ -1,5 +1,7 @@
+import { count } from '../../lib/count.js';
 import { nearest } from '../../lib/generate/option-checks.js';
 import { typedPath } from './chat-completion.mjs';
+import { tellResumed } from './chat-resumed.mjs';
 import {
   findSetting,
   settingLine,
@@ -8,7 +10,7 @@ import {
   unquoted,
   withSetting,
 } from './chat-settings.mjs';
-import { type ChatTalk, inWords, type Outcome } from './chat-talk.mjs';
+import type { ChatTalk, Outcome } from './chat-talk.mjs';
 
 /** A line that begins with a slash. */
 export interface SlashCommand {
@@ -29,7 +31,7 @@ const actions: Readonly<Record<string, Action>> = {
   regen: { about: 'another answer to the last message', run: (talk) => talk.regenerate() },
   system: { argument: '[text]', about: 'show or change the system message; "": none', run: system },
   set: { argument: '[name [value]]', about: 'show or change how text is drawn', run: set },
-  read: { argument: '<file>', about: 'put a text file before the next message', run: read },
+  read: { argument: '<file>', about: 'put a text file in front of the next message', run: read },
   save: { argument: '<file>', about: 'keep the chat in a file', run: save },
   load: { argument: '<file>', about: 'go on with a chat from a file', run: load },
   stats: { about: 'turns, tokens, memory and speed', run: stats },
@@ -58,9 +60,12 @@ export async function chatCommands(talk: ChatTalk, command: SlashCommand): Promi
     return refuse(talk, `Expected a command, but received "/${name}"; ${help}`);
   }
   const { argument: form = '' } = action;
-  if (form.startsWith('<') ? argument === '' : form === '' && argument !== '') {
-    const received = `/${command.name} ${argument}`.trim();
-    return refuse(talk, `Expected ${`/${name} ${form}`.trim()}, but received "${received}".`);
+  if (form === '' && argument !== '') {
+    const received = JSON.stringify(argument);
+    return refuse(talk, `Expected no argument after /${command.name}, but received ${received}.`);
+  }
+  if (form.startsWith('<') && argument === '') {
+    return refuse(talk, `Expected /${name} ${form}, but received "/${name}".`);
   }
   return action.run(talk, argument);
 }
@@ -80,7 +85,7 @@ function help({ terminal }: ChatTalk): Outcome {
 
 function clear(talk: ChatTalk): Outcome {
   talk.clear();
-  talk.terminal.note('Forgotten.');
+  talk.terminal.note('The conversation was cleared.');
   return 'done';
 }
 
@@ -91,7 +96,7 @@ function system({ chat, terminal }: ChatTalk, argument: string): Outcome {
     return 'done';
   }
   chat.system = unquoted(argument) || undefined;
-  terminal.note('From the next message on; the whole chat is read again then.');
+  terminal.note('Applies from the next message on; the whole chat is then read again.');
   return 'done';
 }
 
@@ -125,20 +130,22 @@ function set(talk: ChatTalk, argument: string): Outcome {
 
 async function read(talk: ChatTalk, argument: string): Promise<Outcome> {
   const characters = await talk.read(typedPath(argument));
-  talk.terminal.note(`Read ${characters} characters; they stand before your next message.`);
+  talk.terminal.note(
+    `Read ${count(characters, 'character')}; the file goes in front of your next message.`,
+  );
   return 'done';
 }
 
 async function save(talk: ChatTalk, argument: string): Promise<Outcome> {
   const [, force, path] = /^(--force\s+)?(.*)$/s.exec(argument)!;
   await talk.save(typedPath(path!), force !== undefined);
-  talk.terminal.note(`Saved ${talk.chat.session.position} tokens.`);
+  talk.terminal.note(`Saved ${count(talk.chat.session.position, 'token')}.`);
   return 'done';
 }
 
 async function load(talk: ChatTalk, argument: string): Promise<Outcome> {
   await talk.load(typedPath(argument));
-  talk.terminal.note(`Loaded ${talk.turns}.`);
+  tellResumed(talk, 'Loaded');
   return 'done';
 }
 
@@ -150,8 +157,10 @@ function stats(talk: ChatTalk): Outcome {
   terminal.note(
     `context     ${position} of ${contextLength} tokens, ${mebibytes} MiB of ${kvType}`,
   );
-  terminal.note(`evaluated   ${totals.newTokens} new tokens, ${totals.keptTokens} kept`);
-  terminal.note(`written     ${totals.writtenTokens} tokens in ${inWords(totals.turns)}`);
+  terminal.note(`evaluated   ${count(totals.newTokens, 'new token')}, ${totals.keptTokens} kept`);
+  terminal.note(
+    `written     ${count(totals.writtenTokens, 'token')} in ${count(totals.turns, 'turn')}`,
+  );
   if (talk.lastSummary !== undefined) terminal.note(`last turn   ${talk.lastSummary}`);
   return 'done';
 }

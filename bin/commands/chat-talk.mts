@@ -1,3 +1,4 @@
+import { count } from '../../lib/count.js';
 import { writableTarget } from '../../lib/files/target.js';
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
 import { sessionFile } from '../../lib/model/session-file.js';
@@ -19,6 +20,8 @@ export type Outcome = 'done' | 'leave' | 'failed' | 'interrupted';
 interface View {
   readonly terminal: Terminal;
   readonly output: Output;
+  /** Whether a person types the messages. */
+  readonly typed: boolean;
   readonly system: string | undefined;
   /** Ends every answer. */
   readonly signal: AbortSignal;
@@ -29,6 +32,8 @@ export class ChatTalk {
   readonly model: Model;
   readonly chat: Chat;
   readonly terminal: Terminal;
+  /** Whether a person types the messages. */
+  readonly typed: boolean;
   /** Of all turns so far. */
   readonly totals = { turns: 0, newTokens: 0, keptTokens: 0, writtenTokens: 0 };
   /** How text is drawn, now and as the command line said. */
@@ -44,7 +49,8 @@ export class ChatTalk {
   /** Whether the chat is not what its session file holds. */
   #changed = false;
 
-  constructor(model: Model, options: ChatOptions, { terminal, output, system, signal }: View) {
+  constructor(model: Model, options: ChatOptions, view: View) {
+    const { terminal, output, typed, system, signal } = view;
     this.model = model;
     this.chat = model.createChat({
       system,
@@ -52,6 +58,7 @@ export class ChatTalk {
       contextLength: contextLength(options, model),
     });
     this.terminal = terminal;
+    this.typed = typed;
     this.settings = this.initialSettings = options;
     this.#options = options;
     this.#output = output;
@@ -63,13 +70,7 @@ export class ChatTalk {
     try {
       const command = message.plain ? parseCommand(message.text) : undefined;
       if (command !== undefined) return await chatCommands(this, command);
-      const text = [...this.#before, message.text].join('\n\n');
-      try {
-        return await this.#answer((options) => this.chat.send(text, options));
-      } finally {
-        // Without any answer it is not remembered, and is said once more.
-        if (this.chat.messages.at(-2)?.content === text) this.#before = [];
-      }
+      return await this.#send([...this.#before, message.text].join('\n\n'));
     } catch (error) {
       return this.#failed(error);
     } finally {
@@ -130,7 +131,28 @@ export class ChatTalk {
 
   /** How many turns are remembered, in words. */
   get turns(): string {
-    return inWords(this.chat.messages.length / 2);
+    return count(this.chat.messages.length / 2, 'turn');
+  }
+
+  /** Says a text that may begin with files: they are done with, unless it was stopped before any answer. */
+  async #send(text: string): Promise<Outcome> {
+    const files = this.#before;
+    this.#before = [];
+    try {
+      return await this.#answer((options) => this.chat.send(text, options));
+    } catch (error) {
+      const outcome = await this.#failed(error);
+      const answered = this.chat.messages.at(-2)?.content === text;
+      if (files.length === 0 || answered) return outcome;
+      if (outcome !== 'interrupted') {
+        this.terminal.note('What was read with /read was dropped with the message.');
+        return outcome;
+      }
+      this.#before = files;
+      const kept = 'What was read with /read still goes in front of your next message';
+      if (this.typed) this.terminal.note(`${kept}; /clear drops it.`);
+      return outcome;
+    }
   }
 
   /** Shows an answer as it comes or, with `--json`, as one object at its end. */
@@ -190,7 +212,9 @@ export class ChatTalk {
       this.lastSummary = summaryLine(this.model, error, keptTokens);
       if (this.#options.verbose) this.terminal.note(this.lastSummary);
       else if (completionTokens === 0) {
-        this.terminal.note(`Stopped after ${promptTokens} tokens of the prompt; nothing was said.`);
+        this.terminal.note(
+          `Stopped after ${count(promptTokens, 'token')} of the prompt; nothing was said.`,
+        );
       }
     }
     return interrupted ? 'interrupted' : 'failed';
@@ -203,8 +227,8 @@ export class ChatTalk {
   }
 
   #tellCut({ stopReason, usage }: ChatResult): void {
-    const { completionTokens: tokens } = usage;
-    if (stopReason === 'length') this.terminal.note(`Cut off after ${tokens} tokens (-n).`);
+    const tokens = count(usage.completionTokens, 'token');
+    if (stopReason === 'length') this.terminal.note(`Cut off after ${tokens} (-n).`);
     if (stopReason === 'context') this.terminal.note('Cut off: the context is full.');
   }
 
@@ -214,9 +238,4 @@ export class ChatTalk {
     this.totals.keptTokens += keptTokens;
     this.totals.writtenTokens += usage.completionTokens;
   }
-}
-
-/** How many turns there are, in words. */
-export function inWords(turns: number): string {
-  return `${turns} ${turns === 1 ? 'turn' : 'turns'}`;
 }

@@ -25,7 +25,7 @@ import { Terminal } from '../terminal.mjs';
 import { commandNames } from './chat-commands.mjs';
 import { completions } from './chat-completion.mjs';
 import { type ChatOptions, chatOptions } from './chat-options.mjs';
-import { lastTurn } from './chat-resumed.mjs';
+import { tellResumed, typedText } from './chat-resumed.mjs';
 import { ChatTalk } from './chat-talk.mjs';
 import { describeModel } from './run-report.mjs';
 import { fileOrText } from './text-arguments.mjs';
@@ -66,18 +66,18 @@ export async function startChat(
     describeModel(model, options, terminal);
     const { default: width } = await import('string-width');
     const output = new Output({ width });
-    const talk = new ChatTalk(model, options, { terminal, output, system, signal: any });
+    const talk = new ChatTalk(model, options, { terminal, output, typed, system, signal: any });
     if (resumes) await talk.load(options.session!, system);
     // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.
     const between = ctrlCSignal();
     loading.end();
     if (typed) greet(talk, terminal);
-    if (resumes) tellResumed(talk, typed, terminal);
+    if (resumes) tellResumed(talk, 'Resumed');
     const others = typed ? await atTerminal(signal, terminal) : pipedMessages(signal);
     const reader = first === undefined ? others : beginningWith(first, others);
-    if (typed && first !== undefined) terminal.note(`> ${first}`);
+    if (typed && first !== undefined) terminal.note(typedText(first));
     try {
-      process.exitCode = await converse(talk, reader, typed, terminal);
+      process.exitCode = await converse(talk, reader);
     } finally {
       reader.close();
     }
@@ -101,19 +101,9 @@ function greet(talk: ChatTalk, terminal: Terminal): void {
   terminal.note('/help lists commands; Ctrl-C stops an answer; exit or Ctrl-D leaves.');
 }
 
-function tellResumed(talk: ChatTalk, typed: boolean, terminal: Terminal): void {
-  terminal.note(`Resumed ${talk.turns}.`);
-  if (!typed) return;
-  for (const line of lastTurn(talk.chat.messages)) terminal.note(line);
-}
-
 /** Until there is no more to read or someone wants to leave; returns the exit code. */
-async function converse(
-  talk: ChatTalk,
-  reader: MessageReader,
-  typed: boolean,
-  terminal: Terminal,
-): Promise<number> {
+async function converse(talk: ChatTalk, reader: MessageReader): Promise<number> {
+  const { terminal, typed } = talk;
   let failed = false;
   let warned = false;
   for (;;) {

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { count } from '../../lib/count.js';
 import type { Model } from '../../lib/index.js';
 import { shortestFloat } from '../float.mjs';
 import { interruptSignal } from '../interrupt.mjs';
@@ -135,8 +136,4 @@ async function write(
       `${model.kernel.ternary}, ${count(model.threads, 'thread')}`,
     ].join('; '),
   );
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }

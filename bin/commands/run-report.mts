@@ -1,3 +1,4 @@
+import { count } from '../../lib/count.js';
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
 import type { GenerationOptions } from './run-options.mjs';
@@ -75,10 +76,6 @@ function rate(perSecond: number): string {
 
 function tokens(n: number): string {
   return count(n, 'token');
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 function mebibytes(bytes: number): string {

@@ -16,7 +16,3 @@ export function significant(value: number): string {
 export function rateText({ median, sd }: Spread): string {
   return `${significant(median)} ± ${significant(sd)}`;
 }
-
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
-}

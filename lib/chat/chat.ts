@@ -130,7 +130,7 @@ export class Chat {
     if (this.#messages.length === 0) {
       throw new BitnetError(
         'ERR_BITNET_ARGUMENT',
-        'Expected a chat with an answer to make again, but it has none yet; send a message first.',
+        'Expected an answer to regenerate, but there is none yet; send a message first.',
       );
     }
     return this.#generation(() => this.#messages.slice(0, -1), options);
@@ -260,7 +260,7 @@ export class Chat {
     if (count(parts) >= contextLength) {
       throw new BitnetError(
         'ERR_BITNET_CONTEXT',
-        `Expected a turn that leaves room for an answer in a context of ${contextLength} tokens, but it has ${count(parts)} alone; shorten it or use a longer context (-c, contextLength).`,
+        `Expected a turn that leaves room for an answer in a context of ${contextLength} tokens, but the turn alone has ${count(parts)} tokens; shorten it or use a longer context (-c, contextLength).`,
         { tokens: count(parts), contextLength },
       );
     }

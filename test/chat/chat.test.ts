@@ -157,7 +157,9 @@ describe('a turn of a chat', () => {
     expect(chat.messages).toHaveLength(4);
     chat.clear();
     expect(chat.session.position).toBe(0);
-    expect(() => chat.regenerate()).toThrow(/Expected a chat with an answer to make again/);
+    expect(() => chat.regenerate()).toThrow(
+      /Expected an answer to regenerate, but there is none yet/,
+    );
     expect((await say(chat, 'Hi')).keptTokens).toBe(0);
   });
 });
@@ -235,7 +237,9 @@ describe('a full context', () => {
     const tokens = [...chat.session.tokens];
     const error = await rejection(say(chat, 'x'.repeat(200)));
     expect(error).toMatchObject({ code: 'ERR_BITNET_CONTEXT' });
-    expect((error as Error).message).toMatch(/in a context of 100 tokens, but it has \d+ alone/);
+    expect((error as Error).message).toMatch(
+      /in a context of 100 tokens, but the turn alone has \d+ tokens/,
+    );
     expect(chat.messages).toEqual(messages);
     expect([...chat.session.tokens]).toEqual(tokens);
     expect((await say(chat, 'Bye')).keptTokens).toBe(tokens.length);

@@ -122,8 +122,10 @@ describe.skipIf(!hasPty)('bitnet chat at a terminal', () => {
     expect(await said(session)).toEqual([pasted, 'a1\tx\n/stats\n3c語!b']);
     expect(statSync(history).mode & 0o777).toBe(0o600);
     const second = bitnetPty([...few, '--session', session], settings);
-    await second.until(/Resumed 2 turns[\s\S]*> $/);
-    second.type('\x1b[A\x1b[A');
+    await second.until(/Resumed 2 turns\.\n> a1\tx\n… \/stats\n… 3c語!b\n[\s\S]*> $/);
+    second.type(`/load ${session}\r`);
+    await second.until(/Loaded 2 turns\.\n> a1\tx\n… \/stats\n[\s\S]*> $/);
+    second.type('\x1b[A\x1b[A\x1b[A');
     await second.until(/3cb/);
     second.type('?\r');
     await second.until(answered);

@@ -73,7 +73,7 @@ describe('bitnet chat, piped', () => {
   test('does what commands say', async () => {
     const input = [
       ...['Hi', '/regen', '/stats', '/save chat.session', '/clear', '/stats', '/load chat.session'],
-      ...['/help', '/hlep', '/wrong', '/save', '/exit now', '/stats', '/exit', 'never'],
+      ...['/help', '/hlep', '/wrong', '/save', '/bye now', '/stats', '/exit', 'never'],
     ].join('\n');
     const { code, stdout, stderr } = await bitnet([...chat, '--verbose'], {
       input: input.replaceAll('chat.session', file('chat.session')),
@@ -82,14 +82,14 @@ describe('bitnet chat, piped', () => {
     expect(stdout).not.toContain('never');
     expect(stderr).toMatch(/prompt 1 new token, 18 kept/);
     expect(stderr).toMatch(
-      /Saved 26 tokens\.\nForgotten\.\nremembered {2}0 turns\ncontext {5}0 of 512/,
+      /Saved 26 tokens\.\nThe conversation was cleared\.\nremembered {2}0 turns\ncontext {5}0 of 512/,
     );
     expect(stderr).toMatch(/Loaded 1 turn\./);
     expect(stderr).toMatch(/\/regen +another answer/);
     expect(stderr).toContain('received "/hlep"; did you mean /help?');
     expect(stderr).toContain('received "/wrong"; /help lists them.');
     expect(stderr).toContain('Expected /save <file>, but received "/save".');
-    expect(stderr).toContain('Expected /exit, but received "/exit now".');
+    expect(stderr).toContain('Expected no argument after /bye, but received "now".');
     expect(stderr).toMatch(
       /remembered {2}1 turn\ncontext {5}26 of 512 tokens[^\n]*\n[^\n]*\n[^\n]*\nlast turn {3}prompt 1 new token, 18 kept, [^\n]*\n$/,
     );
@@ -109,6 +109,18 @@ describe('bitnet chat, piped', () => {
     const notes = '"""Some notes.\n\nHi"""\nHi';
     const expected = turns((await bitnet(['chat', path, ...plain], { input: notes })).stdout);
     expect([first.ids, second.ids]).toEqual(expected.map(({ ids }) => ids));
+  });
+
+  test('drops what was read for a message that fails, and says so', async () => {
+    writeFileSync(file('long.txt'), 'word '.repeat(400));
+    const input = [`/read ${file('long.txt')}`, 'Hi', 'Hi', '/stats'].join('\n');
+    const { code, stdout, stderr } = await say(input, '-c', '64', '-n', '1');
+    expect(code).toBe(1);
+    expect(stdout.trim()).not.toBe('');
+    expect(stderr).toMatch(
+      /^Read 2000 characters; the file goes in front of your next message\.\nerror: Expected a turn [^\n]* 64 tokens, but the turn alone has \d+ tokens;[^\n]*\nWhat was read with \/read was dropped with the message\.\nCut off after 1 token \(-n\)\.\nremembered {2}1 turn\n/,
+    );
+    expect(stderr).toMatch(/^written {5}1 token in 1 turn$/m);
   });
 
   test('refuses settings that are not, and values that cannot be', async () => {

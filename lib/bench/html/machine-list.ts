@@ -1,5 +1,6 @@
 import { bytes } from '../../byte-size.js';
-import { count, digits } from '../numbers.js';
+import { count } from '../../count.js';
+import { digits } from '../numbers.js';
 import type { BenchReport } from '../report.js';
 import { type Markup, markup } from './markup.js';
 
