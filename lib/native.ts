@@ -428,7 +428,7 @@ function findAddon(): Addon {
   throw new BitnetError(
     'ERR_BITNET_ADDON',
     `Expected bitnet's compiled addon for ${platform} (Node ${process.version}), but none could be loaded; ` +
-      `run "npm run build" in ${packageRoot} (it needs CMake and a C++17 compiler). Tried: ${attempts.join('; ')}.`,
+      `run "npm run build" in ${packageRoot} (it needs CMake and a C++20 compiler). Tried: ${attempts.join('; ')}.`,
     { attempts },
   );
 }

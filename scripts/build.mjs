@@ -57,7 +57,7 @@ function run(what, command, args) {
     `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`,
   );
   fail(
-    `Building the ${what} failed (see above). It needs CMake 3.18 or newer and a C++17 compiler ` +
+    `Building the ${what} failed (see above). It needs CMake 3.18 or newer and a C++20 compiler ` +
       '(Debian: apt-get install cmake g++ make; macOS: xcode-select --install and CMake; Windows: Visual Studio Build Tools).',
   );
 }

@@ -67,10 +67,16 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
 }
 
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
-  TernaryFormat made = {
-      name, 0, 1, two_bit_tensor_bytes, row_bytes<kBlock>, two_bit_scale_offset, decode<kBlock>};
-  made.fits = fits<kBlock>;
-  return made;
+  return {
+      .name = name,
+      .scale_cols = 0,
+      .block_cols = 1,
+      .tensor_bytes = two_bit_tensor_bytes,
+      .row_bytes = row_bytes<kBlock>,
+      .tensor_scale_offset = two_bit_scale_offset,
+      .decode = decode<kBlock>,
+      .fits = fits<kBlock>,
+  };
 }
 
 } // namespace

@@ -38,15 +38,17 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
   return seen == 0;
 }
 
-constexpr TernaryFormat format() {
-  TernaryFormat made = {"I2_S rows4",         0,     1, two_bit_tensor_bytes, row_bytes,
-                        two_bit_scale_offset, decode};
-  made.fits = fits;
-  return made;
-}
-
 } // namespace
 
-const TernaryFormat kFormatI2SRows4 = format();
+const TernaryFormat kFormatI2SRows4 = {
+    .name = "I2_S rows4",
+    .scale_cols = 0,
+    .block_cols = 1,
+    .tensor_bytes = two_bit_tensor_bytes,
+    .row_bytes = row_bytes,
+    .tensor_scale_offset = two_bit_scale_offset,
+    .decode = decode,
+    .fits = fits,
+};
 
 } // namespace bitnet

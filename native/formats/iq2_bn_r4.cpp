@@ -54,14 +54,17 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
   return seen == 0;
 }
 
-constexpr TernaryFormat format() {
-  TernaryFormat made = {"IQ2_BN_R4", 0, kBlock, tensor_bytes, row_bytes, nullptr, decode};
-  made.fits = fits;
-  return made;
-}
-
 } // namespace
 
-const TernaryFormat kFormatIQ2_BN_R4 = format();
+const TernaryFormat kFormatIQ2_BN_R4 = {
+    .name = "IQ2_BN_R4",
+    .scale_cols = 0,
+    .block_cols = kBlock,
+    .tensor_bytes = tensor_bytes,
+    .row_bytes = row_bytes,
+    .tensor_scale_offset = nullptr,
+    .decode = decode,
+    .fits = fits,
+};
 
 } // namespace bitnet

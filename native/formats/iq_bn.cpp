@@ -83,13 +83,15 @@ bool decode_iq2_block(const uint8_t* block, uint8_t* codes) {
 
 template <size_t kScaleBytes, size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
 constexpr TernaryFormat format(const char* name) {
-  return {name,
-          0,
-          kBlock,
-          tensor_bytes<kScaleBytes, kBlockBytes>,
-          row_bytes<kScaleBytes, kBlockBytes>,
-          nullptr,
-          decode<kScaleBytes, kBlockBytes, kDecodeBlock>};
+  return {
+      .name = name,
+      .scale_cols = 0,
+      .block_cols = kBlock,
+      .tensor_bytes = tensor_bytes<kScaleBytes, kBlockBytes>,
+      .row_bytes = row_bytes<kScaleBytes, kBlockBytes>,
+      .tensor_scale_offset = nullptr,
+      .decode = decode<kScaleBytes, kBlockBytes, kDecodeBlock>,
+  };
 }
 
 } // namespace

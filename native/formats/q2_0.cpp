@@ -41,10 +41,16 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
 }
 
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
-  TernaryFormat made = {name,    kBlock,        kBlock, tensor_bytes<kBlock>, row_bytes<kBlock>,
-                        nullptr, decode<kBlock>};
-  made.four_levels = true;
-  return made;
+  return {
+      .name = name,
+      .scale_cols = kBlock,
+      .block_cols = kBlock,
+      .tensor_bytes = tensor_bytes<kBlock>,
+      .row_bytes = row_bytes<kBlock>,
+      .tensor_scale_offset = nullptr,
+      .decode = decode<kBlock>,
+      .four_levels = true,
+  };
 }
 
 } // namespace

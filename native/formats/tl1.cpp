@@ -55,15 +55,18 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
   return valid;
 }
 
-constexpr TernaryFormat format() {
-  TernaryFormat made = {"TL1", 0, 1, two_bit_tensor_bytes, row_bytes, two_bit_scale_offset, decode};
-  made.invalid = "a nibble above 8, which is no pair of ternary weights";
-  made.fits = fits;
-  return made;
-}
-
 } // namespace
 
-const TernaryFormat kFormatTL1 = format();
+const TernaryFormat kFormatTL1 = {
+    .name = "TL1",
+    .scale_cols = 0,
+    .block_cols = 1,
+    .tensor_bytes = two_bit_tensor_bytes,
+    .row_bytes = row_bytes,
+    .tensor_scale_offset = two_bit_scale_offset,
+    .decode = decode,
+    .invalid = "a nibble above 8, which is no pair of ternary weights",
+    .fits = fits,
+};
 
 } // namespace bitnet

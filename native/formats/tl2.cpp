@@ -150,16 +150,19 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
   return valid;
 }
 
-constexpr TernaryFormat format() {
-  TernaryFormat made = {"TL2", 0, 1, tensor_bytes, row_bytes, tensor_scale_offset, decode};
-  made.invalid = "nibbles or signs that no ternary weights have, at least in the tiles of the "
-                 "table that was chosen";
-  made.fits = fits;
-  return made;
-}
-
 } // namespace
 
-const TernaryFormat kFormatTL2 = format();
+const TernaryFormat kFormatTL2 = {
+    .name = "TL2",
+    .scale_cols = 0,
+    .block_cols = 1,
+    .tensor_bytes = tensor_bytes,
+    .row_bytes = row_bytes,
+    .tensor_scale_offset = tensor_scale_offset,
+    .decode = decode,
+    .invalid = "nibbles or signs that no ternary weights have, at least in the tiles of the "
+               "table that was chosen",
+    .fits = fits,
+};
 
 } // namespace bitnet

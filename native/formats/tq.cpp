@@ -81,20 +81,24 @@ bool decode_tq2_block(const uint8_t* block, uint8_t* codes) {
 
 } // namespace
 
-const TernaryFormat kFormatTQ1_0 = {"TQ1_0",
-                                    kBlock,
-                                    kBlock,
-                                    tensor_bytes<54>,
-                                    row_bytes<54>,
-                                    nullptr,
-                                    decode<54, decode_tq1_block>};
+const TernaryFormat kFormatTQ1_0 = {
+    .name = "TQ1_0",
+    .scale_cols = kBlock,
+    .block_cols = kBlock,
+    .tensor_bytes = tensor_bytes<54>,
+    .row_bytes = row_bytes<54>,
+    .tensor_scale_offset = nullptr,
+    .decode = decode<54, decode_tq1_block>,
+};
 
-const TernaryFormat kFormatTQ2_0 = {"TQ2_0",
-                                    kBlock,
-                                    kBlock,
-                                    tensor_bytes<66>,
-                                    row_bytes<66>,
-                                    nullptr,
-                                    decode<66, decode_tq2_block>};
+const TernaryFormat kFormatTQ2_0 = {
+    .name = "TQ2_0",
+    .scale_cols = kBlock,
+    .block_cols = kBlock,
+    .tensor_bytes = tensor_bytes<66>,
+    .row_bytes = row_bytes<66>,
+    .tensor_scale_offset = nullptr,
+    .decode = decode<66, decode_tq2_block>,
+};
 
 } // namespace bitnet

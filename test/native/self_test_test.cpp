@@ -70,7 +70,7 @@ TEST("the self-test notices one wrong value of each kind of kernel") {
 
   const DenseKernel& scalar = *(original<DenseKernel> = usable_dense_kernels(0).front());
   DenseKernel dense = scalar;
-  dense.product[kDenseQ8_0] = wrong_dense;
+  dense.product.q8_0 = wrong_dense;
   CHECK(check_kernel(dense, scalar).find("product of type 3 ") == 0, check_kernel(dense, scalar));
 
   ScreenKernel screen = *(original<ScreenKernel> = usable_screen_kernels(0).front());

@@ -48,16 +48,61 @@ struct DenseProduct {
   size_t out_stride;
 };
 
+/** One function for each DenseType. */
+template <class Function> struct DenseFunctions {
+  Function f32;
+  Function f16;
+  Function bf16;
+  Function q8_0;
+  Function q6_k;
+  Function q4_0;
+  Function q4_k;
+  Function q4_1;
+  Function q5_0;
+  Function q5_1;
+  Function q5_k;
+  Function iq4_nl;
+
+  Function operator[](uint32_t type) const {
+    switch (static_cast<DenseType>(type)) {
+    case kDenseF32:
+      return f32;
+    case kDenseF16:
+      return f16;
+    case kDenseBf16:
+      return bf16;
+    case kDenseQ8_0:
+      return q8_0;
+    case kDenseQ6_K:
+      return q6_k;
+    case kDenseQ4_0:
+      return q4_0;
+    case kDenseQ4_K:
+      return q4_k;
+    case kDenseQ4_1:
+      return q4_1;
+    case kDenseQ5_0:
+      return q5_0;
+    case kDenseQ5_1:
+      return q5_1;
+    case kDenseQ5_K:
+      return q5_k;
+    case kDenseIq4Nl:
+      return iq4_nl;
+    case kDenseTypes:
+      break;
+    }
+    return nullptr;
+  }
+};
+
 struct DenseKernel {
   const char* isa;   // "scalar", "avx2", "avx512"
   uint32_t features; // CpuFeature bits it needs
-  /** Rows [row_begin, row_end), any n >= 1; indexed by DenseType. */
-  void (*product[kDenseTypes])(const DenseProduct& p, size_t row_begin, size_t row_end);
-  /**
-   * One stored row as f32: out[cols], any cols that the type's block size divides; indexed by
-   * DenseType.
-   */
-  void (*decode[kDenseTypes])(const uint8_t* row, size_t cols, float* out);
+  /** Rows [row_begin, row_end), any n >= 1. */
+  DenseFunctions<void (*)(const DenseProduct& p, size_t row_begin, size_t row_end)> product;
+  /** One stored row as f32: out[cols], any cols that the type's block size divides. */
+  DenseFunctions<void (*)(const uint8_t* row, size_t cols, float* out)> decode;
 };
 
 } // namespace bitnet

@@ -224,12 +224,38 @@ template <class Type> void product(const DenseProduct& p, size_t row_begin, size
 
 extern const DenseKernel kDenseAvx512;
 const DenseKernel kDenseAvx512 = {
-    "avx512",
-    kCpuAvx2 | kCpuAvx512,
-    {product<F32>, product<F16>, product<Bf16>, product<Q8_0>, product<Q6_K>, product<Q4_0>,
-     product<Q4_K>, product<Q4_1>, product<Q5_0>, product<Q5_1>, product<Q5_K>, product<Iq4Nl>},
-    {decode<F32>, decode<F16>, decode<Bf16>, decode<Q8_0>, decode<Q6_K>, decode<Q4_0>, decode<Q4_K>,
-     decode<Q4_1>, decode<Q5_0>, decode<Q5_1>, decode<Q5_K>, decode<Iq4Nl>},
+    .isa = "avx512",
+    .features = kCpuAvx2 | kCpuAvx512,
+    .product =
+        {
+            .f32 = product<F32>,
+            .f16 = product<F16>,
+            .bf16 = product<Bf16>,
+            .q8_0 = product<Q8_0>,
+            .q6_k = product<Q6_K>,
+            .q4_0 = product<Q4_0>,
+            .q4_k = product<Q4_K>,
+            .q4_1 = product<Q4_1>,
+            .q5_0 = product<Q5_0>,
+            .q5_1 = product<Q5_1>,
+            .q5_k = product<Q5_K>,
+            .iq4_nl = product<Iq4Nl>,
+        },
+    .decode =
+        {
+            .f32 = decode<F32>,
+            .f16 = decode<F16>,
+            .bf16 = decode<Bf16>,
+            .q8_0 = decode<Q8_0>,
+            .q6_k = decode<Q6_K>,
+            .q4_0 = decode<Q4_0>,
+            .q4_k = decode<Q4_K>,
+            .q4_1 = decode<Q4_1>,
+            .q5_0 = decode<Q5_0>,
+            .q5_1 = decode<Q5_1>,
+            .q5_k = decode<Q5_K>,
+            .iq4_nl = decode<Iq4Nl>,
+        },
 };
 
 } // namespace bitnet

@@ -198,14 +198,38 @@ void product(const DenseProduct& p, size_t row_begin, size_t row_end) {
 
 extern const DenseKernel kDenseScalar;
 const DenseKernel kDenseScalar = {
-    "scalar",
-    0,
-    {product<decode_f32, 1024>, product<decode_f16, 512>, product<decode_bf16, 512>,
-     product<decode_q8_0, 272>, product<decode_q6_k, 210>, product<decode_q4_0, 144>,
-     product<decode_k<0>, 144>, product<decode_q4_1, 160>, product<decode_q5_0, 176>,
-     product<decode_q5_1, 192>, product<decode_k<32>, 176>, product<decode_iq4_nl, 144>},
-    {decode_f32, decode_f16, decode_bf16, decode_q8_0, decode_q6_k, decode_q4_0, decode_k<0>,
-     decode_q4_1, decode_q5_0, decode_q5_1, decode_k<32>, decode_iq4_nl},
+    .isa = "scalar",
+    .features = 0,
+    .product =
+        {
+            .f32 = product<decode_f32, 1024>,
+            .f16 = product<decode_f16, 512>,
+            .bf16 = product<decode_bf16, 512>,
+            .q8_0 = product<decode_q8_0, 272>,
+            .q6_k = product<decode_q6_k, 210>,
+            .q4_0 = product<decode_q4_0, 144>,
+            .q4_k = product<decode_k<0>, 144>,
+            .q4_1 = product<decode_q4_1, 160>,
+            .q5_0 = product<decode_q5_0, 176>,
+            .q5_1 = product<decode_q5_1, 192>,
+            .q5_k = product<decode_k<32>, 176>,
+            .iq4_nl = product<decode_iq4_nl, 144>,
+        },
+    .decode =
+        {
+            .f32 = decode_f32,
+            .f16 = decode_f16,
+            .bf16 = decode_bf16,
+            .q8_0 = decode_q8_0,
+            .q6_k = decode_q6_k,
+            .q4_0 = decode_q4_0,
+            .q4_k = decode_k<0>,
+            .q4_1 = decode_q4_1,
+            .q5_0 = decode_q5_0,
+            .q5_1 = decode_q5_1,
+            .q5_k = decode_k<32>,
+            .iq4_nl = decode_iq4_nl,
+        },
 };
 
 } // namespace bitnet

@@ -43,6 +43,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvx2;
-const Roof kRoofAvx2 = {"VPMADDUBSW ymm", kCpuAvx2, read, multiply, 12 * 32};
+const Roof kRoofAvx2 = {
+    .instruction = "VPMADDUBSW ymm",
+    .features = kCpuAvx2,
+    .read = read,
+    .multiply = multiply,
+    .macs = 12 * 32,
+};
 
 } // namespace bitnet

@@ -44,7 +44,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvx512Vnni;
-const Roof kRoofAvx512Vnni = {"VPDPBUSD zmm", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni, read,
-                              multiply, 12 * 64};
+const Roof kRoofAvx512Vnni = {
+    .instruction = "VPDPBUSD zmm",
+    .features = kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    .read = read,
+    .multiply = multiply,
+    .macs = 12 * 64,
+};
 
 } // namespace bitnet

@@ -51,6 +51,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofAvxVnni;
-const Roof kRoofAvxVnni = {"VPDPBUSD ymm", kCpuAvx2 | kCpuAvxVnni, nullptr, multiply, 12 * 32};
+const Roof kRoofAvxVnni = {
+    .instruction = "VPDPBUSD ymm",
+    .features = kCpuAvx2 | kCpuAvxVnni,
+    .read = nullptr,
+    .multiply = multiply,
+    .macs = 12 * 32,
+};
 
 } // namespace bitnet

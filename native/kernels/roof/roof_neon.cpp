@@ -41,6 +41,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofNeon;
-const Roof kRoofNeon = {"SMLAL", kCpuNeon, read, multiply, 16 * 8};
+const Roof kRoofNeon = {
+    .instruction = "SMLAL",
+    .features = kCpuNeon,
+    .read = read,
+    .multiply = multiply,
+    .macs = 16 * 8,
+};
 
 } // namespace bitnet

@@ -26,6 +26,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofNeonDot;
-const Roof kRoofNeonDot = {"SDOT", kCpuNeon | kCpuNeonDot, nullptr, multiply, 16 * 16};
+const Roof kRoofNeonDot = {
+    .instruction = "SDOT",
+    .features = kCpuNeon | kCpuNeonDot,
+    .read = nullptr,
+    .multiply = multiply,
+    .macs = 16 * 16,
+};
 
 } // namespace bitnet

@@ -26,6 +26,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofNeonI8mm;
-const Roof kRoofNeonI8mm = {"SMMLA", kCpuNeon | kCpuNeonI8mm, nullptr, multiply, 16 * 32};
+const Roof kRoofNeonI8mm = {
+    .instruction = "SMMLA",
+    .features = kCpuNeon | kCpuNeonI8mm,
+    .read = nullptr,
+    .multiply = multiply,
+    .macs = 16 * 32,
+};
 
 } // namespace bitnet

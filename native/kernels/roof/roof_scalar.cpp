@@ -24,6 +24,12 @@ uint64_t multiply(size_t rounds) {
 } // namespace
 
 extern const Roof kRoofScalar;
-const Roof kRoofScalar = {"MUL", 0, read, multiply, 4};
+const Roof kRoofScalar = {
+    .instruction = "MUL",
+    .features = 0,
+    .read = read,
+    .multiply = multiply,
+    .macs = 4,
+};
 
 } // namespace bitnet

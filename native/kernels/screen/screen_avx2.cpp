@@ -67,6 +67,13 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 
 extern const ScreenKernel kScreenAvx2;
 const ScreenKernel kScreenAvx2 = {
-    "avx2", kCpuAvx2, kScreenRows, kScreenCols, screen_tile_bytes, screen_pack_tile, product};
+    .isa = "avx2",
+    .features = kCpuAvx2,
+    .tile_rows = kScreenRows,
+    .tile_cols = kScreenCols,
+    .tile_bytes = screen_tile_bytes,
+    .pack_tile = screen_pack_tile,
+    .product = product,
+};
 
 } // namespace bitnet

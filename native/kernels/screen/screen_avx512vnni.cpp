@@ -83,12 +83,14 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 } // namespace
 
 extern const ScreenKernel kScreenAvx512Vnni;
-const ScreenKernel kScreenAvx512Vnni = {"avx512vnni",
-                                        kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
-                                        kScreenRows,
-                                        kScreenCols,
-                                        screen_tile_bytes,
-                                        screen_pack_tile,
-                                        product};
+const ScreenKernel kScreenAvx512Vnni = {
+    .isa = "avx512vnni",
+    .features = kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    .tile_rows = kScreenRows,
+    .tile_cols = kScreenCols,
+    .tile_bytes = screen_tile_bytes,
+    .pack_tile = screen_pack_tile,
+    .product = product,
+};
 
 } // namespace bitnet

@@ -110,8 +110,14 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 } // namespace
 
 extern const ScreenKernel kScreenAvxVnni;
-const ScreenKernel kScreenAvxVnni = {"avxvnni",   kCpuAvx2 | kCpuAvxVnni, kScreenRows,
-                                     kScreenCols, screen_tile_bytes,      screen_pack_tile,
-                                     product};
+const ScreenKernel kScreenAvxVnni = {
+    .isa = "avxvnni",
+    .features = kCpuAvx2 | kCpuAvxVnni,
+    .tile_rows = kScreenRows,
+    .tile_cols = kScreenCols,
+    .tile_bytes = screen_tile_bytes,
+    .pack_tile = screen_pack_tile,
+    .product = product,
+};
 
 } // namespace bitnet

@@ -105,7 +105,13 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 
 extern const ScreenKernel kScreenNeon;
 const ScreenKernel kScreenNeon = {
-    "neon", kCpuNeon, kRows, kSignedCols, signed_tile_bytes<kRows>, signed_pack_tile<kRows>,
-    product};
+    .isa = "neon",
+    .features = kCpuNeon,
+    .tile_rows = kRows,
+    .tile_cols = kSignedCols,
+    .tile_bytes = signed_tile_bytes<kRows>,
+    .pack_tile = signed_pack_tile<kRows>,
+    .product = product,
+};
 
 } // namespace bitnet

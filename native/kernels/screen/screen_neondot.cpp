@@ -55,8 +55,14 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 } // namespace
 
 extern const ScreenKernel kScreenNeonDot;
-const ScreenKernel kScreenNeonDot = {"neondot",   kCpuNeon | kCpuNeonDot,   kRows,
-                                     kSignedCols, signed_tile_bytes<kRows>, signed_pack_tile<kRows>,
-                                     product};
+const ScreenKernel kScreenNeonDot = {
+    .isa = "neondot",
+    .features = kCpuNeon | kCpuNeonDot,
+    .tile_rows = kRows,
+    .tile_cols = kSignedCols,
+    .tile_bytes = signed_tile_bytes<kRows>,
+    .pack_tile = signed_pack_tile<kRows>,
+    .product = product,
+};
 
 } // namespace bitnet

@@ -29,6 +29,13 @@ void product(const ScreenProduct& p, size_t row_begin, size_t row_end) {
 
 extern const ScreenKernel kScreenScalar;
 const ScreenKernel kScreenScalar = {
-    "scalar", 0, kScreenRows, kScreenCols, screen_tile_bytes, screen_pack_tile, product};
+    .isa = "scalar",
+    .features = 0,
+    .tile_rows = kScreenRows,
+    .tile_cols = kScreenCols,
+    .tile_bytes = screen_tile_bytes,
+    .pack_tile = screen_pack_tile,
+    .product = product,
+};
 
 } // namespace bitnet

@@ -29,10 +29,16 @@ size_t scratch_bytes(size_t) {
 
 extern const TernaryKernel kBase3Avx512Vnni;
 const TernaryKernel kBase3Avx512Vnni = {
-    "base3",         "avx512vnni",      kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
-    kBase3Rows,      kBase3Cols,        base3_tile_bytes,
-    base3_pack_tile, base3_unpack_tile, scratch_bytes,
-    product,
+    .family = "base3",
+    .isa = "avx512vnni",
+    .features = kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    .tile_rows = kBase3Rows,
+    .tile_cols = kBase3Cols,
+    .tile_bytes = base3_tile_bytes,
+    .pack_tile = base3_pack_tile,
+    .unpack_tile = base3_unpack_tile,
+    .scratch_bytes = scratch_bytes,
+    .product = product,
 };
 
 } // namespace bitnet

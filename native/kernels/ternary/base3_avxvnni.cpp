@@ -47,8 +47,16 @@ size_t scratch_bytes(size_t) {
 
 extern const TernaryKernel kBase3AvxVnni;
 const TernaryKernel kBase3AvxVnni = {
-    "base3",          "avxvnni",       kCpuAvx2 | kCpuAvxVnni, kBase3Rows,    kBase3Cols,
-    base3_tile_bytes, base3_pack_tile, base3_unpack_tile,      scratch_bytes, product,
+    .family = "base3",
+    .isa = "avxvnni",
+    .features = kCpuAvx2 | kCpuAvxVnni,
+    .tile_rows = kBase3Rows,
+    .tile_cols = kBase3Cols,
+    .tile_bytes = base3_tile_bytes,
+    .pack_tile = base3_pack_tile,
+    .unpack_tile = base3_unpack_tile,
+    .scratch_bytes = scratch_bytes,
+    .product = product,
 };
 
 } // namespace bitnet

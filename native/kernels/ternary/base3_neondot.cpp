@@ -25,16 +25,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kBase3NeonDot;
 const TernaryKernel kBase3NeonDot = {
-    "base3",
-    "neondot",
-    kCpuNeon | kCpuNeonDot,
-    kBase3Rows,
-    kBase3Cols,
-    base3_tile_bytes,
-    base3_pack_flipped,
-    base3_unpack_flipped,
-    sdot_scratch_bytes<5>,
-    product,
+    .family = "base3",
+    .isa = "neondot",
+    .features = kCpuNeon | kCpuNeonDot,
+    .tile_rows = kBase3Rows,
+    .tile_cols = kBase3Cols,
+    .tile_bytes = base3_tile_bytes,
+    .pack_tile = base3_pack_flipped,
+    .unpack_tile = base3_unpack_flipped,
+    .scratch_bytes = sdot_scratch_bytes<5>,
+    .product = product,
 };
 
 } // namespace bitnet

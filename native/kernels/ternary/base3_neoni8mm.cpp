@@ -26,16 +26,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kBase3NeonI8mm;
 const TernaryKernel kBase3NeonI8mm = {
-    "base3",
-    "neoni8mm",
-    kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
-    kBase3Rows,
-    kBase3Cols,
-    base3_tile_bytes,
-    base3_pack_flipped,
-    base3_unpack_flipped,
-    smmla_scratch_bytes<5>,
-    product,
+    .family = "base3",
+    .isa = "neoni8mm",
+    .features = kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
+    .tile_rows = kBase3Rows,
+    .tile_cols = kBase3Cols,
+    .tile_bytes = base3_tile_bytes,
+    .pack_tile = base3_pack_flipped,
+    .unpack_tile = base3_unpack_flipped,
+    .scratch_bytes = smmla_scratch_bytes<5>,
+    .product = product,
 };
 
 } // namespace bitnet

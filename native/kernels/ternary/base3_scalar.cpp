@@ -49,8 +49,16 @@ size_t no_scratch(size_t) {
 
 extern const TernaryKernel kBase3Scalar;
 const TernaryKernel kBase3Scalar = {
-    "base3",         "scalar",          0,          kBase3Rows, kBase3Cols, base3_tile_bytes,
-    base3_pack_tile, base3_unpack_tile, no_scratch, product,
+    .family = "base3",
+    .isa = "scalar",
+    .features = 0,
+    .tile_rows = kBase3Rows,
+    .tile_cols = kBase3Cols,
+    .tile_bytes = base3_tile_bytes,
+    .pack_tile = base3_pack_tile,
+    .unpack_tile = base3_unpack_tile,
+    .scratch_bytes = no_scratch,
+    .product = product,
 };
 
 } // namespace bitnet

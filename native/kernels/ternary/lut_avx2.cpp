@@ -232,8 +232,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kLutAvx2;
 const TernaryKernel kLutAvx2 = {
-    "lut",          "avx2",        kCpuAvx2,        kLutRows,          kLutCols,
-    lut_tile_bytes, lut_pack_tile, lut_unpack_tile, lut_scratch_bytes, product,
+    .family = "lut",
+    .isa = "avx2",
+    .features = kCpuAvx2,
+    .tile_rows = kLutRows,
+    .tile_cols = kLutCols,
+    .tile_bytes = lut_tile_bytes,
+    .pack_tile = lut_pack_tile,
+    .unpack_tile = lut_unpack_tile,
+    .scratch_bytes = lut_scratch_bytes,
+    .product = product,
 };
 
 } // namespace bitnet

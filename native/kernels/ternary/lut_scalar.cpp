@@ -46,8 +46,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kLutScalar;
 const TernaryKernel kLutScalar = {
-    "lut",           "scalar",          0,       kLutRows, kLutCols, lut_tile_bytes, lut_pack_tile,
-    lut_unpack_tile, lut_scratch_bytes, product,
+    .family = "lut",
+    .isa = "scalar",
+    .features = 0,
+    .tile_rows = kLutRows,
+    .tile_cols = kLutCols,
+    .tile_bytes = lut_tile_bytes,
+    .pack_tile = lut_pack_tile,
+    .unpack_tile = lut_unpack_tile,
+    .scratch_bytes = lut_scratch_bytes,
+    .product = product,
 };
 
 } // namespace bitnet

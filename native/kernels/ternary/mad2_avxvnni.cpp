@@ -123,8 +123,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kMad2AvxVnni;
 const TernaryKernel kMad2AvxVnni = {
-    "mad2",          "avxvnni",      kCpuAvx2 | kCpuAvxVnni, kMad2Rows,       kMad2Cols,
-    mad2_tile_bytes, mad2_pack_tile, mad2_unpack_tile,       mad2_no_scratch, product,
+    .family = "mad2",
+    .isa = "avxvnni",
+    .features = kCpuAvx2 | kCpuAvxVnni,
+    .tile_rows = kMad2Rows,
+    .tile_cols = kMad2Cols,
+    .tile_bytes = mad2_tile_bytes,
+    .pack_tile = mad2_pack_tile,
+    .unpack_tile = mad2_unpack_tile,
+    .scratch_bytes = mad2_no_scratch,
+    .product = product,
 };
 
 } // namespace bitnet

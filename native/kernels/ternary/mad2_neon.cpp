@@ -107,8 +107,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kMad2Neon;
 const TernaryKernel kMad2Neon = {
-    "mad2",          "neon",         kCpuNeon,         kMad2Rows,       kMad2Cols,
-    mad2_tile_bytes, mad2_pack_tile, mad2_unpack_tile, mad2_no_scratch, product,
+    .family = "mad2",
+    .isa = "neon",
+    .features = kCpuNeon,
+    .tile_rows = kMad2Rows,
+    .tile_cols = kMad2Cols,
+    .tile_bytes = mad2_tile_bytes,
+    .pack_tile = mad2_pack_tile,
+    .unpack_tile = mad2_unpack_tile,
+    .scratch_bytes = mad2_no_scratch,
+    .product = product,
 };
 
 } // namespace bitnet

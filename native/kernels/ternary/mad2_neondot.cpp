@@ -25,16 +25,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kMad2NeonDot;
 const TernaryKernel kMad2NeonDot = {
-    "mad2",
-    "neondot",
-    kCpuNeon | kCpuNeonDot,
-    kMad2Rows,
-    kMad2Cols,
-    mad2_tile_bytes,
-    mad2_pack_flipped,
-    mad2_unpack_flipped,
-    sdot_scratch_bytes<4>,
-    product,
+    .family = "mad2",
+    .isa = "neondot",
+    .features = kCpuNeon | kCpuNeonDot,
+    .tile_rows = kMad2Rows,
+    .tile_cols = kMad2Cols,
+    .tile_bytes = mad2_tile_bytes,
+    .pack_tile = mad2_pack_flipped,
+    .unpack_tile = mad2_unpack_flipped,
+    .scratch_bytes = sdot_scratch_bytes<4>,
+    .product = product,
 };
 
 } // namespace bitnet

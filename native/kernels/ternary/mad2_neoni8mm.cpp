@@ -26,16 +26,16 @@ void product(const TernaryProduct& p, size_t row_begin, size_t row_end) {
 
 extern const TernaryKernel kMad2NeonI8mm;
 const TernaryKernel kMad2NeonI8mm = {
-    "mad2",
-    "neoni8mm",
-    kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
-    kMad2Rows,
-    kMad2Cols,
-    mad2_tile_bytes,
-    mad2_pack_flipped,
-    mad2_unpack_flipped,
-    smmla_scratch_bytes<4>,
-    product,
+    .family = "mad2",
+    .isa = "neoni8mm",
+    .features = kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
+    .tile_rows = kMad2Rows,
+    .tile_cols = kMad2Cols,
+    .tile_bytes = mad2_tile_bytes,
+    .pack_tile = mad2_pack_flipped,
+    .unpack_tile = mad2_unpack_flipped,
+    .scratch_bytes = smmla_scratch_bytes<4>,
+    .product = product,
 };
 
 } // namespace bitnet

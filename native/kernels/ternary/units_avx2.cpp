@@ -310,8 +310,21 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsAvx2;
 const UnitKernel kUnitsAvx2 = {
-    "mad2", "avx2", kCpuAvx2,     kUnitTrits, 0.25,       unit_bytes,  no_scratch, pack_row,
-    dot,    rows,   pack_columns, find_live,  accumulate, column_step, columns,
+    .family = "mad2",
+    .isa = "avx2",
+    .features = kCpuAvx2,
+    .block = kUnitTrits,
+    .pays_from = 0.25,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = no_scratch,
+    .pack_row = pack_row,
+    .dot = dot,
+    .rows = rows,
+    .pack_columns = pack_columns,
+    .find_live = find_live,
+    .accumulate = accumulate,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -343,11 +343,21 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
 
 extern const UnitKernel kUnitsAvx512Vnni;
 const UnitKernel kUnitsAvx512Vnni = {
-    "base3",       "avx512vnni", kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
-    kUnitTrits,    0.45,         unit_bytes,
-    scratch_bytes, pack_row,     dot,
-    rows,          pack_columns, find_live,
-    accumulate,    column_step,  columns,
+    .family = "base3",
+    .isa = "avx512vnni",
+    .features = kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
+    .block = kUnitTrits,
+    .pays_from = 0.45,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = scratch_bytes,
+    .pack_row = pack_row,
+    .dot = dot,
+    .rows = rows,
+    .pack_columns = pack_columns,
+    .find_live = find_live,
+    .accumulate = accumulate,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -251,11 +251,21 @@ size_t scratch_bytes(size_t) {
 
 extern const UnitKernel kUnitsAvxVnni;
 const UnitKernel kUnitsAvxVnni = {
-    "base3",       "avxvnni",    kCpuAvx2 | kCpuAvxVnni,
-    kUnitTrits,    0.45,         unit_bytes,
-    scratch_bytes, pack_row,     dot,
-    rows,          pack_columns, find_live,
-    accumulate,    column_step,  columns,
+    .family = "base3",
+    .isa = "avxvnni",
+    .features = kCpuAvx2 | kCpuAvxVnni,
+    .block = kUnitTrits,
+    .pays_from = 0.45,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = scratch_bytes,
+    .pack_row = pack_row,
+    .dot = dot,
+    .rows = rows,
+    .pack_columns = pack_columns,
+    .find_live = find_live,
+    .accumulate = accumulate,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -151,21 +151,21 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsNeon;
 const UnitKernel kUnitsNeon = {
-    "mad2",
-    "neon",
-    kCpuNeon,
-    kUnitTrits,
-    0.3,
-    unit_bytes,
-    no_scratch,
-    pack_row,
-    dot<dot_four<1>>,
-    rows,
-    pack_columns,
-    find_live,
-    accumulate<add_live>,
-    column_step,
-    columns,
+    .family = "mad2",
+    .isa = "neon",
+    .features = kCpuNeon,
+    .block = kUnitTrits,
+    .pays_from = 0.3,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = no_scratch,
+    .pack_row = pack_row,
+    .dot = dot<dot_four<1>>,
+    .rows = rows,
+    .pack_columns = pack_columns,
+    .find_live = find_live,
+    .accumulate = accumulate<add_live>,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -26,21 +26,21 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
 
 extern const UnitKernel kUnitsNeonDot;
 const UnitKernel kUnitsNeonDot = {
-    "mad2",
-    "neondot",
-    kCpuNeon | kCpuNeonDot,
-    kUnitTrits,
-    0.4,
-    unit_bytes,
-    ManySdot::scratch_bytes,
-    pack_row,
-    dot<dot_one>,
-    rows,
-    pack_columns_flipped,
-    find_live,
-    accumulate<add_live>,
-    column_step,
-    columns,
+    .family = "mad2",
+    .isa = "neondot",
+    .features = kCpuNeon | kCpuNeonDot,
+    .block = kUnitTrits,
+    .pays_from = 0.4,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = ManySdot::scratch_bytes,
+    .pack_row = pack_row,
+    .dot = dot<dot_one>,
+    .rows = rows,
+    .pack_columns = pack_columns_flipped,
+    .find_live = find_live,
+    .accumulate = accumulate<add_live>,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -24,21 +24,21 @@ void columns(const UnitProduct& p, size_t begin, size_t end) {
 
 extern const UnitKernel kUnitsNeonI8mm;
 const UnitKernel kUnitsNeonI8mm = {
-    "mad2",
-    "neoni8mm",
-    kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
-    kUnitTrits,
-    0.4,
-    unit_bytes,
-    ManySmmla::scratch_bytes,
-    pack_row,
-    dot<dot_one>,
-    rows,
-    pack_columns_flipped,
-    find_live,
-    accumulate<add_live>,
-    column_step,
-    columns,
+    .family = "mad2",
+    .isa = "neoni8mm",
+    .features = kCpuNeon | kCpuNeonDot | kCpuNeonI8mm,
+    .block = kUnitTrits,
+    .pays_from = 0.4,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = ManySmmla::scratch_bytes,
+    .pack_row = pack_row,
+    .dot = dot<dot_one>,
+    .rows = rows,
+    .pack_columns = pack_columns_flipped,
+    .find_live = find_live,
+    .accumulate = accumulate<add_live>,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -84,9 +84,21 @@ size_t no_scratch(size_t) {
 
 extern const UnitKernel kUnitsScalar;
 const UnitKernel kUnitsScalar = {
-    "base3",      "scalar",   0,          kUnitTrits,  0.2,
-    unit_bytes,   no_scratch, pack_row,   dot,         rows,
-    pack_columns, find_live,  accumulate, column_step, columns,
+    .family = "base3",
+    .isa = "scalar",
+    .features = 0,
+    .block = kUnitTrits,
+    .pays_from = 0.2,
+    .unit_bytes = unit_bytes,
+    .scratch_bytes = no_scratch,
+    .pack_row = pack_row,
+    .dot = dot,
+    .rows = rows,
+    .pack_columns = pack_columns,
+    .find_live = find_live,
+    .accumulate = accumulate,
+    .column_step = column_step,
+    .columns = columns,
 };
 
 } // namespace bitnet

@@ -42,6 +42,15 @@ struct AttentionBlock {
   float* o;         // [rows, head_dim] out
 };
 
+/** attention_block for each KvType. */
+struct AttentionFunctions {
+  using Function = void (*)(const AttentionBlock& b);
+  Function f16;
+  Function q8_0;
+
+  Function operator[](uint32_t type) const { return type == kKvF16 ? f16 : q8_0; }
+};
+
 /** Every count is a true count: no function reads or writes past it unless it says so. */
 struct VectorKernel {
   const char* isa;   // "scalar", "avx2", "avx512"
@@ -107,8 +116,7 @@ struct VectorKernel {
    */
   void (*to_q8_0)(const float* x, size_t count, uint8_t* row);
 
-  /** Indexed by KvType. */
-  void (*attention_block[kKvTypes])(const AttentionBlock& b);
+  AttentionFunctions attention_block;
   /**
    * Folds block (m2, l2, o2) into the running (m, l, o) of one query row:
    *

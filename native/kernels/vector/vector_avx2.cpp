@@ -285,19 +285,23 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorAvx2;
 const VectorKernel kVectorAvx2 = {
-    "avx2",
-    kCpuAvx2,
-    rms_norm,
-    quantise,
-    scale_rows,
-    scale_all,
-    relu2_mul,
-    silu_mul,
-    gelu_tanh_mul,
-    to_f16,
-    to_q8_0,
-    {attention_block<kKvF16>, attention_block<kKvQ8_0>},
-    attention_combine,
+    .isa = "avx2",
+    .features = kCpuAvx2,
+    .rms_norm = rms_norm,
+    .quantise = quantise,
+    .scale_rows = scale_rows,
+    .scale_all = scale_all,
+    .relu2_mul = relu2_mul,
+    .silu_mul = silu_mul,
+    .gelu_tanh_mul = gelu_tanh_mul,
+    .to_f16 = to_f16,
+    .to_q8_0 = to_q8_0,
+    .attention_block =
+        {
+            .f16 = attention_block<kKvF16>,
+            .q8_0 = attention_block<kKvQ8_0>,
+        },
+    .attention_combine = attention_combine,
 };
 
 } // namespace bitnet

@@ -252,13 +252,23 @@ void attention_combine(float* m, float* l, float* o, float m2, float l2, const f
 
 extern const VectorKernel kVectorAvx512;
 const VectorKernel kVectorAvx512 = {
-    "avx512",          kCpuAvx2 | kCpuAvx512,
-    rms_norm,          quantise,
-    scale_rows,        scale_all,
-    relu2_mul,         silu_mul,
-    gelu_tanh_mul,     to_f16,
-    to_q8_0,           {attention_block<kKvF16>, attention_block<kKvQ8_0>},
-    attention_combine,
+    .isa = "avx512",
+    .features = kCpuAvx2 | kCpuAvx512,
+    .rms_norm = rms_norm,
+    .quantise = quantise,
+    .scale_rows = scale_rows,
+    .scale_all = scale_all,
+    .relu2_mul = relu2_mul,
+    .silu_mul = silu_mul,
+    .gelu_tanh_mul = gelu_tanh_mul,
+    .to_f16 = to_f16,
+    .to_q8_0 = to_q8_0,
+    .attention_block =
+        {
+            .f16 = attention_block<kKvF16>,
+            .q8_0 = attention_block<kKvQ8_0>,
+        },
+    .attention_combine = attention_combine,
 };
 
 } // namespace bitnet
