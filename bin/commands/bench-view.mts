@@ -29,6 +29,7 @@ export function benchLines(report: BenchReport, width = Number.POSITIVE_INFINITY
       ...wrapped(modelLines(results)),
       '',
       ...fittedTable(columnsWithBars(results, report), results, width),
+      ...wrapped(aboveLimit(results)),
     ]),
   ];
 }
@@ -173,6 +174,14 @@ function table(
 ): string[] {
   const rows = results.map((result) => columns.map(({ cell }) => cell(result)));
   return form([columns.map(({ title }) => title), ...rows], (i) => columns[i]!.text === true);
+}
+
+/** Why a result may be above the limit of the machine; nothing where none is. */
+function aboveLimit(results: readonly BenchResult[]): string[] {
+  const above = results.some(({ fractionOfReadBandwidth: part }) => part !== null && part > 1);
+  return above
+    ? ['above 100 % read: what stays in the caches is read faster than 512 MiB from memory']
+    : [];
 }
 
 /** The lines of one that is wider than the terminal, broken between words. */

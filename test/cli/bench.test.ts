@@ -347,6 +347,13 @@ describe('the table', () => {
     expect(narrow).toMatch(/^tg128 +2 +41\.3 ± 0\.500$/);
   });
 
+  test('explains more than the whole read bandwidth, and only that', () => {
+    const last = (part: number) =>
+      benchLines({ ...report, results: [result({ fractionOfReadBandwidth: part })] }).at(-1)!;
+    expect(last(1.29)).toMatch(/^above 100 % read: what stays in the caches/);
+    expect(last(0.99)).toMatch(/^tg128 /);
+  });
+
   test('keeps measured energy apart from what is modelled or assumed', () => {
     const measured = result({
       ...{
