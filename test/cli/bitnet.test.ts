@@ -44,6 +44,15 @@ describe('bitnet', () => {
     expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
   });
 
+  test.each([
+    ['--temprature', '--temperature'], // the other name of --temp
+    ['--max-token', '--max-tokens'],
+  ])('says what the option %s may have been meant to be', async (option, meant) => {
+    const { code, stderr } = await bitnet(['run', option, '1']);
+    const said = `error: unknown option '${option}' (Did you mean ${meant}?)`;
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said });
+  });
+
   test('has the aliases people try', async () => {
     const { stdout } = await bitnet(['inspect']);
     expect((await bitnet(['show'])).stdout).toBe(stdout);
