@@ -16,9 +16,15 @@ export async function chatTemplateFor(
   argument: string | undefined,
 ): Promise<ChatTemplateOption | undefined> {
   if (argument === undefined) return undefined;
-  const { chatTemplateNames } = await import('../lib/index.js');
+  const { BitnetError, chatTemplateNames } = await import('../lib/index.js');
+  const { hasTags } = await import('../lib/chat/template-choice.js');
   if (chatTemplateNames.includes(argument)) return { name: argument };
-  if (/\{[{%]/.test(argument)) return argument;
-  if (existsSync(argument) || /[/\\]|\.jinja$/.test(argument)) return readTextFile(argument);
-  return { name: argument };
+  if (hasTags(argument)) return argument;
+  if (!existsSync(argument) && !/[/\\]|\.jinja$/.test(argument)) return { name: argument };
+  const source = await readTextFile(argument);
+  if (hasTags(source)) return source;
+  throw new BitnetError(
+    'ERR_BITNET_FILE',
+    `Expected the file ${JSON.stringify(argument)} to hold a Jinja template, but it has neither {{ nor {%; give another file, or the name of a format.`,
+  );
 }

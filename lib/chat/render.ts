@@ -17,7 +17,7 @@ export function callBudget(): jinja.Budget {
  * @throws ERR_BITNET_TEMPLATE
  */
 export function parse(source: string): jinja.Template {
-  return explained(() => jinja.parse(source));
+  return explained(() => jinja.parse(source), syntaxFailure);
 }
 
 /**
@@ -60,14 +60,15 @@ function functions(budget: jinja.Budget) {
 class RefusedError extends Error {}
 
 /** The result of `work`, or its error in one sentence. */
-function explained<T>(work: () => T): T {
+function explained<T>(work: () => T, failed = renderFailure): T {
   try {
     return work();
   } catch (cause) {
     const { message } = cause as Error;
     if (cause instanceof RefusedError) throw refusal(message);
-    if (cause instanceof jinja.LimitError) throw failure(`it ${message}`, cause);
-    throw failure(`it fails with ${quoted(message)}`, cause);
+    if (cause instanceof jinja.LimitError)
+      throw failure('renders within its limits', `it ${message}`, cause);
+    throw failed(message, cause);
   }
 }
 
@@ -78,10 +79,19 @@ function refusal(message: string): BitnetError {
   );
 }
 
-function failure(found: string, cause: unknown): BitnetError {
+function syntaxFailure(message: string, cause: unknown): BitnetError {
+  return failure('is valid Jinja', `it has a syntax error, ${quoted(message)}`, cause);
+}
+
+function renderFailure(message: string, cause: unknown): BitnetError {
+  return failure('can write these messages', `it fails with ${quoted(message)}`, cause);
+}
+
+/** @param wanted completes "Expected a chat template that …" */
+function failure(wanted: string, found: string, cause: unknown): BitnetError {
   return new BitnetError(
     'ERR_BITNET_TEMPLATE',
-    `Expected a chat template that renders within its limits, but ${found}; choose another (--chat-template, chatTemplate), or give the prompt without one (--raw).`,
+    `Expected a chat template that ${wanted}, but ${found}; choose another (--chat-template, chatTemplate), or give the prompt without one (--raw).`,
     { cause },
   );
 }

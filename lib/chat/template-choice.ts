@@ -1,6 +1,6 @@
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, nearest } from '../generate/option-checks.js';
+import { argumentError, nearest, received } from '../generate/option-checks.js';
 import { quote } from '../gguf/malformed.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { builtinTemplates, chatTemplateNames } from './builtin-templates.js';
@@ -16,13 +16,31 @@ export type ChatTemplateOption = string | { readonly name: string };
 /** @throws ERR_BITNET_ARGUMENT */
 export function checkedTemplateOption(option: unknown): ChatTemplateOption | undefined {
   if (option === undefined || option === null) return undefined;
-  if (typeof option === 'string' && option !== '') return option;
+  if (typeof option === 'string' && option !== '') return checkedSource(option);
   const name = (option as { name?: unknown }).name;
   if (typeof name === 'string') return { name };
   throw argumentError(
     'the source of a Jinja template, or { name } of one,',
     'option chatTemplate',
     option,
+  );
+}
+
+/** Whether a text can be a template: one without tags would be written as it is, and never the messages. */
+export function hasTags(source: string): boolean {
+  return /\{[{%]/.test(source);
+}
+
+/** People give a name, or the path of a file, where a source belongs. */
+function checkedSource(source: string): string {
+  if (hasTags(source)) return source;
+  const near = builtinTemplates.has(source) ? source : nearest(source, chatTemplateNames);
+  const help =
+    near === undefined ? 'a name is given as { name }.' : `did you mean { name: '${near}' }?`;
+  throw new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    `Expected the source of a Jinja template, with {{ or {%, for option chatTemplate, but received ${received(source)}; ${help}`,
+    { option: 'chatTemplate' },
   );
 }
 
@@ -64,15 +82,18 @@ function asked(source: string, choice: string): ChosenTemplate {
 
 function unknownName(name: string, named: ReadonlyMap<string, string>): BitnetError {
   const own = [...named.keys()].slice(0, mostNames).map(quote).join(', ');
-  const ofFile = own === '' ? '' : ` or those of the file, ${own}`;
+  const ofFile = own === '' ? '' : `, or of the model: ${own}`;
   const near = nearest(name, chatTemplateNames);
-  const help = near === undefined ? '' : `; did you mean ${near}?`;
+  const help =
+    near === undefined
+      ? 'choose one of these, or give the template itself.'
+      : `did you mean ${near}?`;
   return new BitnetError(
     'ERR_BITNET_ARGUMENT',
-    `Expected a file with a chat template or the name of one (${chatTemplateNames.join(', ')}${ofFile}), but received ${quote(name)}${help || '.'}`,
+    `Expected the name of a chat template (${chatTemplateNames.join(', ')}${ofFile}), but received ${quote(name)}; ${help}`,
     { option: 'chatTemplate' },
   );
 }
 
-/** Names of a file in one sentence. */
+/** Names of a model in one sentence. */
 const mostNames = 8;

@@ -3,8 +3,8 @@ import { callBudget, parse, render, spend } from '../../lib/chat/render.js';
 
 const other =
   'choose another (--chat-template, chatTemplate), or give the prompt without one (--raw)';
-const sentence = (found: string) =>
-  `Expected a chat template that renders within its limits, but ${found}; ${other}.`;
+const sentence = (found: string, wanted = 'renders within its limits') =>
+  `Expected a chat template that ${wanted}, but ${found}; ${other}.`;
 
 /** The message of the error for a template. */
 function refusal(source: string, budget = callBudget()): string {
@@ -41,13 +41,20 @@ describe('A chat template that costs too much', () => {
 
 describe('A chat template that is faulty', () => {
   it.each([
-    ['{% if x %}', "unexpected end of the template, expected 'elif' or 'else' or 'endif' (line 1)"],
     ["{{ 'a' | nofilter }}", "No filter named 'nofilter'. (line 1)"],
     ["a\n{{ 'a' + 3 }}", "can only concatenate str (not 'int') to str (line 2)"],
     ['{{ range(1, 2, 0) }}', 'range() arg 3 must not be zero (line 1)'],
   ])('says what is wrong: %s', (source, message) => {
     const short = message.length > 80 ? `${message.slice(0, 80)}…` : message;
-    expect(refusal(source)).toBe(sentence(`it fails with "${short}"`));
+    expect(refusal(source)).toBe(sentence(`it fails with "${short}"`, 'can write these messages'));
+  });
+
+  it.each([
+    ['{% if %}', "expected an expression, got '%}' (line 1)"],
+    ['{% if x %}', "unexpected end of the template, expected 'elif' or 'else' or 'endif' (line 1)"],
+  ])('says what cannot be read: %s', (source, message) => {
+    const short = message.length > 80 ? `${message.slice(0, 80)}…` : message;
+    expect(refusal(source)).toBe(sentence(`it has a syntax error, "${short}"`, 'is valid Jinja'));
   });
 
   it('may refuse the messages in its own words', () => {

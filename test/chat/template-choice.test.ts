@@ -62,7 +62,27 @@ describe('The chat template of a loaded model', () => {
     const error = await rejection(loadModel(path, { chatTemplate: { name: 'lama3' } }));
     expect(error).toMatchObject({ code: 'ERR_BITNET_ARGUMENT' });
     expect((error as Error).message).toMatch(
-      /^Expected a file with a chat template or the name of one \(chatml, .*, minicpm or those of the file, "rag", "chatml"\), but received "lama3"; did you mean llama3\?$/,
+      /^Expected the name of a chat template \(chatml, .*, minicpm, or of the model: "rag", "chatml"\), but received "lama3"; did you mean llama3\?$/,
+    );
+  });
+
+  it.each([
+    ['chatml', "did you mean { name: 'chatml' }?"],
+    ['Llama-3', "did you mean { name: 'llama3' }?"],
+    ['template.jinja', 'a name is given as { name }.'],
+  ])('is refused as %j, which is no source', async (chatTemplate, help) => {
+    const error = expect.objectContaining({
+      code: 'ERR_BITNET_ARGUMENT',
+      message: `Expected the source of a Jinja template, with {{ or {%, for option chatTemplate, but received "${chatTemplate}"; ${help}`,
+    });
+    await expect(loadModel(path, { chatTemplate })).rejects.toEqual(error);
+    const model = await load(path);
+    expect(() => model.createChat({ chatTemplate })).toThrow(error);
+  });
+
+  it('is refused by a name like no other', async () => {
+    await expect(loadModel(path, { chatTemplate: { name: 'nope' } })).rejects.toThrow(
+      /, but received "nope"; choose one of these, or give the template itself\.$/,
     );
   });
 

@@ -8,6 +8,7 @@ import { bitnet } from './bitnet.js';
 const file = tempFolder();
 const path = file('model.gguf');
 const jinja = file('own.jinja');
+const plain = file('plain.txt');
 
 beforeAll(async () => {
   const model = tinyModel({ contextLength: 256 });
@@ -19,6 +20,7 @@ beforeAll(async () => {
   });
   await model.write(path);
   writeFileSync(jinja, '{% for m in messages %}{{ m.content }}{% endfor %}.\n');
+  writeFileSync(plain, 'chatml\n');
 });
 
 /** Prompt tokens of "Hi" by `--json`. */
@@ -55,12 +57,16 @@ describe.each(['run', 'chat'] as const)('bitnet %s --chat-template', (command) =
   });
 
   test.each([
+    ['lama3', /^error: Expected the name of a chat template \(chatml, .*; did you mean llama3\?$/m],
     [
-      'lama3',
-      /^error: Expected a file with a chat template or the name of one \(chatml, .*; did you mean llama3\?$/m,
+      plain,
+      /^error: Expected the file ".*plain\.txt" to hold a Jinja template, but it has neither/m,
     ],
     ['no/file', /^error: Expected the file ".*no\/file" to be readable, but: ENOENT/m],
-    ['{% if %}', /^error: Expected a chat template .* but it fails with "expected an expression/m],
+    [
+      '{% if %}',
+      /^error: Expected a chat template that is valid Jinja, but it has a syntax error, "expected an expression/m,
+    ],
   ])('fails with one sentence for %s', async (name, message) => {
     const args = command === 'run' ? ['run', path, '-p', 'Hi'] : ['chat', path];
     const { code, stdout, stderr } = await bitnet([...args, '--chat-template', name], {
