@@ -3,7 +3,6 @@ import process from 'node:process';
 import { CommanderError } from 'commander';
 import { forgetEmptyVariables } from './environment.mjs';
 import { exitCodeOfInterrupt } from './interrupt.mjs';
-import { noteIgnored } from './llama-names.mjs';
 import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { bitnetProgram } from './program.mjs';
@@ -21,7 +20,6 @@ program.hook('preSubcommand', (_, subcommand) => {
 });
 // Whatever command takes a model takes the name of a pulled one.
 program.hook('preAction', (_, command) => resolveModels(command));
-program.hook('preAction', (_, command) => noteIgnored(command));
 for (const command of [program, ...program.commands]) {
   // Complaints are printed once, in report(), where their form (text or JSON) is known.
   command.exitOverride().configureOutput({ outputError: () => {} });

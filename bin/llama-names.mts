@@ -6,8 +6,8 @@ const names: Readonly<Record<string, string>> = {
   '--ctx-size': '--context',
   '--n-predict': '--max-tokens',
   '--predict': '--max-tokens',
-  '-ngl': '--gpu-layers',
-  '--n-gpu-layers': '--gpu-layers',
+  '-if': '--interactive',
+  '--interactive-first': '--interactive',
   '-cnv': '--interactive',
   '--conversation': '--interactive',
   '-no-cnv': '--raw',
@@ -16,35 +16,176 @@ const names: Readonly<Record<string, string>> = {
   '--system-prompt': '--system',
   '-sysf': '--system-file',
   '--system-prompt-file': '--system-file',
+  '-r': '--stop',
   '--reverse-prompt': '--stop',
 };
 
-/** Lets a command take the names that its options have in llama.cpp. */
+/** Those of keys and values, which have one type here. */
+const cacheTypes: Readonly<Record<string, 'keys' | 'values'>> = {
+  '-ctk': 'keys',
+  '--cache-type-k': 'keys',
+  '-ctv': 'values',
+  '--cache-type-v': 'values',
+};
+
+/** What changes no text and is left out, by commands that compute. */
+interface Ignored {
+  /** Completes "-ngl is ignored: …". */
+  readonly why: string;
+  /** What may be its value; without, it has none. */
+  readonly value?: RegExp;
+}
+
+const any = /^/;
+const gpu = { why: 'there is no GPU code, all layers are computed on this CPU', value: any };
+const flash = {
+  why: 'there is one way in which attention is computed',
+  value: /^(on|off|auto|[01](,[01])*)$/,
+};
+const batches = { why: 'how much of a prompt is read at once is decided here', value: any };
+const memory = { why: 'weights are read into memory, and are not locked there' };
+
+const ignored: Readonly<Record<string, Ignored>> = {
+  ...same(['-ngl', '--gpu-layers', '--n-gpu-layers'], gpu),
+  ...same(['-dev', '--device', '-sm', '--split-mode', '-mg', '--main-gpu', '-ts'], gpu),
+  ...same(['-ot', '--override-tensor', '-ncmoe', '--n-cpu-moe'], gpu),
+  ...same(['-nkvo', '--no-kv-offload', '-cmoe', '--cpu-moe'], { why: gpu.why }),
+  ...same(['-nr', '--no-repack'], { why: 'weights are packed as their kernel needs it' }),
+  ...same(['-fa', '--flash-attn'], flash),
+  ...same(['-b', '--batch-size', '-ub', '--ubatch-size'], batches),
+  ...same(['--mmap', '--no-mmap', '--mlock'], memory),
+  ...same(['-mmp'], { ...memory, value: /^[01](,[01])*$/ }),
+  ...same(['-tb', '--threads-batch'], { why: '-t is for prompts as well', value: any }),
+  ...same(['--jinja'], { why: 'chat templates are always rendered as Jinja' }),
+  ...same(['--warmup', '--no-warmup'], { why: 'nothing is warmed up' }),
+};
+
+/** What there is instead of options that would change what is computed. */
+const instead: Readonly<Record<string, string>> = {
+  ...same(['-hf', '-hfr', '--hf-repo'], download('<owner/repo>')),
+  ...same(['-mu', '--model-url'], download('<address>')),
+  ...same(['-hff', '--hf-file'], download('owner/repo/file.gguf')),
+  ...same(['-hft', '--hf-token'], 'the token is in HF_TOKEN'),
+  ...same(['-cl', '--cache-list'], '"bitnet list" lists the models'),
+  ...same(['-st', '--single-turn'], '"bitnet run -p <text>" answers once'),
+  ...same(['--prompt-cache'], '--session <file> keeps what was evaluated'),
+  ...same(['-l', '--logit-bias'], 'logits are not biased'),
+  ...same(['--grammar', '--grammar-file', '-j', '--json-schema', '-jf'], 'there are no grammars'),
+  ...same(['--lora', '--lora-scaled', '--control-vector'], 'there are no adapters'),
+  ...same(
+    ['-md', '--model-draft', '-hfd', '-ngld', '-td', '-cd', '-ctkd'],
+    'there are no draft models',
+  ),
+  ...same(['-mm', '--mmproj', '--image', '--audio'], 'models read text only'),
+  ...same(['-sp', '--special'], 'special tokens are not printed'),
+  ...same(['-mli', '--multiline-input'], 'a line that ends in \\ goes on in the next'),
+  ...same(['-np', '--parallel', '-cb', '-nocb', '-cram', '-to'], 'there is no server'),
+  ...same(['-rpc', '--rpc'], 'one machine computes everything'),
+  ...same(['--ignore-eos'], 'a text ends where the model ends it'),
+  ...same(['--samplers', '--sampling-seq', '--mirostat', '--typical'], samplers()),
+  ...same(['--xtc-probability', '--dry-multiplier', '--dynatemp-range'], samplers()),
+};
+
+/** Lets a command take the names that its options have in llama.cpp, and tell what became of those it does not have. */
 export function takeLlamaNames(command: Command): Command {
   const parse = command.parseOptions.bind(command);
-  command.parseOptions = (args) => parse(translated(args, command.options));
-  return command;
+  let notes: readonly string[] = [];
+  command.parseOptions = (args) => {
+    const translation = new Translation(command);
+    const ours = translation.of(args);
+    notes = [...translation.notes];
+    return parse(ours);
+  };
+  return command.hook('preAction', () => {
+    for (const note of notes) new Terminal(command.opts()).note(note);
+  });
 }
 
-/** Says that an option was taken for the sake of command lines for llama.cpp, and does nothing. */
-export function noteIgnored(command: Command): void {
-  if (command.getOptionValue('gpuLayers') === undefined) return;
-  new Terminal(command.opts()).note(
-    '-ngl is ignored: there is no GPU code, all layers are computed on this CPU.',
-  );
-}
+class Translation {
+  readonly notes = new Set<string>();
+  readonly #command: Command;
+  readonly #cache: { keys?: string; values?: string } = {};
 
-/** The arguments with our names in the place of llama.cpp's; values of options stay whatever they look like. */
-function translated(args: readonly string[], options: readonly Option[]): string[] {
-  const result: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (arg === '--') return [...result, ...args.slice(i)];
-    const [flag, ...value] = arg.split('=');
-    const name = Object.hasOwn(names, flag!) ? names[flag!]! : flag!;
-    const option = options.find(({ short, long }) => name === long || name === short);
-    result.push(option === undefined ? arg : [name, ...value].join('='));
-    if (option?.required && value.length === 0 && i + 1 < args.length) result.push(args[++i]!);
+  constructor(command: Command) {
+    this.#command = command;
   }
-  return result;
+
+  /** The arguments with our names in the place of llama.cpp's; values of options stay whatever they look like. */
+  of(args: readonly string[]): string[] {
+    const result: string[] = [];
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i]!;
+      if (arg === '--') return [...result, ...this.#kvType(), ...args.slice(i)];
+      const [flag, ...rest] = arg.split('=') as [string, ...string[]];
+      const attached = rest.length > 0;
+      const option = this.#option(flag) ?? this.#option(own(names, flag));
+      const next = attached ? rest.join('=') : args[i + 1];
+      if (option !== undefined) {
+        const isOurs = flag === option.long || flag === option.short;
+        const name = isOurs ? flag : option.long!;
+        result.push(attached ? `${name}=${next}` : name);
+        if (option.required && !attached && i + 1 < args.length) result.push(args[++i]!);
+      } else if (this.#takesType(flag, next)) {
+        if (!attached) i++;
+      } else if (this.#isIgnored(flag)) {
+        this.notes.add(`${flag} is ignored: ${ignored[flag]!.why}.`);
+        if (!attached && next !== undefined && ignored[flag]!.value?.test(next)) i++;
+      } else {
+        this.#refuse(flag, next);
+        result.push(arg);
+      }
+    }
+    return [...result, ...this.#kvType()];
+  }
+
+  #option(name: string | undefined): Option | undefined {
+    if (name === undefined) return undefined;
+    return this.#command.options.find(({ short, long }) => name === long || name === short);
+  }
+
+  #isIgnored(flag: string): boolean {
+    return own(ignored, flag) !== undefined && this.#option('--kernel') !== undefined;
+  }
+
+  /** Keeps the type of keys or values. */
+  #takesType(flag: string, type: string | undefined): boolean {
+    const part = own(cacheTypes, flag);
+    if (part === undefined || type === undefined || !this.#option('--kv-type')) return false;
+    this.#cache[part] = type;
+    return true;
+  }
+
+  /** What the types of keys and values, f16 unless they are given, come to. */
+  #kvType(): string[] {
+    const { keys = 'f16', values = 'f16' } = this.#cache;
+    if (Object.keys(this.#cache).length === 0) return [];
+    if (keys === values) return ['--kv-type', keys];
+    return this.#command.error(
+      `error: Expected one type of keys and values, but received -ctk ${keys} and -ctv ${values}; give both the same, or --kv-type.`,
+    );
+  }
+
+  #refuse(flag: string, next: string | undefined): void {
+    const help = own(instead, flag) ?? (own(cacheTypes, flag) && 'keys and values are f16 here');
+    if (help === undefined) return;
+    const source = next !== undefined && /^[\w.][\w./:@-]*$/.test(next) ? next : undefined;
+    const filled = source === undefined ? help : help.replace(/<(owner\/repo|address)>/, source);
+    this.#command.error(`error: unknown option '${flag}'; ${filled}`);
+  }
+}
+
+function download(source: string): string {
+  return `get the model with "bitnet pull ${source}", then name it with -m`;
+}
+
+function samplers(): string {
+  return 'samplers are penalties, --top-k, --top-p, --min-p and --temp, in this order';
+}
+
+function same<T>(flags: readonly string[], value: T): Record<string, T> {
+  return Object.fromEntries(flags.map((flag) => [flag, value]));
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -72,11 +72,6 @@ export function kvTypeOption(): Option {
     .default('f16');
 }
 
-/** `-ngl`, which command lines for llama.cpp have: taken and ignored, see `noteIgnored`. */
-export function gpuLayersOption(): Option {
-  return new Option('--gpu-layers <count>', 'ignored').hideHelp();
-}
-
 /** Adds the options of `FileOptions`. */
 export function addFileOptions(command: Command): Command {
   return command
@@ -94,8 +89,7 @@ export function addEngineOptions(command: Command): Command {
     .addOption(kernelOption())
     .option('--no-autotune', 'do not measure which kernels are the fastest')
     .option('--no-screen-head', 'multiply every row of the output head')
-    .option('--no-skip-zeros', 'read weights that only meet zeros too')
-    .addOption(gpuLayersOption());
+    .option('--no-skip-zeros', 'read weights that only meet zeros too');
   return addFileOptions(command);
 }
 

@@ -6,7 +6,7 @@ import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
 import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
 import { decimal, integer, integers, memorySize, names, repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { gpuLayersOption, modelOption } from '../model-options.mjs';
+import { modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -108,7 +108,6 @@ export function benchCommand(): Command {
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run')
     .addOption(overrideKvOption())
-    .addOption(gpuLayersOption())
     .option('--assume-watts <watts>', 'also estimate the energy with this', decimal(0.001, 100_000))
     .addOption(
       new Option('-o, --output <format>', 'of the report')

@@ -116,6 +116,68 @@ describe('bitnet run', () => {
     expect(text.stderr).toMatch(/^prompt \d/);
   });
 
+  test.each([
+    [['-fa', 'on'], '-fa is ignored: there is one way in which attention is computed.'],
+    [['--flash-attn'], '--flash-attn is ignored: there is one way in which attention is computed.'],
+    [
+      ['--no-mmap'],
+      '--no-mmap is ignored: weights are read into memory, and are not locked there.',
+    ],
+    [['-b', '256'], '-b is ignored: how much of a prompt is read at once is decided here.'],
+    [['--ubatch-size=256'], '--ubatch-size is ignored: how much of a prompt is read at once'],
+    [['--jinja'], '--jinja is ignored: chat templates are always rendered as Jinja.'],
+    [['-ot', 'exps=CPU'], '-ot is ignored: there is no GPU code'],
+  ])('takes %j of llama.cpp, which changes no text, with a line', async (theirs, note) => {
+    const args = ['run', '-p', 'Once upon a time', '-n', '3', '--temp', '0'];
+    const { code, stdout, stderr } = await bitnet([...args, ...theirs]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: ', there was\n' });
+    expect(stderr.startsWith(note)).toBe(true);
+    expect(stderr.split('\n')).toHaveLength(3);
+    expect((await bitnet([...args, ...theirs, '--quiet'])).stderr).toBe('');
+  });
+
+  test('takes -ctk and -ctv where they agree, and -r', async () => {
+    const args = ['run', '-p', 'Once upon a time', '-n', '20', '--temp', '0', '--verbose'];
+    const ours = await bitnet([...args, '--kv-type', 'q8_0', '--stop', ' Lily']);
+    const types = ['-ctk', 'q8_0', '--cache-type-v=q8_0', '-r', ' Lily'];
+    expect((await bitnet([...args, ...types])).stdout).toBe(ours.stdout);
+    expect((await bitnet([...args, '-ctk', 'f16'])).code).toBe(0);
+    const one = await bitnet([...args, '-ctk', 'q8_0']);
+    expect({ code: one.code, said: one.stderr.split('\n')[0] }).toEqual({
+      code: 2,
+      said: 'error: Expected one type of keys and values, but received -ctk q8_0 and -ctv f16; give both the same, or --kv-type.',
+    });
+    const other = await bitnet([...args, '-ctk', 'q4_0', '-ctv', 'q4_0']);
+    expect(other.stderr).toMatch(/^error: option '--kv-type <type>' argument 'q4_0' is invalid/);
+  });
+
+  test.each([
+    [
+      ['-hf', 'microsoft/bitnet-b1.58-2B-4T-gguf'],
+      `unknown option '-hf'; get the model with "bitnet pull microsoft/bitnet-b1.58-2B-4T-gguf", then name it with -m`,
+    ],
+    [
+      ['-hf'],
+      `unknown option '-hf'; get the model with "bitnet pull <owner/repo>", then name it with -m`,
+    ],
+    [['-st'], `unknown option '-st'; "bitnet run -p <text>" answers once`],
+    [['-md', 'draft.gguf'], "unknown option '-md'; there are no draft models"],
+    [['--grammar=x'], "unknown option '--grammar'; there are no grammars"],
+  ])('says what there is instead of %j', async (theirs, message) => {
+    const { code, stderr } = await bitnet(['run', '-p', 'Once', ...theirs]);
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
+  });
+
+  test('leaves alone what a command has itself, or does not compute', async () => {
+    const bench = ['bench', '-p', '4', '-n', '0', '-b', '2', '-r', '1', '-fa', '1', '-o', 'json'];
+    expect(JSON.parse((await bitnet(bench)).stdout)).toEqual(expect.anything());
+    const { code, stderr } = await bitnet(['tokenize', '--mlock', 'a b']);
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({
+      code: 2,
+      said: "error: unknown option '--mlock'",
+    });
+  });
+
   test('-c 0 is the trained context, and -n -2 fills it', async () => {
     const { stderr } = await bitnet([...once, '-n', '-2', '-c', '0', '--top-k', '1']);
     expect(stderr).toMatch(/prompt 5 tokens.* text 252 tokens.*; the context is full\n/);
