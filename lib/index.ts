@@ -1,5 +1,7 @@
 // The types name Symbol.asyncDispose, and need nothing else of Node.js.
 /// <reference lib="esnext.disposable" preserve="true" />
+// The compiled module has this marker. Without it in the types TypeScript lets a CommonJS module import a default, which is not there.
+export declare const __esModule: true;
 export { chatTemplateNames } from './chat/builtin-templates.js';
 // Chat, Model and Session are made by loadModel, createSession and createChat, never with new.
 export type { Chat, ChatCompletion, ChatResult, ChatSettings } from './chat/chat.js';

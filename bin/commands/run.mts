@@ -56,7 +56,7 @@ async function run(
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
       const name = JSON.stringify(basename(model.path));
-      const reason = `the model ${name} has no chat template, so it only continues text`;
+      const reason = `the model ${name} has no chat template, so it only continues text; choose another, or give a template (--chat-template)`;
       command.error(`error: Expected no system message: ${reason}.`);
     }
     const awaited =

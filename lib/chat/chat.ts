@@ -96,7 +96,7 @@ export class Chat {
     if (system !== undefined && !this.#template) {
       throw new BitnetError(
         'ERR_BITNET_ARGUMENT',
-        'Expected no system message: the model has no chat template, so it only continues text.',
+        'Expected no system message: the model has no chat template, so it only continues text; choose another model, or give a template (--chat-template, chatTemplate).',
       );
     }
     this.#system = system;

@@ -478,7 +478,7 @@ describe('wrong usage', () => {
     ],
     [
       ['-p', 'x', '--system', 'y'],
-      'Expected no system message: the model "stories-ternary.gguf" has no chat template, so it only continues text.',
+      'Expected no system message: the model "stories-ternary.gguf" has no chat template, so it only continues text; choose another, or give a template (--chat-template).',
     ],
     [
       ['-p', 'x', '--activation', 'gelu'],

@@ -152,6 +152,8 @@ describe('the package', () => {
     'has types that resolve in both kinds of modules, %s',
     (module) => {
       const source = `
+      // @ts-expect-error there is no default, in either kind
+      import bitnet from 'bitnet';
       import { type BitnetError, type CpuInfo, cpuInfo, type Generation, loadModel, type Model, type ModelSpec, type Session, type TopTokens } from 'bitnet';
       export async function tell(path?: string): Promise<string> {
         const model: Model = await loadModel(path, { threads: 2, onProgress: (fraction: number) => fraction });
