@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { escaped } from './escape.mjs';
 import { interruptAll } from './interrupt.mjs';
-import { printable } from './terminal.mjs';
+import { columnsOf, printable } from './terminal.mjs';
 import { type Width, WordWrap } from './word-wrap.mjs';
 
 /** Standard output: generated text and JSON, nothing else. */
@@ -11,10 +11,16 @@ export class Output {
   #midLine = false;
   readonly #wrap: WordWrap | undefined;
 
-  /** @param width has lines of generated text broken between words on a terminal */
+  /** @param width has lines of generated text broken between words */
   constructor({ width }: { readonly width?: Width } = {}) {
-    const { stdout } = process;
-    if (width && stdout.isTTY) this.#wrap = new WordWrap(() => stdout.columns || 80, width);
+    if (width) this.#wrap = new WordWrap(() => columnsOf(process.stdout), width);
+  }
+
+  /** One that breaks lines of generated text between words on a terminal. */
+  static async wrapping(): Promise<Output> {
+    if (!process.stdout.isTTY) return new Output();
+    const { default: width } = await import('string-width');
+    return new Output({ width });
   }
 
   /** Writes a piece of generated text, no faster than the reader takes it. */
@@ -26,9 +32,10 @@ export class Output {
     await write(this.#wrap?.push(text) ?? text);
   }
 
-  /** Says whether the cursor stands in a line already, after an echoed prompt. */
-  continueLine(midLine: boolean): void {
-    this.#midLine = midLine;
+  /** Takes the beginning of the text, which is shown by others, and returns it with its lines broken. */
+  begin(text: string): string {
+    this.#midLine = text !== '' && !text.endsWith('\n');
+    return this.#wrap?.pushWhole(text) ?? text;
   }
 
   /** Ends the text, and the line the cursor stands in, if any. */

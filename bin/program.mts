@@ -5,14 +5,19 @@ import { environmentHelp } from './environment.mjs';
 import { takeLlamaNames } from './llama-names.mjs';
 import { addVersion } from './version.mjs';
 
+/** Columns beside its names in which --help still breaks what it says between words. */
+const minWidthToWrap = 16;
+
 /** `bitnet` with all its commands; what --help, the man page and shell completion are made from. */
 export function bitnetProgram(): Command {
   const program = new Command('bitnet')
     .description('Run 1.58-bit (ternary) language models on this CPU.')
-    .configureHelp({ subcommandTerm })
+    .configureHelp({ subcommandTerm, minWidthToWrap })
     .enablePositionalOptions() // what follows a command is that command's
     .addHelpText('after', environmentHelp());
-  for (const command of commands()) program.addCommand(takeLlamaNames(command));
+  for (const command of commands()) {
+    program.addCommand(takeLlamaNames(command).configureHelp({ minWidthToWrap }));
+  }
   program.addCommand(completeCommand(), { hidden: true });
   return addVersion(program);
 }

@@ -2,7 +2,7 @@ import process from 'node:process';
 import type { Ora } from 'ora';
 import { escaped, escapedLines } from './escape.mjs';
 import { exitCodeOfInterrupt } from './interrupt.mjs';
-import { WordWrap } from './word-wrap.mjs';
+import { wrapped } from './word-wrap.mjs';
 
 /** What the user asked to see on standard error. */
 export interface Verbosity {
@@ -43,22 +43,21 @@ export class Terminal {
   }
 
   warn(text: string): void {
-    if (!this.#silent) this.#line(fittedLines(text, this.#paint('33', 'warning:')));
+    if (!this.#silent) this.#labeled('33', 'warning:', text);
   }
 
   error(text: string): void {
-    this.#line(fittedLines(text, this.#paint('31', 'error:')));
+    this.#labeled('31', 'error:', text);
   }
 
   /**
-   * Shows the prompt before its continuation, where a person reads both as one text; returns
-   * whether the cursor stands inside a line now.
+   * Shows the prompt before its continuation, where a person reads both as one text.
+   *
+   * @param broken breaks its lines
    */
-  echo(text: string): boolean {
-    if (this.#silent || !process.stderr.isTTY || !process.stdout.isTTY) return false;
-    const shown = escapedLines(text);
-    process.stderr.write(this.#paint('2', shown));
-    return shown !== '' && !shown.endsWith('\n');
+  echo(text: string, broken: (text: string) => string): void {
+    if (this.#silent || !process.stderr.isTTY || !process.stdout.isTTY) return;
+    process.stderr.write(this.#paint('2', broken(escapedLines(text))));
   }
 
   spinner(text: string): Spinner {
@@ -102,6 +101,12 @@ export class Terminal {
     return this.#colored ? `\x1b[${code}m${text}\x1b[0m` : text;
   }
 
+  /** Its label alone is colored, and colors take no columns. */
+  #labeled(color: string, label: string, text: string): void {
+    const lines = fittedLines(`${label} ${text}`);
+    this.#line(this.#paint(color, label) + lines.slice(label.length));
+  }
+
   #line(text: string): void {
     process.stderr.write(`${text}\n`);
   }
@@ -115,23 +120,28 @@ export function wantsColor(stream: NodeJS.WriteStream, flag: boolean | undefined
   return stream.isTTY === true && term !== 'dumb';
 }
 
+/** How long a line may be: as a terminal is wide (80 where it does not say), or as it is in a file or a pipe. */
+export function columnsOf(stream: NodeJS.WriteStream): number {
+  return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
+}
+
 /** Generated text as a terminal can only print it: every control character but newline and tab is left out. */
 export function printable(text: string): string {
   return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '');
 }
 
 /** Lines that a terminal shows as they are meant: broken between words, where it would break them anywhere. */
-function fittedLines(text: string, label?: string): string {
-  const { stderr } = process;
-  const line = [label, escapedLines(text)].filter((part) => part !== undefined).join(' ');
-  if (!stderr.isTTY) return line;
-  const wrap = new WordWrap(() => stderr.columns || 80);
-  return wrap.push(line) + wrap.end();
+function fittedLines(text: string): string {
+  const lines = escapedLines(text);
+  if (!process.stderr.isTTY) return lines;
+  // A percentage is one word.
+  const whole = lines.replaceAll(/(?<=\d) (?=%)/g, '\u00a0');
+  return wrapped(whole, columnsOf(process.stderr));
 }
 
 /** A spinner line must not wrap: leave room for the spinner itself. */
 function fitted(text: string): string {
-  const room = Math.max((process.stderr.columns || 80) - 4, 10);
+  const room = Math.max(columnsOf(process.stderr) - 4, 10);
   const line = escaped(text);
   return line.length > room ? `${line.slice(0, room - 1)}…` : line;
 }

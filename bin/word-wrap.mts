@@ -27,7 +27,7 @@ export class WordWrap {
   #word = '';
   #fenced = false;
   #lineBegins = true;
-  /** Whether the beginning of a word that fits no line is shown already. */
+  /** Whether the beginning of a word is shown already, which then stays in its line. */
   #overlong = false;
 
   /**
@@ -59,6 +59,15 @@ export class WordWrap {
         }
       }
     }
+    return shown;
+  }
+
+  /** Takes a piece and shows all of it, also a word that may go on. */
+  pushWhole(text: string): string {
+    const complete = this.push(text);
+    const goesOn = this.#word !== '';
+    const shown = complete + this.#place();
+    this.#overlong = goesOn;
     return shown;
   }
 
@@ -104,6 +113,14 @@ export class WordWrap {
     }
     return column;
   }
+}
+
+/** A text of our own, broken between words; behind its head, under which its lines begin if there is room. */
+export function wrapped(text: string, columns: number, head = ''): string {
+  const indent = columns < 3 * head.length ? '' : ' '.repeat(head.length);
+  const wrap = new WordWrap(() => columns - indent.length);
+  if (indent === '') return wrap.push(head + text) + wrap.end();
+  return head + (wrap.push(text) + wrap.end()).replaceAll('\n', `\n${indent}`);
 }
 
 /** Whether a line may end between a word and what follows it without a space. */

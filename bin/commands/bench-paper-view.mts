@@ -2,19 +2,23 @@ import type { PaperReport } from '../../lib/bench/paper/report.js';
 import { closingSentences, paperSections, type Section } from '../../lib/bench/paper/sections.js';
 import { escaped } from '../escape.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
-import { commandLines, machineLines } from './bench-view.mjs';
+import { brokenAt, commandLines, machineLines } from './bench-view.mjs';
 
-/** A report of the papers' tables as lines: the machine, the tables, what else there is to say. */
-export function paperLines(report: PaperReport): string[] {
+/**
+ * A report of the papers' tables as lines: the machine, the tables, what else there is to say.
+ *
+ * @param width columns of the terminal, at which sentences break. @default never: a file or a pipe
+ */
+export function paperLines(report: PaperReport, width = Number.POSITIVE_INFINITY): string[] {
   return [
-    ...machineLines(report),
+    ...brokenAt(width, machineLines(report)),
     ...paperSections(report).flatMap((section) => [
-      ...['', escaped(`${section.title}:`)],
+      ...['', ...brokenAt(width, [escaped(`${section.title}:`)])],
       ...table(alignedLines, section),
-      ...section.notes.map(escaped),
+      ...brokenAt(width, section.notes.map(escaped)),
     ]),
     '',
-    ...closingSentences(report).map(escaped),
+    ...brokenAt(width, closingSentences(report).map(escaped)),
   ];
 }
 

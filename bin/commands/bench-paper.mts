@@ -1,9 +1,10 @@
+import process from 'node:process';
 import type { Command } from 'commander';
 import type { PaperReport } from '../../lib/bench/paper/report.js';
 import type { ShapeName } from '../../lib/synth/shapes.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
-import { Terminal } from '../terminal.mjs';
+import { columnsOf, Terminal } from '../terminal.mjs';
 import { duration } from './bench-duration.mjs';
 import { checkPagePath, writeReport } from './bench-html.mjs';
 import { paperRecords } from './bench-paper-records.mjs';
@@ -97,7 +98,7 @@ export async function writePaper(
   const output = new Output();
   const { date, machine, build, command } = report;
   const views = {
-    table: () => paperLines(report),
+    table: () => paperLines(report, columnsOf(process.stdout)),
     md: () => paperMarkdownLines(report),
     csv: () => {
       const { cpu } = machine;

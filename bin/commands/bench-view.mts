@@ -6,7 +6,7 @@ import { bytes } from '../../lib/byte-size.js';
 import { count } from '../../lib/count.js';
 import { largestOf, smallestOf } from '../../lib/extremes.js';
 import { escaped } from '../escape.mjs';
-import { WordWrap } from '../word-wrap.mjs';
+import { wrapped } from '../word-wrap.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 
 /** Characters of the longest bar. */
@@ -21,15 +21,14 @@ const processParts = ['node', 'scratch', 'mappedFile'];
  * @param width columns of the terminal; tables are no wider. @default as wide as they are: a file or a pipe
  */
 export function benchLines(report: BenchReport, width = Number.POSITIVE_INFINITY): string[] {
-  const wrapped = (lines: readonly string[]) => lines.flatMap((line) => brokenAt(line, width));
   return [
-    ...wrapped(machineLines(report)),
+    ...brokenAt(width, machineLines(report)),
     ...modelsOf(report).flatMap((results) => [
       '',
-      ...wrapped(modelLines(results)),
+      ...brokenAt(width, modelLines(results)),
       '',
       ...fittedTable(columnsWithBars(results, report), results, width),
-      ...wrapped(aboveLimit(results)),
+      ...brokenAt(width, aboveLimit(results)),
     ]),
   ];
 }
@@ -184,10 +183,9 @@ function aboveLimit(results: readonly BenchResult[]): string[] {
     : [];
 }
 
-/** The lines of one that is wider than the terminal, broken between words. */
-function brokenAt(line: string, width: number): string[] {
-  const wrap = new WordWrap(() => width);
-  return `${wrap.push(line)}${wrap.end()}`.split('\n');
+/** The lines, those that are wider than the terminal broken between words. */
+export function brokenAt(width: number, lines: readonly string[]): string[] {
+  return lines.flatMap((line) => wrapped(line, width).split('\n'));
 }
 
 /** What is left out of a table that is wider than the terminal, in this order. */
@@ -212,5 +210,5 @@ function fittedTable(
   const missing = all.filter((column) => column.title !== '' && !columns.includes(column));
   if (missing.length === 0) return lines;
   const names = missing.map(({ title }) => title).join(', ');
-  return [...lines, `not shown here: ${names} (-o md has all)`];
+  return [...lines, ...brokenAt(width, [`not shown here: ${names} (-o md has all)`])];
 }

@@ -9,7 +9,7 @@ import { interruptSignal } from '../interrupt.mjs';
 import { modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
-import { Terminal } from '../terminal.mjs';
+import { columnsOf, Terminal } from '../terminal.mjs';
 import { comparisonLines } from './bench-comparison-view.mjs';
 import { duration } from './bench-duration.mjs';
 import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
@@ -217,7 +217,7 @@ const views = { md: markdownLines, csv: csvLines, jsonl: jsonLines };
 async function write(report: BenchReport, form: BenchCommandOptions['output']): Promise<void> {
   const output = new Output();
   if (form === 'json') await output.json(report);
-  else if (form === 'table') await output.lines(benchLines(report, process.stdout.columns));
+  else if (form === 'table') await output.lines(benchLines(report, columnsOf(process.stdout)));
   else await output.lines(views[form](report));
 }
 

@@ -64,8 +64,7 @@ export async function startChat(
   const model = await loadWithSpinner(path, load, terminal);
   try {
     describeModel(model, options, terminal);
-    const { default: width } = await import('string-width');
-    const output = new Output({ width });
+    const output = await Output.wrapping();
     const talk = new ChatTalk(model, options, { terminal, output, typed, system, signal: any });
     if (resumes) await talk.load(options.session!, system);
     // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.

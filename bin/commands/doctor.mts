@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { Command } from 'commander';
 import type { Check } from '../../lib/doctor/check.js';
+import { escaped } from '../escape.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { theModel } from '../model-argument.mjs';
 import {
@@ -11,7 +12,8 @@ import {
   modelOption,
 } from '../model-options.mjs';
 import { Output } from '../output.mjs';
-import { Terminal, wantsColor } from '../terminal.mjs';
+import { columnsOf, Terminal, wantsColor } from '../terminal.mjs';
+import { wrapped } from '../word-wrap.mjs';
 
 interface DoctorCommandOptions extends FileOptions {
   kernel?: string;
@@ -82,8 +84,11 @@ function paint(line: string): string {
 }
 
 function checkLines({ subject, status, message, remedy }: Check): string[] {
-  return [
-    `${status.padEnd(4)}  ${subject.padEnd(9)}  ${message}`,
-    ...(remedy === null ? [] : [`${' '.repeat(17)}to do: ${remedy}`]),
+  const head = `${status.padEnd(4)}  ${subject.padEnd(9)}  `;
+  const texts = [
+    [head, message],
+    ...(remedy === null ? [] : [[' '.repeat(17), `to do: ${remedy}`]]),
   ];
+  const columns = columnsOf(process.stdout);
+  return texts.flatMap(([before, text]) => wrapped(escaped(text!), columns, before).split('\n'));
 }

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { largestOf } from '../../lib/extremes.js';
 import { Output } from '../output.mjs';
+import { columnsOf } from '../terminal.mjs';
 
 /** `bitnet pull --list`: models that have a short name, and which of them are here; without repositories where they do not fit. */
 export async function listCatalog({ json }: { readonly json?: boolean }): Promise<void> {
@@ -18,7 +19,7 @@ export async function listCatalog({ json }: { readonly json?: boolean }): Promis
     repository,
   ]);
   const whole = table(rows);
-  const room = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const room = columnsOf(process.stdout);
   const fits = whole.every((line) => line.length <= room);
   await output.lines(fits ? whole : table(rows.map((row) => row.slice(0, -1))));
 }

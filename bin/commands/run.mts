@@ -42,7 +42,7 @@ async function run(
     return startChat(path, { ...options, ...written, systemFile: undefined }, prompt);
   }
   const terminal = new Terminal(options);
-  const output = new Output();
+  const output = await Output.wrapping();
   const signal = interruptSignal();
   const fromStdin = options.file === '-' || (options.stdin && isPiped());
   const { prompt: given, system, stop } = await writtenTexts(text, options);
@@ -149,7 +149,7 @@ async function write(
     onProgress: reading.update,
   });
   const begin = () => {
-    if (reading.stop()) output.continueLine(terminal.echo(echoed));
+    if (reading.stop()) terminal.echo(echoed, (beginning) => output.begin(beginning));
   };
   let text = '';
   const ids: number[] = [];

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
-import { WordWrap } from '../../bin/word-wrap.mjs';
+import { WordWrap, wrapped as wrappedText } from '../../bin/word-wrap.mjs';
 
 /** A text as it is shown when it comes in pieces of so many characters. */
 function wrapped(text: string, columns: number, piece: number): string {
@@ -44,6 +44,22 @@ describe('long lines', () => {
     const texts = ['one two', 'three f', '```\na b c', 'four five', 'x'.repeat(12), 'and six'];
     const shown = texts.map((text) => wrap.push(text) + wrap.end());
     expect(shown).toEqual([...texts.slice(0, 3), 'four\nfive', ...texts.slice(4)]);
+  });
+
+  test('go on behind a beginning that is shown, whose last word stays whole', () => {
+    const wrap = new WordWrap(() => 8);
+    const shown = [wrap.pushWhole('one two th'), wrap.push('ree four'), wrap.end()];
+    expect(shown).toEqual(['one two\nth', 'ree', '\nfour']);
+    const full = new WordWrap(() => 8); // where the terminal breaks a word
+    expect(full.pushWhole('one two') + full.push('some four ')).toBe('one twosome four');
+  });
+
+  test('stand under each other behind a head, where there is room', () => {
+    expect(wrappedText('one two three', 12, 'ok  ')).toBe('ok  one two\n    three');
+    expect(wrappedText('one two three', 11, 'ok  ')).toBe('ok  one two\nthree');
+    expect(wrappedText('one two three', Number.POSITIVE_INFINITY, 'ok  ')).toBe(
+      'ok  one two three',
+    );
   });
 
   test('follow a terminal whose width changes', () => {
