@@ -86,14 +86,15 @@ export function stringsOf(file: VocabularyFile, key: string, max: number): GgufS
   throw wrong(file, key, `at most ${max} strings`, value);
 }
 
-/** Metadata `tokenizer.ggml.<key>` as `length` numbers; undefined when absent. */
+/** Metadata `tokenizer.ggml.<key>` as `length` numbers; undefined when absent, or a list of none. */
 export function numbersOf(
   file: VocabularyFile,
   key: string,
   length: number,
 ): GgufNumbers | undefined {
   const value = file.metadata.get(prefix + key);
-  if (value === undefined) return undefined;
+  const empty = typeof value === 'object' && value.length === 0;
+  if (value === undefined || empty) return undefined;
   if (value instanceof GgufNumbers && value.length === length) return value;
   throw wrong(file, key, `${length} numbers, one per token`, value);
 }

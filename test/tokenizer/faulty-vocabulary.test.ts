@@ -226,11 +226,14 @@ describe('a flag that is neither true nor false', () => {
 });
 
 describe('createTokenizer accepts', () => {
-  it('SentencePiece tokens without scores: the first of them are merged first', async () => {
+  it.each([
+    ['without scores', undefined],
+    ['with an empty list of scores', floats([])],
+  ])('SentencePiece tokens %s: the first of them are merged first', async (_, scores) => {
     const pieces = ['a', 'b', 'ba', 'ab', 'aba'].map((text, i) => [text, -i] as const);
     const entries = { add_space_prefix: false };
     const scored = await createTokenizer(spmFile({ pieces, entries }));
-    const file = spmFile({ pieces, entries: { ...entries, scores: undefined } });
+    const file = spmFile({ pieces, entries: { ...entries, scores } });
     const { tokenizer, decision } = await decided(file, 'token scores');
     expect(decision).toMatchObject({ choice: 'by the order of ids', warning: true });
     for (const text of ['abab', 'babab', 'aabba']) {
