@@ -68,14 +68,17 @@ export function typedMessages(
 ): MessageReader {
   const waiting: Message[] = [];
   let begun = '';
+  let ended = false;
   return {
     async next() {
       if (signal.aborted) return 'end';
       const ready = waiting.shift();
       if (ready !== undefined) return ready;
+      if (ended) return 'end';
       const typed = await typedMessage({ begun, history: history.entries, complete, signal });
       for (const message of typed.more) waiting.push(message);
       begun = typed.begun;
+      ended = typed.ended;
       for (const entry of typed.entries) await history.add(entry);
       return typed.input;
     },

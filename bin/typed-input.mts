@@ -16,6 +16,8 @@ export class TypedInput extends Readable {
   readonly #onPaste: (text: string) => void;
   /** What came after the begin of a paste; undefined outside of one. */
   #pasted: Buffer | undefined;
+  /** Whether anything came: what was typed before comes first. */
+  #begun = false;
   /** The end of the last piece, where it may be the beginning of a mark. */
   #held: Buffer = Buffer.alloc(0);
 
@@ -53,7 +55,8 @@ export class TypedInput extends Readable {
   readonly #ended = () => this.push(null);
 
   readonly #take = (chunk: Buffer) => {
-    let bytes = Buffer.concat([this.#held, chunk]);
+    let bytes = Buffer.concat([this.#held, this.#begun ? chunk : withEnds(chunk)]);
+    this.#begun = true;
     for (;;) {
       const mark = this.#pasted ? marks.end : marks.begin;
       const at = bytes.indexOf(mark);
@@ -73,6 +76,11 @@ export class TypedInput extends Readable {
     // One by one: Node's editor puts characters that come together at the end of the line.
     else for (const character of this.#decoder.write(bytes)) this.push(character);
   }
+}
+
+/** A Ctrl-D that was typed while the terminal was not ours: Linux keeps it as a zero. */
+function withEnds(chunk: Buffer): Buffer {
+  return chunk.map((byte) => (byte === 0 ? 4 : byte)) as Buffer;
 }
 
 /** How many bytes at the end may be the beginning of a mark; a lone Escape is a key. */

@@ -24,6 +24,8 @@ export interface Typed {
   readonly more: readonly Message[];
   /** The beginning of the next one. */
   readonly begun: string;
+  /** Whether the input ended behind them. */
+  readonly ended: boolean;
   /** What the messages are remembered as. */
   readonly entries: readonly string[];
 }
@@ -54,6 +56,7 @@ class Prompt {
   readonly #complete: Message[] = [];
   readonly #entries: string[] = [];
   #stopped: NodeJS.Timeout | undefined;
+  #hasEnded = false;
 
   constructor(typing: Typing, resolve: (typed: Typed) => void) {
     this.#typing = typing;
@@ -152,6 +155,8 @@ class Prompt {
   };
 
   readonly #ended = () => {
+    this.#hasEnded = true;
+    if (this.#complete.length > 0) return; // which comes first
     this.#output.write('\n');
     this.#finish('end');
   };
@@ -166,7 +171,13 @@ class Prompt {
     this.#editor.off('close', this.#ended);
     this.#editor.close();
     this.#input.release();
-    this.#resolve({ input, more: this.#complete, begun, entries: this.#entries });
+    this.#resolve({
+      input,
+      more: this.#complete,
+      begun,
+      ended: this.#hasEnded,
+      entries: this.#entries,
+    });
   }
 }
 

@@ -195,6 +195,24 @@ describe.skipIf(!hasPty)('bitnet chat at a terminal', () => {
     expect(words(lines.join('\n'))).toEqual(words(stdout));
   });
 
+  test.each(['right after it', 'during the answer'])(
+    'answers a message and then leaves at a Ctrl-D typed %s',
+    async (when) => {
+      const session = file(`${when}.session`);
+      const args = ['chat', path, '-n', '40', '--temp', '0', '--no-color', '--session', session];
+      const chat = bitnetPty(args);
+      await chat.until(/leaves\.\n> /);
+      if (when === 'right after it') chat.type('Hi\r\x04');
+      else {
+        chat.type('Hi\r');
+        await chat.until(/Hi\n/);
+        chat.type('\x04');
+      }
+      expect(await chat.ended).toBe(0);
+      expect(await said(session)).toEqual(['Hi']);
+    },
+  );
+
   test('needs Ctrl-C twice on an empty line to leave, after one that stopped an answer too', async () => {
     const chat = bitnetPty(endless);
     await chat.until(/leaves\.\n> /);
