@@ -69,6 +69,21 @@ describe('the package', () => {
     expect(own.scripts).not.toHaveProperty('postinstall');
   });
 
+  it('links in its pages to nothing that it does not hold', () => {
+    const pages = readdirSync(installed, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(installed, name));
+    const links = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+        .map((match) => match[1]!)
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .map((target) => ({ page, target, place: resolve(dirname(page), target) })),
+    );
+    expect(links.length).toBeGreaterThan(50);
+    const dead = links.filter(({ place }) => !place.startsWith(installed) || !existsSync(place));
+    expect(dead).toEqual([]);
+  });
+
   const story = `
     const model = await loadModel();
     const session = model.createSession();
