@@ -22,7 +22,10 @@ program.hook('preSubcommand', (_, subcommand) => {
 program.hook('preAction', (_, command) => resolveModels(command));
 for (const command of [program, ...program.commands]) {
   // Complaints are printed once, in report(), where their form (text or JSON) is known.
-  command.exitOverride().configureOutput({ outputError: () => {} });
+  command
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({ outputError: () => {} });
 }
 
 forgetEmptyVariables();
@@ -72,12 +75,20 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
   const { code, message, stack } = error as NodeJS.ErrnoException;
   if (code === 'ERR_BITNET_ABORTED') return { exitCode: exitCodeOfInterrupt(), code, message };
   if (code === 'ERR_BITNET_ARGUMENT') return { exitCode: exitCodes.usage, code, message };
-  if (code?.startsWith('ERR_BITNET_')) return { exitCode: exitCodes.failed, code, message };
+  if (code?.startsWith('ERR_BITNET_'))
+    return { exitCode: exitCodes.failed, code, message: message + variableOf(error as object) };
   return {
     exitCode: exitCodes.failed,
     code: 'ERR_BITNET_INTERNAL',
     message: `bitnet failed in a way it should not; please report this: ${stack ?? message}`,
   };
+}
+
+/** Says that the environment named a model, which whoever reads the command does not see. */
+function variableOf({ path }: { readonly path?: unknown }): string {
+  const { BITNET_MODEL } = process.env;
+  const named = path !== undefined && path === BITNET_MODEL && !process.argv.includes(BITNET_MODEL);
+  return named ? ' The name is from BITNET_MODEL.' : '';
 }
 
 /** What an interrupted generation had written, or a measurement had found. */

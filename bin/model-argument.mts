@@ -49,6 +49,7 @@ export async function modelPath(text: string): Promise<string> {
   throw new BitnetError(
     'ERR_BITNET_FILE',
     `Expected a model file or the name of a pulled model, but there is no ${JSON.stringify(text)}; did you mean ${JSON.stringify(near)}?`,
+    { path: text },
   );
 }
 

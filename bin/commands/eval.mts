@@ -73,6 +73,7 @@ async function evaluate(
     file === '-'
       ? await readStdin(terminal, signal, { maxBytes, awaited: 'the items' })
       : await readTextFile(file, { maxBytes });
+  if (options.file === undefined && !text?.trim()) refuseWithoutItems(command);
   if (text === undefined) return refuseWithoutItems(command);
   const items = parseEvalItems(text);
   const model = await loadWithSpinner(

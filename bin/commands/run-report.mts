@@ -1,3 +1,4 @@
+import { bytes } from '../../lib/byte-size.js';
 import { count } from '../../lib/count.js';
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
@@ -34,7 +35,7 @@ export function describeModel(model: Model, options: GenerationOptions, terminal
   const { spec, kernel } = model;
   terminal.detail('model', `${model.path}, loaded in ${model.loadMilliseconds.toFixed(0)} ms`);
   terminal.detail('graph', `${spec.architecture}, ${spec.nLayer} layers, dim ${spec.dim}`);
-  const memory = Object.entries(model.memory).map(([part, bytes]) => `${part} ${mebibytes(bytes)}`);
+  const memory = Object.entries(model.memory).map(([part, size]) => `${part} ${bytes(size)}`);
   terminal.detail('memory', memory.join(', '));
   terminal.detail('kernels', [kernel.ternary, kernel.dense, kernel.vector].join(', '));
   for (const shape of model.tuning) terminal.detail('tuned', tuningText(shape));
@@ -76,10 +77,6 @@ function rate(perSecond: number): string {
 
 function tokens(n: number): string {
   return count(n, 'token');
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** Whether an error is that of an interrupted generation, which carries usage and timings. */

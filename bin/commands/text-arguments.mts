@@ -66,6 +66,6 @@ async function told(
   if (kind === 'model' || hasText) return { path: await modelPath(argument), texts: words };
   const name = JSON.stringify(argument);
   return command.error(
-    `error: Expected a model or a text, but ${name} is no file, no pulled model and no text of several words; for a model check its name (bitnet list has those that were pulled), for a text write -p ${name}.`,
+    `error: Expected a model or a text, but ${name} is no file, no pulled model and no text of several words; for a model check its name (bitnet list has those that were pulled, bitnet pull gets others), for a text write -p ${name}.`,
   );
 }

@@ -37,7 +37,7 @@ export function parseEvalItems(text: string): EvalItem[] {
   if (items.length > 0) return items;
   throw new BitnetError(
     'ERR_BITNET_FILE',
-    'Expected at least one line of { question, choices, label } or { text }, but all are empty; give another file.',
+    'Expected at least one line of { question, choices, label } or { text }, but there is none; give another text or file.',
   );
 }
 

@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, lstat, open, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BitnetError } from '../errors.js';
+import { systemFault } from './system-fault.js';
 
 const sticky = 0o1000;
 
@@ -147,6 +148,10 @@ function refused(path: string, found: string): BitnetError {
 
 /** The error for a file that the system will not let us write. */
 export function unwritable(path: string, cause: Error): BitnetError {
-  const message = `Expected to write the file "${path}", but the system answered "${cause.message}"; check the folder and the free space.`;
+  const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  const found = missing
+    ? 'its folder does not exist; make the folder first'
+    : `the system answered "${systemFault(cause)}"; check the folder and the free space`;
+  const message = `Expected to write the file "${path}", but ${found}.`;
   return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
 }

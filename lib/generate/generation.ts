@@ -93,6 +93,11 @@ export class Generation<Result extends GenerationResult = GenerationResult>
     await this.return();
   }
 
+  /** @internal What console.log shows to whoever forgot to wait. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return 'Generation { iterate it with for await, or await its result }';
+  }
+
   async #step(): Promise<IteratorResult<Piece, Result>> {
     try {
       const step = await this.#pieces.next();

@@ -14,6 +14,12 @@ export function checkedPrompt(prompt: unknown): string | readonly number[] {
   if (!Array.isArray(prompt) && !(ArrayBuffer.isView(prompt) && 'length' in prompt)) {
     throw argumentError('a string or an array of token ids', 'the prompt', prompt);
   }
+  if (Array.isArray(prompt) && isMessage(prompt[0])) {
+    throw new BitnetError(
+      'ERR_BITNET_ARGUMENT',
+      'Expected a string or an array of token ids for the prompt, but received messages; model.createChat() keeps a conversation.',
+    );
+  }
   const count = idCount(prompt, 'the prompt');
   if (count > maxContextLength) {
     throw argumentError(`at most ${maxContextLength} token ids`, 'the prompt', prompt);
@@ -55,6 +61,11 @@ export function checkRoom(ids: readonly number[], evaluator: Evaluator): void {
     `Expected a prompt that fits the context, but it has ${count(ids.length, 'token')} and there is room for ${room}${used}; shorten the prompt${position > 0 ? ', reset the session' : ''} or use a longer context (-c, contextLength).`,
     { tokens: ids.length, room, contextLength },
   );
+}
+
+/** As other libraries have them: `{ role, content }`. */
+function isMessage(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('role' in value || 'content' in value);
 }
 
 function count(n: number, noun: string): string {

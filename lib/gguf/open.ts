@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
+import { systemFault } from '../files/system-fault.js';
 import { type FileStamp, stampOf } from './file-stamp.js';
 
 export interface OpenFile {
@@ -52,9 +53,14 @@ export async function openFile(path: string): Promise<OpenFile> {
 /** The error for a file that the system will not open or read. */
 export function unreadable(path: string, cause: NodeJS.ErrnoException): BitnetError {
   const { code } = cause;
-  const missing = `Expected a model file at "${path}", but there is none; check the path.`;
+  // Other programs know models by names, and so does "bitnet run".
+  const isName = !/[/\\]|\.gguf$/i.test(path);
+  const advice = isName
+    ? 'give the path of a .gguf file, or get a model by its name first (bitnet pull, pullModel)'
+    : 'check the path';
+  const missing = `Expected a model file at "${path}", but there is none; ${advice}.`;
   const forbidden = `Expected a readable model file at "${path}", but permission is denied; check its permissions.`;
-  const other = `Expected to read the model file "${path}", but the system answered "${cause.message}".`;
+  const other = `Expected to read the model file "${path}", but the system answered "${systemFault(cause)}".`;
   if (code === 'ENOENT' || code === 'ENOTDIR') return fileError(path, missing, cause);
   if (code === 'EACCES' || code === 'EPERM') return fileError(path, forbidden, cause);
   return fileError(path, other, cause);

@@ -76,7 +76,7 @@ async function readVersion(cursor: HeaderCursor): Promise<number> {
   const magic = (await cursor.take(Math.min(4, cursor.size), 'magic')).toString('latin1');
   if (magic !== 'GGUF') {
     const found = Buffer.from(magic, 'latin1').toString('hex');
-    throw cursor.fail('magic', '"GGUF" (47475546)', found, otherFormats.get(magic) ?? notGguf);
+    throw cursor.fail('magic', '47475546 ("GGUF")', found, otherFormats.get(magic) ?? notGguf);
   }
   await cursor.need(4, 'version');
   const version = cursor.u32();

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { replaceFile } from '../files/replace-file.js';
+import { systemFault } from '../files/system-fault.js';
 import type { FileKind } from '../files/target.js';
 import { argumentError, received } from '../generate/option-checks.js';
 import { type KvType, kvTypes, type NativeSession, nativeLoad, nativeSave } from '../native.js';
@@ -269,7 +270,7 @@ function unreadable(path: string, cause: NodeJS.ErrnoException): BitnetError {
   const message =
     cause.code === 'ENOENT'
       ? `Expected a session file at "${path}", but there is none; check the path.`
-      : `Expected to read the session file "${path}", but the system answered "${cause.message}".`;
+      : `Expected to read the session file "${path}", but the system answered "${systemFault(cause)}".`;
   return new BitnetError('ERR_BITNET_FILE', message, { path, cause });
 }
 

@@ -198,7 +198,8 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
   return Status::error(
       Code::kKernel,
       "Expected a kernel this CPU can run (" + choices(features) +
-          ", or only the part after the dash), got '" + forced + "', which " +
+          ", or only the part after the dash), but received \"" + forced +
+          "\" (--kernel, kernel, BITNET_KERNEL), which " +
           (known ? "needs instructions that this CPU or its operating system does not offer."
                  : "is not the name of a kernel in this build."));
 }

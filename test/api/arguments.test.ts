@@ -101,7 +101,7 @@ describe('loadModel refuses', () => {
   });
 
   it('kernels that do not exist or cannot run, wherever they are named', async () => {
-    const unknown = /mad2-scalar.*'warp'/;
+    const unknown = /mad2-scalar.*, but received "warp" \(--kernel, kernel, BITNET_KERNEL\), which/;
     await expectError(loadModel(model().path, { kernel: 'warp' }), 'ERR_BITNET_KERNEL', unknown);
     process.env.BITNET_KERNEL = 'warp';
     try {

@@ -81,7 +81,7 @@ const loadOptions = {
   ...{ autotune: is.flag, screenHead: is.flag, skipZeros: is.flag, i2sLayout: is.nothing },
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing },
   metadataOverrides: is.object,
-  chatTemplate: is.source,
+  chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },
 };
 const sessionOptions = { contextLength: is.nothing, kvType: is.nothing };
@@ -120,7 +120,7 @@ const calls: Record<string, Call> = {
   },
   createChat: {
     run: ({ options }) => model().createChat(options),
-    options: { ...sessionOptions, system: is.nothing, chatTemplate: is.source },
+    options: { ...sessionOptions, system: is.nothing, chatTemplate: is.nothing },
   },
   embed: {
     run: ({ value = ['a'], options }) => model().embed(value, options),

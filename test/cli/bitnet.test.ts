@@ -38,6 +38,9 @@ describe('bitnet', () => {
     ['perp', "unknown command 'perp' (Did you mean perplexity?)"],
     ['model.gguf', `unknown command 'model.gguf' (Did you mean bitnet run "model.gguf"?)`],
     ['Once upon', `unknown command 'Once upon' (Did you mean bitnet run "Once upon"?)`],
+    ['remov', "unknown command 'remov' (Did you mean remove?)"],
+    ['serve', "unknown command 'serve'"],
+    ['ps', "unknown command 'ps'"],
     ['-p', `unknown option '-p'; options follow a command, as in "bitnet run -p Hello"`],
   ])('says what %s may have been meant to be', async (argument, message) => {
     const { code, stderr } = await bitnet([argument, 'x']);
@@ -51,6 +54,28 @@ describe('bitnet', () => {
     const { code, stderr } = await bitnet(['run', option, '1']);
     const said = `error: unknown option '${option}' (Did you mean ${meant}?)`;
     expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said });
+  });
+
+  test.each([
+    ['--version', "unknown option '--version' (Did you mean bitnet --version?)"],
+    ['--sesion', "unknown option '--sesion' (Did you mean --session?)"],
+    ['--no-autotun', "unknown option '--no-autotun' (Did you mean --no-autotune?)"],
+    ['--stream', "unknown option '--stream'"],
+  ])('says what run %s may have been meant to be', async (option, message) => {
+    const { code, stderr } = await bitnet(['run', '-p', 'x', option]);
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
+  });
+
+  test('names the variable that has a wrong value', async () => {
+    const said = async (name: string, value: string) =>
+      (await bitnet(['run', '-p', 'x'], { env: { [name]: value } })).stderr.split('\n')[0];
+    expect(await said('BITNET_MODEL', 'nope.gguf')).toBe(
+      'error: Expected a model file at "nope.gguf", but there is none; check the path. The name is from BITNET_MODEL.',
+    );
+    expect(await said('BITNET_KERNEL', 'nope')).toMatch(
+      /but received "nope" \(--kernel, kernel, BITNET_KERNEL\), which is not the name of a kernel/,
+    );
+    expect(await said('BITNET_THREADS', 'nope')).toContain("from env 'BITNET_THREADS' is invalid");
   });
 
   test('has the aliases people try', async () => {

@@ -62,7 +62,10 @@ describe.each(['run', 'chat'] as const)('bitnet %s --chat-template', (command) =
       plain,
       /^error: Expected the file ".*plain\.txt" to hold a Jinja template, but it has neither/m,
     ],
-    ['no/file', /^error: Expected the file ".*no\/file" to be readable, but: ENOENT/m],
+    [
+      'no/file',
+      /^error: Expected the file ".*no\/file" to be readable, but there is none; check the path\.$/m,
+    ],
     [
       '{% if %}',
       /^error: Expected a chat template that is valid Jinja, but it has a syntax error, "expected an expression/m,

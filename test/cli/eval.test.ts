@@ -25,6 +25,24 @@ describe('bitnet eval', () => {
     );
   });
 
+  test('says that there is no input, or what is wrong with a file', async () => {
+    const said = async (...args: string[]) => {
+      const { code, stderr } = await bitnet(['eval', ...args], { input: '\n' });
+      return { code, said: stderr.split('\n')[0] };
+    };
+    expect(await said()).toEqual({
+      code: 2,
+      said: 'error: Expected items: -f <file> or JSON Lines on standard input.',
+    });
+    expect(await said('-f', 'nothere.jsonl')).toEqual({
+      code: 1,
+      said: 'error: Expected the file "nothere.jsonl" to be readable, but there is none; check the path.',
+    });
+    expect((await said('-f', '.')).said).toBe(
+      'error: Expected the file "." to be readable, but it is a folder; give a file in it.',
+    );
+  });
+
   test('reads standard input, and prints one JSON object with --json', async () => {
     const { code, stdout, stderr } = await bitnet(['eval', '--json', '--limit', '1'], {
       input: lines,

@@ -235,7 +235,7 @@ describe('bitnet run', () => {
     const { stderr } = await bitnet([...once, '-n', '2', '--verbose', '-s', '5']);
     for (const line of [
       /^model {5}\S*stories-ternary.gguf, loaded in \d+ ms$/m,
-      /^memory {4}ternary 1.\d MiB/m,
+      /^memory {4}ternary 1.\d MiB.*, norms [\d.]+ KiB/m,
       /^decision {2}activation: relu2, because /m,
       /^sampling {2}temperature 0, top-k 40, top-p 0.95, min-p 0.05, seed 5$/m,
     ]) {
@@ -354,7 +354,7 @@ describe('the prompt', () => {
       'a missing file',
       ['-f', 'no such file'],
       '',
-      /^Expected the file "no such file" to be readable, but: ENOENT/,
+      /^Expected the file "no such file" to be readable, but there is none; check the path\.$/,
     ],
     [
       'bytes that are not UTF-8',

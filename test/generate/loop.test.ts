@@ -164,6 +164,10 @@ describe('a prompt', () => {
 
   test.each<[unknown, string]>([
     [undefined, 'a string or an array of token ids for the prompt, but received undefined.'],
+    [
+      [{ role: 'user', content: 'Hi' }],
+      'a string or an array of token ids for the prompt, but received messages; model.createChat() keeps a conversation.',
+    ],
     [{ length: 1 }, 'a string or an array of token ids for the prompt, but received an object.'],
     [[1, -1], 'a token id from 0 to 2147483647 for prompt[1], but received -1.'],
     [[1.5], 'a token id from 0 to 2147483647 for prompt[0], but received 1.5.'],

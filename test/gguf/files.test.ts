@@ -72,6 +72,12 @@ describe('readGguf refuses a path that', () => {
     });
   });
 
+  it('is the name of no file, perhaps of a model to be pulled', async () => {
+    await expect(readGguf('bitnet-2b')).rejects.toThrow(
+      'Expected a model file at "bitnet-2b", but there is none; give the path of a .gguf file, or get a model by its name first (bitnet pull, pullModel).',
+    );
+  });
+
   it('is too long for the system', async () => {
     const path = temp('x'.repeat(5000));
     await expect(readGguf(path)).rejects.toThrow(

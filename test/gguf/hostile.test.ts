@@ -36,7 +36,7 @@ const cases: [title: string, file: RawFile | Buffer, sentence: string][] = [
     Buffer.from('{"a":1}                  '),
     sentence(
       'the header magic',
-      '"GGUF" (47475546)',
+      '47475546 ("GGUF")',
       '7b226122',
       'this is no GGUF model, give the path of one',
     ),
@@ -46,7 +46,7 @@ const cases: [title: string, file: RawFile | Buffer, sentence: string][] = [
     Buffer.from('GG'),
     sentence(
       'the header magic',
-      '"GGUF" (47475546)',
+      '47475546 ("GGUF")',
       '4747',
       'this is no GGUF model, give the path of one',
     ),
@@ -56,7 +56,7 @@ const cases: [title: string, file: RawFile | Buffer, sentence: string][] = [
     Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
     sentence(
       'the header magic',
-      '"GGUF" (47475546)',
+      '47475546 ("GGUF")',
       '76657273',
       'this is a Git LFS pointer, run "git lfs pull" to get the model itself',
     ),

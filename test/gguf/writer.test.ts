@@ -213,9 +213,7 @@ describe('writeGguf refuses', () => {
     const nowhere = temp('nowhere/model.gguf');
     await expect(writeGguf(nowhere, { metadata: [] })).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
-      message: expect.stringContaining(
-        `Expected to write the file "${nowhere}", but the system answered "ENOENT: `,
-      ),
+      message: `Expected to write the file "${nowhere}", but its folder does not exist; make the folder first.`,
     });
   });
 
