@@ -25,7 +25,7 @@ describe('the SHA-256 of files', () => {
     controller.abort();
     await expect(hashing).rejects.toMatchObject({ name: 'AbortError' });
     await expect(filesSha256([file('c'), file('nothere')], undefined)).rejects.toMatchObject({
-      code: 'ENOENT',
+      code: 'ERR_BITNET_FILE',
     });
   });
 });
