@@ -299,7 +299,9 @@ describe('saving a session', () => {
     const session = await busySession();
     const missing = await rejection(session.save(join(folder, 'not', 'there')));
     expect(missing).toMatchObject({ code: 'ERR_BITNET_FILE' });
-    expect((missing as Error).message).toMatch(/the file ".*not.there", but .*check the folder/);
+    expect((missing as Error).message).toMatch(
+      /the file ".*not.there", but its folder does not exist; make the folder first\.$/,
+    );
     mkdirSync(join(folder, 'taken', 'inside'), { recursive: true });
     expect(await rejection(session.save(join(folder, 'taken')))).toMatchObject({
       code: 'ERR_BITNET_FILE',

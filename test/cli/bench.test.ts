@@ -274,7 +274,9 @@ describe('bitnet bench', () => {
   test('checks before it measures that the page can be written', async () => {
     const lost = await bitnet(['bench', '--html', file('nothere/a.html')]);
     expect(lost).toMatchObject({ code: 1, stdout: '' });
-    expect(lost.stderr).toMatch(/^error: Expected to write the file ".*a\.html", but .*ENOENT/);
+    expect(lost.stderr).toMatch(
+      /^error: Expected to write the file ".*a\.html", but its folder does not exist;/,
+    );
     mkdirSync(file('folder.html'));
     const folder = await bitnet(['bench', '--html', file('folder.html'), '--json']);
     expect(JSON.parse(folder.stdout)).toMatchObject({

@@ -141,7 +141,9 @@ describe('what a person names', () => {
   test('and cannot be written is named, not the part', async () => {
     const error = await save(at('no/where')).catch((reason) => reason);
     expect(error).toMatchObject({ code: 'ERR_BITNET_FILE' });
-    expect(error.message).toMatch(/^Expected to write the file ".*where", but .*ENOENT/);
+    expect(error.message).toMatch(
+      /^Expected to write the file ".*where", but its folder does not exist; make the folder first\.$/,
+    );
     expect(error.message).not.toContain('.part');
   });
 });
