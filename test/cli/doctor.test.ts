@@ -31,7 +31,7 @@ describe('bitnet doctor', () => {
     expect(ok).toBe(false);
     expect(checks).toContainEqual({
       ...{ subject: 'kernels', status: 'fail', remedy: null },
-      message: expect.stringContaining("'mad2-neverheardof'"),
+      message: expect.stringContaining('"mad2-neverheardof"'),
     });
   });
 

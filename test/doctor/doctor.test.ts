@@ -78,7 +78,7 @@ describe('doctor', () => {
   it('names a kernel that cannot be used, or computes wrongly', async () => {
     const forced = await checkKernels('mad2-neverheardof');
     expect(forced[0]).toMatchObject({ subject: 'kernels', status: 'fail' });
-    expect(forced[0]!.message).toContain("'mad2-neverheardof'");
+    expect(forced[0]!.message).toContain('"mad2-neverheardof"');
 
     vi.spyOn(native, 'selfTest').mockResolvedValue([
       { family: 'ternary', name: 'mad2-avx2', wrong: 'product of 1: element 3 is 5, not 6' },
