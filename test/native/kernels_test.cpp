@@ -31,9 +31,8 @@ TEST("a CPU without features runs the scalar kernels") {
 TEST("an unknown kernel is refused with the names that can be used") {
   CHECK_EQ(choose(0, "mmx"),
            "Expected a kernel this CPU can run (mad2-scalar, base3-scalar, lut-scalar, or only the "
-           "part after the dash), got "
-           "'mmx', which is not "
-           "the name of a kernel in this build.",
+           "part after the dash), but received \"mmx\" (--kernel, kernel, BITNET_KERNEL), which is "
+           "not the name of a kernel in this build.",
            "");
 }
 
@@ -82,9 +81,9 @@ TEST("AVX-VNNI comes after AVX-512 VNNI and before AVX2, with the AVX2 dense and
 TEST("a kernel the CPU cannot run is refused, never replaced") {
   CHECK_EQ(choose(kCpuAvx2, "avx512vnni"),
            "Expected a kernel this CPU can run (mad2-avx2, lut-avx2, mad2-scalar, base3-scalar, "
-           "lut-scalar, or only the part after the dash), got "
-           "'avx512vnni', which needs instructions that this CPU or its operating system does not "
-           "offer.",
+           "lut-scalar, or only the part after the dash), but received \"avx512vnni\" (--kernel, "
+           "kernel, BITNET_KERNEL), which needs instructions that this CPU or its operating system "
+           "does not offer.",
            "");
   KernelSet set = {};
   CHECK(select_kernels(0, "mad2-avx2", &set).code == Code::kKernel, "code");
