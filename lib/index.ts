@@ -53,15 +53,15 @@ export type { MetadataOverrides } from './model/metadata-overrides.js';
 export type { Model, SessionOptions } from './model/model.js';
 export type { Session } from './model/session.js';
 export type { ModelSpec, Pooling, TensorBinding, TensorRole } from './model/spec.js';
-export {
-  type CpuInfo,
-  cpuInfo,
-  type HeadCounts,
-  type KernelNames,
-  type KvType,
-  type MemoryUse,
-  type ShapeTiming,
-} from './native.js';
+export { cpuInfo } from './native.js';
+export type {
+  CpuInfo,
+  HeadCounts,
+  KernelNames,
+  KvType,
+  MemoryUse,
+  ShapeTiming,
+} from './native-types.js';
 export { type CatalogModel, modelCatalog } from './pull/catalog.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
 export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';

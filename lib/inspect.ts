@@ -20,16 +20,14 @@ import { pathAndOptions } from './model/model-path.js';
 import { type ModelSpec, modelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import { ZeroChoice } from './model/zero-skipping.js';
-import {
-  type CpuInfo,
-  cpuInfo,
-  type KernelNames,
-  type MatrixShape,
-  type ShapeTiming,
-  selectKernels,
-  ternaryTile,
-  type ZeroSkipping,
-} from './native.js';
+import { cpuInfo, selectKernels, ternaryTile } from './native.js';
+import type {
+  CpuInfo,
+  KernelNames,
+  MatrixShape,
+  ShapeTiming,
+  ZeroSkipping,
+} from './native-types.js';
 import { createTokenizer } from './tokenizer/index.js';
 import type { Tokenizer } from './tokenizer/types.js';
 

@@ -1,5 +1,5 @@
 import type { ModelledJoules } from '../energy/model.js';
-import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../native-types.js';
 import type { TestEnergy } from './energy.js';
 import type { Extrapolated } from './extrapolate.js';
 

@@ -1,6 +1,6 @@
 import { bytesHeld, isTernary, kvBytesPerPosition } from '../inspect/memory.js';
 import type { ModelSpec } from '../model/spec.js';
-import type { MemoryUse } from '../native.js';
+import type { MemoryUse } from '../native-types.js';
 
 /**
  * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer, the head (or the

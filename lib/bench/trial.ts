@@ -4,7 +4,7 @@ import type { MetadataOverrides } from '../model/metadata-overrides.js';
 import type { Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { ModelSpec } from '../model/spec.js';
-import type { KernelNames, MemoryUse, ShapeTiming } from '../native.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../native-types.js';
 import { type BenchModel, loadBenchModel } from './models.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
 import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';

@@ -4,7 +4,7 @@ import { argumentError, functionOption, givenOptions } from '../generate/option-
 import { booleanOption, signalOption } from '../generate/options.js';
 import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
-import type { KvType } from '../native.js';
+import type { KvType } from '../native-types.js';
 import {
   type ChoiceItem,
   checkedItems,

@@ -5,7 +5,7 @@ import { booleanOption, signalOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { checkedContextLength, checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
-import type { KvType } from '../native.js';
+import type { KvType } from '../native-types.js';
 import { finiteScores } from './scores.js';
 import { chunkWindows, strideWindows, type Window } from './windows.js';
 

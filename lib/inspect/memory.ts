@@ -1,11 +1,6 @@
 import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
-import {
-  type KvType,
-  type MatrixShape,
-  type TernaryTile,
-  ternaryTile,
-  type ZeroSkipping,
-} from '../native.js';
+import { ternaryTile } from '../native.js';
+import type { KvType, MatrixShape, TernaryTile, ZeroSkipping } from '../native-types.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {

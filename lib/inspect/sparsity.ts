@@ -1,7 +1,8 @@
 import { argumentError } from '../generate/option-checks.js';
 import { promptIds } from '../generate/prompt.js';
 import { checkModel, type Model } from '../model/model.js';
-import { createNativeSession, type NativeModel, nativeEvaluate, want } from '../native.js';
+import { createNativeSession, nativeEvaluate } from '../native.js';
+import { type NativeModel, want } from '../native-types.js';
 
 /** Parts of one layer's feed-forward network that were zero, from 0 to 1. */
 export interface LayerSparsity {

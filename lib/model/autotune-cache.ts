@@ -1,5 +1,5 @@
 // Measured kernel choices in the user's cache folder.
-import type { MatrixShape, ShapeTiming } from '../native.js';
+import type { MatrixShape, ShapeTiming } from '../native-types.js';
 import { addToCache, isObject, readCache } from './cache-file.js';
 
 /** The file in the cache folder. */

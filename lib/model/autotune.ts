@@ -2,14 +2,8 @@
 import { cpus } from 'node:os';
 import { onAbort } from '../abort.js';
 import { memoryEstimate, packedShapes, packing } from '../inspect/memory.js';
-import {
-  compiler,
-  cpuInfo,
-  type MatrixShape,
-  type ShapeTiming,
-  timeKernels,
-  type ZeroSkipping,
-} from '../native.js';
+import { compiler, cpuInfo, timeKernels } from '../native.js';
+import type { MatrixShape, ShapeTiming, ZeroSkipping } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import { readTimings, writeTimings } from './autotune-cache.js';
 import type { ModelSpec } from './spec.js';

@@ -13,13 +13,8 @@ import {
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
-import {
-  cpuInfo,
-  loadNativeModel,
-  type NativeSynthetic,
-  type ShapeTiming,
-  type ZeroSkipping,
-} from '../native.js';
+import { cpuInfo, loadNativeModel } from '../native.js';
+import type { NativeSynthetic, ShapeTiming, ZeroSkipping } from '../native-types.js';
 import { createTokenizer } from '../tokenizer/index.js';
 import { tuneKernels } from './autotune.js';
 import { embeddedModelPath } from './embedded.js';

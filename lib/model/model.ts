@@ -14,7 +14,7 @@ import {
   type MemoryUse,
   type NativeModel,
   type ShapeTiming,
-} from '../native.js';
+} from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './identity.js';

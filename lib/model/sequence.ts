@@ -2,14 +2,8 @@ import { onAbort } from '../abort.js';
 import { BitnetError } from '../errors.js';
 import { type OnProgress, reporting } from '../generate/on-progress.js';
 import { copiedIds, idCount } from '../generate/token-ids.js';
-import {
-  createNativeSession,
-  type KvType,
-  type NativeModel,
-  type NativeRequest,
-  type NativeSession,
-  nativeEvaluate,
-} from '../native.js';
+import { createNativeSession, nativeEvaluate } from '../native.js';
+import type { KvType, NativeModel, NativeRequest, NativeSession } from '../native-types.js';
 import { aborted, busy, closed } from './session-checks.js';
 import { TokenRecord } from './token-record.js';
 

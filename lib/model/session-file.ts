@@ -6,7 +6,8 @@ import { replaceFile } from '../files/replace-file.js';
 import { systemFault } from '../files/system-fault.js';
 import type { FileKind } from '../files/target.js';
 import { argumentError, received } from '../generate/option-checks.js';
-import { type KvType, kvTypes, type NativeSession, nativeLoad, nativeSave } from '../native.js';
+import { nativeLoad, nativeSave } from '../native.js';
+import { type KvType, kvTypes, type NativeSession } from '../native-types.js';
 
 /*
  * A session on disk, numbers little-endian:

@@ -13,7 +13,7 @@ import { argumentError, functionOption, givenOptions } from '../generate/option-
 import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
 import type { Prompt } from '../generate/prompt.js';
 import { idCount } from '../generate/token-ids.js';
-import { type KvType, want } from '../native.js';
+import { type KvType, want } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import {
   type EvaluateOptions,

@@ -6,7 +6,7 @@ import type { FileStamp } from '../gguf/file-stamp.js';
 import { packing } from '../inspect/memory.js';
 import { passage } from '../inspect/passage.js';
 import { type LayerSparsity, layerSparsity } from '../inspect/sparsity.js';
-import type { NativeModel, NativeSynthetic } from '../native.js';
+import type { NativeModel, NativeSynthetic } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import { worthMeasuring } from './autotune.js';

@@ -52,7 +52,7 @@ template <class Read> void read_array(const Napi::Object& object, const char* ke
   }
 }
 
-/** NativeModelSpec of lib/native.ts. */
+/** What nativeSpec() of lib/native-spec.ts makes. */
 ModelSpec model_spec_of(const Napi::Object& object);
 
 } // namespace bitnet

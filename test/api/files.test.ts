@@ -12,13 +12,8 @@ import { readGguf } from '../../lib/gguf/reader.js';
 import { loadModel } from '../../lib/index.js';
 import { stampsOf } from '../../lib/model/identity.js';
 import { modelSpec } from '../../lib/model/spec.js';
-import {
-  createNativeSession,
-  loadNativeModel,
-  type NativeSession,
-  nativeEvaluate,
-  want,
-} from '../../lib/native.js';
+import { createNativeSession, loadNativeModel, nativeEvaluate } from '../../lib/native.js';
+import { type NativeSession, want } from '../../lib/native-types.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { writeLargeModel } from './large-model.js';

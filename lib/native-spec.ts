@@ -1,0 +1,88 @@
+// A model's description as the plain numbers that the addon reads.
+import type { FileStamp } from './gguf/file-stamp.js';
+import type { ModelSpec, TensorRole } from './model/spec.js';
+import type { NativeSynthetic } from './native-types.js';
+
+/** Positions are the values of `enum Role` in native/model/spec.h. */
+const roles: readonly TensorRole[] = [
+  'token_embd',
+  'output_norm',
+  'output',
+  'rope_freqs',
+  'attn_norm',
+  'attn_sub_norm',
+  'ffn_norm',
+  'ffn_sub_norm',
+  'attn_q',
+  'attn_k',
+  'attn_v',
+  'attn_output',
+  'ffn_gate',
+  'ffn_up',
+  'ffn_down',
+  'attn_q_norm',
+  'attn_k_norm',
+  'attn_post_norm',
+  'ffn_post_norm',
+  'attn_q_norm_in',
+  'attn_k_norm_in',
+  'attn_v_norm_in',
+  'ffn_gate_norm_in',
+  'ffn_up_norm_in',
+  'attn_q_bias',
+  'attn_k_bias',
+  'attn_v_bias',
+  'attn_output_bias',
+  'ffn_gate_bias',
+  'ffn_up_bias',
+  'ffn_down_bias',
+];
+
+/** Positions are the values of `enum Activation`. */
+const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu', 'gelu_tanh'];
+
+/** Where the weights come from: the files the spec was read from, or nowhere. */
+interface WeightSource {
+  readonly synthetic?: NativeSynthetic | undefined;
+  readonly stamps?: readonly FileStamp[] | undefined;
+}
+
+/** `struct ModelSpec` in native/model/spec.h. */
+export function nativeSpec(
+  path: string,
+  spec: ModelSpec,
+  { synthetic, stamps = [] }: WeightSource,
+): object {
+  const { rope, local, activation, tensors, parts = [], ...numbers } = spec;
+  return {
+    ...numbers,
+    path,
+    parts: parts.map((part) => ({ path: part })),
+    ...(synthetic ? { synthetic } : { stamps: stampNumbers(stamps) }),
+    ropeNeox: rope.type === 'neox' ? 1 : 0,
+    ropeDim: rope.dim,
+    ropeBase: rope.base,
+    ropeScale: rope.scale,
+    ropeMagnitude: rope.magnitude ?? 1,
+    ...(rope.factors && { ropeFactors: Float64Array.from(rope.factors) }),
+    ...(local && {
+      window: local.window,
+      localLayers: Int32Array.from(local.layers, Number),
+      localRopeBase: local.ropeBase,
+      localRopeMagnitude: local.ropeMagnitude ?? 1,
+    }),
+    activation: activations.indexOf(activation),
+    tensors: tensors.map(({ tile, ...tensor }) => ({
+      ...tensor,
+      role: roles.indexOf(tensor.role),
+      ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
+    })),
+  };
+}
+
+/** `[files, 3]`: `struct FileStamp`. */
+function stampNumbers(stamps: readonly FileStamp[]): BigInt64Array {
+  return BigInt64Array.from(
+    stamps.flatMap(({ size, mtimeNs, ino }) => [BigInt(size), mtimeNs, ino]),
+  );
+}

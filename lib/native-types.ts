@@ -1,0 +1,187 @@
+// What crosses the border between this library and the compiled addon.
+import type { FileStamp } from './gguf/file-stamp.js';
+
+/** Kernels in use: a ternary kernel by name, dense and vector ones by instruction set. */
+export interface KernelNames {
+  readonly ternary: string;
+  readonly dense: string;
+  readonly vector: string;
+}
+
+export interface CpuInfo {
+  /** Instruction sets that the CPU has and the operating system supports. */
+  readonly isa: readonly string[];
+  /** Cores this process may use: affinity and container quota counted. */
+  readonly threads: number;
+  /** Ternary kernels in order of preference. */
+  readonly kernels: readonly {
+    readonly name: string;
+    readonly isa: string;
+    readonly usable: boolean;
+  }[];
+}
+
+/** How a ternary kernel packs: `bytes` for `rows` × `cols` weights, both padded to whole tiles. */
+export interface TernaryTile {
+  readonly rows: number;
+  readonly cols: number;
+  readonly bytes: number;
+  /**
+   * The two matrices of squared-ReLU networks that zeros can spare are kept unit by unit: each a row
+   * or column of the residual width, in blocks of so many. Not there where the kernel cannot.
+   */
+  readonly units?: {
+    readonly trits: number;
+    readonly bytes: number;
+    /** From which part of a layer's two matrices on, 0 to 1, it is faster to skip what zeros spare. */
+    readonly paysFrom: number;
+  };
+}
+
+/** Whether zeros are skipped, or of every layer whether they are. */
+export type ZeroSkipping = boolean | readonly boolean[];
+
+export interface MatrixShape {
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** The ternary kernel for matrices of one shape, and what it was chosen by. */
+export interface ShapeTiming extends MatrixShape {
+  readonly kernel: string;
+  /** Of every kernel that was tried, in 10⁹ weights times tokens per second. */
+  readonly timings: readonly {
+    readonly kernel: string;
+    /** One token at a time. */
+    readonly token: number;
+    /** 64 tokens at a time; 0 where that was not needed for the choice. */
+    readonly batch: number;
+  }[];
+}
+
+/** Bytes of a loaded model, by what they hold. */
+export interface MemoryUse {
+  readonly ternary: number;
+  readonly dense: number;
+  readonly head: number;
+  readonly norms: number;
+}
+
+/** How the output heads of tokens were computed. */
+export interface HeadCounts {
+  /** Tokens whose best logits the screen found. */
+  readonly screened: number;
+  /** Rows of the head that were multiplied for these. */
+  readonly candidates: number;
+  /** Tokens for which all rows were. */
+  readonly full: number;
+}
+
+export interface NativeModel {
+  info(): {
+    threads: number;
+    memory: MemoryUse;
+    kernel: KernelNames;
+    head: HeadCounts;
+    /** `[nLayer]` whether zeros are skipped. */
+    skipsZeros: readonly boolean[];
+  };
+  close(): void;
+}
+
+/** Values of `EvaluateRequest::Want`. */
+export const want = {
+  none: 0,
+  last: 1,
+  all: 2,
+  top: 3,
+  score: 4,
+  lastState: 5,
+  states: 6,
+} as const;
+
+/** Outputs are written into the typed arrays; which of them are needed depends on `want`. */
+export interface NativeRequest {
+  readonly tokens: Int32Array;
+  readonly want: number;
+  /** `[abort]`: set to 1 to stop the evaluation. */
+  readonly control: Int32Array;
+  readonly logits?: Float32Array;
+  readonly topIds?: Int32Array;
+  readonly topLogits?: Float32Array;
+  readonly also?: Int32Array;
+  readonly alsoLogits?: Float32Array;
+  readonly logSumExp?: Float64Array;
+  readonly scores?: Float64Array;
+  readonly states?: Float32Array;
+  /** `[nLayer, 3]`, added to: closed gates, zero inputs of the down projection, values of each kind. */
+  readonly ffnCounts?: Float64Array;
+  /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
+  readonly progress?: Int32Array;
+}
+
+/** Where a session goes on disk; the seed of its checksum comes in two numbers of 32 bits. */
+export interface NativeDiskRequest {
+  readonly path: string;
+  /** `[position]`, read or written. */
+  readonly tokens: Int32Array;
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  /** `[abort]` */
+  readonly control: Int32Array;
+}
+
+export interface NativeSession {
+  evaluate(request: NativeRequest): Promise<void>;
+  position(): number;
+  truncate(position: number): void;
+  /** Bytes of keys and values of one position. */
+  bytesPerPosition(): number;
+  save(request: NativeDiskRequest & { readonly header: Uint8Array }): Promise<void>;
+  load(request: NativeDiskRequest & { readonly offset: number }): Promise<void>;
+  close(): void;
+}
+
+/** What decides the weights of a model that is made and not read: `struct SyntheticSpec`. */
+export interface NativeSynthetic {
+  readonly seed: number;
+  /** `[65536]` */
+  readonly normal: Uint16Array;
+  /** `[tensors]` */
+  readonly scales: Float32Array;
+  /** `[tensors]` */
+  readonly halfScales: Uint16Array;
+}
+
+export interface NativeLoadOptions {
+  /** 0 for all cores this process may use. */
+  readonly threads: number;
+  /** A kernel or instruction set, empty for the best. */
+  readonly kernel: string;
+  /** Ternary kernels of shapes that do not use the one `kernel` says. */
+  readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
+  /** Whether, or in which layers, matrices whose zeros can be skipped are packed for that. @default true */
+  readonly skipZeros?: ZeroSkipping;
+  /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
+  readonly screenFrom?: number;
+  /** Instead of reading the file. */
+  readonly synthetic?: NativeSynthetic | undefined;
+  /** Of the files that the spec was read from, in order: those whose weights are read must be the same. */
+  readonly stamps?: readonly FileStamp[] | undefined;
+  /** `[abort, progress]`: progress counts from 0 to 1000. */
+  readonly control: Int32Array;
+}
+
+/** How a session can hold its keys and values; positions are the values of `enum KvType`. */
+export const kvTypes = ['f16', 'q8_0'] as const;
+export type KvType = (typeof kvTypes)[number];
+
+/** How a kernel did beside its definition, on small products. */
+export interface KernelVerdict {
+  /** 'ternary', 'units', 'dense', 'screen', 'vector'. */
+  readonly family: string;
+  /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
+  readonly name: string;
+  /** The first wrong result, '' when there is none. */
+  readonly wrong: string;
+}
