@@ -1,5 +1,5 @@
 import type { Command, CommanderError } from 'commander';
-import { nearest } from '../lib/generate/option-checks.js';
+import { nearest } from '../lib/checks/options.js';
 
 /** What a CommanderError says, with what was probably meant where commander does not know it. @param active the command that was called */
 export function usageMessage(error: CommanderError, active: Command): string {

@@ -7,6 +7,7 @@ export { chatTemplateNames } from './chat/builtin-templates.js';
 export type { Chat, ChatCompletion, ChatResult, ChatSettings } from './chat/chat.js';
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export type { ChatTemplateOption } from './chat/template-choice.js';
+export type { TokenIds } from './checks/token-ids.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
@@ -32,10 +33,7 @@ export type { OnProgress } from './generate/on-progress.js';
 export type { GenerateOptions } from './generate/options.js';
 export type { Timings, Usage } from './generate/progress.js';
 export type { Prompt } from './generate/prompt.js';
-export type { TokenIds } from './generate/token-ids.js';
 export type { GgufPart } from './gguf/types.js';
-export type { MemoryEstimate } from './inspect/memory.js';
-export { type LayerSparsity, measureSparsity, type Sparsity } from './inspect/sparsity.js';
 export {
   type ArraySummary,
   type Inspection,
@@ -49,9 +47,12 @@ export type { EmbedOptions } from './model/embed.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
 export type { I2sLayout } from './model/i2s-layouts.js';
 export { type LoadOptions, loadModel } from './model/load.js';
+export { type LoadTokenizerOptions, loadTokenizer } from './model/load-tokenizer.js';
+export type { MemoryEstimate } from './model/memory.js';
 export type { MetadataOverrides } from './model/metadata-overrides.js';
 export type { Model, SessionOptions } from './model/model.js';
 export type { Session } from './model/session.js';
+export { type LayerSparsity, measureSparsity, type Sparsity } from './model/sparsity.js';
 export type { ModelSpec, Pooling, TensorBinding, TensorRole } from './model/spec.js';
 export { cpuInfo } from './native.js';
 export type {
@@ -71,4 +72,3 @@ export type {
   Tokenizer,
   TokenizerOptions,
 } from './tokenizer/index.js';
-export { type LoadTokenizerOptions, loadTokenizer } from './tokenizer/load-tokenizer.js';

@@ -1,16 +1,16 @@
 import { modelTemplates } from './chat/template.js';
+import { givenOptions, nameOption } from './checks/options.js';
 import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
-import { givenOptions, nameOption } from './generate/option-checks.js';
 import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
-import { type MemoryEstimate, memoryEstimate, packing, skippingLayers } from './inspect/memory.js';
 import { rememberedKernels } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { stampsOf } from './model/identity.js';
+import { type MemoryEstimate, memoryEstimate, packing, skippingLayers } from './model/memory.js';
 import {
   checkedOverrides,
   type MetadataOverrides,

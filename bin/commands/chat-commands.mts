@@ -1,5 +1,5 @@
+import { nearest } from '../../lib/checks/options.js';
 import { count } from '../../lib/count.js';
-import { nearest } from '../../lib/generate/option-checks.js';
 import { typedPath } from './chat-completion.mjs';
 import { tellResumed } from './chat-resumed.mjs';
 import {

@@ -1,5 +1,5 @@
 import { bytes } from '../byte-size.js';
-import { isTernary } from '../inspect/memory.js';
+import { isTernary } from '../model/memory.js';
 import { digits, rateText, significant } from './numbers.js';
 import type { BenchResult } from './report.js';
 

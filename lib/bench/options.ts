@@ -1,6 +1,6 @@
+import { argumentError, checkOptionNames } from '../checks/options.js';
 import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { checkedOverrides, type MetadataOverrides } from '../model/metadata-overrides.js';

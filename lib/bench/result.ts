@@ -1,5 +1,5 @@
 import { modelledJoulesPerToken } from '../energy/model.js';
-import { kvBytesPerPosition } from '../inspect/memory.js';
+import { kvBytesPerPosition } from '../model/memory.js';
 import type { TestEnergy } from './energy.js';
 import type { BenchPlan } from './options.js';
 import type { ProcessMemory } from './process-memory.js';

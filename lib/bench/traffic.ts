@@ -1,4 +1,4 @@
-import { bytesHeld, isTernary, kvBytesPerPosition } from '../inspect/memory.js';
+import { bytesHeld, isTernary, kvBytesPerPosition } from '../model/memory.js';
 import type { ModelSpec } from '../model/spec.js';
 import type { MemoryUse } from '../native-types.js';
 

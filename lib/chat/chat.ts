@@ -1,3 +1,4 @@
+import { argumentError, givenOptions } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import {
   type Completion,
@@ -7,7 +8,6 @@ import {
   type Piece,
 } from '../generate/generation.js';
 import { guarded } from '../generate/loop.js';
-import { argumentError, givenOptions } from '../generate/option-checks.js';
 import {
   type GenerateOptions,
   type GenerateSettings,

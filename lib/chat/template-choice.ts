@@ -1,6 +1,6 @@
+import { argumentError, nearest, received } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, nearest, received } from '../generate/option-checks.js';
 import { quote } from '../gguf/malformed.js';
 import type { VocabularyFile } from '../tokenizer/metadata.js';
 import { builtinTemplates, chatTemplateNames } from './builtin-templates.js';

@@ -1,5 +1,5 @@
+import { argumentError, checkOptionNames } from '../checks/options.js';
 import { variable } from '../environment.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import { signalOption } from '../generate/options.js';
 import type { LoadOptions } from '../model/load.js';
 import type { Check } from './check.js';

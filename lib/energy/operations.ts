@@ -1,4 +1,4 @@
-import { isTernary } from '../inspect/memory.js';
+import { isTernary } from '../model/memory.js';
 import type { ModelSpec, TensorBinding } from '../model/spec.js';
 
 /** Additions and multiplications by the numbers they are done with. */

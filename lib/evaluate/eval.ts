@@ -1,6 +1,6 @@
+import { argumentError, functionOption, givenOptions } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { largestOf, smallestOf } from '../extremes.js';
-import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';

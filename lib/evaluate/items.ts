@@ -1,5 +1,5 @@
+import { argumentError, received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, received } from '../generate/option-checks.js';
 
 /** A question and its possible answers; `label` is the position of the right one. */
 export interface ChoiceItem {

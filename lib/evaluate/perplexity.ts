@@ -1,6 +1,6 @@
+import { argumentError, functionOption, givenOptions } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
 import { checkedContextLength, checkModel, type Model } from '../model/model.js';

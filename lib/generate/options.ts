@@ -1,5 +1,5 @@
+import { argumentError, functionOption, givenOptions } from '../checks/options.js';
 import type { OnProgress } from './on-progress.js';
-import { argumentError, functionOption, givenOptions } from './option-checks.js';
 import { randomSeed } from './random.js';
 import type { SamplingSettings } from './sampler.js';
 

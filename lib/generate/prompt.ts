@@ -1,9 +1,9 @@
+import { argumentError } from '../checks/options.js';
+import { copiedIds, idCount, type TokenIds } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
 import { maxContextLength } from '../model/limits.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Evaluator } from './evaluator.js';
-import { argumentError } from './option-checks.js';
-import { copiedIds, idCount, type TokenIds } from './token-ids.js';
 
 /** Text, or token ids to be used exactly as they are. */
 export type Prompt = string | TokenIds;

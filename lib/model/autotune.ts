@@ -1,11 +1,11 @@
 // Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
 import { cpus } from 'node:os';
 import { onAbort } from '../abort.js';
-import { memoryEstimate, packedShapes, packing } from '../inspect/memory.js';
 import { compiler, cpuInfo, timeKernels } from '../native.js';
 import type { MatrixShape, ShapeTiming, ZeroSkipping } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import { readTimings, writeTimings } from './autotune-cache.js';
+import { memoryEstimate, packedShapes, packing } from './memory.js';
 import type { ModelSpec } from './spec.js';
 
 /** Most time measuring may take, for all shapes of a model together. */

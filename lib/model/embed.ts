@@ -1,8 +1,8 @@
 import { onAbort } from '../abort.js';
+import { argumentError, givenOptions } from '../checks/options.js';
+import { copiedIds, idCount } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
-import { copiedIds, idCount } from '../generate/token-ids.js';
 import type { Model } from './model.js';
 import type { Session } from './session.js';
 import type { Pooling } from './spec.js';

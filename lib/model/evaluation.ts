@@ -1,6 +1,6 @@
+import { argumentError } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { argumentError } from '../generate/option-checks.js';
 
 /** `evaluate(…, { logits: 'all' })` holds at most this many bytes of logits: 1 GiB. */
 const maxLogitsBytes = 2 ** 30;

@@ -1,4 +1,4 @@
-import { argumentError } from '../generate/option-checks.js';
+import { argumentError } from '../checks/options.js';
 
 /*
  * I2_S has been written in three orders of the same bytes, and nothing in a file tells which: the

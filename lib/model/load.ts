@@ -1,15 +1,10 @@
 import { abortError, onAbort } from '../abort.js';
 import { modelTemplates } from '../chat/template.js';
 import { type ChatTemplateOption, checkedTemplateOption } from '../chat/template-choice.js';
+import { argumentError, functionOption, givenOptions, nameOption } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { variable } from '../environment.js';
 import { type OnProgress, reporting } from '../generate/on-progress.js';
-import {
-  argumentError,
-  functionOption,
-  givenOptions,
-  nameOption,
-} from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';

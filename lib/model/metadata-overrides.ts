@@ -1,6 +1,7 @@
 // Entries of a file's metadata that the caller says otherwise.
+
+import { argumentError } from '../checks/options.js';
 import type { Decision } from '../decision.js';
-import { argumentError } from '../generate/option-checks.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile, GgufScalar, GgufValue, GgufValueType } from '../gguf/types.js';
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
+import { argumentError } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { argumentError } from '../generate/option-checks.js';
 
 /** Options that may come without a path before them, and with it among them. */
 interface WithPath {

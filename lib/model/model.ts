@@ -2,9 +2,9 @@ import { basename } from 'node:path';
 import { Chat, type ChatSettings } from '../chat/chat.js';
 import type { ChatTemplate, ModelTemplates } from '../chat/template.js';
 import { checkedTemplateOption } from '../chat/template-choice.js';
+import { argumentError, givenOptions } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { argumentError, givenOptions } from '../generate/option-checks.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
 import {
   type HeadCounts,

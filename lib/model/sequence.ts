@@ -1,7 +1,7 @@
 import { onAbort } from '../abort.js';
+import { copiedIds, idCount } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
 import { type OnProgress, reporting } from '../generate/on-progress.js';
-import { copiedIds, idCount } from '../generate/token-ids.js';
 import { createNativeSession, nativeEvaluate } from '../native.js';
 import type { KvType, NativeModel, NativeRequest, NativeSession } from '../native-types.js';
 import { aborted, busy, closed } from './session-checks.js';

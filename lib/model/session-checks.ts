@@ -1,6 +1,6 @@
 import { abortError } from '../abort.js';
+import { argumentError } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { argumentError } from '../generate/option-checks.js';
 import { pathOf } from './model-path.js';
 
 export function sessionPath(path: unknown): string {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { argumentError, received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { replaceFile } from '../files/replace-file.js';
 import { systemFault } from '../files/system-fault.js';
 import type { FileKind } from '../files/target.js';
-import { argumentError, received } from '../generate/option-checks.js';
 import { nativeLoad, nativeSave } from '../native.js';
 import { type KvType, kvTypes, type NativeSession } from '../native-types.js';
 

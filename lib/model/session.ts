@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import { idCount } from '../checks/token-ids.js';
 import {
   type Continuation,
   continuationOf,
@@ -9,10 +11,8 @@ import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
 import type { Prompt } from '../generate/prompt.js';
-import { idCount } from '../generate/token-ids.js';
 import { type KvType, want } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import {

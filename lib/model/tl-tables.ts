@@ -1,5 +1,5 @@
+import { argumentError } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { argumentError } from '../generate/option-checks.js';
 import { quote } from '../gguf/malformed.js';
 import { openFile, unreadable } from '../gguf/open.js';
 

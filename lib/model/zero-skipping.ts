@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { BitnetError } from '../errors.js';
 import { promptIds } from '../generate/prompt.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
-import { packing } from '../inspect/memory.js';
-import { passage } from '../inspect/passage.js';
-import { type LayerSparsity, layerSparsity } from '../inspect/sparsity.js';
 import type { NativeModel, NativeSynthetic } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import { worthMeasuring } from './autotune.js';
 import { addToCache, readCache } from './cache-file.js';
+import { packing } from './memory.js';
+import { passage } from './passage.js';
+import { type LayerSparsity, layerSparsity } from './sparsity.js';
 import type { ModelSpec } from './spec.js';
 
 /** The file in the cache folder: by model, the part of each layer's `up` and `down` that zeros spare. */

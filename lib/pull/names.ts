@@ -1,5 +1,5 @@
+import { received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { received } from '../generate/option-checks.js';
 import { maxSplitParts } from '../gguf/limits.js';
 
 /** Longest part of a name: file systems take 255 bytes, and a partial file's name is longer by 50. */

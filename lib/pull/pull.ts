@@ -1,10 +1,10 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ownSignal } from '../abort.js';
+import { argumentError, functionOption, givenOptions } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
 import { type Target, writableTarget } from '../files/target.js';
-import { argumentError, functionOption, givenOptions } from '../generate/option-checks.js';
 import { booleanOption, signalOption } from '../generate/options.js';
 import { diskError } from './disk.js';
 import { type Download, download } from './download.js';

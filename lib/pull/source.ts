@@ -1,5 +1,5 @@
+import { nearest, received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { nearest, received } from '../generate/option-checks.js';
 import { catalogModel, modelCatalog } from './catalog.js';
 import { defaultEndpoint, type HubRepository, hubFileUrl, mainRevision } from './hub.js';
 import { nameOf, partsOf, partsToPull } from './names.js';

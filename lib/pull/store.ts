@@ -1,9 +1,9 @@
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
+import { argumentError, nearest } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { largestOf } from '../extremes.js';
-import { argumentError, nearest } from '../generate/option-checks.js';
 import { catalogModel, catalogStoreName } from './catalog.js';
 import { partialFiles } from './claims.js';
 import { diskError } from './disk.js';

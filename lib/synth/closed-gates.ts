@@ -1,6 +1,6 @@
 import { variable } from '../environment.js';
 import { readGguf } from '../gguf/reader.js';
-import { layerSparsity } from '../inspect/sparsity.js';
+import { layerSparsity } from '../model/sparsity.js';
 import { modelSpec } from '../model/spec.js';
 import { loadNativeModel } from '../native.js';
 import { WeightRandom } from './random.js';

@@ -1,8 +1,8 @@
 import { gigabytes } from '../byte-size.js';
 import { variable } from '../environment.js';
 import { BitnetError } from '../errors.js';
-import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../inspect/memory.js';
 import { type LoadOptions, loadFrom, type ModelSource } from '../model/load.js';
+import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../model/memory.js';
 import type { Model } from '../model/model.js';
 import { type ModelSpec, modelSpec } from '../model/spec.js';
 import { describedModel, type SynthDescription } from './model.js';

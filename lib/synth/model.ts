@@ -1,4 +1,4 @@
-import { argumentError } from '../generate/option-checks.js';
+import { argumentError } from '../checks/options.js';
 import type { GgufTensorData, GgufTyped } from '../gguf/writer.js';
 import {
   blockWeights,

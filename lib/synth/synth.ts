@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
+import { argumentError, checkOptionNames } from '../checks/options.js';
 import { writableTarget } from '../files/target.js';
-import { argumentError, checkOptionNames } from '../generate/option-checks.js';
 import type { SynthFormat } from './formats.js';
 import { describedModel, type SynthDescription } from './model.js';
 import type { Shape } from './shapes.js';

@@ -1,7 +1,7 @@
+import { givenOptions, received } from '../checks/options.js';
+import { isOtherArray } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
-import { givenOptions, received } from '../generate/option-checks.js';
 import { booleanOption } from '../generate/options.js';
-import { isOtherArray } from '../generate/token-ids.js';
 import { maxDecodedBytes, maxDecodedIds, maxTextLength } from './limits.js';
 
 /** Throws ERR_BITNET_ARGUMENT unless `text` is a string that is not too long to encode. */

@@ -1,5 +1,5 @@
+import { nearest } from '../checks/options.js';
 import type { Decision } from '../decision.js';
-import { nearest } from '../generate/option-checks.js';
 import type { GgufStrings } from '../gguf/array.js';
 import { quote } from '../gguf/malformed.js';
 import { TimeSlice } from '../gguf/time-slice.js';

@@ -11,7 +11,7 @@ import {
 import type { BenchResult } from '../../lib/bench/report.js';
 import { spread } from '../../lib/bench/spread.js';
 import type { Setting } from '../../lib/bench/trial.js';
-import { kvBytesPerPosition } from '../../lib/inspect/memory.js';
+import { kvBytesPerPosition } from '../../lib/model/memory.js';
 import { shapes, weightsPerLayer } from '../../lib/synth/shapes.js';
 
 /** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */

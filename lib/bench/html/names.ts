@@ -1,4 +1,4 @@
-import { isTernary } from '../../inspect/memory.js';
+import { isTernary } from '../../model/memory.js';
 import { kernelName } from '../columns.js';
 import type { BenchResult, ModelShape } from '../report.js';
 

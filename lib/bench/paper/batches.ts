@@ -1,4 +1,4 @@
-import { kvBytesPerPosition } from '../../inspect/memory.js';
+import { kvBytesPerPosition } from '../../model/memory.js';
 import { processBytes } from '../fit.js';
 import type { BenchResult } from '../report.js';
 import { bestThroughput, largestBatch, type PassTime } from './arithmetic.js';

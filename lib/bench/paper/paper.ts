@@ -1,7 +1,7 @@
+import { argumentError, checkOptionNames } from '../../checks/options.js';
 import { type OpenedMeter, openMeter } from '../../energy/meter.js';
 import { BitnetError } from '../../errors.js';
 import { smallestOf } from '../../extremes.js';
-import { argumentError, checkOptionNames } from '../../generate/option-checks.js';
 import { cpuInfo } from '../../native.js';
 import { type ShapeName, shapes } from '../../synth/shapes.js';
 import { type RunOptions, runPlan } from '../bench.js';

@@ -1,5 +1,5 @@
 import { smallestOf } from '../../extremes.js';
-import { kvBytesPerPosition } from '../../inspect/memory.js';
+import { kvBytesPerPosition } from '../../model/memory.js';
 import { modelSpec } from '../../model/spec.js';
 import { embeddingKept } from '../../synth/load.js';
 import { describedModel, whyUnfit } from '../../synth/model.js';

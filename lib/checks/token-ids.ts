@@ -1,4 +1,4 @@
-import { argumentError } from './option-checks.js';
+import { argumentError } from './options.js';
 
 /** Token ids as a caller may have them. */
 export type TokenIds = readonly number[] | Int32Array | Uint32Array | Uint16Array;

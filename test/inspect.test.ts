@@ -1,12 +1,12 @@
 import { truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { writeGguf } from '../../lib/gguf/writer.js';
-import { inspectModel, loadModel, type ModelSpec } from '../../lib/index.js';
-import { memoryEstimate } from '../../lib/inspect/memory.js';
-import { tempFolder } from '../fixtures/temp-folder.js';
-import { type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
-import { tinyVocabulary } from '../fixtures/tiny-vocabulary.js';
+import { writeGguf } from '../lib/gguf/writer.js';
+import { inspectModel, loadModel, type ModelSpec } from '../lib/index.js';
+import { memoryEstimate } from '../lib/model/memory.js';
+import { tempFolder } from './fixtures/temp-folder.js';
+import { type TinyOptions, tinyModel } from './fixtures/tiny-model.js';
+import { tinyVocabulary } from './fixtures/tiny-vocabulary.js';
 
 const file = tempFolder();
 const root = resolve(__dirname, '../..');

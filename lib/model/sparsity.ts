@@ -1,8 +1,8 @@
-import { argumentError } from '../generate/option-checks.js';
+import { argumentError } from '../checks/options.js';
 import { promptIds } from '../generate/prompt.js';
-import { checkModel, type Model } from '../model/model.js';
 import { createNativeSession, nativeEvaluate } from '../native.js';
 import { type NativeModel, want } from '../native-types.js';
+import { checkModel, type Model } from './model.js';
 
 /** Parts of one layer's feed-forward network that were zero, from 0 to 1. */
 export interface LayerSparsity {

@@ -1,14 +1,14 @@
-import { givenOptions, nameOption } from '../generate/option-checks.js';
+import { givenOptions, nameOption } from '../checks/options.js';
 import { readGguf } from '../gguf/reader.js';
-import { embeddedModelPath } from '../model/embedded.js';
+import { createTokenizer } from '../tokenizer/create-tokenizer.js';
+import type { Tokenizer, TokenizerOptions } from '../tokenizer/types.js';
+import { embeddedModelPath } from './embedded.js';
 import {
   checkedOverrides,
   type MetadataOverrides,
   overrideMetadata,
-} from '../model/metadata-overrides.js';
-import { pathAndOptions } from '../model/model-path.js';
-import { createTokenizer } from './create-tokenizer.js';
-import type { Tokenizer, TokenizerOptions } from './types.js';
+} from './metadata-overrides.js';
+import { pathAndOptions } from './model-path.js';
 
 export interface LoadTokenizerOptions extends TokenizerOptions {
   /** As the first argument, which then is left out. */

@@ -1,6 +1,6 @@
-import type { ModelSpec, TensorBinding, TensorRole } from '../model/spec.js';
 import { ternaryTile } from '../native.js';
 import type { KvType, MatrixShape, TernaryTile, ZeroSkipping } from '../native-types.js';
+import type { ModelSpec, TensorBinding, TensorRole } from './spec.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {
