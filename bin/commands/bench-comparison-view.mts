@@ -1,5 +1,5 @@
-import type { Change, Comparison } from '../../lib/bench/compare.js';
-import { rateText } from '../../lib/bench/numbers.js';
+import type { Change, Comparison } from '../../bench/compare.js';
+import { rateText } from '../../bench/numbers.js';
 import { escaped } from '../escape.mjs';
 import { alignedLines } from './bench-tables.mjs';
 

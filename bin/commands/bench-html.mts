@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { BenchReport } from '../../lib/bench/report.js';
+import type { BenchReport } from '../../bench/report.js';
 import { BitnetError } from '../../lib/errors.js';
 import { replaceText } from '../../lib/files/replace-file.js';
 import { type FileKind, type TargetOptions, writableTarget } from '../../lib/files/target.js';
@@ -59,7 +59,7 @@ async function writePage(
   force: boolean | undefined,
   report: BenchReport,
 ): Promise<BitnetError | undefined> {
-  const { benchPage } = await import('../../lib/bench/html/page.js');
+  const { benchPage } = await import('../../bench/html/page.js');
   try {
     await replaceText(path, pageTarget(force), benchPage(report));
     return undefined;

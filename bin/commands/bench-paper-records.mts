@@ -1,4 +1,4 @@
-import type { Published } from '../../lib/bench/paper/published.js';
+import type { Published } from '../../bench/paper/published.js';
 import type {
   Batch,
   BatchRow,
@@ -7,7 +7,7 @@ import type {
   PaperFormat,
   PaperReport,
   SizeRow,
-} from '../../lib/bench/paper/report.js';
+} from '../../bench/paper/report.js';
 
 /** One number of the tables, with everything that is said of it. */
 export interface PaperRecord {

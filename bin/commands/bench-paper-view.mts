@@ -1,5 +1,5 @@
-import type { PaperReport } from '../../lib/bench/paper/report.js';
-import { closingSentences, paperSections, type Section } from '../../lib/bench/paper/sections.js';
+import type { PaperReport } from '../../bench/paper/report.js';
+import { closingSentences, paperSections, type Section } from '../../bench/paper/sections.js';
 import { escaped } from '../escape.mjs';
 import { alignedLines, markdownTable } from './bench-tables.mjs';
 import { brokenAt, commandLines, machineLines } from './bench-view.mjs';

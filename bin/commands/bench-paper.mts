@@ -1,7 +1,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
-import type { PaperReport } from '../../lib/bench/paper/report.js';
-import type { ShapeName } from '../../lib/synth/shapes.js';
+import type { PaperReport } from '../../bench/paper/report.js';
+import type { ShapeName } from '../../bench/synth/shapes.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
 import { columnsOf, Terminal } from '../terminal.mjs';
@@ -40,7 +40,7 @@ export async function benchPaperCommand(
 ): Promise<void> {
   refuseOthers(paths, options, command);
   await checkPagePath(options);
-  const { benchPaper } = await import('../../lib/bench/paper/paper.js');
+  const { benchPaper } = await import('../../bench/paper/paper.js');
   const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
   const { json } = options;
   const form = json ? 'json' : options.output;

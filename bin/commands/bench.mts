@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { isPaperReport } from '../../lib/bench/paper/report.js';
-import type { BenchReport } from '../../lib/bench/report.js';
+import { isPaperReport } from '../../bench/paper/report.js';
+import type { BenchReport } from '../../bench/report.js';
+import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
+import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
 import type { MetadataOverrides } from '../../lib/index.js';
-import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
-import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
 import { decimal, integer, integers, memorySize, names, repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { modelOption } from '../model-options.mjs';
@@ -170,7 +170,7 @@ async function measured(
   options: BenchCommandOptions,
   terminal: Terminal,
 ): Promise<BenchReport> {
-  const { bench: measure } = await import('../../lib/bench/bench.js');
+  const { bench: measure } = await import('../../bench/bench.js');
   const { shape, format = ['i2_s' as const], layers, memory } = options;
   const synthetic = (shape ?? []).flatMap((name) =>
     format.map((type) => ({ shape: name, format: type, layers })),
@@ -208,7 +208,7 @@ async function measured(
 /** A report that was measured before. */
 async function saved(models: readonly string[], path: string): Promise<BenchReport> {
   if (models.length > 0) throw new InvalidArgumentError('Expected no model beside --from.');
-  const { readSavedReport } = await import('../../lib/bench/saved-report.js');
+  const { readSavedReport } = await import('../../bench/saved-report.js');
   return readSavedReport(path);
 }
 
@@ -236,7 +236,7 @@ async function compare(
   paths: readonly string[],
   options: BenchCommandOptions,
 ): Promise<void> {
-  const { compareReports } = await import('../../lib/bench/compare.js');
+  const { compareReports } = await import('../../bench/compare.js');
   if (models.length > 0 || paths.length !== 2) {
     throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
   }
@@ -248,7 +248,7 @@ async function compare(
       `Expected -o table or -o json with --compare, but received ${options.output}.`,
     );
   }
-  const { readSavedReport } = await import('../../lib/bench/saved-report.js');
+  const { readSavedReport } = await import('../../bench/saved-report.js');
   const [older, newer] = await Promise.all(paths.map(readSavedReport));
   const comparison = compareReports(older!, newer!);
   const output = new Output();

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
-import { type SynthFormat, synthFormats } from '../../lib/synth/formats.js';
-import { type ShapeName, shapes } from '../../lib/synth/shapes.js';
-import type { Synthesis } from '../../lib/synth/synth.js';
+import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
+import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
+import type { Synthesis } from '../../bench/synth/synth.js';
 import { decimal, integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { Output } from '../output.mjs';
@@ -51,7 +51,7 @@ export function synthCommand(): Command {
 }
 
 async function synth(options: SynthCommandOptions): Promise<void> {
-  const { synthesise } = await import('../../lib/synth/synth.js');
+  const { synthesise } = await import('../../bench/synth/synth.js');
   const { shape, format, gateSparsity, layers, seed, force: overwrite } = options;
   const terminal = new Terminal(options);
   const label = { trial: 'Tuning gates:', model: `Writing ${basename(options.output)}:` };

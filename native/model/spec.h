@@ -64,7 +64,7 @@ struct TensorSpec {
   uint32_t scale_part = 0;   // and which has that scale
 };
 
-/** What decides the weights of a model that is made and not read (lib/synth/load.ts). */
+/** What decides the weights of a model that is made and not read (bench/synth/load.ts). */
 struct SyntheticSpec {
   uint32_t seed;
   std::vector<uint16_t> normal;      // [65536] an f16 of the embedding for 16 random bits

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kPieceWeights = size_t{1} << 18;
 
 // xoshiro128++ (Blackman and Vigna 2019), its state from splitmix32 of a seed, the name of what is
-// made and the number of a piece; lib/synth/random.ts makes the same words.
+// made and the number of a piece; bench/synth/random.ts makes the same words.
 class WeightRandom {
 public:
   WeightRandom(uint32_t seed, const std::string& name, uint32_t piece) {

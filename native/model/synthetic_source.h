@@ -9,7 +9,7 @@ namespace bitnet {
 
 /**
  * The bytes that `bitnet synth` writes for `spec.synthetic` and these tensors
- * (lib/synth/weights.ts), whatever is read first and by whichever thread. The embedding is made
+ * (bench/synth/weights.ts), whatever is read first and by whichever thread. The embedding is made
  * once and kept, as a file's is in the page cache: reading its rows must not be slower than from
  * there.
  */

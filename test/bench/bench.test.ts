@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Ajv from 'ajv';
 import { describe, expect, test } from 'vitest';
-import { bench } from '../../lib/bench/bench.js';
-import type { BenchReport } from '../../lib/bench/report.js';
-import { spread } from '../../lib/bench/spread.js';
-import { TrialProcess } from '../../lib/bench/trial-process.js';
-import { openMeter } from '../../lib/energy/meter.js';
+import { bench } from '../../bench/bench.js';
+import type { BenchReport } from '../../bench/report.js';
+import { spread } from '../../bench/spread.js';
+import { TrialProcess } from '../../bench/trial-process.js';
+import { openMeter } from '../../lib/machine/energy/meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
-import { onlyPowercap, Powercap } from '../energy/powercap.js';
 import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
+import { onlyPowercap, Powercap } from '../machine/energy/powercap.js';
 
 const file = tempFolder();
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { compareReports } from '../../bench/compare.js';
+import type { BenchReport, BenchResult } from '../../bench/report.js';
+import { spread } from '../../bench/spread.js';
 import { comparisonLines } from '../../bin/commands/bench-comparison-view.mjs';
-import { compareReports } from '../../lib/bench/compare.js';
-import type { BenchReport, BenchResult } from '../../lib/bench/report.js';
-import { spread } from '../../lib/bench/spread.js';
 import { reportOf, resultOf } from './html/report.js';
 
 interface Row extends Partial<Pick<BenchResult, 'batch' | 'screenHead' | 'skipZeros'>> {

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { atLayers, extrapolateResult, layerCost } from '../../lib/bench/extrapolate.js';
-import { fitShape, layersThatFit, processBytes } from '../../lib/bench/fit.js';
-import { groupsThatFit } from '../../lib/bench/groups.js';
+import { atLayers, extrapolateResult, layerCost } from '../../bench/extrapolate.js';
+import { fitShape, layersThatFit, processBytes } from '../../bench/fit.js';
+import { groupsThatFit } from '../../bench/groups.js';
 import {
   fittingSettings,
   layersToMeasure,
   settingMemory,
   withExtrapolations,
-} from '../../lib/bench/models.js';
-import type { BenchResult } from '../../lib/bench/report.js';
-import { spread } from '../../lib/bench/spread.js';
-import type { Setting } from '../../lib/bench/trial.js';
+} from '../../bench/models.js';
+import type { BenchResult } from '../../bench/report.js';
+import { spread } from '../../bench/spread.js';
+import { shapes, weightsPerLayer } from '../../bench/synth/shapes.js';
+import type { Setting } from '../../bench/trial.js';
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
-import { shapes, weightsPerLayer } from '../../lib/synth/shapes.js';
 
 /** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */
 function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { benchPlan } from '../../lib/bench/options.js';
-import { parseStatus, processMemory } from '../../lib/bench/process-memory.js';
-import { shapeOf, weightFormat } from '../../lib/bench/shape.js';
-import { spread } from '../../lib/bench/spread.js';
-import { testLabel, testLength, testTokens } from '../../lib/bench/tests.js';
-import { bytesPerToken, ternaryMacsPerToken } from '../../lib/bench/traffic.js';
+import { benchPlan } from '../../bench/options.js';
+import { shapeOf, weightFormat } from '../../bench/shape.js';
+import { spread } from '../../bench/spread.js';
+import { shapes } from '../../bench/synth/shapes.js';
+import { testLabel, testLength, testTokens } from '../../bench/tests.js';
+import { bytesPerToken, ternaryMacsPerToken } from '../../bench/traffic.js';
 import { cpuInfo, loadModel, type ModelSpec } from '../../lib/index.js';
-import { shapes } from '../../lib/synth/shapes.js';
+import { parseStatus, processMemory } from '../../lib/machine/process-memory.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { readSavedReport } from '../../lib/bench/saved-report.js';
+import { readSavedReport } from '../../bench/saved-report.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { promptOf, reportOf, resultOf } from './html/report.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { markup } from '../../../lib/bench/html/markup.js';
+import { markup } from '../../../bench/html/markup.js';
 import { elementsOf } from './elements.js';
 
 describe('markup', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { parametersOf } from '../../../lib/bench/html/names.js';
-import { benchPage } from '../../../lib/bench/html/page.js';
-import type { BenchReport, BenchResult } from '../../../lib/bench/report.js';
+import { parametersOf } from '../../../bench/html/names.js';
+import { benchPage } from '../../../bench/html/page.js';
+import type { BenchReport, BenchResult } from '../../../bench/report.js';
 import { elementsOf } from './elements.js';
 import { promptOf, reportOf, resultOf, sizedShape } from './report.js';
 

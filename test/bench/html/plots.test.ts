@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { barPlot } from '../../../lib/bench/html/plot/bar-plot.js';
-import { linePlot } from '../../../lib/bench/html/plot/line-plot.js';
+import { barPlot } from '../../../bench/html/plot/bar-plot.js';
+import { linePlot } from '../../../bench/html/plot/line-plot.js';
 import { elementsOf } from './elements.js';
 
 /** Corners of the area of a line plot: x from 64 to 376 (10 from its sides), y from 226 at the bottom to 26. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { linearScale, logScale, logScaleAt } from '../../../lib/bench/html/plot/scale.js';
-import { fitted, textWidth } from '../../../lib/bench/html/plot/text.js';
-import { parametersText, tickText } from '../../../lib/bench/html/plot/tick-text.js';
+import { linearScale, logScale, logScaleAt } from '../../../bench/html/plot/scale.js';
+import { fitted, textWidth } from '../../../bench/html/plot/text.js';
+import { parametersText, tickText } from '../../../bench/html/plot/tick-text.js';
 
 describe('linearScale', () => {
   test.each([

@@ -6,8 +6,8 @@ import {
   packedTritBits,
   timesSmaller,
   tritBits,
-} from '../../../lib/bench/paper/arithmetic.js';
-import { claims } from '../../../lib/bench/paper/claims.js';
+} from '../../../bench/paper/arithmetic.js';
+import { claims } from '../../../bench/paper/claims.js';
 
 const exact = (value: number) => ({ value, error: 0, samples: 0 });
 const measured = (value: number, error: number | null, samples: number) => ({

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { bench, runPlan } from '../../../lib/bench/bench.js';
-import { processBytes } from '../../../lib/bench/fit.js';
-import { benchPlan } from '../../../lib/bench/options.js';
-import { paperJoules } from '../../../lib/bench/paper/energy.js';
-import { benchPaper } from '../../../lib/bench/paper/paper.js';
+import { bench, runPlan } from '../../../bench/bench.js';
+import { processBytes } from '../../../bench/fit.js';
+import { benchPlan } from '../../../bench/options.js';
+import { paperJoules } from '../../../bench/paper/energy.js';
+import { benchPaper } from '../../../bench/paper/paper.js';
 import {
   estimateSeconds,
   type FormatPlan,
@@ -11,12 +11,12 @@ import {
   layersToRun,
   repetitionsWithin,
   slownessOf,
-} from '../../../lib/bench/paper/plan.js';
-import { publishedModelledEnergy } from '../../../lib/bench/paper/published.js';
+} from '../../../bench/paper/plan.js';
+import { publishedModelledEnergy } from '../../../bench/paper/published.js';
+import { describedModel } from '../../../bench/synth/model.js';
+import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
+import { synthSource } from '../../../bench/synth/source.js';
 import { modelSpec } from '../../../lib/model/spec.js';
-import { describedModel } from '../../../lib/synth/model.js';
-import { shapes, weightsPerLayer } from '../../../lib/synth/shapes.js';
-import { synthSource } from '../../../lib/synth/source.js';
 
 describe('the plan of a size', () => {
   test.each([

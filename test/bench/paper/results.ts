@@ -1,5 +1,5 @@
-import type { FormatResults, SizeResults } from '../../../lib/bench/paper/sizes.js';
-import type { BenchResult } from '../../../lib/bench/report.js';
+import type { FormatResults, SizeResults } from '../../../bench/paper/sizes.js';
+import type { BenchResult } from '../../../bench/report.js';
 
 /** A result with what the tables read of one: `milliseconds` a token in two samples that are 2 % apart. */
 export function resultOf(milliseconds: number, changes: Partial<BenchResult> = {}): BenchResult {

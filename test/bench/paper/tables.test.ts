@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { batchRows } from '../../../lib/bench/paper/batches.js';
-import { crossovers } from '../../../lib/bench/paper/crossovers.js';
-import { doubts } from '../../../lib/bench/paper/limits.js';
-import { publishedMemory } from '../../../lib/bench/paper/published.js';
-import { sizeRows } from '../../../lib/bench/paper/sizes.js';
+import { batchRows } from '../../../bench/paper/batches.js';
+import { crossovers } from '../../../bench/paper/crossovers.js';
+import { doubts } from '../../../bench/paper/limits.js';
+import { publishedMemory } from '../../../bench/paper/published.js';
+import { sizeRows } from '../../../bench/paper/sizes.js';
 import { formatOf, resultOf, sizeOf } from './results.js';
 
 const extrapolated = { extrapolated: { layers: [2, 8], of: 40 } } as const;

@@ -1,0 +1,111 @@
+import type { Roofs } from '../lib/machine/peaks.js';
+import type { ProcessMemory } from '../lib/machine/process-memory.js';
+import { kvBytesPerPosition } from '../lib/model/memory.js';
+import type { TestEnergy } from './energy/measured.js';
+import { modelledJoulesPerToken } from './energy/model.js';
+import type { BenchPlan } from './options.js';
+import type { BenchResult, Spread, TrialMemory } from './report.js';
+import { shapeOf, weightFormat } from './shape.js';
+import { spread } from './spread.js';
+import { type BenchTest, type Room, type TestTimes, testLabel, testTokens } from './tests.js';
+import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
+import type { Loaded, Setting } from './trial.js';
+
+/** A standard deviation above this part of the mean is too much to compare by. */
+const noisyPart = 0.05;
+
+/** Whether samples vary so much. */
+export function isNoisy({ sd, mean }: Spread): boolean {
+  return sd > noisyPart * mean;
+}
+
+/** One test of one setting, measured. */
+export interface Measured {
+  readonly setting: Setting;
+  readonly loaded: Loaded;
+  readonly test: BenchTest;
+  readonly times: readonly TestTimes[];
+  readonly energy: TestEnergy;
+  /** Of the process, after all of its tests. */
+  readonly memory: ProcessMemory;
+  readonly room: Room;
+}
+
+/** What a measurement says beside the machine's limits. */
+export function resultOf(
+  { setting: { screenHead, skipZeros }, loaded, test, times, energy, memory, room }: Measured,
+  { batch, assumedWatts }: BenchPlan,
+  roofs: Roofs | undefined,
+  modelSha256: string | null,
+): BenchResult {
+  const { path, spec, kernel, tuning, threads, loadMilliseconds } = loaded;
+  const samples = times.map(({ milliseconds }) => (1000 * testTokens(test)) / milliseconds);
+  const tokensPerSecond = spread(samples);
+  const { median } = tokensPerSecond;
+  const firsts = times.flatMap(({ firstToken }) => firstToken ?? []);
+  const decodesAlone = test.prompt === 0 && test.sequences === 1;
+  const bytes = decodesAlone ? bytesPerToken(spec, loaded.memory, test.generate, test.depth) : null;
+  const macs = test.generate === 0 ? ternaryMacsPerToken(spec) : 0;
+  const gbPerSecond = bytes === null ? null : (bytes * median) / 1e9;
+  const gmacPerSecond = macs === 0 ? null : (macs * median) / 1e9;
+  return {
+    model: path,
+    extrapolated: null,
+    modelSha256,
+    shape: shapeOf(spec),
+    format: weightFormat(spec),
+    test: testLabel(test),
+    nPrompt: test.prompt,
+    nGenerate: test.generate,
+    depth: test.depth,
+    sequences: test.sequences,
+    batch,
+    threads,
+    kernel,
+    ...{ tuning, screenHead, skipZeros },
+    tokensPerSecond,
+    samples,
+    noisy: isNoisy(tokensPerSecond),
+    millisecondsPerToken: 1000 / median,
+    timeToFirstTokenMilliseconds: firsts.length > 0 ? spread(firsts).median : null,
+    loadMilliseconds,
+    bytesPerToken: bytes,
+    gbPerSecond,
+    fractionOfReadBandwidth: quotient(gbPerSecond, roofs?.gbPerSecond),
+    gmacPerSecond,
+    fractionOfMultiplyPeak: quotient(gmacPerSecond, roofs?.gmacPerSecond),
+    peakRssBytes: memory.peakRss,
+    memory: trialMemory(loaded, memory, room),
+    ...energy,
+    modelledJoulesPerToken: modelledJoulesPerToken(spec, test),
+    ...assumedEnergy(assumedWatts, median),
+  };
+}
+
+/** What nobody measured: the power that the user states, for as long as a token takes. */
+function assumedEnergy(watts: number | null, tokensPerSecond: number) {
+  return {
+    assumedWatts: watts,
+    assumedJoulesPerToken: watts === null ? null : watts / tokensPerSecond,
+    assumedEnergySource: watts === null ? null : ('estimate:assumed-watts' as const),
+  };
+}
+
+/** The memory of a trial's process, part by part: what is held is known, the rest is what the system says. */
+function trialMemory(
+  { memory, spec, before }: Loaded,
+  { anonymousRss, fileRss }: ProcessMemory,
+  { contextLength, sequences }: Room,
+): TrialMemory {
+  const kv = sequences * contextLength * kvBytesPerPosition(spec);
+  const { ternary, dense, head, norms } = memory;
+  const { anonymousRss: node } = before;
+  const held = ternary + dense + head + norms + kv;
+  const scratch =
+    anonymousRss === null || node === null ? null : Math.max(0, anonymousRss - node - held);
+  return { ...memory, kv, node, scratch, anonymousRss, mappedFile: fileRss };
+}
+
+function quotient(value: number | null, limit: number | undefined): number | null {
+  return value === null || limit === undefined ? null : value / limit;
+}

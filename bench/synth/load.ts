@@ -1,0 +1,63 @@
+import { gigabytes } from '../../lib/byte-size.js';
+import { variable } from '../../lib/environment.js';
+import { BitnetError } from '../../lib/errors.js';
+import { type LoadOptions, loadFrom, type ModelSource } from '../../lib/model/load.js';
+import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../../lib/model/memory.js';
+import type { Model } from '../../lib/model/model.js';
+import { type ModelSpec, modelSpec } from '../../lib/model/spec.js';
+import { describedModel, type SynthDescription } from './model.js';
+import { synthSource } from './source.js';
+
+/**
+ * Loads the model that `bitnet synth` would write for a description, without a file: its weights are made on native threads straight
+ * into the layout of the kernels. They depend on the description only. What it will take is estimated first, and refused where the
+ * machine has less free.
+ *
+ * @throws as `loadModel`; ERR_BITNET_MEMORY before anything is made
+ */
+export async function loadSynthetic(
+  description: SynthDescription,
+  options: LoadOptions = {},
+): Promise<Model> {
+  const model = describedModel(description);
+  return loadFrom(async () => {
+    const source = await synthSource(model);
+    refuseTooLarge(source, options);
+    return source;
+  }, options);
+}
+
+/** How a synthetic model will be used, as far as that decides its memory. */
+export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' | 'skipZeros'> {
+  /**
+   * Positions of the KV cache.
+   * @default 0
+   */
+  readonly positions?: number | undefined;
+}
+
+/** Bytes a loaded synthetic model takes, with its keys and values. */
+export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
+  const { kernel = variable('BITNET_KERNEL') ?? '', skipZeros = true } = use;
+  const { screenHead = true, positions = 0 } = use;
+  const tile = packing(kernel, skipZeros);
+  const { ternary, dense, head, norms } = memoryEstimate(spec, tile, { screenHead });
+  const kept = embeddingKept(spec);
+  return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
+}
+
+/** Bytes of a large embedding, which stands in for the file it would stay in; of a small one, which is part of `head`, none. */
+export function embeddingKept(spec: ModelSpec): number {
+  const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
+  return bytesHeld(embedding, 'looked up') === 0 ? embedding.bytes : 0;
+}
+
+function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {
+  const bytes = syntheticMemory(modelSpec(file), use);
+  const available = process.availableMemory();
+  if (bytes <= available) return;
+  throw new BitnetError(
+    'ERR_BITNET_MEMORY',
+    `Expected ${gigabytes(bytes)} of free memory for ${file.path}, but there are ${gigabytes(available)}; use fewer layers.`,
+  );
+}

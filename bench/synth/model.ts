@@ -1,0 +1,192 @@
+import { argumentError } from '../../lib/checks/options.js';
+import type { GgufTensorData, GgufTyped } from '../../lib/gguf/writer.js';
+import {
+  blockWeights,
+  formatTypes,
+  isSynthFormat,
+  type SynthFormat,
+  storedBytes,
+  synthFormats,
+} from './formats.js';
+import { branchGain, commonShare, gateTensor } from './gate.js';
+import { WeightRandom } from './random.js';
+import { type Shape, type ShapeName, shapes } from './shapes.js';
+import { byteVocabulary } from './vocabulary.js';
+import { f16Embedding, tritTensor } from './weights.js';
+
+/** Everything that decides the bytes of a synthetic model. */
+export interface SynthModel {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly format: SynthFormat;
+  readonly seed: number;
+  /** `[nLayer]` tilts of the gates; without them all trits are plain random ones. */
+  readonly tilts?: readonly number[];
+}
+
+/** A model as callers ask for it. */
+export interface SynthDescription {
+  /** Whose hyper-parameters to take. */
+  readonly shape: ShapeName;
+  /**
+   * How linear layers are stored; the embedding is F16.
+   * @default 'i2_s'
+   */
+  readonly format?: SynthFormat | undefined;
+  /**
+   * 1 to 1024.
+   * @default those of the shape
+   */
+  readonly layers?: number | undefined;
+  /**
+   * From 0 to 2³² − 1; the same options give the same model.
+   * @default 0
+   */
+  readonly seed?: number | undefined;
+}
+
+/** @throws ERR_BITNET_ARGUMENT */
+export function describedModel(description: SynthDescription): SynthModel {
+  const { shape: name, format = 'i2_s', seed = 0 } = description;
+  if (!Object.hasOwn(shapes, name)) {
+    throw argumentError(`one of ${Object.keys(shapes).join(', ')}`, 'option shape', name);
+  }
+  const shape: Shape = shapes[name];
+  if (!isSynthFormat(format)) {
+    throw argumentError(`one of ${synthFormats.join(', ')}`, 'option format', format);
+  }
+  const unfit = whyUnfit(name, format);
+  if (unfit) throw argumentError(unfit, 'option format', format);
+  const { layers = shape.nLayer } = description;
+  if (!Number.isInteger(layers) || layers < 1 || layers > 1024) {
+    throw argumentError('an integer from 1 to 1024', 'option layers', layers);
+  }
+  if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
+    throw argumentError('an integer from 0 to 4294967295', 'option seed', seed);
+  }
+  return { name, shape: { ...shape, nLayer: layers }, format, seed };
+}
+
+/** What format would be needed instead, where the rows of a shape are not whole blocks of this one. */
+export function whyUnfit(name: ShapeName, format: SynthFormat): string | undefined {
+  const { dim, ffnDim } = shapes[name];
+  const fits = (other: SynthFormat) => [dim, ffnDim].every((n) => n % blockWeights(other) === 0);
+  if (fits(format)) return undefined;
+  const rows = `rows of ${dim} and ${ffnDim} weights, as ${name} has them, are whole blocks`;
+  return `a format in which ${rows} (${synthFormats.filter(fits).join(', ')})`;
+}
+
+export function synthMetadata({ name, shape, format }: SynthModel): [string, GgufTyped][] {
+  const { architecture: arch } = shape;
+  const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
+  const text = (value: string): GgufTyped => ({ type: 'string', value });
+  return [
+    ['general.architecture', text(arch)],
+    ['general.name', text(`synthetic ${name}`)],
+    ['general.file_type', u32(formatTypes(format).fileType)],
+    ['general.quantization_version', u32(2)],
+    [`${arch}.vocab_size`, u32(shape.vocab)],
+    [`${arch}.context_length`, u32(shape.contextLength)],
+    [`${arch}.embedding_length`, u32(shape.dim)],
+    [`${arch}.block_count`, u32(shape.nLayer)],
+    [`${arch}.feed_forward_length`, u32(shape.ffnDim)],
+    [`${arch}.attention.head_count`, u32(shape.nHead)],
+    [`${arch}.attention.head_count_kv`, u32(shape.nKvHead)],
+    [`${arch}.rope.dimension_count`, u32(shape.dim / shape.nHead)],
+    [`${arch}.rope.freq_base`, { type: 'f32', value: shape.ropeBase }],
+    [`${arch}.attention.layer_norm_rms_epsilon`, { type: 'f32', value: 1e-5 }],
+    ...byteVocabulary(shape.vocab),
+  ];
+}
+
+/** The tensors in file order; their data is made when it is written. */
+export function synthTensors(model: SynthModel): GgufTensorData[] {
+  const { shape, tilts } = model;
+  const { dim, ffnDim } = shape;
+  const kvDim = (dim / shape.nHead) * shape.nKvHead;
+  const share = tilts ? commonShare : 0;
+  const direction = commonDirection(dim, share, model.seed);
+  const linear = (name: string, rows: number, cols: number): GgufTensorData =>
+    linearTensor(model, name, rows, cols);
+  const gate = (name: string, layer: number): GgufTensorData => {
+    if (!tilts) return linear(name, ffnDim, dim);
+    const { format, seed } = model;
+    const scale = tritScale(name, dim);
+    const chunks = gateTensor(ffnDim, direction, tilts[layer]!, scale, format, seed, name);
+    return matrix(name, format, ffnDim, dim, chunks);
+  };
+  return [
+    embeddingTensor(model, direction, share),
+    ones('output_norm.weight', dim),
+    ...Array.from({ length: shape.nLayer }, (_, layer) => {
+      const name = (part: string) => `blk.${layer}.${part}.weight`;
+      return [
+        ones(name('attn_norm'), dim),
+        ones(name('attn_sub_norm'), dim),
+        ones(name('ffn_norm'), dim),
+        ones(name('ffn_sub_norm'), ffnDim),
+        linear(name('attn_q'), dim, dim),
+        linear(name('attn_k'), kvDim, dim),
+        linear(name('attn_v'), kvDim, dim),
+        linear(name('attn_output'), dim, dim),
+        gate(name('ffn_gate'), layer),
+        linear(name('ffn_up'), ffnDim, dim),
+        linear(name('ffn_down'), dim, ffnDim),
+      ];
+    }).flat(),
+  ];
+}
+
+function linearTensor(
+  { format, seed }: SynthModel,
+  name: string,
+  rows: number,
+  cols: number,
+): GgufTensorData {
+  const chunks = tritTensor(format, rows * cols, tritScale(name, cols), seed, name);
+  return matrix(name, format, rows, cols, chunks);
+}
+
+function matrix(
+  name: string,
+  format: SynthFormat,
+  rows: number,
+  cols: number,
+  chunks: Iterable<Uint8Array>,
+): GgufTensorData {
+  const bytes = storedBytes(format, rows, cols)!;
+  return { name, dims: [cols, rows], type: formatTypes(format).type, data: { bytes, chunks } };
+}
+
+/** The scale of a matrix of trits: their product with values around one is around one, or a small part of a residual stream. */
+export function tritScale(name: string, cols: number): number {
+  return (/attn_output|ffn_down/.test(name) ? branchGain : 1) * unitScale(cols);
+}
+
+/** A row of trits times values around one has a deviation of scale · √(cols / 2): this scale makes it one. */
+function unitScale(cols: number): number {
+  return Math.sqrt(2 / cols);
+}
+
+function embeddingTensor(
+  { shape, seed }: SynthModel,
+  direction: Float64Array,
+  share: number,
+): GgufTensorData {
+  const { vocab, dim } = shape;
+  const name = 'token_embd.weight';
+  const chunks = f16Embedding(vocab, direction, Math.sqrt(1 - share), seed, name);
+  return { name, dims: [dim, vocab], type: 'F16', data: { bytes: vocab * dim * 2, chunks } };
+}
+
+function ones(name: string, length: number): GgufTensorData {
+  const data = new Uint8Array(new Float32Array(length).fill(1).buffer);
+  return { name, dims: [length], type: 'F32', data };
+}
+
+/** ±√share in every component. */
+function commonDirection(dim: number, share: number, seed: number): Float64Array {
+  const words = new Uint32Array(dim);
+  new WeightRandom(seed, 'common direction').fill(words);
+  return Float64Array.from(words, (word) => (word & 1 ? 1 : -1) * Math.sqrt(share));
+}

@@ -1,0 +1,117 @@
+// A trial's process: loads a model once, then runs tests as it is told. Started by trial-process.ts.
+import type { BitnetErrorCode } from '../lib/errors.js';
+import { type ProcessMemory, processMemory } from '../lib/machine/process-memory.js';
+import type { MetadataOverrides } from '../lib/model/metadata-overrides.js';
+import type { Model } from '../lib/model/model.js';
+import type { Session } from '../lib/model/session.js';
+import type { ModelSpec } from '../lib/model/spec.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../lib/native-types.js';
+import { type BenchModel, loadBenchModel } from './models.js';
+import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';
+
+/** One model as it is run. */
+export interface Setting {
+  readonly model: BenchModel;
+  readonly threads: number;
+  /** Empty for the best. */
+  readonly kernel: string;
+  readonly autotune: boolean;
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
+  readonly metadataOverrides?: MetadataOverrides;
+  /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
+  readonly extrapolateTo?: number;
+}
+
+/** What the parent asks; each question gets one answer. */
+export type Question =
+  | { readonly ask: 'load'; readonly setting: Setting; readonly room: Room }
+  | {
+      readonly ask: 'run';
+      readonly test: BenchTest;
+      readonly batch: number;
+      readonly seed: number;
+    }
+  | {
+      readonly ask: 'repeat';
+      readonly test: BenchTest;
+      readonly batch: number;
+      /** As many runs as fill this time, at least one. */
+      readonly milliseconds: number;
+    }
+  | { readonly ask: 'memory' };
+
+export type Answer =
+  | { readonly loaded: Loaded }
+  | { readonly times: TestTimes }
+  | { readonly runs: number }
+  | { readonly memory: ProcessMemory }
+  | { readonly error: { readonly code: BitnetErrorCode | undefined; readonly message: string } };
+
+export interface Loaded {
+  readonly path: string;
+  readonly spec: ModelSpec;
+  readonly kernel: KernelNames;
+  readonly tuning: readonly ShapeTiming[];
+  readonly threads: number;
+  readonly memory: MemoryUse;
+  readonly loadMilliseconds: number;
+  /** Memory of the process before it loaded the model: Node and the library. */
+  readonly before: ProcessMemory;
+}
+
+let model: Model | undefined;
+let sessions: readonly Session[] = [];
+
+process.on('message', async (question: Question) => {
+  try {
+    send(await answer(question));
+  } catch (error) {
+    const { code, message } = error as { code: BitnetErrorCode | undefined; message: string };
+    send({ error: { code, message } });
+  }
+});
+process.on('disconnect', () => process.exit());
+process.on('SIGINT', () => {}); // Ctrl-C reaches all of the terminal's processes; the parent decides
+
+async function answer(question: Question): Promise<Answer> {
+  switch (question.ask) {
+    case 'load': {
+      const { contextLength, sequences } = question.room;
+      const { model: source, extrapolateTo: _, ...options } = question.setting;
+      const before = processMemory();
+      const loaded = await loadBenchModel(source, options);
+      model = loaded;
+      sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
+      const { spec, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
+      return {
+        loaded: {
+          ...{ path: loaded.path, spec, kernel, tuning, threads, memory },
+          ...{ loadMilliseconds, before },
+        },
+      };
+    }
+    case 'run':
+      return {
+        times: await runTest(model!, sessions, question.test, question.batch, question.seed),
+      };
+    case 'repeat':
+      return { runs: await repeat(question.test, question.batch, question.milliseconds) };
+    case 'memory':
+      return { memory: processMemory() };
+  }
+}
+
+/** Without a word to the parent in between, which would take its own time and energy. */
+async function repeat(test: BenchTest, batch: number, milliseconds: number): Promise<number> {
+  const begin = performance.now();
+  let runs = 0;
+  do {
+    await runTest(model!, sessions, test, batch, ++runs);
+  } while (performance.now() - begin < milliseconds);
+  return runs;
+}
+
+function send(message: Answer): void {
+  process.send!(message);
+}

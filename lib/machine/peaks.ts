@@ -1,0 +1,37 @@
+import type { Machine } from '../../bench/report.js';
+import { multiplyInstruction, multiplyPeak, readBandwidth } from '../native.js';
+
+/** What this machine can do at most with a number of threads. */
+export interface Roofs {
+  readonly threads: number;
+  /** Bytes read from memory, in 10⁹ per second. */
+  readonly gbPerSecond: number;
+  /** int8 multiply-adds in registers, in 10⁹ per second. */
+  readonly gmacPerSecond: number;
+}
+
+/** @throws ERR_BITNET_MEMORY */
+export async function measureRoofs(threads: number): Promise<Roofs> {
+  const gmacPerSecond = await multiplyPeak(threads);
+  return { threads, gbPerSecond: await readBandwidth(threads), gmacPerSecond };
+}
+
+/** The better of two measurements, number by number: something else only ever makes a machine slower. */
+export function better(a: Roofs, b: Roofs): Roofs {
+  return {
+    threads: a.threads,
+    gbPerSecond: Math.max(a.gbPerSecond, b.gbPerSecond),
+    gmacPerSecond: Math.max(a.gmacPerSecond, b.gmacPerSecond),
+  };
+}
+
+/** As the report has them. */
+export function describeRoofs(
+  roofs: readonly Roofs[],
+): Pick<Machine, 'readBandwidth' | 'multiplyPeak' | 'multiplyInstruction'> {
+  return {
+    readBandwidth: roofs.map(({ threads, gbPerSecond }) => ({ threads, gbPerSecond })),
+    multiplyPeak: roofs.map(({ threads, gmacPerSecond }) => ({ threads, gmacPerSecond })),
+    multiplyInstruction: multiplyInstruction(),
+  };
+}

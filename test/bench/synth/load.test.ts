@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { blockWeights, type SynthFormat, synthFormats } from '../../../bench/synth/formats.js';
+import { loadSynthetic, syntheticMemory } from '../../../bench/synth/load.js';
+import type { SynthModel } from '../../../bench/synth/model.js';
+import type { Shape } from '../../../bench/synth/shapes.js';
+import { synthSource } from '../../../bench/synth/source.js';
+import { writeSynthModel } from '../../../bench/synth/write.js';
+import { loadModel, type Model } from '../../../lib/index.js';
+import { loadFrom } from '../../../lib/model/load.js';
+import { modelSpec } from '../../../lib/model/spec.js';
+import { tempFolder } from '../../fixtures/temp-folder.js';
+
+const file = tempFolder();
+
+/** Matrices of several pieces of 2^18 weights, and of parts of one; no dimension is a multiple of the others. */
+const shape: Shape = {
+  architecture: 'bitnet-b1.58',
+  nLayer: 2,
+  dim: 512,
+  ffnDim: 1280,
+  nHead: 4,
+  nKvHead: 2,
+  vocab: 900,
+  contextLength: 512,
+  ropeBase: 10_000,
+};
+const tokens = [5, 899, 17, 300, 42];
+
+async function logitsOf(model: Model): Promise<Float32Array> {
+  try {
+    return await model.createSession().evaluate(tokens);
+  } finally {
+    model.close();
+  }
+}
+
+const made = (model: SynthModel, threads: number) =>
+  loadFrom(() => synthSource(model), { threads, autotune: false });
+
+describe('a synthetic model without a file', () => {
+  test.each(synthFormats)(
+    'has the weights of the file, on any number of threads: %s',
+    async (format) => {
+      const model: SynthModel = { name: 'test', shape, format, seed: 7 };
+      await writeSynthModel(file(format), model, {});
+      const expected = await logitsOf(await loadModel(file(format), { autotune: false }));
+      expect(expected.some((logit) => logit !== 0)).toBe(true);
+      expect(await logitsOf(await made(model, 1))).toEqual(expected);
+      expect(await logitsOf(await made(model, 3))).toEqual(expected);
+    },
+  );
+
+  test('has other weights with another seed', async () => {
+    const model: SynthModel = { name: 'test', shape, format: 'i2_s', seed: 7 };
+    const logits = await logitsOf(await made(model, 2));
+    expect(await logitsOf(await made({ ...model, seed: 8 }, 2))).not.toEqual(logits);
+  });
+
+  test('has those of a public shape too, with rows that straddle blocks and an embedding left in the file', async () => {
+    // Neither is the memory to depend on which kernel was faster in this minute.
+    const options = { threads: 2, autotune: false };
+    const description = { shape: '1.3b', layers: 1, seed: 3 } as const;
+    const model = await loadSynthetic(description, options);
+    const { synthesise } = await import('../../../bench/synth/synth.js');
+    await synthesise(file('1.3b'), description);
+    const written = await loadModel(file('1.3b'), options);
+    expect(model.path).toBe('synthetic 1.3b i2_s (1 layer)');
+    expect(model.memory).toEqual(written.memory);
+    expect(model.tokenize('Hello')).toEqual(written.tokenize('Hello'));
+    expect(await logitsOf(model)).toEqual(await logitsOf(written));
+  });
+
+  test('is refused before anything is made when it would not fit', async () => {
+    await expect(
+      loadSynthetic({ shape: '100b', format: 'f16', layers: 1024 }),
+    ).rejects.toMatchObject({
+      code: 'ERR_BITNET_MEMORY',
+      message: expect.stringMatching(
+        /^Expected \d+\.\d GB of free memory for synthetic 100b f16 \(1024 layers\), but there are \d+\.\d GB; use fewer layers\.$/,
+      ),
+    });
+  });
+
+  test('can be aborted while it is made', async () => {
+    const controller = new AbortController();
+    const loading = loadSynthetic(
+      { shape: '2b4t', layers: 20 },
+      {
+        signal: controller.signal,
+        autotune: false,
+        onProgress: () => controller.abort(),
+      },
+    );
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_BITNET_ABORTED' });
+  });
+
+  test.each<[string, object]>([
+    ['option shape', { shape: '8b' }],
+    ['option shape', { shape: '__proto__' }],
+    ['option format', { shape: '125m', format: 'toString' }],
+    ['option format', { shape: '3b', format: 'tq1_0' }],
+    ['option layers', { shape: '125m', layers: 1e9 }],
+    ['option seed', { shape: '125m', seed: Number.NaN }],
+  ])('refuses a wrong %s', async (option, description) => {
+    await expect(loadSynthetic(description as never)).rejects.toMatchObject({
+      ...{ code: 'ERR_BITNET_ARGUMENT', option },
+    });
+  });
+});
+
+describe('the memory of a synthetic model', () => {
+  test.each<[SynthFormat, number]>([
+    ['f16', 2],
+    ['q8_0', 34 / 32],
+    ['q4_0', 18 / 32],
+  ])('in %s is its weights, the shadow of the head, and the embedding', async (format, bytes) => {
+    const { file: header } = await synthSource({
+      name: 'test',
+      shape: { ...shape, vocab: 40_000 },
+      format,
+      seed: 1,
+    });
+    const spec = modelSpec(header);
+    const weights = 2 * (2 * 512 * 512 + 2 * 512 * 256 + 3 * 512 * 1280);
+    const norms = 4 * (512 + 2 * (3 * 512 + 1280));
+    const head = 40_000 * (512 + 12);
+    const kv = 10 * 2 * 2 * 2 * 128 * 2;
+    expect(blockWeights(format)).toBeLessThanOrEqual(32);
+    expect(syntheticMemory(spec, { positions: 10 })).toBe(
+      weights * bytes + norms + head + 40_000 * 512 * 2 + kv,
+    );
+  });
+});
