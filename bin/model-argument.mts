@@ -4,13 +4,13 @@ import type { Command } from 'commander';
 
 /**
  * Puts the paths of pulled models in the place of their names: in a command's option and argument `model`. Runs before the command,
- * so that no command has to know of names. An argument that may as well be a text is left to `modelAndText`.
+ * so that no command has to know of names. An argument that may as well be a text is left to `modelAndText`, and what BITNET_MODEL
+ * names to `defaultModel`: a command may do without it.
  */
 export async function resolveModels(command: Command): Promise<void> {
-  const source = command.getOptionValueSource('model');
-  const option: unknown = command.getOptionValue('model');
-  if (source !== undefined && option) {
-    command.setOptionValueWithSource('model', await modelPaths(option), source);
+  if (command.getOptionValueSource('model') === 'cli') {
+    const paths = await modelPaths(command.getOptionValue('model'));
+    command.setOptionValueWithSource('model', paths, 'cli');
   }
   const names = command.registeredArguments.map((argument) => argument.name());
   const at = names.indexOf('model');
@@ -19,11 +19,23 @@ export async function resolveModels(command: Command): Promise<void> {
 }
 
 /** The model that a command's argument or `-m` names, else the one in BITNET_MODEL, else undefined for the embedded one. */
-export function theModel(argument: string | undefined, command: Command): string | undefined {
+export async function theModel(
+  argument: string | undefined,
+  command: Command,
+): Promise<string | undefined> {
   if (argument !== undefined && command.getOptionValueSource('model') === 'cli') {
     command.error('error: Expected one model, but received an argument besides -m.');
   }
-  return argument ?? (command.getOptionValue('model') || undefined);
+  return argument ?? defaultModel(command);
+}
+
+/** The model where no argument names one: that of `-m`, else of BITNET_MODEL, else undefined for the embedded one. */
+export async function defaultModel(command: Command): Promise<string | undefined> {
+  const option: unknown = command.getOptionValue('model');
+  // bench takes several, of which BITNET_MODEL gives one
+  const [name]: unknown[] = Array.isArray(option) ? option : [option];
+  if (typeof name !== 'string' || name === '') return undefined;
+  return command.getOptionValueSource('model') === 'env' ? modelPath(name) : name;
 }
 
 /** What an argument is where both a model and a text may stand; undefined: it could be either. */

@@ -6,6 +6,7 @@ import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
 import type { MetadataOverrides } from '../../lib/index.js';
 import { decimal, integer, integers, memorySize, names, repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { defaultModel } from '../model-argument.mjs';
 import { modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
@@ -150,7 +151,7 @@ async function bench(
   const form = json ? 'json' : options.output;
   const report =
     options.from === undefined
-      ? await measured(paths, options, terminal).catch((error) =>
+      ? await measured(paths, options, command, terminal).catch((error) =>
           cutShort(error, { json, terminal }, (soFar: BenchReport) => write(soFar, form)),
         )
       : await saved([...paths, ...(shape ?? [])], options.from);
@@ -168,6 +169,7 @@ async function bench(
 async function measured(
   paths: readonly string[],
   options: BenchCommandOptions,
+  command: Command,
   terminal: Terminal,
 ): Promise<BenchReport> {
   const { bench: measure } = await import('../../bench/bench.js');
@@ -176,6 +178,7 @@ async function measured(
     format.map((type) => ({ shape: name, format: type, layers })),
   );
   const models = [...paths, ...synthetic];
+  const usual = models.length > 0 ? undefined : await defaultModel(command);
   const {
     nPrompt: prompts,
     nGen: generations,
@@ -189,7 +192,7 @@ async function measured(
   const spinner = terminal.spinner('Measuring');
   try {
     return await measure({
-      models: models.length > 0 ? models : options.model, // that of BITNET_MODEL
+      models: usual === undefined ? models : [usual],
       ...{ memory, metadataOverrides },
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },

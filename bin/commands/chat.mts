@@ -40,7 +40,7 @@ async function chat(
   options: ChatOptions,
   command: Command,
 ): Promise<void> {
-  await startChat(theModel(argument, command), options);
+  await startChat(await theModel(argument, command), options);
 }
 
 /**

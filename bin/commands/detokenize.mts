@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { MetadataOverrides } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
-import { modelPath } from '../model-argument.mjs';
+import { defaultModel, modelPath } from '../model-argument.mjs';
 import { modelOptionBefore } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
@@ -40,7 +40,7 @@ async function detokenize(
   options: DetokenizeOptions,
   command: Command,
 ): Promise<void> {
-  const { path, given } = await modelAndIds(argument, words, options, command);
+  const { path, given } = await modelAndIds(argument, words, command);
   if (given.length === 0 && !isPiped()) refuseWithoutIds(command);
   const { loadTokenizer } = await import('../../lib/index.js');
   const tokenizer = await loadTokenizer(path, { metadataOverrides: options.overrideKv });
@@ -64,13 +64,12 @@ function refuseWithoutIds(command: Command): never {
 async function modelAndIds(
   argument: string | undefined,
   words: readonly string[],
-  options: DetokenizeOptions,
   command: Command,
 ): Promise<{ path: string | undefined; given: readonly string[] }> {
   const named = command.getOptionValueSource('model') === 'cli';
   if (argument === undefined || named || isNumber(argument)) {
     const given = argument === undefined ? words : [argument, ...words];
-    return { path: options.model || undefined, given };
+    return { path: await defaultModel(command), given };
   }
   return { path: await modelPath(argument), given: words };
 }

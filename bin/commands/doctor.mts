@@ -51,7 +51,7 @@ async function examine(
   const checks: Check[] = [];
   try {
     const signal = interruptSignal();
-    for await (const check of doctor(theModel(argument, command), {
+    for await (const check of doctor(await theModel(argument, command), {
       ...fileOverrides(options),
       kernel,
       signal,

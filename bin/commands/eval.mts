@@ -77,7 +77,7 @@ async function evaluate(
   if (text === undefined) return refuseWithoutItems(command);
   const items = parseEvalItems(text);
   const model = await loadWithSpinner(
-    theModel(argument, command),
+    await theModel(argument, command),
     { ...loadOptions(options), signal },
     terminal,
   );

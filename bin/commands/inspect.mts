@@ -56,7 +56,7 @@ async function inspect(
   }
   const { inspectModel } = await import('../../lib/index.js');
   const { kernel, screenHead, skipZeros } = options;
-  const model = theModel(argument, command);
+  const model = await theModel(argument, command);
   const inspection = await inspectModel(model, {
     ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
   });

@@ -80,7 +80,7 @@ async function measure(
       : await readTextFile(file, { whole });
   if (text === undefined) return refuseWithoutText(command);
   const model = await loadWithSpinner(
-    theModel(argument, command),
+    await theModel(argument, command),
     { ...loadOptions(options), signal },
     terminal,
   );

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { modelOrText, modelPath } from '../model-argument.mjs';
+import { defaultModel, modelOrText, modelPath } from '../model-argument.mjs';
 import { type Reading, readTextFile } from '../prompt.mjs';
 
 /** The options of a command that takes a model and a text. */
@@ -22,7 +22,7 @@ export async function modelAndTexts(
   const { prompt, file } = options;
   const given =
     prompt === undefined && file === undefined ? undefined : prompt === undefined ? '-f' : '-p';
-  const { path, texts } = await told(argument, words, given !== undefined, options, command);
+  const { path, texts } = await told(argument, words, given !== undefined, command);
   if (texts.length > 0 && given !== undefined) {
     command.error(
       `error: Expected one prompt, but received ${JSON.stringify(texts.join(' '))} besides ${given}.`,
@@ -53,19 +53,18 @@ async function told(
   argument: string | undefined,
   words: readonly string[],
   hasText: boolean,
-  { model }: TextOptions,
   command: Command,
 ): Promise<{ path: string | undefined; texts: readonly string[] }> {
   // After -m all arguments are text; a model from the environment gives way to one that is named.
-  if (argument === undefined) return { path: model || undefined, texts: [] };
+  if (argument === undefined) return { path: await defaultModel(command), texts: [] };
   const all = [argument, ...words];
-  if (command.getOptionValueSource('model') === 'cli') return { path: model, texts: all };
-  const kind = await modelOrText(argument);
-  if (kind === 'text') return { path: model || undefined, texts: all };
+  const named = command.getOptionValueSource('model') === 'cli';
+  const kind = named ? 'text' : await modelOrText(argument);
+  if (kind === 'text') return { path: await defaultModel(command), texts: all };
   // With the text in an option it can only be a model.
   if (kind === 'model' || hasText) return { path: await modelPath(argument), texts: words };
-  const name = JSON.stringify(argument);
+  const [name, text] = [argument, all.join(' ')].map((part) => JSON.stringify(part));
   return command.error(
-    `error: Expected a model or a text, but ${name} is no file, no pulled model and no text of several words; for a model check its name (bitnet list has those that were pulled, bitnet pull gets others), for a text write -p ${name}.`,
+    `error: Expected a model or a text, but ${name} is no file, no pulled model and no text of several words; for a model see bitnet list for those that were pulled and bitnet pull --list for those to get, for a text write -p ${text}.`,
   );
 }
