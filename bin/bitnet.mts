@@ -3,6 +3,7 @@ import process from 'node:process';
 import { CommanderError } from 'commander';
 import { forgetEmptyVariables } from './environment.mjs';
 import { exitCodeOfInterrupt } from './interrupt.mjs';
+import { isGiven } from './llama-names.mjs';
 import { resolveModels } from './model-argument.mjs';
 import { Output, watchStreams } from './output.mjs';
 import { bitnetProgram } from './program.mjs';
@@ -51,13 +52,13 @@ async function report(error: unknown): Promise<number> {
   if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
   const { exitCode, code, message } = diagnose(error);
   const interrupted = code === 'ERR_BITNET_ABORTED';
-  if (process.argv.some((argument) => /^--json(-lines)?$/.test(argument))) {
+  if (isGiven(/^--json(-lines)?$/, active, process.argv.slice(2))) {
     const partial = interrupted ? partialResult(error as object) : {};
     await new Output().json({ error: { code, message }, ...partial });
     return exitCode;
   }
   if (interrupted) return exitCode;
-  const terminal = new Terminal({ color: !process.argv.includes('--no-color') });
+  const terminal = new Terminal({ color: !isGiven(/^--no-color$/, active, process.argv.slice(2)) });
   terminal.error(message);
   if (exitCode === exitCodes.usage) {
     const name = active === program ? 'bitnet' : `bitnet ${active.name()}`;
@@ -87,8 +88,9 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
 /** Says that the environment named a model, which whoever reads the command does not see. */
 function variableOf({ path }: { readonly path?: unknown }): string {
   const { BITNET_MODEL } = process.env;
-  const named = path !== undefined && path === BITNET_MODEL && !process.argv.includes(BITNET_MODEL);
-  return named ? ' The name is from BITNET_MODEL.' : '';
+  const unnamed = active.getOptionValueSource('model') === 'env';
+  const named = path !== undefined && path === BITNET_MODEL && !active.args.includes(BITNET_MODEL);
+  return unnamed && named ? ' The name is from BITNET_MODEL.' : '';
 }
 
 /** What an interrupted generation had written, or a measurement had found. */

@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { nearest } from '../lib/checks/options.js';
 import { Terminal } from './terminal.mjs';
 
 /** Options of llama.cpp under names that commander cannot have (several letters after one dash) or that ours have besides. */
@@ -101,6 +102,35 @@ export function takeLlamaNames(command: Command): Command {
   });
 }
 
+/** The option of a command that goes by a name here or in llama.cpp. */
+export function optionNamed(command: Command, name: string): Option | undefined {
+  const find = (wanted: string) =>
+    command.options.find(({ short, long }) => wanted === long || wanted === short);
+  const other = own(names, name);
+  return find(name) ?? (other === undefined ? undefined : find(other));
+}
+
+/** The option that a misspelt one most likely stands for, by its name here or in llama.cpp. */
+export function nearestOption(flag: string, command: Command): string | undefined {
+  const ours = command.options
+    .filter(({ hidden }) => !hidden)
+    .flatMap(({ short, long }) => [short ?? '', long ?? '']); // --temperature is a short one of --temp
+  const theirs = Object.keys(names).filter((name) => optionNamed(command, name) !== undefined);
+  return nearest(
+    flag,
+    [...ours, ...theirs].filter((name) => name.startsWith('--')),
+  );
+}
+
+/** Whether a flag is among a command's arguments, and not the value of an option, as in `-p --json`; also where reading them has failed. */
+export function isGiven(flag: RegExp, command: Command, args: readonly string[]): boolean {
+  for (let i = 0; i < args.length && args[i] !== '--'; i++) {
+    if (flag.test(args[i]!)) return true;
+    if (optionNamed(command, args[i]!)?.required) i++;
+  }
+  return false;
+}
+
 class Translation {
   readonly notes = new Set<string>();
   readonly #command: Command;
@@ -118,7 +148,7 @@ class Translation {
       if (arg === '--') return [...result, ...this.#kvType(), ...args.slice(i)];
       const [flag, ...rest] = arg.split('=') as [string, ...string[]];
       const attached = rest.length > 0;
-      const option = this.#option(flag) ?? this.#option(own(names, flag));
+      const option = optionNamed(this.#command, flag);
       const next = attached ? rest.join('=') : args[i + 1];
       if (option !== undefined) {
         const isOurs = flag === option.long || flag === option.short;
@@ -132,25 +162,22 @@ class Translation {
         if (!attached && next !== undefined && ignored[flag]!.value?.test(next)) i++;
       } else {
         this.#refuse(flag, next);
+        this.#refuseGroup(flag);
         result.push(arg);
       }
     }
     return [...result, ...this.#kvType()];
   }
 
-  #option(name: string | undefined): Option | undefined {
-    if (name === undefined) return undefined;
-    return this.#command.options.find(({ short, long }) => name === long || name === short);
-  }
-
   #isIgnored(flag: string): boolean {
-    return own(ignored, flag) !== undefined && this.#option('--kernel') !== undefined;
+    return own(ignored, flag) !== undefined && optionNamed(this.#command, '--kernel') !== undefined;
   }
 
   /** Keeps the type of keys or values. */
   #takesType(flag: string, type: string | undefined): boolean {
     const part = own(cacheTypes, flag);
-    if (part === undefined || type === undefined || !this.#option('--kv-type')) return false;
+    if (part === undefined || type === undefined || !optionNamed(this.#command, '--kv-type'))
+      return false;
     this.#cache[part] = type;
     return true;
   }
@@ -171,6 +198,23 @@ class Translation {
     const source = next !== undefined && /^[\w.][\w./:@-]*$/.test(next) ? next : undefined;
     const filled = source === undefined ? help : help.replace(/<(owner\/repo|address)>/, source);
     this.#command.error(`error: unknown option '${flag}'; ${filled}`);
+  }
+
+  /** `-cxy` is not `-c xy`: only numbers may stand right behind the letter of an option, as in -c512 or -p128,512. */
+  #refuseGroup(flag: string): void {
+    const [, letters] = /^-([a-z].+)$/i.exec(flag) ?? [];
+    if (letters === undefined) return;
+    for (let i = 0; i < letters.length; i++) {
+      const option = optionNamed(this.#command, `-${letters[i]}`);
+      const rest = letters.slice(i + 1);
+      if (option === undefined && i === 0) return; // commander says so
+      if (option?.required && (rest === '' || /^[-+]?[\d.]/.test(rest))) return;
+      if (option !== undefined && !option.required) continue;
+      const near = nearestOption(flag, this.#command);
+      const meant = near ?? (option && `-${letters.slice(0, i + 1)} ${rest}`);
+      const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
+      this.#command.error(`error: unknown option '${flag}'${hint}`);
+    }
   }
 }
 

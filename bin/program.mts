@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { completeCommand } from './commands/completion.mjs';
+import { helpCommand } from './commands/help.mjs';
 import { commands } from './commands/index.mjs';
 import { environmentHelp } from './environment.mjs';
 import { takeLlamaNames } from './llama-names.mjs';
@@ -19,6 +20,7 @@ export function bitnetProgram(): Command {
     program.addCommand(takeLlamaNames(command).configureHelp({ minWidthToWrap }));
   }
   program.addCommand(completeCommand(), { hidden: true });
+  program.helpCommand(false).addCommand(helpCommand(program));
   return addVersion(program);
 }
 

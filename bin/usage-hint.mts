@@ -1,5 +1,6 @@
 import type { Command, CommanderError } from 'commander';
 import { nearest } from '../lib/checks/options.js';
+import { nearestOption } from './llama-names.mjs';
 
 /** What a CommanderError says, with what was probably meant where commander does not know it. @param active the command that was called */
 export function usageMessage(error: CommanderError, active: Command): string {
@@ -10,12 +11,8 @@ export function usageMessage(error: CommanderError, active: Command): string {
 
 function unknownOption(message: string, command: Command): string {
   const [, flag = ''] = /'([^'=]*)/.exec(message) ?? [];
-  const known = command.options
-    .filter(({ hidden }) => !hidden)
-    .flatMap(({ short, long }) => [short ?? '', long ?? '']) // --temperature is a short one of --temp
-    .filter((name) => name.startsWith('--'));
   const isVersion = command.parent !== null && /^(--version|-v|-V)$/.test(flag);
-  const near = isVersion ? 'bitnet --version' : nearest(flag, known);
+  const near = isVersion ? 'bitnet --version' : nearestOption(flag, command);
   if (near !== undefined) return `${message} (Did you mean ${near}?)`;
   return command.parent === null
     ? `${message}; options follow a command, as in "bitnet run -p Hello"`
@@ -23,8 +20,9 @@ function unknownOption(message: string, command: Command): string {
 }
 
 /** The beginning or another form of a command's name comes before names that are as long. */
-function unknownCommand(message: string, program: Command): string {
-  const [name = ''] = program.args;
+function unknownCommand(message: string, active: Command): string {
+  const [name = ''] = active.args;
+  const program = active.parent ?? active; // bitnet help
   if (/\.gguf$|\s/i.test(name))
     return `${message} (Did you mean bitnet run ${JSON.stringify(name)}?)`;
   const names = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../bin/commands/index.mjs';
 import { environment } from '../../bin/environment.mjs';
-import { bitnet } from './bitnet.js';
+import { bitnet, storiesPath } from './bitnet.js';
 
 const { version } = JSON.parse(readFileSync(resolve(__dirname, '../../package.json'), 'utf8'));
 
@@ -64,6 +64,70 @@ describe('bitnet', () => {
   ])('says what run %s may have been meant to be', async (option, message) => {
     const { code, stderr } = await bitnet(['run', '-p', 'x', option]);
     expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
+  });
+
+  test.each([
+    ['-cxy', '-c xy'],
+    ['-ctx', '--ctx-size'], // of llama.cpp
+    ['-seed', '--seed'],
+    ['-temp', '--temperature'],
+    ['-pHello', '-p Hello'],
+    ['-epx', '-ep x'],
+  ])('reads %s not as an option and its value', async (option, meant) => {
+    const { code, stderr } = await bitnet(['run', option, '5']);
+    const said = `error: unknown option '${option}' (Did you mean ${meant}?)`;
+    expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said });
+  });
+
+  test('takes a number right behind the letter of an option', async () => {
+    const args = ['run', '-p', 'Once', '-n1', '-c0', '-s-1', '--temp', '0'];
+    expect(await bitnet(args)).toMatchObject({ code: 0, stdout: ' upon\n' });
+  });
+
+  test('help shows the help of a command, and says when there is no such command', async () => {
+    expect(await bitnet(['help', 'ls'])).toEqual(await bitnet(['list', '--help']));
+    expect(await bitnet(['help'])).toEqual(await bitnet(['--help']));
+    expect((await bitnet(['--help'])).stdout).toMatch(/^ {2}help \[command\] /m);
+    for (const [name, hint] of [
+      ['nosuch', ''],
+      ['rnu', ' (Did you mean run?)'],
+    ] as const) {
+      const { code, stdout, stderr } = await bitnet(['help', name]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr.split('\n')[0]).toBe(`error: unknown command '${name}'${hint}`);
+    }
+  });
+
+  test('fails in JSON where --json is an option, not where it is the value of one', async () => {
+    const said = async (...args: string[]) => {
+      const { stdout, stderr } = await bitnet(['run', '-m', 'nope.gguf', ...args]);
+      return [stdout, stderr].map((text) => text.slice(0, 9));
+    };
+    const [text, json] = [
+      ['', 'error: Ex'],
+      ['{"error":', ''],
+    ];
+    expect(await said('-p', '--json')).toEqual(text);
+    expect(await said('-sys', '--json', '-p', 'x')).toEqual(text); // of llama.cpp
+    expect(await said('--', '--json')).toEqual(text);
+    expect(await said('-p', 'x', '--json')).toEqual(json);
+    expect(await said('--temp', 'x', '--json')).toEqual(json); // behind what is wrong
+    const colored = await bitnet(['run', '-m', 'no', '-p', '--no-color'], {
+      env: { FORCE_COLOR: '1' },
+    });
+    expect(colored.stderr).toContain('\x1b[31merror:');
+  });
+
+  test('looks at BITNET_MODEL only where no other model is named', async () => {
+    const env = { BITNET_CACHE: '/nowhere', BITNET_MODEL: 'bitnet-2b' }; // which is not pulled
+    const code = async (...args: string[]) => (await bitnet(args, { env })).code;
+    expect(await code('tokenize', '-p', 'x')).toBe(1);
+    expect(await code('tokenize', storiesPath, 'x')).toBe(0);
+    expect(await code('tokenize', '-m', storiesPath, 'x')).toBe(0);
+    expect(await code('detokenize', storiesPath, '5')).toBe(0);
+    expect(await code('detokenize', '5')).toBe(1);
+    expect(await code('inspect', storiesPath)).toBe(0);
+    expect(await code('inspect')).toBe(1);
   });
 
   test('names the variable that has a wrong value', async () => {
