@@ -45,6 +45,7 @@ export {
 } from './inspect.js';
 export type { EmbedOptions } from './model/embed.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
+export type { TensorRole } from './model/graph-tensors.js';
 export type { I2sLayout } from './model/i2s-layouts.js';
 export { type LoadOptions, loadModel } from './model/load.js';
 export { type LoadTokenizerOptions, loadTokenizer } from './model/load-tokenizer.js';
@@ -53,7 +54,7 @@ export type { MetadataOverrides } from './model/metadata-overrides.js';
 export type { Model, SessionOptions } from './model/model.js';
 export type { Session } from './model/session.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './model/sparsity.js';
-export type { ModelSpec, Pooling, TensorBinding, TensorRole } from './model/spec.js';
+export type { ModelSpec, Pooling, TensorBinding } from './model/spec.js';
 export { cpuInfo } from './native.js';
 export type {
   CpuInfo,

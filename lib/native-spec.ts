@@ -1,42 +1,7 @@
 // A model's description as the plain numbers that the addon reads.
 import type { FileStamp } from './gguf/file-stamp.js';
-import type { ModelSpec, TensorRole } from './model/spec.js';
+import type { ModelSpec } from './model/spec.js';
 import type { NativeSynthetic } from './native-types.js';
-
-/** Positions are the values of `enum Role` in native/model/spec.h. */
-const roles: readonly TensorRole[] = [
-  'token_embd',
-  'output_norm',
-  'output',
-  'rope_freqs',
-  'attn_norm',
-  'attn_sub_norm',
-  'ffn_norm',
-  'ffn_sub_norm',
-  'attn_q',
-  'attn_k',
-  'attn_v',
-  'attn_output',
-  'ffn_gate',
-  'ffn_up',
-  'ffn_down',
-  'attn_q_norm',
-  'attn_k_norm',
-  'attn_post_norm',
-  'ffn_post_norm',
-  'attn_q_norm_in',
-  'attn_k_norm_in',
-  'attn_v_norm_in',
-  'ffn_gate_norm_in',
-  'ffn_up_norm_in',
-  'attn_q_bias',
-  'attn_k_bias',
-  'attn_v_bias',
-  'attn_output_bias',
-  'ffn_gate_bias',
-  'ffn_up_bias',
-  'ffn_down_bias',
-];
 
 /** Positions are the values of `enum Activation`. */
 const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu', 'gelu_tanh'];
@@ -74,7 +39,6 @@ export function nativeSpec(
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, ...tensor }) => ({
       ...tensor,
-      role: roles.indexOf(tensor.role),
       ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
     })),
   };

@@ -1,4 +1,8 @@
-import type { ModelSpec } from './spec.js';
+/** 'norm' rotates columns 2j and 2j + 1 of a head, 'neox' columns j and j + half. */
+export type RopeType = 'norm' | 'neox';
+
+/** relu(x)², x / (1 + exp(−x)), or GELU with its tanh approximation. */
+export type Activation = 'relu2' | 'silu' | 'gelu_tanh';
 
 /** How the graph of one architecture differs from the others. */
 export interface Architecture {
@@ -6,9 +10,9 @@ export interface Architecture {
    * How rotary embedding pairs the columns of a head: 'norm' rotates neighbours (2j, 2j + 1),
    * 'neox' rotates column j with column j + half.
    */
-  readonly rope: ModelSpec['rope']['type'];
+  readonly rope: RopeType;
   /** What the gate of the feed-forward layer goes through, where quirks.ts knows no exception. */
-  readonly activation: ModelSpec['activation'];
+  readonly activation: Activation;
   /** Where `activation` is known from. */
   readonly activationReason: string;
   /** Whether attention and feed-forward outputs are normed before their last projection. */
@@ -39,7 +43,8 @@ export type Graph = Omit<Architecture, 'projectionNorms'> & { readonly projectio
 
 /**
  * Every architecture this project runs, by its name in `general.architecture`. To add one, add an
- * entry here and, if it needs tensors of its own, a row in graph-tensors.ts.
+ * entry here and, if it needs tensors of its own, their rows in graph-tensors.ts and
+ * native/model/roles.cpp.
  */
 export const architectures: ReadonlyMap<string, Architecture> = new Map<string, Architecture>([
   [

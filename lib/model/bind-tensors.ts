@@ -8,6 +8,7 @@ import {
   meaningfulTensors,
   type Sizes,
   supportedTypes,
+  type TensorRole,
 } from './graph-tensors.js';
 import { modelError, notYet } from './model-error.js';
 import { scaleNameOf, scaleTensorOf } from './scale-tensors.js';
@@ -29,7 +30,7 @@ export function bindTensors(
 ): { tensors: TensorBinding[]; unused: string[] } {
   const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
   const tensors: TensorBinding[] = [];
-  const bind = (row: GraphTensor, layer: number, name: string) => {
+  const bind = (row: GraphTensor<TensorRole>, layer: number, name: string) => {
     if (row.when !== undefined && !row.when(graph)) return;
     const tensor = byName.get(name);
     if (tensor !== undefined) {
@@ -59,7 +60,7 @@ export function missingTensor(file: GgufFile, name: string) {
 
 function bindTensor(
   file: GgufFile,
-  { role, kind, shape }: GraphTensor,
+  { role, kind, shape }: GraphTensor<TensorRole>,
   layer: number,
   { name, dims, type, offset, bytes, part }: GgufTensor,
   sizes: Sizes,

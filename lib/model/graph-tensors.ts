@@ -1,5 +1,4 @@
 import type { Graph } from './architectures.js';
-import type { ModelSpec, TensorRole } from './spec.js';
 
 /** What a tensor is used for, which decides the types it may have. */
 export type TensorKind = 'projection' | 'embedding' | 'vector';
@@ -45,106 +44,98 @@ export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {
   vector: ['F32', 'F16', 'BF16'],
 };
 
-/** The sizes that tensor shapes are made of. */
-export type Sizes = Pick<
-  ModelSpec,
-  'dim' | 'ffnDim' | 'nHead' | 'nKvHead' | 'headDim' | 'vocab'
-> & {
-  readonly rope: Pick<ModelSpec['rope'], 'dim'>;
-};
+/** The sizes that tensor shapes are made of: those of a `ModelSpec`. */
+export interface Sizes {
+  readonly dim: number;
+  readonly ffnDim: number;
+  readonly nHead: number;
+  readonly nKvHead: number;
+  readonly headDim: number;
+  readonly vocab: number;
+  readonly rope: { readonly dim: number };
+}
+
+type Shape = (sizes: Sizes) => readonly [rows: number, cols: number];
+type Condition = (graph: Graph) => boolean;
 
 /** One row of the table: a tensor the graph uses. */
-export interface GraphTensor {
-  readonly role: TensorRole;
+export interface GraphTensor<Role extends string> {
+  /** A row of the table in native/model/roles.cpp. */
+  readonly role: Role;
   /** Its name in the file, for a layer without `blk.<layer>.`. */
   readonly name: string;
   readonly kind: TensorKind;
   /** [rows, cols]; a vector has one row. */
-  readonly shape: (sizes: Sizes) => readonly [rows: number, cols: number];
+  readonly shape: Shape;
   /** Whether the graph can do without. */
-  readonly optional?: (graph: Graph) => boolean;
+  readonly optional?: Condition;
   /** Only in architectures for which this holds. */
-  readonly when?: (graph: Graph) => boolean;
+  readonly when?: Condition;
 }
 
 const always = () => true;
+const never = () => false;
 const headNorms = ({ headNorms }: Graph) => headNorms === true;
 const subNorms = ({ subNorms }: Graph) => subNorms === true;
 const postNorms = ({ postNorms }: Graph) => postNorms === true;
 const projectionNorms = ({ projectionNorms }: Graph) => projectionNorms;
 const qkvBiases = ({ qkvBiases }: Graph) => qkvBiases === true;
 
-/** Tensors a model has once. */
-export const globalTensors: readonly GraphTensor[] = [
-  {
-    role: 'token_embd',
-    name: 'token_embd.weight',
-    kind: 'embedding',
-    shape: ({ vocab, dim }) => [vocab, dim],
-  },
-  { role: 'output_norm', name: 'output_norm.weight', kind: 'vector', shape: ({ dim }) => [1, dim] },
-  {
-    role: 'output',
-    name: 'output.weight',
-    kind: 'embedding',
-    shape: ({ vocab, dim }) => [vocab, dim],
-    optional: always,
-  },
-  {
-    // Divides the rotary angle of each pair of columns.
-    role: 'rope_freqs',
-    name: 'rope_freqs.weight',
-    kind: 'vector',
-    shape: ({ rope }) => [1, rope.dim / 2],
-    optional: always,
-  },
-];
-
 const dimVector = ({ dim }: Sizes) => [1, dim] as const;
 const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
 const headVector = ({ headDim }: Sizes) => [1, headDim] as const;
 const queryVector = ({ nHead, headDim }: Sizes) => [1, nHead * headDim] as const;
 const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as const;
+const keyMatrix = ({ nKvHead, headDim, dim }: Sizes) => [nKvHead * headDim, dim] as const;
+const ffnMatrix = ({ ffnDim, dim }: Sizes) => [ffnDim, dim] as const;
 
-const vector = (
-  role: TensorRole,
+const vector = <Role extends string>(
+  role: Role,
   name: string,
-  shape: GraphTensor['shape'],
-  when?: GraphTensor['when'],
-): GraphTensor => ({ role, name, kind: 'vector', shape, ...(when && { when }) });
+  shape: Shape,
+  when: Condition = always,
+): GraphTensor<Role> => ({ role, name, kind: 'vector', shape, when });
 
 /** A bias, which any projection may have. */
-const bias = (
-  role: TensorRole,
+const bias = <Role extends string>(
+  role: Role,
   name: string,
-  shape: GraphTensor['shape'],
-  required: NonNullable<GraphTensor['when']> = () => false,
-): GraphTensor => ({ ...vector(role, name, shape), optional: (graph) => !required(graph) });
+  shape: Shape,
+  required: Condition = never,
+): GraphTensor<Role> => ({ ...vector(role, name, shape), optional: (graph) => !required(graph) });
+
+const projection = <Role extends string>(
+  role: Role,
+  name: string,
+  shape: Shape,
+): GraphTensor<Role> => ({ role, name, kind: 'projection', shape });
+
+const embedding = <Role extends string>(role: Role, name: string): GraphTensor<Role> => ({
+  ...{ role, name, kind: 'embedding' },
+  shape: ({ vocab, dim }) => [vocab, dim],
+});
+
+/** Tensors a model has once. */
+export const globalTensors = [
+  embedding('token_embd', 'token_embd.weight'),
+  vector('output_norm', 'output_norm.weight', dimVector),
+  { ...embedding('output', 'output.weight'), optional: always },
+  // Divides the rotary angle of each pair of columns.
+  {
+    ...vector('rope_freqs', 'rope_freqs.weight', ({ rope }) => [1, rope.dim / 2]),
+    optional: always,
+  },
+];
 
 /** Tensors of every layer. */
-export const layerTensors: readonly GraphTensor[] = [
+export const layerTensors = [
   vector('attn_norm', 'attn_norm.weight', dimVector),
   vector('attn_q_norm_in', 'attn_q_norm_in.weight', dimVector, projectionNorms),
   vector('attn_k_norm_in', 'attn_k_norm_in.weight', dimVector, projectionNorms),
   vector('attn_v_norm_in', 'attn_v_norm_in.weight', dimVector, projectionNorms),
-  {
-    role: 'attn_q',
-    name: 'attn_q.weight',
-    kind: 'projection',
-    shape: ({ nHead, headDim, dim }) => [nHead * headDim, dim],
-  },
-  {
-    role: 'attn_k',
-    name: 'attn_k.weight',
-    kind: 'projection',
-    shape: ({ nKvHead, headDim, dim }) => [nKvHead * headDim, dim],
-  },
-  {
-    role: 'attn_v',
-    name: 'attn_v.weight',
-    kind: 'projection',
-    shape: ({ nKvHead, headDim, dim }) => [nKvHead * headDim, dim],
-  },
+  projection('attn_q', 'attn_q.weight', ({ nHead, headDim, dim }) => [nHead * headDim, dim]),
+  projection('attn_k', 'attn_k.weight', keyMatrix),
+  projection('attn_v', 'attn_v.weight', keyMatrix),
   bias('attn_q_bias', 'attn_q.bias', queryVector, qkvBiases),
   bias('attn_k_bias', 'attn_k.bias', keyVector, qkvBiases),
   bias('attn_v_bias', 'attn_v.bias', keyVector, qkvBiases),
@@ -153,42 +144,28 @@ export const layerTensors: readonly GraphTensor[] = [
   vector('attn_sub_norm', 'attn_sub_norm.weight', queryVector, subNorms),
   // A norm before the last projection alone is what others call a sub-norm.
   vector('attn_sub_norm', 'attn_output_norm_in.weight', queryVector, projectionNorms),
-  {
-    role: 'attn_output',
-    name: 'attn_output.weight',
-    kind: 'projection',
-    shape: ({ nHead, headDim, dim }) => [dim, nHead * headDim],
-  },
+  projection('attn_output', 'attn_output.weight', ({ nHead, headDim, dim }) => [
+    dim,
+    nHead * headDim,
+  ]),
   bias('attn_output_bias', 'attn_output.bias', dimVector),
   vector('attn_post_norm', 'post_attention_norm.weight', dimVector, postNorms),
   vector('ffn_norm', 'ffn_norm.weight', dimVector),
   vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),
   vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
-  {
-    role: 'ffn_gate',
-    name: 'ffn_gate.weight',
-    kind: 'projection',
-    shape: ({ ffnDim, dim }) => [ffnDim, dim],
-  },
-  {
-    role: 'ffn_up',
-    name: 'ffn_up.weight',
-    kind: 'projection',
-    shape: ({ ffnDim, dim }) => [ffnDim, dim],
-  },
+  projection('ffn_gate', 'ffn_gate.weight', ffnMatrix),
+  projection('ffn_up', 'ffn_up.weight', ffnMatrix),
   bias('ffn_gate_bias', 'ffn_gate.bias', ffnVector),
   bias('ffn_up_bias', 'ffn_up.bias', ffnVector),
   vector('ffn_sub_norm', 'ffn_sub_norm.weight', ffnVector, subNorms),
   vector('ffn_sub_norm', 'ffn_down_norm_in.weight', ffnVector, projectionNorms),
-  {
-    role: 'ffn_down',
-    name: 'ffn_down.weight',
-    kind: 'projection',
-    shape: ({ ffnDim, dim }) => [dim, ffnDim],
-  },
+  projection('ffn_down', 'ffn_down.weight', ({ ffnDim, dim }) => [dim, ffnDim]),
   bias('ffn_down_bias', 'ffn_down.bias', dimVector),
   vector('ffn_post_norm', 'post_ffw_norm.weight', dimVector, postNorms),
 ];
+
+/** What a tensor is for. */
+export type TensorRole = (typeof globalTensors | typeof layerTensors)[number]['role'];
 
 /**
  * Tensors that other graphs compute with. When a file has one that its architecture's graph here

@@ -1,6 +1,7 @@
 import { ternaryTile } from '../native.js';
 import type { KvType, MatrixShape, TernaryTile, ZeroSkipping } from '../native-types.js';
-import type { ModelSpec, TensorBinding, TensorRole } from './spec.js';
+import type { TensorRole } from './graph-tensors.js';
+import type { ModelSpec, TensorBinding } from './spec.js';
 
 /** Bytes a loaded model will take, told from its header. */
 export interface MemoryEstimate {

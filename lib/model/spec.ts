@@ -1,8 +1,15 @@
 import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
 import type { GgufFile } from '../gguf/types.js';
-import { type Architecture, architectures, type Graph } from './architectures.js';
+import {
+  type Activation,
+  type Architecture,
+  architectures,
+  type Graph,
+  type RopeType,
+} from './architectures.js';
 import { bindTensors, missingTensor } from './bind-tensors.js';
+import type { TensorRole } from './graph-tensors.js';
 import { type Hyperparameters, readHyperparameters, readSoftcapping } from './hyperparameters.js';
 import { noteIgnored } from './ignored-keys.js';
 import { Keys } from './keys.js';
@@ -34,7 +41,7 @@ export interface ModelSpec {
   readonly normEps: number;
   readonly rope: {
     /** 'norm' rotates columns 2j and 2j + 1 of a head, 'neox' columns j and j + dim / 2. */
-    readonly type: 'norm' | 'neox';
+    readonly type: RopeType;
     /** Rotated columns of a head, even; the others stay. */
     readonly dim: number;
     readonly base: number;
@@ -66,7 +73,7 @@ export interface ModelSpec {
    * What the gate goes through before it multiplies: relu(x)², x / (1 + exp(−x)), or GELU with its
    * tanh approximation.
    */
-  readonly activation: 'relu2' | 'silu' | 'gelu_tanh';
+  readonly activation: Activation;
   /** How the file says that states become the embedding of a text. */
   readonly pooling?: Pooling;
   /** What was not plain from the metadata, and the rule that decided it. */
@@ -81,39 +88,6 @@ export interface ModelSpec {
 
 /** Which states make the embedding of a text: that of the last or first token, or the mean of all. */
 export type Pooling = 'last' | 'mean' | 'first';
-
-export type TensorRole =
-  | 'token_embd'
-  | 'output_norm'
-  | 'output'
-  | 'rope_freqs'
-  | 'attn_norm'
-  | 'attn_sub_norm'
-  | 'ffn_norm'
-  | 'ffn_sub_norm'
-  | 'attn_q'
-  | 'attn_k'
-  | 'attn_v'
-  | 'attn_output'
-  | 'ffn_gate'
-  | 'ffn_up'
-  | 'ffn_down'
-  | 'attn_q_norm'
-  | 'attn_k_norm'
-  | 'attn_post_norm'
-  | 'ffn_post_norm'
-  | 'attn_q_norm_in'
-  | 'attn_k_norm_in'
-  | 'attn_v_norm_in'
-  | 'ffn_gate_norm_in'
-  | 'ffn_up_norm_in'
-  | 'attn_q_bias'
-  | 'attn_k_bias'
-  | 'attn_v_bias'
-  | 'attn_output_bias'
-  | 'ffn_gate_bias'
-  | 'ffn_up_bias'
-  | 'ffn_down_bias';
 
 /** A tensor of the graph and where its data is. */
 export interface TensorBinding {

@@ -6,7 +6,7 @@ namespace {
 
 TensorSpec tensor_of(const Napi::Object& object) {
   TensorSpec tensor;
-  tensor.role = static_cast<Role>(static_cast<uint32_t>(number_of(object, "role")));
+  tensor.role = string_of(object, "role");
   tensor.layer = static_cast<int32_t>(number_of(object, "layer"));
   tensor.name = string_of(object, "name");
   tensor.type = string_of(object, "type");

@@ -13,45 +13,11 @@
 
 namespace bitnet {
 
-enum class Role : uint32_t {
-  kTokenEmbd,
-  kOutputNorm,
-  kOutput,
-  kRopeFreqs,
-  kAttnNorm,
-  kAttnSubNorm,
-  kFfnNorm,
-  kFfnSubNorm,
-  kAttnQ,
-  kAttnK,
-  kAttnV,
-  kAttnOutput,
-  kFfnGate,
-  kFfnUp,
-  kFfnDown,
-  kAttnQNorm,
-  kAttnKNorm,
-  kAttnPostNorm,
-  kFfnPostNorm,
-  kAttnQNormIn,
-  kAttnKNormIn,
-  kAttnVNormIn,
-  kFfnGateNormIn,
-  kFfnUpNormIn,
-  kAttnQBias,
-  kAttnKBias,
-  kAttnVBias,
-  kAttnOutputBias,
-  kFfnGateBias,
-  kFfnUpBias,
-  kFfnDownBias,
-};
-
 enum class Activation : uint32_t { kRelu2, kSilu, kGeluTanh };
 
 struct TensorSpec {
-  Role role;
-  int32_t layer; // -1 for the tensors of the whole model
+  std::string role; // its name in the table of roles.cpp
+  int32_t layer;    // -1 for the tensors of the whole model
   std::string name;
   std::string type; // how it is stored: "F16", "I2_S", or with its variant, "I2_S arm64"
   uint64_t rows;    // output features; 1 for vectors

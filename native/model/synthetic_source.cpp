@@ -62,7 +62,7 @@ void to_codes(uint32_t* words, size_t count) {
 }
 
 bool is_embedding(const TensorSpec& tensor) {
-  return tensor.role == Role::kTokenEmbd;
+  return tensor.role == "token_embd";
 }
 
 Status no_memory(const std::string& what, size_t bytes) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kv_cache.h"
+#include "roles.h"
 
 namespace bitnet {
 namespace {
@@ -23,24 +24,6 @@ std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
     frequency[j] = pow(base, -2.0 * static_cast<double>(j) / rope_dim) / factor / scale;
   }
   return frequency;
-}
-
-// Whether a linear layer's own input or output is normed, which takes room for both at once.
-bool has_branch_norms(const ModelSpec& spec) {
-  return std::any_of(spec.tensors.begin(), spec.tensors.end(), [](const TensorSpec& tensor) {
-    switch (tensor.role) {
-    case Role::kAttnPostNorm:
-    case Role::kFfnPostNorm:
-    case Role::kAttnQNormIn:
-    case Role::kAttnKNormIn:
-    case Role::kAttnVNormIn:
-    case Role::kFfnGateNormIn:
-    case Role::kFfnUpNormIn:
-      return true;
-    default:
-      return false;
-    }
-  });
 }
 
 struct Strides {

@@ -36,9 +36,9 @@ ModelSpec model_of(const Type& type) {
   synthetic->half_scales = {0, kHalf, 0};
   ModelSpec spec = {};
   spec.synthetic = synthetic;
-  spec.tensors.push_back({Role::kTokenEmbd, -1, "embedding", "F16", 300, 1000, 64, 600000});
-  spec.tensors.push_back({Role::kFfnUp, 0, "up", type.name, kRows, kCols, 600064, type.bytes});
-  spec.tensors.push_back({Role::kFfnNorm, 0, "norm", "F32", 1, 100, 600064 + type.bytes, 400});
+  spec.tensors.push_back({"token_embd", -1, "embedding", "F16", 300, 1000, 64, 600000});
+  spec.tensors.push_back({"ffn_up", 0, "up", type.name, kRows, kCols, 600064, type.bytes});
+  spec.tensors.push_back({"ffn_norm", 0, "norm", "F32", 1, 100, 600064 + type.bytes, 400});
   return spec;
 }
 

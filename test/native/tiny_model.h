@@ -45,20 +45,20 @@ public:
     spec_.activation = Activation::kRelu2;
     spec_.path = path_;
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
-    matrix(Role::kTokenEmbd, -1, spec_.vocab, spec_.dim, false);
-    vector(Role::kOutputNorm, -1, spec_.dim);
+    matrix("token_embd", -1, spec_.vocab, spec_.dim, false);
+    vector("output_norm", -1, spec_.dim);
     for (int32_t layer = 0; layer < 2; ++layer) {
-      vector(Role::kAttnNorm, layer, spec_.dim);
-      vector(Role::kAttnSubNorm, layer, q);
-      vector(Role::kFfnNorm, layer, spec_.dim);
-      vector(Role::kFfnSubNorm, layer, spec_.ffn_dim);
-      matrix(Role::kAttnQ, layer, q, spec_.dim, ternary);
-      matrix(Role::kAttnK, layer, kv, spec_.dim, ternary);
-      matrix(Role::kAttnV, layer, kv, spec_.dim, ternary);
-      matrix(Role::kAttnOutput, layer, spec_.dim, q, ternary);
-      matrix(Role::kFfnGate, layer, spec_.ffn_dim, spec_.dim, ternary);
-      matrix(Role::kFfnUp, layer, spec_.ffn_dim, spec_.dim, ternary);
-      matrix(Role::kFfnDown, layer, spec_.dim, spec_.ffn_dim, ternary);
+      vector("attn_norm", layer, spec_.dim);
+      vector("attn_sub_norm", layer, q);
+      vector("ffn_norm", layer, spec_.dim);
+      vector("ffn_sub_norm", layer, spec_.ffn_dim);
+      matrix("attn_q", layer, q, spec_.dim, ternary);
+      matrix("attn_k", layer, kv, spec_.dim, ternary);
+      matrix("attn_v", layer, kv, spec_.dim, ternary);
+      matrix("attn_output", layer, spec_.dim, q, ternary);
+      matrix("ffn_gate", layer, spec_.ffn_dim, spec_.dim, ternary);
+      matrix("ffn_up", layer, spec_.ffn_dim, spec_.dim, ternary);
+      matrix("ffn_down", layer, spec_.dim, spec_.ffn_dim, ternary);
       if (extras != Extras::kNone)
         add_biases(layer, q, kv);
       if (extras == Extras::kAll)
@@ -86,23 +86,22 @@ public:
 
 private:
   void add_biases(int32_t layer, uint64_t q, uint64_t kv) {
-    vector(Role::kAttnQBias, layer, q);
-    vector(Role::kAttnKBias, layer, kv);
-    vector(Role::kAttnVBias, layer, kv);
-    vector(Role::kAttnOutputBias, layer, spec_.dim);
-    vector(Role::kFfnGateBias, layer, spec_.ffn_dim);
-    vector(Role::kFfnUpBias, layer, spec_.ffn_dim);
-    vector(Role::kFfnDownBias, layer, spec_.dim);
+    vector("attn_q_bias", layer, q);
+    vector("attn_k_bias", layer, kv);
+    vector("attn_v_bias", layer, kv);
+    vector("attn_output_bias", layer, spec_.dim);
+    vector("ffn_gate_bias", layer, spec_.ffn_dim);
+    vector("ffn_up_bias", layer, spec_.ffn_dim);
+    vector("ffn_down_bias", layer, spec_.dim);
   }
   void add_norms(int32_t layer) {
-    vector(Role::kAttnQNorm, layer, spec_.head_dim);
-    vector(Role::kAttnKNorm, layer, spec_.head_dim);
-    for (Role role :
-         {Role::kAttnPostNorm, Role::kFfnPostNorm, Role::kAttnQNormIn, Role::kAttnKNormIn,
-          Role::kAttnVNormIn, Role::kFfnGateNormIn, Role::kFfnUpNormIn})
+    vector("attn_q_norm", layer, spec_.head_dim);
+    vector("attn_k_norm", layer, spec_.head_dim);
+    for (const char* role : {"attn_post_norm", "ffn_post_norm", "attn_q_norm_in", "attn_k_norm_in",
+                             "attn_v_norm_in", "ffn_gate_norm_in", "ffn_up_norm_in"})
       vector(role, layer, spec_.dim);
   }
-  void add(Role role, int32_t layer, const char* type, uint64_t rows, uint64_t cols,
+  void add(const char* role, int32_t layer, const char* type, uint64_t rows, uint64_t cols,
            uint64_t bytes) {
     spec_.tensors.push_back({role, layer, "t" + std::to_string(spec_.tensors.size()), type, rows,
                              cols, bytes_.size(), bytes});
@@ -115,12 +114,12 @@ private:
       memcpy(&bytes_[offset + 4 * i], &value, 4);
     }
   }
-  void vector(Role role, int32_t layer, uint64_t cols) {
+  void vector(const char* role, int32_t layer, uint64_t cols) {
     const size_t offset = bytes_.size();
     add(role, layer, "F32", 1, cols, cols * 4);
     floats(offset, cols, 1, 0.2f);
   }
-  void matrix(Role role, int32_t layer, uint64_t rows, uint64_t cols, bool ternary) {
+  void matrix(const char* role, int32_t layer, uint64_t rows, uint64_t cols, bool ternary) {
     const size_t offset = bytes_.size();
     if (!ternary) {
       add(role, layer, "F32", rows, cols, rows * cols * 4);
