@@ -30,7 +30,9 @@ Row& Row::text(const char* name, const std::string& value, int width) {
 
 Row& Row::number(const char* name, double value, int decimals) {
   char digits[64] = "null";
-  if (isfinite(value))
+  if (isfinite(value) && as_json) // who compares two runs needs more digits than a reader
+    snprintf(digits, sizeof digits, "%.9g", value);
+  else if (isfinite(value))
     snprintf(digits, sizeof digits, "%.*f", decimals, value);
   cells_.push_back({name, digits, 7});
   return *this;
