@@ -3,30 +3,38 @@ import { bytes } from '../../lib/byte-size.js';
 import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { shortestFloat } from '../float.mjs';
+import { Layout, type Row } from './inspect-layout.mjs';
 import { tuningText, zerosText } from './tuning-text.mjs';
 
 type Metadata = Inspection['metadata'][number];
-type Row = readonly string[];
 
-/** Columns of an ordinary terminal; longer values are cut or wrapped. */
-const width = 80;
-
-/** An inspection as lines of at most 80 columns, control characters of the file made visible. */
-export function inspectionLines(inspection: Inspection, sparsity?: Sparsity): string[] {
+/** An inspection as lines of at most `width` columns, control characters of the file made visible. */
+export function inspectionLines(
+  inspection: Inspection,
+  width: number,
+  sparsity?: Sparsity,
+): string[] {
+  const layout = new Layout(width);
   const { decisions, problems, metadata, tensors } = inspection;
   return [
-    ...fields(overview(inspection)),
-    ...section('Problems', wrapped(problems.map(({ code, message }) => `${code}: ${message}`))),
-    ...section(
-      'Decisions',
-      wrapped(decisions.map((d) => `${d.subject}: ${d.choice}, because ${d.reason}`)),
+    ...layout.fields(overview(inspection)),
+    ...layout.section(
+      'Problems',
+      layout.paragraphs(problems.map(({ code, message }) => `${code}: ${message}`)),
     ),
-    ...section('Memory', fields(memory(inspection))),
-    ...section('Kernels', fields(kernels(inspection))),
-    ...section('Measured kernels', wrapped(inspection.tuning.map(tuningText))),
-    ...section('Zeros', sparsity ? zeroLines(sparsity) : []),
-    ...section('Metadata', metadata.map(metadataLine)),
-    ...section('Tensors', tensorLines(inspection)),
+    ...layout.section(
+      'Decisions',
+      layout.paragraphs(decisions.map((d) => `${d.subject}: ${d.choice}, because ${d.reason}`)),
+    ),
+    ...layout.section('Memory', layout.fields(memory(inspection))),
+    ...layout.section('Kernels', layout.fields(kernels(inspection))),
+    ...layout.section('Measured kernels', layout.paragraphs(inspection.tuning.map(tuningText))),
+    ...layout.section('Zeros', sparsity ? zeroLines(sparsity, layout) : []),
+    ...layout.section(
+      'Metadata',
+      metadata.map((entry) => metadataLine(entry, layout)),
+    ),
+    ...layout.section('Tensors', tensorLines(inspection, layout)),
     ...(tensors.length === 0 ? ['', 'No tensors: a vocabulary only.'] : []),
   ];
 }
@@ -135,7 +143,7 @@ function kernels({ cpu, skipsZeros = [] }: Inspection): Row[] {
   ];
 }
 
-function zeroLines({ text, tokens, left, layers, mean }: Sparsity): string[] {
+function zeroLines({ text, tokens, left, layers, mean }: Sparsity, layout: Layout): string[] {
   const over = `Over ${tokens} tokens${left > 0 ? ` (${left} more did not fit)` : ''} of the text`;
   const row = (name: string, { closedGates, zeroInputs }: LayerSparsity) => [
     name,
@@ -143,8 +151,8 @@ function zeroLines({ text, tokens, left, layers, mean }: Sparsity): string[] {
     percent(zeroInputs),
   ];
   return [
-    ...wrapped([`${over} ${JSON.stringify(beginning(text))}:`]),
-    ...columns([
+    ...layout.paragraphs([`${over} ${JSON.stringify(beginning(text))}:`]),
+    ...layout.columns([
       ['layer', 'closed gates', 'zero inputs of down'],
       ...layers.map((layer, i) => row(String(i), layer)),
       row('mean', mean),
@@ -161,64 +169,30 @@ function percent(part: number): string {
   return `${(100 * part).toFixed(1)} %`;
 }
 
-function metadataLine({ key, type, value }: Metadata): string {
+function metadataLine({ key, type, value }: Metadata, layout: Layout): string {
   const name = escaped(key);
-  const shown = typeof value === 'object' ? list(value.length, value.first) : text(value, type);
-  return cut(`${name} (${type}) ${shown}`);
+  const shown =
+    typeof value === 'object' ? list(value.length, value.first, layout) : text(value, layout, type);
+  return layout.cut(`${name} (${type}) ${shown}`);
 }
 
-function list(length: number, first: readonly unknown[]): string {
+function list(length: number, first: readonly unknown[], layout: Layout): string {
   const more = length > first.length ? ', …' : '';
-  return `${length}: ${first.map((item) => text(item)).join(', ')}${more}`;
+  return `${length}: ${first.map((item) => text(item, layout)).join(', ')}${more}`;
 }
 
-function text(value: unknown, type?: string): string {
+/** No more of a text than a line holds. */
+function text(value: unknown, { width }: Layout, type?: string): string {
   if (typeof value === 'string') return escaped(JSON.stringify(value.slice(0, width)));
   return String(type === 'f32' ? shortestFloat(value as number) : value);
 }
 
-function tensorLines({ tensors }: Inspection): string[] {
+function tensorLines({ tensors }: Inspection, layout: Layout): string[] {
   const rows = tensors.map(({ name, type, dims, bytes: size }) => [
     escaped(name),
     type,
     dims.join(' × '),
     bytes(size),
   ]);
-  return columns(rows);
-}
-
-/** Rows under each other, every column as wide as its widest entry. */
-function columns(rows: readonly Row[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
-    });
-  }
-  return rows.map((row) => cut(row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')));
-}
-
-function fields(rows: readonly Row[]): string[] {
-  return rows.map(([name, value]) => cut(`${name!.padEnd(17)} ${escaped(value!)}`));
-}
-
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => cut(`  ${line}`))];
-}
-
-/** Paragraphs broken at spaces, all but the first line of each indented. */
-function wrapped(paragraphs: readonly string[]): string[] {
-  return paragraphs.flatMap((paragraph) => {
-    const lines = [''];
-    for (const word of escaped(paragraph).split(' ')) {
-      const line = `${lines.at(-1)}${lines.at(-1) === '' ? '' : ' '}${word}`;
-      if (line.length <= width - 4 || lines.at(-1) === '') lines[lines.length - 1] = line;
-      else lines.push(word);
-    }
-    return lines.map((line, i) => (i === 0 ? line : `  ${line}`));
-  });
-}
-
-function cut(line: string): string {
-  return line.trimEnd().length > width ? `${line.slice(0, width - 1)}…` : line.trimEnd();
+  return layout.columns(rows);
 }

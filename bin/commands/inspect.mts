@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { Command, Option } from 'commander';
 import type { Sparsity } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
@@ -11,7 +12,7 @@ import {
 } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
-import { Terminal } from '../terminal.mjs';
+import { columnsOf, Terminal } from '../terminal.mjs';
 import { inspectionLines } from './inspect-view.mjs';
 
 interface InspectOptions extends FileOptions {
@@ -62,8 +63,9 @@ async function inspect(
   });
   const sparsity = options.sparsity ? await zeros(model, options) : undefined;
   const output = new Output();
+  const width = process.stdout.isTTY ? columnsOf(process.stdout) : 80;
   if (options.json) await output.json({ ...inspection, ...(sparsity && { sparsity }) });
-  else await output.lines(inspectionLines(inspection, sparsity));
+  else await output.lines(inspectionLines(inspection, width, sparsity));
 }
 
 /** Loads the model and counts the zeros of the text that the options give, or of the passage. */

@@ -47,6 +47,20 @@ test.skipIf(!hasPty)('what doctor says breaks between words, under itself', asyn
   expect(heads(text)).toEqual(heads(stdout));
 });
 
+test.skipIf(!hasPty)('inspect uses the columns there are', async () => {
+  const piped = await bitnet(['inspect']);
+  const [narrow, wide] = await Promise.all(
+    [40, 200].map((columns) => shown(['inspect'], { columns })),
+  );
+  expect(widest(piped.stdout)).toBe(80);
+  expect(widest(narrow!)).toBeLessThanOrEqual(40);
+  expect(widest(wide!)).toBeGreaterThan(80);
+  // fields and decisions break between words, and lose none
+  const [fields] = piped.stdout.split('\n\nMetadata');
+  const kept = words(fields!).filter((word) => !/[/…]/.test(word));
+  expect(words(narrow!)).toEqual(expect.arrayContaining(kept));
+});
+
 test.skipIf(!hasPty)('--help breaks what it says between words', async () => {
   for (const args of [['--help'], ['run', '--help'], ['bench', '--help']]) {
     const [options] = (await shown(args, { columns: 60 })).split(/\n(?:Examples|Environment)/);
