@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { BitnetError } from '../lib/errors.js';
+import { unreadableBecause } from '../lib/files/system-fault.js';
 import type { BenchReport } from './report.js';
 import { shapes } from './synth/shapes.js';
+
+const again = 'measure again with -o json';
 
 /** Whether a value is what a place of a report may hold. */
 type Check = (value: unknown) => boolean;
@@ -134,17 +137,23 @@ const paper: Fields = {
  * @throws ERR_BITNET_FILE
  */
 export async function readSavedReport(path: string): Promise<BenchReport> {
-  let saved: unknown;
-  try {
-    saved = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw unreadable(path, (error as Error).message, error);
-  }
+  const content = await readFile(path, 'utf8').catch((cause) => {
+    throw unreadable(path, unreadableBecause(cause), cause);
+  });
+  const saved = parsed(path, content);
   const hasTables = typeof saved === 'object' && saved !== null && 'sizes' in saved;
   const fault = faultIn(saved, report, '') ?? (hasTables ? faultIn(saved, paper, '') : undefined);
   if (fault === undefined) return saved as BenchReport;
   const reason = fault === '' ? 'it is' : `"${fault}" in it is missing or`;
-  throw unreadable(path, `${reason} of another kind`, undefined);
+  throw unreadable(path, `${reason} of another kind; ${again}`, undefined);
+}
+
+function parsed(path: string, content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw unreadable(path, `it is not JSON; ${again}`, cause);
+  }
 }
 
 /** Where the first value is that does not pass its check. */
@@ -177,7 +186,7 @@ function first<T>(items: Iterable<T>, find: (item: T) => string | undefined): st
 function unreadable(path: string, reason: string, cause: unknown): BitnetError {
   return new BitnetError(
     'ERR_BITNET_FILE',
-    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}; measure again with -o json.`,
+    `Expected a report of "bitnet bench -o json" in "${path}", but ${reason}.`,
     { path, cause },
   );
 }

@@ -3,9 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import process from 'node:process';
 import { homeFolder, variable } from '../lib/environment.js';
+import { BitnetError } from '../lib/errors.js';
 import { appendNamed, isOwn, openNamed } from '../lib/files/own.js';
 import { replaceText } from '../lib/files/replace-file.js';
-import { type FileKind, writableTarget } from '../lib/files/target.js';
+import { type FileKind, unwritable, writableTarget } from '../lib/files/target.js';
 
 /** Messages that are remembered. */
 const most = 500;
@@ -45,7 +46,7 @@ export class MessageHistory {
       const entries = target.there ? await readEntries(target.path) : [];
       return new MessageHistory(entries, target.path, warn);
     } catch (error) {
-      warn(`What you type is not remembered for other chats: ${(error as Error).message}`);
+      warn(`What you type is not remembered for other chats: ${sentence(error, path)}`);
       return new MessageHistory([], undefined, warn);
     }
   }
@@ -57,10 +58,16 @@ export class MessageHistory {
     this.entries.length = Math.min(this.entries.length, most);
     const line = `${JSON.stringify(entry)}\n`;
     if (this.#path === undefined || line.length > longestEntry) return;
-    await appendNamed(this.#path, line, 0o600).catch((error) => {
-      this.#warn(`What you type could not be remembered: ${error.message}`);
+    const path = this.#path;
+    await appendNamed(path, line, 0o600).catch((error) => {
+      this.#warn(`What you type could not be remembered: ${sentence(error, path)}`);
     });
   }
+}
+
+function sentence(error: unknown, path: string): string {
+  const { message } = error instanceof BitnetError ? error : unwritable(path, error as Error);
+  return message;
 }
 
 /** Where the history is kept; `BITNET_HISTORY` may move it and, empty, keeps none. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import process from 'node:process';
+import { systemFault } from '../lib/files/system-fault.js';
 import { escaped } from './escape.mjs';
 import { interruptAll } from './interrupt.mjs';
 import { columnsOf, printable } from './terminal.mjs';
@@ -82,7 +83,10 @@ export function watchStreams(): void {
     gone = true;
     const quiet = error.code === 'EPIPE';
     if (!quiet) {
-      process.stderr.write(`error: Standard output cannot be written: ${error.message}.\n`);
+      const fault = systemFault(error);
+      process.stderr.write(
+        `error: Expected to write to standard output, but the system answered "${fault}".\n`,
+      );
     }
     const exitCode = quiet ? 0 : 1;
     if (!interruptAll(exitCode)) process.exit(exitCode);

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemFault } from '../lib/files/system-fault.js';
+import { unreadableBecause } from '../lib/files/system-fault.js';
 import { BitnetError } from '../lib/index.js';
 import { isInterrupted } from './interrupt.mjs';
 import type { Terminal } from './terminal.mjs';
@@ -154,12 +154,7 @@ function notRegular(name: string): BitnetError {
 function unreadable(name: string, error: unknown): BitnetError {
   if (error instanceof BitnetError) return error;
   const cause = error as NodeJS.ErrnoException;
-  const found =
-    cause.code === 'ENOENT' || cause.code === 'ENOTDIR'
-      ? 'there is none; check the path'
-      : cause.code === 'EISDIR'
-        ? 'it is a folder; give a file in it'
-        : `the system answered "${systemFault(cause)}"`;
+  const found = unreadableBecause(cause);
   return new BitnetError('ERR_BITNET_FILE', `Expected the ${name} to be readable, but ${found}.`, {
     cause,
   });

@@ -4,6 +4,7 @@ import { cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../cache-folder.js';
 import { BitnetError } from '../errors.js';
+import { systemFault } from '../files/system-fault.js';
 import { energyAvailability } from '../machine/energy/availability.js';
 import { compiler, cpuInfo, readBandwidth, selectKernels, selfTest } from '../native.js';
 import { packageVersion } from '../package-root.js';
@@ -116,7 +117,7 @@ export async function checkCache(): Promise<Check> {
     await rm(probe, { force: true });
     return ok('cache', `${folder} can be written`);
   } catch (error) {
-    const message = `${folder} cannot be written: ${(error as Error).message}`;
+    const message = `${folder} cannot be written: the system answered "${systemFault(error as Error)}"`;
     return warn('cache', message, remedy('make it writable or set BITNET_CACHE'));
   }
 }

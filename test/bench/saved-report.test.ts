@@ -58,9 +58,15 @@ describe('a saved report', () => {
   });
 
   test('is missed where there is none', async () => {
-    await expect(readSavedReport(file('nothere.json'))).rejects.toMatchObject({
-      code: 'ERR_BITNET_FILE',
-    });
+    for (const [name, found] of [
+      ['nothere.json', 'there is none; check the path'],
+      ['', 'it is a folder; give a file in it'],
+    ] as const) {
+      const message = `Expected a report of "bitnet bench -o json" in "${file(name)}", but ${found}.`;
+      await expect(readSavedReport(file(name))).rejects.toMatchObject({
+        ...{ code: 'ERR_BITNET_FILE', message },
+      });
+    }
   });
 
   function withRate(fields: object): object {

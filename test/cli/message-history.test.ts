@@ -60,6 +60,23 @@ test('what is no history is left alone, with a warning', async () => {
   expect(readFileSync(file('letter'), 'utf8')).toBe('Dear all,');
 });
 
+test('what the system will not open or write is a sentence', async () => {
+  vi.stubEnv('XDG_STATE_HOME', file('plain'));
+  writeFileSync(file('plain'), '');
+  const warn = vi.fn();
+  vi.stubEnv('BITNET_HISTORY', undefined);
+  await MessageHistory.open(warn);
+  expect(warn.mock.calls[0]![0]).toMatch(
+    /^What you type is not remembered for other chats: Expected to write the file ".*", but the system answered "ENOTDIR: not a directory"; /,
+  );
+  const { history, warn: late } = await opened(file('gone'));
+  mkdirSync(file('gone'));
+  await history.add('one');
+  expect(late.mock.calls[0]![0]).toMatch(
+    /^What you type could not be remembered: Expected to write the file ".*gone", but the system answered "/,
+  );
+});
+
 test('nothing is kept with an empty BITNET_HISTORY or /dev/null', async () => {
   for (const path of ['', '/dev/null']) {
     const { history, warn } = await opened(path);

@@ -110,7 +110,8 @@ describe('doctor', () => {
     vi.stubEnv('XDG_CACHE_HOME', file('plain'));
     const check = await checkCache();
     expect(check).toMatchObject({ subject: 'cache', status: 'warn' });
-    expect(check.message).toContain(cacheFolder());
+    const said = 'cannot be written: the system answered "ENOTDIR: not a directory"';
+    expect(check.message).toBe(`${cacheFolder()} ${said}`);
     vi.stubEnv('XDG_CACHE_HOME', file('folder'));
     expect(await checkCache()).toMatchObject({ status: 'ok' });
   });
