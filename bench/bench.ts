@@ -49,7 +49,8 @@ export async function bench(
 }
 
 /** Who listens to a plan that is run. */
-export interface RunOptions extends Pick<BenchOptions, 'command' | 'signal' | 'onProgress'> {
+export interface RunOptions
+  extends Pick<BenchOptions, 'command' | 'signal' | 'onProgress' | 'onDecisions'> {
   /** Asked after each repetition from the second on: whether these must do. */
   readonly isLate?: (() => boolean) | undefined;
 }
@@ -96,7 +97,7 @@ async function measureAll(
   };
   try {
     for (const group of groups) {
-      const some = await measureGroup(group, plan, energy, watch, unfinished, options.isLate);
+      const some = await measureGroup(group, plan, energy, watch, unfinished, options);
       for (const one of some) finished.push(one);
     }
     const after = await roofsOf(plan, watch);
@@ -120,7 +121,7 @@ async function measureGroup(
   energy: EnergyBench,
   watch: Watch,
   unfinished: Measured[],
-  isLate: RunOptions['isLate'],
+  { isLate, onDecisions }: RunOptions,
 ): Promise<Measured[]> {
   const { tests, repetitions, batch } = plan;
   const trials: Trial[] = [];
@@ -136,6 +137,7 @@ async function measureGroup(
       const process = new TrialProcess();
       processes.push(process);
       const loaded = await process.load(setting, room);
+      onDecisions?.(loaded.path, loaded.decisions);
       trials.push({ setting, process, loaded, times: tests.map(() => []) });
     }
     for (let repetition = 0; repetition <= repetitions; repetition++) {

@@ -1,4 +1,5 @@
 import { argumentError, checkOptionNames } from '../lib/checks/options.js';
+import type { Decision } from '../lib/decision.js';
 import { variable } from '../lib/environment.js';
 import { BitnetError } from '../lib/errors.js';
 import { booleanOption } from '../lib/generate/options.js';
@@ -97,6 +98,8 @@ export interface BenchOptions {
   readonly onProgress?:
     | ((step: string, fraction: number, secondsLeft: number | null) => void)
     | undefined;
+  /** Called each time a model was loaded, with its path and the rules applied to its file. */
+  readonly onDecisions?: ((path: string, decisions: readonly Decision[]) => void) | undefined;
 }
 
 /** Sessions that one process measures together. */
@@ -108,7 +111,16 @@ const maxWatts = 100_000;
 const optionNames = [
   ...['models', 'memory', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
   ...['repetitions', 'threads', 'kernels', 'metadataOverrides'],
-  ...['autotune', 'screenHead', 'skipZeros', 'assumeWatts', 'command', 'signal', 'onProgress'],
+  ...[
+    'autotune',
+    'screenHead',
+    'skipZeros',
+    'assumeWatts',
+    'command',
+    'signal',
+    'onProgress',
+    'onDecisions',
+  ],
 ];
 
 /** What to measure, checked. */

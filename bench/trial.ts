@@ -1,4 +1,5 @@
 // A trial's process: loads a model once, then runs tests as it is told. Started by trial-process.ts.
+import type { Decision } from '../lib/decision.js';
 import type { BitnetErrorCode } from '../lib/errors.js';
 import { type ProcessMemory, processMemory } from '../lib/machine/process-memory.js';
 import type { MetadataOverrides } from '../lib/model/metadata-overrides.js';
@@ -51,6 +52,7 @@ export type Answer =
 export interface Loaded {
   readonly path: string;
   readonly spec: ModelSpec;
+  readonly decisions: readonly Decision[];
   readonly kernel: KernelNames;
   readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
@@ -83,10 +85,10 @@ async function answer(question: Question): Promise<Answer> {
       const loaded = await loadBenchModel(source, options);
       model = loaded;
       sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
-      const { spec, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
+      const { spec, decisions, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
       return {
         loaded: {
-          ...{ path: loaded.path, spec, kernel, tuning, threads, memory },
+          ...{ path: loaded.path, spec, decisions, kernel, tuning, threads, memory },
           ...{ loadMilliseconds, before },
         },
       };

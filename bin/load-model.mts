@@ -23,9 +23,17 @@ export async function loadWithSpinner(
   }
 }
 
-/** Says on stderr what might change results; the other decisions are for `inspect`. */
-export function warnOfDecisions(decisions: readonly Decision[], terminal: Terminal): void {
+/**
+ * Says on stderr what might change results; the other decisions are for `inspect`.
+ * @param path of the file, where there may be several
+ */
+export function warnOfDecisions(
+  decisions: readonly Decision[],
+  terminal: Terminal,
+  path?: string,
+): void {
+  const name = path === undefined ? '' : `${basename(path)}: `;
   for (const { subject, choice, reason, warning } of decisions) {
-    if (warning) terminal.warn(`${subject}: ${choice}, because ${reason}.`);
+    if (warning) terminal.warn(`${name}${subject}: ${choice}, because ${reason}.`);
   }
 }

@@ -40,6 +40,7 @@ export async function benchPaperCommand(
 ): Promise<void> {
   refuseOthers(paths, options, command);
   await checkPagePath(options);
+  const signal = interruptSignal(); // also while what measures is loaded
   const { benchPaper } = await import('../../bench/paper/paper.js');
   const { shape: sizes, memory, minutes, threads, kernel, autotune } = options;
   const { json } = options;
@@ -52,7 +53,7 @@ export async function benchPaperCommand(
     report = await benchPaper({
       ...{ sizes, memory, minutes, threads: threads?.[0], kernel: kernel?.[0], autotune },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
-      signal: interruptSignal(),
+      signal,
       onProgress: ({ size: next, step, fraction, secondsLeft }) => {
         const left = `${Math.floor(100 * fraction)} %, about ${duration(secondsLeft)} left`;
         spinner.update(`${next}: ${step} (${left})`);

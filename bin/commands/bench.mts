@@ -3,9 +3,10 @@ import { isPaperReport } from '../../bench/paper/report.js';
 import type { BenchReport } from '../../bench/report.js';
 import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
 import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
-import type { MetadataOverrides } from '../../lib/index.js';
+import type { Decision, MetadataOverrides } from '../../lib/index.js';
 import { decimal, integer, integers, memorySize, names, repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { warnOfDecisions } from '../load-model.mjs';
 import { defaultModel } from '../model-argument.mjs';
 import { modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
@@ -172,6 +173,7 @@ async function measured(
   command: Command,
   terminal: Terminal,
 ): Promise<BenchReport> {
+  const signal = interruptSignal(); // also while what measures is loaded
   const { bench: measure } = await import('../../bench/bench.js');
   const { shape, format = ['i2_s' as const], layers, memory } = options;
   const synthetic = (shape ?? []).flatMap((name) =>
@@ -190,6 +192,7 @@ async function measured(
   const { autotune, screenHead, skipZeros, assumeWatts } = options;
   const { overrideKv: metadataOverrides } = options;
   const spinner = terminal.spinner('Measuring');
+  const decided = new Map<string, readonly Decision[]>();
   try {
     return await measure({
       models: usual === undefined ? models : [usual],
@@ -197,7 +200,8 @@ async function measured(
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
-      signal: interruptSignal(),
+      signal,
+      onDecisions: (path, decisions) => decided.set(path, decisions),
       onProgress: (step, done, left) => {
         const rest = left === null ? '' : `, about ${duration(left)} left`;
         spinner.update(`${step} (${Math.floor(100 * done)} %${rest})`);
@@ -205,6 +209,7 @@ async function measured(
     });
   } finally {
     spinner.stop();
+    for (const [path, decisions] of decided) warnOfDecisions(decisions, terminal, path);
   }
 }
 
