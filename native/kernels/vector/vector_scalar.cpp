@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "../lanes/exp.h"
+
 namespace bitnet {
 namespace {
 
@@ -52,35 +54,22 @@ template <class T> T tree(T* lane) {
   return lane[0];
 }
 
-/**
- * exp(x), at most 1 ulp off where the result is normal:
- *
- *   x      = n ln 2 + r           |r| <= ln 2 / 2; ln 2 is subtracted in two parts
- *   exp(x) = 2^n (1 + r + r² p(r))      p: Cephes' minimax polynomial (Moshier, expf.c)
- *
- * exp(0) = 1 exactly; x < -87.33654 (the result would be subnormal) gives 0; from 88.72284 on
- * infinity; NaN stays NaN. 2^n is two factors because 2^128 is no float but p * 2^128 may be.
- */
+/** exp, as lanes/exp.h derives it. */
 float exp_approx(float x) {
-  if (x < -87.33654f)
+  if (x < kExpLeast)
     return 0.0f;
-  if (x > 89.0f)
-    x = 89.0f;
-  const float kMagic =
-      12582912.0f; // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
-  const float t = fmaf(x, 1.44269504f, kMagic);
-  const float n = t - kMagic;
-  const float r = fmaf(n, 2.12194440e-4f, fmaf(n, -0.693359375f, x));
-  float p = 1.9875691500e-4f;
-  p = fmaf(p, r, 1.3981999507e-3f);
-  p = fmaf(p, r, 8.3334519073e-3f);
-  p = fmaf(p, r, 4.1665795894e-2f);
-  p = fmaf(p, r, 1.6666665459e-1f);
-  p = fmaf(p, r, 5.0000001201e-1f);
+  if (x > kExpMost)
+    x = kExpMost;
+  const float t = fmaf(x, kExpLog2e, kExpMagic);
+  const float n = t - kExpMagic;
+  const float r = fmaf(n, kExpMinusLn2[1], fmaf(n, kExpMinusLn2[0], x));
+  float p = 0.0f;
+  for (float coefficient : kExpP)
+    p = fmaf(p, r, coefficient);
   const float y = fmaf(p, r * r, r) + 1.0f;
   const uint32_t e =
-      bits_of_float(t) - bits_of_float(kMagic) + 256; // n + 256, so that halving it is unsigned
-  const uint32_t half = e / 2;                        // n / 2 + 128, rounded down
+      bits_of_float(t) - bits_of_float(kExpMagic) + 256; // n + 256, so that halving it is unsigned
+  const uint32_t half = e / 2;                           // n / 2 + 128, rounded down
   return y * float_of_bits((half - 1) << 23) * float_of_bits((e - half - 1) << 23);
 }
 

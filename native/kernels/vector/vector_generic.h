@@ -1,0 +1,191 @@
+// Vector operations in the words of lanes.h, bit-equal to vector_scalar.cpp; for vector_<isa>.cpp.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../lanes/lanes.h"
+#include "attention_generic.h"
+#include "vector.h"
+
+namespace bitnet {
+namespace {
+
+void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
+  constexpr int kRegisters = 2 * kParts;
+  Doubles lane[kRegisters]; // halves of the parts, in order
+  for (int i = 0; i < kRegisters; i++)
+    lane[i] = broadcast(0.0);
+  for_groups(count, [&](size_t i, auto some) {
+    const Lanes v = load(some, x + i);
+#pragma GCC unroll 4
+    for (int j = 0; j < kParts; j++) {
+      const Doubles a = low_doubles(v.part[j]), b = high_doubles(v.part[j]);
+      lane[2 * j] = fma(a, a, lane[2 * j]);
+      lane[2 * j + 1] = fma(b, b, lane[2 * j + 1]);
+    }
+  });
+  for (int distance = kRegisters / 2; distance > 0; distance /= 2)
+    for (int i = 0; i < distance; i++)
+      lane[i] = add(lane[i], lane[i + distance]);
+  const double mean = tree(lane[0]) / static_cast<double>(count);
+  const Floats r =
+      broadcast(static_cast<float>(1.0 / square_root(mean + static_cast<double>(eps))));
+  for_groups(count, [&](size_t i, auto some) {
+    store(some, y + i,
+          map([&](Floats a, Floats b) { return mul(mul(a, r), b); }, load(some, x + i),
+              load(some, w + i)));
+  });
+}
+
+/** The larger of top and |v|, element by element. */
+inline IntLanes larger(const IntLanes& top, const Lanes& v) {
+  return map_int([](Ints t, Floats f) { return max(t, magnitude(f)); }, top, v);
+}
+
+inline uint32_t max_of(const IntLanes& v) {
+  Ints top = v.part[0];
+  for (int i = 1; i < kParts; i++)
+    top = max(top, v.part[i]);
+  return static_cast<uint32_t>(max_of(top));
+}
+
+void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
+  IntLanes top = lanes_of(int32_t{0}), total = top;
+  for_groups(count, [&](size_t i, auto some) { top = larger(top, load(some, x + i)); });
+  const uint32_t most = max_of(top);
+  const float magnitude = float_of_bits(most);
+  const bool finite = most < 0x7f800000;
+  const float a = magnitude > 1e-5f ? magnitude : 1e-5f, s = 127.0f / a;
+  uint8_t* bytes = reinterpret_cast<uint8_t*>(q);
+  for_groups(finite ? count : 0, [&](size_t i, auto some) {
+    const IntLanes v =
+        map_int([&](Floats f) { return round(mul(f, broadcast(s))); }, load(some, x + i));
+    total = map_int([](Ints t, Ints n) { return add(t, n); }, total, v);
+    store_i8(bytes + i, v);
+  });
+  for (size_t i = finite ? (count + 15) / 16 * 16 : 0; i < q_stride; i += 16)
+    store_i8(bytes + i, lanes_of(int32_t{0}));
+  *sum = 0;
+  for (Ints part : total.part)
+    *sum += sum_of(part);
+  *step = finite ? a / 127.0f : float_of_bits(0x7fc00000);
+}
+
+void scale_rows(const int32_t* acc, const float* row_scale, float step, size_t count, float* y) {
+  for_groups(count, [&](size_t i, auto some) {
+    store(some, y + i,
+          map([&](Ints v, Floats scale) { return mul(convert(v), mul(scale, broadcast(step))); },
+              load(some, acc + i), load(some, row_scale + i)));
+  });
+}
+
+void scale_all(const int32_t* acc, float scale, size_t count, float* y) {
+  for_groups(count, [&](size_t i, auto some) {
+    store(some, y + i,
+          map([&](Ints v) { return mul(convert(v), broadcast(scale)); }, load(some, acc + i)));
+  });
+}
+
+/** y[i] = activation(g[i]) * u[i] */
+template <class Activation>
+inline void gate(const float* g, const float* u, size_t count, float* y, Activation activation) {
+  for_groups(count, [&](size_t i, auto some) {
+    store(some, y + i,
+          map([&](Floats v, Floats up) { return mul(activation(v), up); }, load(some, g + i),
+              load(some, u + i)));
+  });
+}
+
+void relu2_mul(const float* g, const float* u, size_t count, float* y) {
+  gate(g, u, count, y, [](Floats v) {
+    const Floats r = relu(v);
+    return mul(r, r);
+  });
+}
+
+void silu_mul(const float* g, const float* u, size_t count, float* y) {
+  gate(g, u, count, y,
+       [](Floats v) { return div(v, add(broadcast(1.0f), exp_approx(negate(v)))); });
+}
+
+void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
+  gate(g, u, count, y, [](Floats v) {
+    const Floats w = mul(v, fma(mul(v, v), broadcast(kGeluCubic), broadcast(kGeluLinear)));
+    return div(v, add(broadcast(1.0f), exp_approx(w)));
+  });
+}
+
+inline void store_halves(All, uint16_t* p, const Lanes& v) {
+  store_f16(p, v);
+}
+inline void store_halves(Some s, uint16_t* p, const Lanes& v) {
+  uint16_t all[16];
+  store_f16(all, v);
+  memcpy(p, all, static_cast<size_t>(s.exist) * sizeof *p);
+}
+
+void to_f16(const float* x, size_t count, uint16_t* y) {
+  for_groups(count, [&](size_t i, auto some) { store_halves(some, y + i, load(some, x + i)); });
+}
+
+/** The 32 codes of two times 16 values; returns their scale as a half. */
+inline uint16_t block_to_q8_0(const Lanes (&v)[2], uint8_t* codes) {
+  const float a = float_of_bits(max_of(larger(larger(lanes_of(int32_t{0}), v[0]), v[1])));
+  uint16_t half = half_of_float(a / 127.0f);
+  if (half >= 0x7c00)
+    half = 0x7e00;
+  const bool empty = half == 0 || half == 0x7e00;
+  const Floats s = broadcast(empty ? 0.0f : 1.0f / float_of_half(half));
+  for (int i = 0; i < 2; i++) {
+    // Out of range, NaN or infinity only where the block is empty or d is subnormal.
+    const auto code = [&](Floats f) {
+      return max(min(round(mul(f, s)), broadcast(127)), broadcast(-127));
+    };
+    store_i8(codes + 16 * i, empty ? lanes_of(int32_t{0}) : map_int(code, v[i]));
+  }
+  return half;
+}
+
+void to_q8_0(const float* x, size_t count, uint8_t* row) {
+  const size_t padded = (count + 31) / 32 * 32;
+  for (size_t begin = 0; begin < padded; begin += 32) {
+    const float* from = x + begin;
+    const int exist = count - begin < 32 ? static_cast<int>(count - begin) : 32;
+    Lanes v[2];
+    if (exist == 32) {
+      v[0] = load(All{}, from);
+      v[1] = load(All{}, from + 16);
+    } else {
+      v[0] = load(Some{exist < 16 ? exist : 16}, from);
+      v[1] = exist > 16 ? load(Some{exist - 16}, from + 16) : lanes_of(0.0f);
+    }
+    const uint16_t half = block_to_q8_0(v, row + begin);
+    memcpy(row + padded + begin / 16, &half, sizeof half);
+  }
+}
+
+constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
+  return {
+      .isa = isa,
+      .features = features,
+      .rms_norm = rms_norm,
+      .quantise = quantise,
+      .scale_rows = scale_rows,
+      .scale_all = scale_all,
+      .relu2_mul = relu2_mul,
+      .silu_mul = silu_mul,
+      .gelu_tanh_mul = gelu_tanh_mul,
+      .to_f16 = to_f16,
+      .to_q8_0 = to_q8_0,
+      .attention_block =
+          {
+              .f16 = attention_block<kKvF16>,
+              .q8_0 = attention_block<kKvQ8_0>,
+          },
+      .attention_combine = attention_combine,
+  };
+}
+
+} // namespace
+} // namespace bitnet
