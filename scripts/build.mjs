@@ -6,8 +6,10 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -26,8 +28,20 @@ install(
   join(root, `prebuilds/${process.platform}-${process.arch}/bitnet.node`),
 );
 run('TypeScript', process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']);
+removeStale();
 await writeManPage();
 chmodSync(join(root, 'dist/bin/bitnet.mjs'), 0o755); // for `npx bitnet`: not every npm command does it
+
+/** Removes what was compiled of sources that have moved since: the package would hold it. */
+function removeStale() {
+  for (const folder of ['lib', 'bench', 'bin']) {
+    for (const name of readdirSync(join(root, 'dist', folder), { recursive: true })) {
+      const source = name.replace(/(\.d)?\.(m?)(js|ts)$/, '.$2ts');
+      const compiled = join(root, 'dist', folder, name);
+      if (!existsSync(join(root, folder, source))) rmSync(compiled, { recursive: true });
+    }
+  }
+}
 
 /** Writes bitnet(1) from the definitions of the commands that were just compiled. */
 async function writeManPage() {

@@ -62,6 +62,11 @@ describe('the package', () => {
     for (const name of ['test', 'bench', 'bin', 'lib', 'scripts', 'build', '.ci', 'node_modules']) {
       expect(names, name).not.toContain(name);
     }
+    expect(readdirSync(join(installed, 'dist')).sort()).toEqual([
+      ...['bench', 'bin', 'bitnet.1', 'lib'],
+    ]);
+    // A process of its own, started by its path.
+    expect(existsSync(join(installed, 'dist/bench/trial.js'))).toBe(true);
     expect(readdirSync(join(installed, 'models'))).toEqual(
       expect.arrayContaining(['LICENSE', 'stories-ternary.gguf']),
     );
