@@ -1,7 +1,7 @@
 import { onAbort } from '../lib/abort.js';
 import { filesSha256 } from '../lib/file-hash.js';
 import { describeBuild, describeMachine } from '../lib/machine/description.js';
-import { type OpenedMeter, openMeter } from '../lib/machine/energy/meter.js';
+import { type OpenedMeter, openMeter } from '../lib/machine/energy/open-meter.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from '../lib/machine/peaks.js';
 import { EnergyBench, noEnergy, type TestEnergy } from './energy/measured.js';
 import { groupsThatFit } from './groups.js';
@@ -9,6 +9,7 @@ import { fittingSettings, withExtrapolations } from './models.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report.js';
 import { type Measured, resultOf } from './result.js';
+import type { Setting } from './setting.js';
 import {
   positionsFor,
   type Room,
@@ -17,7 +18,7 @@ import {
   testLabel,
   testTokens,
 } from './tests.js';
-import type { Loaded, Setting } from './trial.js';
+import type { Loaded } from './trial.js';
 import { TrialProcess } from './trial-process.js';
 import { idleStep, limitsStep, Watch } from './watch.js';
 

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { type Estimate, ratioOf, relativeError } from './estimate.js';
-import type { BenchReport, BenchResult, Spread } from './report.js';
+import type { BenchReport, BenchResult } from './report.js';
+import type { Spread } from './spread.js';
 
 /** How one test changed from one report to another. */
 export interface Change {

@@ -1,5 +1,5 @@
 // How well a number from a few samples is known, and what a difference of two such numbers means.
-import type { Spread } from './report.js';
+import type { Spread } from './spread.js';
 
 /** A value, its relative standard error and the samples that is from. */
 export interface Estimate {

@@ -1,6 +1,5 @@
 import type { BenchResult, TrialMemory } from './report.js';
-import { isNoisy } from './result.js';
-import { spread } from './spread.js';
+import { isNoisy, spread } from './spread.js';
 
 /** A quantity of a model with so many layers. */
 export interface LayerPoint {
@@ -12,14 +11,6 @@ export interface LayerPoint {
 export interface LayerCost {
   readonly perLayer: number;
   readonly rest: number;
-}
-
-/** Says of a result that it was not measured but computed from measurements of fewer layers. */
-export interface Extrapolated {
-  /** Layers of the two models that were measured. */
-  readonly layers: readonly [number, number];
-  /** Layers of the model the result is for. */
-  readonly of: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { modelSpec } from '../lib/model/spec.js';
+import { readSpec } from '../lib/model/read-spec.js';
 import type { SynthFormat } from './synth/formats.js';
 import { type SyntheticUse, syntheticMemory } from './synth/load.js';
 import { describedModel } from './synth/model.js';
@@ -51,7 +51,7 @@ async function memoryByLayer(
 ): Promise<LayerMemory> {
   const of = async (layers: number) => {
     const { file } = await synthSource(describedModel({ shape, format, layers }));
-    return syntheticMemory(modelSpec(file), options);
+    return syntheticMemory(readSpec(file), options);
   };
   const one = await of(1);
   const perLayer = (await of(2)) - one;

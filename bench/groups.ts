@@ -1,5 +1,5 @@
 import { settingMemory } from './models.js';
-import type { Setting } from './trial.js';
+import type { Setting } from './setting.js';
 
 /**
  * Settings cut into groups that can be loaded at the same time within `available` bytes, in their order, each with keys and values of

@@ -4,18 +4,15 @@ import { BitnetError } from '../lib/errors.js';
 import { inspectModel } from '../lib/inspect.js';
 import { type LoadOptions, loadModel } from '../lib/model/load.js';
 import type { Model } from '../lib/model/model.js';
-import { modelSpec } from '../lib/model/spec.js';
+import { readSpec } from '../lib/model/read-spec.js';
 import { extrapolateResult } from './extrapolate.js';
 import { fitShape, type LayerMemory, layersThatFit, processBytes } from './fit.js';
 import type { BenchResult } from './report.js';
+import type { BenchModel, Setting } from './setting.js';
 import { loadSynthetic, syntheticMemory } from './synth/load.js';
 import { describedModel, type SynthDescription } from './synth/model.js';
 import { shapes } from './synth/shapes.js';
 import { syntheticName, synthSource } from './synth/source.js';
-import type { Setting } from './trial.js';
-
-/** The path of a file, or a synthetic model; undefined for the embedded one. */
-export type BenchModel = string | SynthDescription | undefined;
 
 /** Loads whatever is measured. */
 export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise<Model> {
@@ -28,7 +25,7 @@ export async function settingMemory(setting: Setting, positions: number): Promis
   const engine = { kernel, screenHead, skipZeros };
   if (typeof model === 'object') {
     const { file } = await synthSource(describedModel(model));
-    return processBytes + syntheticMemory(modelSpec(file), { ...engine, positions });
+    return processBytes + syntheticMemory(readSpec(file), { ...engine, positions });
   }
   const { memory } = await inspectModel(model, { ...engine, metadataOverrides });
   if (!memory) return processBytes; // loading will say what is wrong with it

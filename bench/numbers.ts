@@ -1,4 +1,4 @@
-import type { Spread } from './report.js';
+import type { Spread } from './spread.js';
 
 /** Three significant digits or, from 100 on, all before the point; below 1 two decimals. */
 export function digits(value: number): string {

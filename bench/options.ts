@@ -1,14 +1,13 @@
-import { argumentError, checkOptionNames } from '../lib/checks/options.js';
+import { argumentError, booleanOption, checkOptionNames } from '../lib/checks/options.js';
 import type { Decision } from '../lib/decision.js';
 import { variable } from '../lib/environment.js';
 import { BitnetError } from '../lib/errors.js';
-import { booleanOption } from '../lib/generate/options.js';
 import { maxContextLength } from '../lib/model/limits.js';
 import { checkedOverrides, type MetadataOverrides } from '../lib/model/metadata-overrides.js';
 import { cpuInfo } from '../lib/native.js';
+import type { Setting } from './setting.js';
 import { describedModel, type SynthDescription } from './synth/model.js';
 import type { BenchTest } from './tests.js';
-import type { Setting } from './trial.js';
 
 export interface BenchOptions {
   /**

@@ -1,13 +1,16 @@
+import type { Build, Machine } from '../lib/machine/description.js';
+import type { MachineLimits } from '../lib/machine/peaks.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../lib/native-types.js';
 import type { TestEnergy } from './energy/measured.js';
 import type { ModelledJoules } from './energy/model.js';
-import type { Extrapolated } from './extrapolate.js';
+import type { Spread } from './spread.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */
 export interface BenchReport {
   /** When it began, ISO 8601. */
   readonly date: string;
-  readonly machine: Machine;
+  /** The limits were measured in this run, before and after the tests; the better ones. */
+  readonly machine: Machine & MachineLimits;
   readonly build: Build;
   /** The command line, when there was one. */
   readonly command: string | null;
@@ -15,32 +18,6 @@ export interface BenchReport {
   readonly cut?: true;
   /** Model by model, setting by setting, test by test. */
   readonly results: readonly BenchResult[];
-}
-
-export interface Machine {
-  readonly cpu: string;
-  /** Logical cores of the machine. */
-  readonly cores: number;
-  /** Cores this process may use: affinity and container quota counted. */
-  readonly usableCores: number;
-  readonly memoryBytes: number;
-  /** 'linux', 'darwin', 'win32'. */
-  readonly platform: string;
-  readonly osRelease: string;
-  readonly arch: string;
-  readonly isa: readonly string[];
-  /** Measured in this run, before and after the tests; the better one. */
-  readonly readBandwidth: readonly { readonly threads: number; readonly gbPerSecond: number }[];
-  /** int8 multiply-adds in registers, in 10⁹ per second, measured in the same way. */
-  readonly multiplyPeak: readonly { readonly threads: number; readonly gmacPerSecond: number }[];
-  /** The instruction that does them, such as 'VPDPBUSD zmm'. */
-  readonly multiplyInstruction: string;
-}
-
-export interface Build {
-  readonly version: string;
-  readonly compiler: string;
-  readonly node: string;
 }
 
 export interface BenchResult extends TestEnergy {
@@ -106,6 +83,14 @@ export interface BenchResult extends TestEnergy {
   readonly assumedEnergySource: 'estimate:assumed-watts' | null;
 }
 
+/** Says of a result that it was not measured but computed from measurements of fewer layers. */
+export interface Extrapolated {
+  /** Layers of the two models that were measured. */
+  readonly layers: readonly [number, number];
+  /** Layers of the model the result is for. */
+  readonly of: number;
+}
+
 export interface ModelShape {
   /** Name of the synthetic shape with these numbers, if any. */
   readonly name: string | null;
@@ -129,11 +114,4 @@ export interface TrialMemory extends MemoryUse {
   readonly anonymousRss: number | null;
   /** The same for what is: programs, libraries, mapped files. */
   readonly mappedFile: number | null;
-}
-
-export interface Spread {
-  readonly median: number;
-  readonly mean: number;
-  /** Sample standard deviation; 0 for one sample. */
-  readonly sd: number;
 }

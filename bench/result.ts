@@ -4,20 +4,13 @@ import { kvBytesPerPosition } from '../lib/model/memory.js';
 import type { TestEnergy } from './energy/measured.js';
 import { modelledJoulesPerToken } from './energy/model.js';
 import type { BenchPlan } from './options.js';
-import type { BenchResult, Spread, TrialMemory } from './report.js';
+import type { BenchResult, TrialMemory } from './report.js';
+import type { Setting } from './setting.js';
 import { shapeOf, weightFormat } from './shape.js';
-import { spread } from './spread.js';
+import { isNoisy, spread } from './spread.js';
 import { type BenchTest, type Room, type TestTimes, testLabel, testTokens } from './tests.js';
 import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
-import type { Loaded, Setting } from './trial.js';
-
-/** A standard deviation above this part of the mean is too much to compare by. */
-const noisyPart = 0.05;
-
-/** Whether samples vary so much. */
-export function isNoisy({ sd, mean }: Spread): boolean {
-  return sd > noisyPart * mean;
-}
+import type { Loaded } from './trial.js';
 
 /** One test of one setting, measured. */
 export interface Measured {

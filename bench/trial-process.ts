@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { BitnetError } from '../lib/errors.js';
 import type { ProcessMemory } from '../lib/machine/process-memory.js';
 import { packageRoot } from '../lib/package-root.js';
+import type { Setting } from './setting.js';
 import type { BenchTest, Room, TestTimes } from './tests.js';
-import type { Answer, Loaded, Question, Setting } from './trial.js';
+import type { Answer, Loaded, Question } from './trial.js';
 
 /** A model loaded in a process of its own, whose memory is therefore its own. */
 export class TrialProcess {

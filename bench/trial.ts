@@ -2,27 +2,13 @@
 import type { Decision } from '../lib/decision.js';
 import type { BitnetErrorCode } from '../lib/errors.js';
 import { type ProcessMemory, processMemory } from '../lib/machine/process-memory.js';
-import type { MetadataOverrides } from '../lib/model/metadata-overrides.js';
 import type { Model } from '../lib/model/model.js';
 import type { Session } from '../lib/model/session.js';
 import type { ModelSpec } from '../lib/model/spec.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../lib/native-types.js';
-import { type BenchModel, loadBenchModel } from './models.js';
+import { loadBenchModel } from './models.js';
+import type { Setting } from './setting.js';
 import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';
-
-/** One model as it is run. */
-export interface Setting {
-  readonly model: BenchModel;
-  readonly threads: number;
-  /** Empty for the best. */
-  readonly kernel: string;
-  readonly autotune: boolean;
-  readonly screenHead: boolean;
-  readonly skipZeros: boolean;
-  readonly metadataOverrides?: MetadataOverrides;
-  /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
-  readonly extrapolateTo?: number;
-}
 
 /** What the parent asks; each question gets one answer. */
 export type Question =

@@ -4,6 +4,9 @@ export interface Message {
   readonly plain: boolean;
 }
 
+/** What comes from a person or a pipe: a message, Ctrl-C on an empty line, or the end. */
+export type Input = Message | 'interrupt' | 'end';
+
 const quotes = '"""';
 
 /**

@@ -1,11 +1,8 @@
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { MessageHistory } from './message-history.mjs';
-import { type Message, MessageLines } from './message-lines.mjs';
+import { type Input, type Message, MessageLines } from './message-lines.mjs';
 import { type Completer, typedMessage } from './typed-message.mjs';
-
-/** What comes from a person or a pipe: a message, Ctrl-C on an empty line, or the end. */
-export type Input = Message | 'interrupt' | 'end';
 
 export interface MessageReader {
   next(): Promise<Input>;

@@ -1,7 +1,6 @@
 import process from 'node:process';
 import { createInterface, type Interface } from 'node:readline';
-import { type Message, MessageLines } from './message-lines.mjs';
-import type { Input } from './message-reader.mjs';
+import { type Input, type Message, MessageLines } from './message-lines.mjs';
 import { printable } from './terminal.mjs';
 import { TypedInput } from './typed-input.mjs';
 

@@ -1,5 +1,4 @@
-import type { EvalResult } from './evaluate/eval.js';
-import type { Perplexity } from './evaluate/perplexity.js';
+import type { EvalResult, Perplexity } from './evaluate/results.js';
 import type { Timings, Usage } from './generate/progress.js';
 
 /** What a generation had done when it failed or was ended. */

@@ -10,18 +10,15 @@ export type { ChatTemplateOption } from './chat/template-choice.js';
 export type { TokenIds } from './checks/token-ids.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
-export { type EvalOptions, type EvalResult, evalItems, type Share } from './evaluate/eval.js';
+export { type EvalOptions, evalItems } from './evaluate/eval.js';
 export {
   type ChoiceItem,
   type EvalItem,
   type LastWordItem,
   parseEvalItems,
 } from './evaluate/items.js';
-export {
-  type Perplexity,
-  type PerplexityOptions,
-  perplexity,
-} from './evaluate/perplexity.js';
+export { type PerplexityOptions, perplexity } from './evaluate/perplexity.js';
+export type { EvalResult, Perplexity, Share } from './evaluate/results.js';
 export type {
   Completion,
   Generation,
@@ -51,8 +48,9 @@ export { type LoadOptions, loadModel } from './model/load.js';
 export { type LoadTokenizerOptions, loadTokenizer } from './model/load-tokenizer.js';
 export type { MemoryEstimate } from './model/memory.js';
 export type { MetadataOverrides } from './model/metadata-overrides.js';
-export type { Model, SessionOptions } from './model/model.js';
+export type { Model } from './model/model.js';
 export type { Session } from './model/session.js';
+export type { SessionOptions } from './model/session-options.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './model/sparsity.js';
 export type { ModelSpec, Pooling, TensorBinding } from './model/spec.js';
 export { cpuInfo } from './native.js';

@@ -1,9 +1,8 @@
 import { modelTemplates } from './chat/template.js';
-import { givenOptions, nameOption } from './checks/options.js';
+import { booleanOption, givenOptions, nameOption } from './checks/options.js';
 import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
-import { booleanOption } from './generate/options.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
 import { rememberedKernels } from './model/autotune.js';
@@ -17,7 +16,8 @@ import {
   overrideMetadata,
 } from './model/metadata-overrides.js';
 import { pathAndOptions } from './model/model-path.js';
-import { type ModelSpec, modelSpec } from './model/spec.js';
+import { readSpec } from './model/read-spec.js';
+import type { ModelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import { ZeroChoice } from './model/zero-skipping.js';
 import { cpuInfo, selectKernels, ternaryTile } from './native.js';
@@ -172,7 +172,7 @@ export async function inspectModel(
     }
   };
   const spec = await attempt(() =>
-    modelSpec(file, { ...(activation !== undefined && { activation }), i2sLayout, tlTable }),
+    readSpec(file, { ...(activation !== undefined && { activation }), i2sLayout, tlTable }),
   );
   const tokenizer = await attempt(() =>
     createTokenizer(file, preTokenizer === undefined ? {} : { preTokenizer }),

@@ -22,11 +22,11 @@ function piecesFor({ source }: RegExp): string[] {
 /** Whose texts are numbers: they have up to 330 digits. */
 const bounded = ['lib/jinja/format-number.ts'];
 
-describe('A regular expression of lib or bin', () => {
+describe('A regular expression of lib, bench or bin', () => {
   it('looks at each character a few times, however long a text goes on alike', async () => {
     const slow: string[] = [];
     let count = 0;
-    for (const folder of ['lib', 'bin']) {
+    for (const folder of ['lib', 'bench', 'bin']) {
       for (const name of await readdir(folder, { recursive: true })) {
         if (!/\.m?ts$/.test(name) || bounded.includes(`${folder}/${name}`)) continue;
         for (const expression of expressionsOf(await readFile(join(folder, name), 'utf8'))) {

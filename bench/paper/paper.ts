@@ -1,15 +1,15 @@
 import { argumentError, checkOptionNames } from '../../lib/checks/options.js';
 import { BitnetError } from '../../lib/errors.js';
 import { smallestOf } from '../../lib/extremes.js';
-import { type OpenedMeter, openMeter } from '../../lib/machine/energy/meter.js';
+import { type OpenedMeter, openMeter } from '../../lib/machine/energy/open-meter.js';
 import { describeRoofs, type Roofs } from '../../lib/machine/peaks.js';
 import { cpuInfo } from '../../lib/native.js';
 import { type RunOptions, runPlan } from '../bench.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from '../options.js';
 import type { BenchReport } from '../report.js';
+import type { Setting } from '../setting.js';
 import { type ShapeName, shapes } from '../synth/shapes.js';
 import { testLabel } from '../tests.js';
-import type { Setting } from '../trial.js';
 import { batchRows } from './batches.js';
 import { claims } from './claims.js';
 import { crossovers } from './crossovers.js';

@@ -1,6 +1,6 @@
 import { smallestOf } from '../../lib/extremes.js';
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { fitShape } from '../fit.js';
 import type { BenchResult } from '../report.js';
 import { embeddingKept } from '../synth/load.js';
@@ -63,7 +63,7 @@ export async function formatPlan(
   const { of, memory } = await fitShape(size, format, available, { kernel });
   const weights = weightsPerLayer(shapes[size]);
   const layers = layersToRun(of, memory.perLayer, weights, format);
-  const spec = modelSpec((await synthSource(describedModel({ shape: size, format }))).file);
+  const spec = readSpec((await synthSource(describedModel({ shape: size, format }))).file);
   const total = layers.reduce((sum, count) => sum + count, 0);
   const loadBytes = layers.length * memory.rest + total * memory.perLayer;
   const kv = (total / of) * positionsFor(allTests) * kvBytesPerPosition(spec);

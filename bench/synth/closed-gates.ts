@@ -1,7 +1,7 @@
 import { variable } from '../../lib/environment.js';
 import { readGguf } from '../../lib/gguf/reader.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { layerSparsity } from '../../lib/model/sparsity.js';
-import { modelSpec } from '../../lib/model/spec.js';
 import { loadNativeModel } from '../../lib/native.js';
 import { WeightRandom } from './random.js';
 
@@ -15,7 +15,7 @@ const tokenCount = 256;
  * @throws as `loadModel`
  */
 export async function closedGates(path: string, vocab: number, seed: number): Promise<number[]> {
-  const spec = modelSpec(await readGguf(path));
+  const spec = readSpec(await readGguf(path));
   const model = await loadNativeModel(path, spec, {
     threads: 0,
     kernel: variable('BITNET_KERNEL') ?? '',

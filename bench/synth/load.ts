@@ -4,7 +4,8 @@ import { BitnetError } from '../../lib/errors.js';
 import { type LoadOptions, loadFrom, type ModelSource } from '../../lib/model/load.js';
 import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../../lib/model/memory.js';
 import type { Model } from '../../lib/model/model.js';
-import { type ModelSpec, modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
+import type { ModelSpec } from '../../lib/model/spec.js';
 import { describedModel, type SynthDescription } from './model.js';
 import { synthSource } from './source.js';
 
@@ -53,7 +54,7 @@ export function embeddingKept(spec: ModelSpec): number {
 }
 
 function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {
-  const bytes = syntheticMemory(modelSpec(file), use);
+  const bytes = syntheticMemory(readSpec(file), use);
   const available = process.availableMemory();
   if (bytes <= available) return;
   throw new BitnetError(

@@ -2,7 +2,7 @@ import { encodeHeader } from '../../lib/gguf/encode-header.js';
 import { readGgufHeader } from '../../lib/gguf/reader.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
 import type { ModelSource } from '../../lib/model/load.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { halfBits } from './formats.js';
 import { type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
 import { type ShapeName, shapes } from './shapes.js';
@@ -35,7 +35,7 @@ export async function synthSource(model: SynthModel): Promise<ModelSource> {
     },
   };
   const file = await readGgufHeader(handle, path, header.length + data);
-  const scales = modelSpec(file).tensors.map(({ name, rows, cols }) =>
+  const scales = readSpec(file).tensors.map(({ name, rows, cols }) =>
     rows === 1 ? 0 : tritScale(name, cols),
   );
   const synthetic = {

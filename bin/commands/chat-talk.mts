@@ -3,13 +3,11 @@ import { writableTarget } from '../../lib/files/target.js';
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
 import { sessionFile } from '../../lib/model/session-file.js';
 import { ctrlCSignal } from '../interrupt.mjs';
-import type { Message } from '../message-lines.mjs';
 import { contextLength } from '../model-options.mjs';
 import type { Output } from '../output.mjs';
 import { readTextFile } from '../prompt.mjs';
 import { readingSpinner } from '../reading-spinner.mjs';
 import type { Terminal } from '../terminal.mjs';
-import { chatCommands, parseCommand } from './chat-commands.mjs';
 import type { ChatOptions } from './chat-options.mjs';
 import { type GenerationOptions, generateOptions } from './run-options.mjs';
 import { describeSettings, isPartial, summaryLine } from './run-report.mjs';
@@ -65,17 +63,20 @@ export class ChatTalk {
     this.#signal = signal;
   }
 
-  /** Answers a message, or does what a command says; errors are shown, not thrown. */
-  async take(message: Message): Promise<Outcome> {
+  /** Does something with the chat and keeps what came of it; errors are shown, not thrown. */
+  async attempt(action: () => Outcome | Promise<Outcome>): Promise<Outcome> {
     try {
-      const command = message.plain ? parseCommand(message.text) : undefined;
-      if (command !== undefined) return await chatCommands(this, command);
-      return await this.#send([...this.#before, message.text].join('\n\n'));
+      return await action();
     } catch (error) {
       return this.#failed(error);
     } finally {
       await this.keep();
     }
+  }
+
+  /** Says a text, after what was read from files. */
+  async say(text: string): Promise<Outcome> {
+    return this.#send([...this.#before, text].join('\n\n'));
   }
 
   async regenerate(): Promise<Outcome> {

@@ -10,6 +10,7 @@ import {
 } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { MessageHistory } from '../message-history.mjs';
+import type { Message } from '../message-lines.mjs';
 import {
   beginningWith,
   type MessageReader,
@@ -22,11 +23,11 @@ import { Output } from '../output.mjs';
 import { isPiped } from '../prompt.mjs';
 import { checkSession } from '../session-path.mjs';
 import { Terminal } from '../terminal.mjs';
-import { commandNames } from './chat-commands.mjs';
+import { chatCommands, commandNames, parseCommand } from './chat-commands.mjs';
 import { completions } from './chat-completion.mjs';
 import { type ChatOptions, chatOptions } from './chat-options.mjs';
 import { tellResumed, typedText } from './chat-resumed.mjs';
-import { ChatTalk } from './chat-talk.mjs';
+import { ChatTalk, type Outcome } from './chat-talk.mjs';
 import { describeModel } from './run-report.mjs';
 import { fileOrText } from './text-arguments.mjs';
 
@@ -120,9 +121,15 @@ async function converse(talk: ChatTalk, reader: MessageReader): Promise<number> 
       terminal.note(`Left. To say it to the model, write """${input.text.trim()}""".`);
       return 0;
     }
-    const outcome = await talk.take(input);
+    const outcome = await take(talk, input);
     if (outcome === 'leave') return failed ? 1 : 0;
     if (outcome === 'failed') failed = !typed; // a person has seen it
     if (outcome === 'interrupted' && !typed) return interruptedExitCode; // nobody is there to go on
   }
+}
+
+/** Answers a message, or does what a command says. */
+function take(talk: ChatTalk, { text, plain }: Message): Promise<Outcome> {
+  const command = plain ? parseCommand(text) : undefined;
+  return talk.attempt(() => (command ? chatCommands(talk, command) : talk.say(text)));
 }

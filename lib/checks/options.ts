@@ -57,6 +57,25 @@ export function functionOption<T>(name: string, value: T): T {
   throw argumentError('a function', `option ${name}`, value);
 }
 
+/** @throws ERR_BITNET_ARGUMENT when it is neither true, false nor left out */
+export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === 'boolean') return value;
+  throw argumentError('true or false', `option ${name}`, value);
+}
+
+/** Known by its shape: test runners and Electron hand over signals of another JavaScript realm. */
+export function signalOption(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return value;
+  const signal = value as Partial<AbortSignal> | null;
+  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
+    return value as AbortSignal;
+  }
+  const controller = typeof (signal as { abort?: unknown } | null)?.abort === 'function';
+  const help = controller ? ' (the signal of the AbortController)' : '';
+  throw argumentError(`an AbortSignal${help}`, 'option signal', value);
+}
+
 /** A value as error sentences show it: short, whatever it is. */
 export function received(value: unknown): string {
   if (typeof value === 'string') {

@@ -1,6 +1,5 @@
-import { argumentError, checkOptionNames } from '../checks/options.js';
+import { argumentError, checkOptionNames, signalOption } from '../checks/options.js';
 import { variable } from '../environment.js';
-import { signalOption } from '../generate/options.js';
 import type { LoadOptions } from '../model/load.js';
 import type { Check } from './check.js';
 import * as machine from './machine-checks.js';

@@ -1,7 +1,12 @@
-import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { largestOf, smallestOf } from '../extremes.js';
-import { booleanOption, signalOption } from '../generate/options.js';
 import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native-types.js';
@@ -12,6 +17,7 @@ import {
   type LastWordItem,
   lastWordStart,
 } from './items.js';
+import type { EvalResult, Share } from './results.js';
 import { finiteScores } from './scores.js';
 
 export interface EvalOptions {
@@ -33,37 +39,6 @@ export interface EvalOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each item with the result so far. */
   readonly onProgress?: ((soFar: EvalResult) => void) | undefined;
-}
-
-/** A share of items. */
-export interface Share {
-  /** From 0 to 1. */
-  readonly value: number;
-  /** Standard error, √(p (1 - p) / (n - 1)); null for a single item. */
-  readonly error: number | null;
-}
-
-export interface EvalResult {
-  readonly kind: 'choice' | 'last-word';
-  /** Items evaluated. */
-  readonly items: number;
-  /** Items there are to evaluate. */
-  readonly itemsInAll: number;
-  /**
-   * Of choices: how often the right one has the largest log-probability. Of last words: how often
-   * each of the word's tokens is the likeliest.
-   */
-  readonly accuracy: Share;
-  /** Of choices: how often the right one has the largest log-probability per UTF-8 byte. */
-  readonly normalisedAccuracy: Share | null;
-  /** Of choices: the mean of 1 over their number, what guessing gives. */
-  readonly chance: number | null;
-  /** Of last words: exp of the mean of -ln p(word). */
-  readonly perplexity: number | null;
-  /** Items whose beginning did not fit into the context and was left out. */
-  readonly shortened: number;
-  /** Tokens evaluated. */
-  readonly tokens: number;
 }
 
 /**

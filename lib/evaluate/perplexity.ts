@@ -1,11 +1,18 @@
-import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { booleanOption, signalOption } from '../generate/options.js';
 import { maxContextLength } from '../model/limits.js';
-import { checkedContextLength, checkModel, type Model } from '../model/model.js';
+import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
+import { checkedContextLength } from '../model/session-options.js';
 import type { KvType } from '../native-types.js';
+import type { Perplexity } from './results.js';
 import { finiteScores } from './scores.js';
 import { chunkWindows, strideWindows, type Window } from './windows.js';
 
@@ -50,31 +57,6 @@ export interface PerplexityOptions {
   readonly onProgress?: ((soFar: Perplexity) => void) | undefined;
   /** Called now and then, also within a chunk, with the fraction of the work done, from 0 to 1. */
   readonly onFraction?: OnProgress | undefined;
-}
-
-/** How well a model predicts a text. */
-export interface Perplexity {
-  /** exp(nll): among how many equally likely tokens the model chooses on average. */
-  readonly perplexity: number;
-  /** Standard error of `perplexity`; null for a single token. */
-  readonly error: number | null;
-  /** Mean of -ln p over the scored tokens, in nats per token. */
-  readonly nll: number;
-  /** Standard error of `nll`: sample standard deviation over tokens, over √tokens. */
-  readonly nllError: number | null;
-  /** Σ -log2 p over the bytes of the scored tokens: comparable between vocabularies. */
-  readonly bitsPerByte: number;
-  /** Scored tokens. */
-  readonly tokens: number;
-  /** UTF-8 bytes that the scored tokens stand for. */
-  readonly bytes: number;
-  /** Chunks or windows evaluated. */
-  readonly chunks: number;
-  /** Chunks or windows there are to evaluate. */
-  readonly chunksInAll: number;
-  readonly contextLength: number;
-  /** null in the mode of llama-perplexity. */
-  readonly stride: number | null;
 }
 
 /**

@@ -1,4 +1,10 @@
-import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import type { OnProgress } from './on-progress.js';
 import { randomSeed } from './random.js';
 import type { SamplingSettings } from './sampler.js';
@@ -189,25 +195,6 @@ function stopOption(value: unknown): readonly string[] {
 function isStop(text: unknown): boolean {
   if (typeof text !== 'string' || text === '' || text.length > maxStopLength) return false;
   return !/\p{Surrogate}/u.test(text);
-}
-
-/** @throws ERR_BITNET_ARGUMENT when it is neither true, false nor left out */
-export function booleanOption(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value === 'boolean') return value;
-  throw argumentError('true or false', `option ${name}`, value);
-}
-
-/** Known by its shape: test runners and Electron hand over signals of another JavaScript realm. */
-export function signalOption(value: unknown): AbortSignal | undefined {
-  if (value === undefined) return value;
-  const signal = value as Partial<AbortSignal> | null;
-  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') {
-    return value as AbortSignal;
-  }
-  const controller = typeof (signal as { abort?: unknown } | null)?.abort === 'function';
-  const help = controller ? ' (the signal of the AbortController)' : '';
-  throw argumentError(`an AbortSignal${help}`, 'option signal', value);
 }
 
 function isCount(value: unknown): value is number {

@@ -1,4 +1,4 @@
-import type { GgufNumericType } from './types.js';
+import type { GgufNumericType } from './value-types.js';
 
 export type NumericValues =
   | Uint8Array

@@ -6,7 +6,7 @@ import {
   type GgufValueType,
   valueBytes,
   valueTypes,
-} from './types.js';
+} from './value-types.js';
 
 /** A metadata value with the type it gets in the file; a string may be given as raw bytes. */
 export type GgufTyped =

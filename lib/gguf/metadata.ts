@@ -9,14 +9,8 @@ import type { HeaderCursor } from './header-cursor.js';
 import { maxArrayLength, maxKeyBytes, maxStringBytes } from './limits.js';
 import { quote } from './malformed.js';
 import type { TimeSlice } from './time-slice.js';
-import {
-  type GgufNumericType,
-  type GgufScalar,
-  type GgufValue,
-  type GgufValueType,
-  valueBytes,
-  valueTypes,
-} from './types.js';
+import type { GgufScalar, GgufValue } from './types.js';
+import { type GgufNumericType, type GgufValueType, valueBytes, valueTypes } from './value-types.js';
 
 export interface Metadata {
   readonly values: Map<string, GgufValue>;

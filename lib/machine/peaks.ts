@@ -1,4 +1,3 @@
-import type { Machine } from '../../bench/report.js';
 import { multiplyInstruction, multiplyPeak, readBandwidth } from '../native.js';
 
 /** What this machine can do at most with a number of threads. */
@@ -8,6 +7,15 @@ export interface Roofs {
   readonly gbPerSecond: number;
   /** int8 multiply-adds in registers, in 10⁹ per second. */
   readonly gmacPerSecond: number;
+}
+
+/** What a machine can do at most, by its threads. */
+export interface MachineLimits {
+  readonly readBandwidth: readonly { readonly threads: number; readonly gbPerSecond: number }[];
+  /** int8 multiply-adds in registers, in 10⁹ per second. */
+  readonly multiplyPeak: readonly { readonly threads: number; readonly gmacPerSecond: number }[];
+  /** The instruction that does them, such as 'VPDPBUSD zmm'. */
+  readonly multiplyInstruction: string;
 }
 
 /** @throws ERR_BITNET_MEMORY */
@@ -25,10 +33,8 @@ export function better(a: Roofs, b: Roofs): Roofs {
   };
 }
 
-/** As the report has them. */
-export function describeRoofs(
-  roofs: readonly Roofs[],
-): Pick<Machine, 'readBandwidth' | 'multiplyPeak' | 'multiplyInstruction'> {
+/** As a report has them. */
+export function describeRoofs(roofs: readonly Roofs[]): MachineLimits {
   return {
     readBandwidth: roofs.map(({ threads, gbPerSecond }) => ({ threads, gbPerSecond })),
     multiplyPeak: roofs.map(({ threads, gmacPerSecond }) => ({ threads, gmacPerSecond })),

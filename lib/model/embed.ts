@@ -1,11 +1,11 @@
 import { onAbort } from '../abort.js';
-import { argumentError, givenOptions } from '../checks/options.js';
+import { argumentError, booleanOption, givenOptions, signalOption } from '../checks/options.js';
 import { copiedIds, idCount } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
-import { booleanOption, signalOption } from '../generate/options.js';
-import type { Model } from './model.js';
+import type { Tokenizer } from '../tokenizer/types.js';
 import type { Session } from './session.js';
-import type { Pooling } from './spec.js';
+import type { SessionOptions } from './session-options.js';
+import type { ModelSpec, Pooling } from './spec.js';
 
 export interface EmbedOptions {
   /**
@@ -21,6 +21,13 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is needed of a model. */
+interface Embedder {
+  readonly spec: ModelSpec;
+  readonly tokenizer: Tokenizer;
+  createSession(options: SessionOptions): Session;
+}
+
 const poolings: readonly Pooling[] = ['last', 'mean', 'first'];
 
 /** Texts under way at a time; they share passes, and each has a KV cache of its length. */
@@ -31,7 +38,7 @@ const chunkTokens = 512;
 
 /** `model.embed`: see there. */
 export async function embed(
-  model: Model,
+  model: Embedder,
   texts: readonly (string | ArrayLike<number>)[],
   options?: EmbedOptions,
 ): Promise<Float32Array[]> {
@@ -79,7 +86,7 @@ async function concurrently<T, R>(
 }
 
 /** The tokens of a text, with those the model wants around it, as many as it was trained for. */
-function inputIds(model: Model, text: unknown, index: number): Int32Array {
+function inputIds(model: Embedder, text: unknown, index: number): Int32Array {
   const name = `texts[${index}]`;
   if (typeof text !== 'string' && (typeof text !== 'object' || text === null)) {
     throw argumentError('a text or an array of token ids', name, text);
@@ -106,7 +113,7 @@ function inputIds(model: Model, text: unknown, index: number): Int32Array {
 }
 
 async function embedOne(
-  model: Model,
+  model: Embedder,
   ids: Int32Array,
   pooling: Pooling,
   normalize: boolean,

@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
-import type { GgufFile, GgufValue, GgufValueType } from '../gguf/types.js';
+import type { GgufFile, GgufValue } from '../gguf/types.js';
+import type { GgufValueType } from '../gguf/value-types.js';
 import { convertAgain, modelError, notYet } from './model-error.js';
 
 export interface Range {

@@ -1,11 +1,17 @@
 import { abortError, onAbort } from '../abort.js';
 import { modelTemplates } from '../chat/template.js';
 import { type ChatTemplateOption, checkedTemplateOption } from '../chat/template-choice.js';
-import { argumentError, functionOption, givenOptions, nameOption } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  nameOption,
+  signalOption,
+} from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { variable } from '../environment.js';
 import { type OnProgress, reporting } from '../generate/on-progress.js';
-import { booleanOption, signalOption } from '../generate/options.js';
 import { readGguf } from '../gguf/reader.js';
 import type { GgufFile } from '../gguf/types.js';
 import { cpuInfo, loadNativeModel } from '../native.js';
@@ -20,9 +26,11 @@ import {
   type MetadataOverrides,
   overrideMetadata,
 } from './metadata-overrides.js';
-import { checkedContextLength, Model } from './model.js';
+import { Model } from './model.js';
 import { pathAndOptions } from './model-path.js';
-import { type ModelSpec, modelSpec } from './spec.js';
+import { readSpec } from './read-spec.js';
+import { checkedContextLength } from './session-options.js';
+import type { ModelSpec } from './spec.js';
 import { readTlTable } from './tl-tables.js';
 import { ZeroChoice } from './zero-skipping.js';
 
@@ -174,7 +182,7 @@ export async function loadFrom(
   const { file } = overridden;
   throwIfAborted(signal);
   const { activation } = options;
-  const spec = modelSpec(file, {
+  const spec = readSpec(file, {
     ...(activation !== undefined && { activation }),
     i2sLayout,
     tlTable,

@@ -3,7 +3,8 @@
 import { argumentError } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { quote } from '../gguf/malformed.js';
-import type { GgufFile, GgufScalar, GgufValue, GgufValueType } from '../gguf/types.js';
+import type { GgufFile, GgufScalar, GgufValue } from '../gguf/types.js';
+import type { GgufValueType } from '../gguf/value-types.js';
 
 /** Values of metadata entries by key, in the place of the file's or beside them. */
 export type MetadataOverrides = Readonly<Record<string, number | boolean | string>>;

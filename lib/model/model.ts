@@ -6,38 +6,24 @@ import { argumentError, givenOptions } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
-import {
-  type HeadCounts,
-  type KernelNames,
-  type KvType,
-  kvTypes,
-  type MemoryUse,
-  type NativeModel,
-  type ShapeTiming,
+import type {
+  HeadCounts,
+  KernelNames,
+  MemoryUse,
+  NativeModel,
+  ShapeTiming,
 } from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './identity.js';
-import { maxContextLength } from './limits.js';
 import { Session } from './session.js';
+import {
+  checkedContextLength,
+  checkedKvType,
+  defaultContextLength,
+  type SessionOptions,
+} from './session-options.js';
 import type { ModelSpec } from './spec.js';
-
-/** Context of a session unless asked otherwise: longer ones cost memory that most prompts never use. */
-const defaultContextLength = 4096;
-
-export interface SessionOptions {
-  /**
-   * Most tokens the session can hold. Above the length the model was trained with, text degrades.
-   * @default the model's own default: min(trained context, 4096)
-   */
-  readonly contextLength?: number | undefined;
-  /**
-   * How keys and values are kept. 'q8_0' takes little more than half the memory of 'f16' (int8 with
-   * an f16 scale for each 32 values of a head) and rounds them: logits change slightly.
-   * @default 'f16'
-   */
-  readonly kvType?: KvType | undefined;
-}
 
 /** @internal What `loadModel` puts together. */
 export interface ModelParts {
@@ -215,24 +201,4 @@ export class Model {
 export function checkModel(model: unknown): asserts model is Model {
   if (!(model instanceof Model))
     throw argumentError('what await loadModel() gives', 'model', model);
-}
-
-/** A context length as given, checked; undefined stays so. */
-export function checkedContextLength(length: unknown): number | undefined {
-  if (length === undefined) return undefined;
-  if (
-    typeof length === 'number' &&
-    Number.isInteger(length) &&
-    length >= 1 &&
-    length <= maxContextLength
-  ) {
-    return length;
-  }
-  throw argumentError(`an integer from 1 to ${maxContextLength}`, 'option contextLength', length);
-}
-
-function checkedKvType(type: unknown): KvType {
-  if (type === undefined) return 'f16';
-  if ((kvTypes as readonly unknown[]).includes(type)) return type as KvType;
-  throw argumentError("'f16' or 'q8_0'", 'option kvType', type);
 }

@@ -1,5 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { idCount } from '../checks/token-ids.js';
 import {
   type Continuation,
@@ -11,7 +17,7 @@ import type { Evaluator } from '../generate/evaluator.js';
 import type { Completion, Generation } from '../generate/generation.js';
 import { complete, generate } from '../generate/loop.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { booleanOption, type GenerateOptions, signalOption } from '../generate/options.js';
+import type { GenerateOptions } from '../generate/options.js';
 import type { Prompt } from '../generate/prompt.js';
 import { type KvType, want } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/index.js';

@@ -1,11 +1,16 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ownSignal } from '../abort.js';
-import { argumentError, functionOption, givenOptions } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
 import { type Target, writableTarget } from '../files/target.js';
-import { booleanOption, signalOption } from '../generate/options.js';
 import { diskError } from './disk.js';
 import { type Download, download } from './download.js';
 import { networkError } from './failures.js';

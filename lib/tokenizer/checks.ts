@@ -1,7 +1,6 @@
-import { givenOptions, received } from '../checks/options.js';
+import { booleanOption, givenOptions, received } from '../checks/options.js';
 import { isOtherArray } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
-import { booleanOption } from '../generate/options.js';
 import { maxDecodedBytes, maxDecodedIds, maxTextLength } from './limits.js';
 
 /** Throws ERR_BITNET_ARGUMENT unless `text` is a string that is not too long to encode. */

@@ -10,12 +10,13 @@ import { maxMerges, maxTokens } from './limits.js';
 import { flagOf, stringsOf, textOf, type VocabularyFile } from './metadata.js';
 import { type PreTokenizer, preTokenizers } from './pre-tokenizers.js';
 import { extraStopTokens, missingPreTokenizer, unmarkedControl } from './quirks.js';
+import { readScores, readVocabulary } from './read-vocabulary.js';
 import { createSentencePiece } from './sentence-piece.js';
 import { specialIds } from './special-ids.js';
 import { SpecialTokens } from './special-tokens.js';
 import type { TextEncoder } from './text-encoder.js';
 import type { Tokenizer, TokenizerOptions } from './types.js';
-import { readScores, readVocabulary, type Vocabulary } from './vocabulary.js';
+import type { Vocabulary } from './vocabulary.js';
 import { VocabularyTokenizer } from './vocabulary-tokenizer.js';
 
 /**

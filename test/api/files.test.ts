@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { loadModel } from '../../lib/index.js';
 import { stampsOf } from '../../lib/model/identity.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { createNativeSession, loadNativeModel, nativeEvaluate } from '../../lib/native.js';
 import { type NativeSession, want } from '../../lib/native-types.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -27,7 +27,7 @@ beforeAll(() => tinyModel().write(original));
 /** Reads the header, lets something happen to the file, then loads the weights. */
 async function loadAfter(change: () => void) {
   copyFileSync(original, path);
-  const spec = modelSpec(await readGguf(path));
+  const spec = readSpec(await readGguf(path));
   change();
   const control = new Int32Array(2);
   return loadNativeModel(path, spec, { threads: 2, kernel: '', control });
@@ -62,7 +62,7 @@ async function loadInFile(change = () => {}) {
   utimesSync(path, 1e9, 1e9); // long ago: what is written in the same tick of the clock looks alike
   const file = await readGguf(path);
   change();
-  return loadNativeModel(path, modelSpec(file), {
+  return loadNativeModel(path, readSpec(file), {
     ...{ threads: 2, kernel: '', screenFrom: 1 },
     stamps: stampsOf(file),
     control: new Int32Array(2),

@@ -7,7 +7,7 @@ import { bench } from '../../bench/bench.js';
 import type { BenchReport } from '../../bench/report.js';
 import { spread } from '../../bench/spread.js';
 import { TrialProcess } from '../../bench/trial-process.js';
-import { openMeter } from '../../lib/machine/energy/meter.js';
+import { openMeter } from '../../lib/machine/energy/open-meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { partName, writeSplit } from '../fixtures/split-model.js';

@@ -9,9 +9,9 @@ import {
   withExtrapolations,
 } from '../../bench/models.js';
 import type { BenchResult } from '../../bench/report.js';
+import type { Setting } from '../../bench/setting.js';
 import { spread } from '../../bench/spread.js';
 import { shapes, weightsPerLayer } from '../../bench/synth/shapes.js';
-import type { Setting } from '../../bench/trial.js';
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
 
 /** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { modelTemplates } from '../../lib/chat/template.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { BitnetError, loadModel } from '../../lib/index.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { type DenseType, denseTypes, encodeDense, type TernaryType } from '../fixtures/encode.js';
 import { processorTime } from '../fixtures/processor-time.js';
@@ -26,7 +26,7 @@ async function outcomeOf(work: () => Promise<unknown>): Promise<string> {
 
 async function parse(path: string) {
   const file = await readGguf(path);
-  modelSpec(file);
+  readSpec(file);
   modelTemplates(file, await createTokenizer(file));
 }
 

@@ -4,8 +4,8 @@ import { Random } from '../../lib/generate/random.js';
 import { Sampler } from '../../lib/generate/sampler.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { inspectModel } from '../../lib/index.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { Session } from '../../lib/model/session.js';
-import { modelSpec } from '../../lib/model/spec.js';
 import { loadNativeModel } from '../../lib/native.js';
 import type { NativeModel } from '../../lib/native-types.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
@@ -31,7 +31,7 @@ afterAll(() => {
 
 async function driven(path: string, screenFrom: number): Promise<Driven> {
   const file = await readGguf(path);
-  const spec = modelSpec(file);
+  const spec = readSpec(file);
   const control = new Int32Array(2);
   const native = await loadNativeModel(path, spec, { threads: 2, kernel: '', control, screenFrom });
   models.push(native);

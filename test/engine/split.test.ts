@@ -1,7 +1,7 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { partName, writeSplit } from '../fixtures/split-model.js';
 import { addScale } from '../fixtures/storage-variants.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -45,7 +45,7 @@ it('finds the scales of projections in another part', async () => {
   const part = (no: number) => temp(partName('scales', no, 4));
   await model.write(temp('scales.gguf'));
   await writeSplit(model, part, 4);
-  const places = modelSpec(await readGguf(part(0))).tensors;
+  const places = readSpec(await readGguf(part(0))).tensors;
   expect(
     places.some(({ part: own, scalePart }) => scalePart !== undefined && scalePart !== own),
   ).toBe(true);

@@ -1,4 +1,4 @@
-import type { GgufNumericType } from '../../lib/gguf/types.js';
+import type { GgufNumericType } from '../../lib/gguf/value-types.js';
 import type { GgufTyped } from '../../lib/gguf/writer.js';
 import type { TinyModel } from '../fixtures/tiny-model.js';
 import { awkwardIntegers, awkwardNumbers, awkwardTexts, type Draw } from './draw.js';

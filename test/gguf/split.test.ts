@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BitnetError } from '../../lib/errors.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { type GgufEntries, writeGguf } from '../../lib/gguf/writer.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { random } from '../fixtures/random.js';
 import { partName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -64,7 +64,7 @@ describe('a split model is read as one', () => {
     await writeSplit(model, part, count, 0);
     const file = await readGguf(part(0));
     expect(file.parts?.map(({ tensors }) => tensors)[0]).toBe(0);
-    expect(modelSpec(file).parts).toEqual([part(0), part(1), part(2)]);
+    expect(readSpec(file).parts).toEqual([part(0), part(1), part(2)]);
   });
 
   it('and a file that says it is the only part is whole', async () => {
@@ -192,7 +192,7 @@ describe('a split model is refused', () => {
       const at = Math.floor(next() * ends[no]!);
       await handles[no]!.write(Buffer.of(256 * next()), 0, 1, at);
       const outcome = await readGguf(part(i % 2))
-        .then((file) => modelSpec(file))
+        .then((file) => readSpec(file))
         .then(
           () => 'read',
           (error: unknown) => (error instanceof BitnetError ? error.code : String(error)),

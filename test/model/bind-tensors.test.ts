@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { damaged, notYet, PaperModel, refusal } from './paper-model.js';
 
 const dense = [
@@ -45,7 +45,7 @@ describe('tensors', () => {
     const model = new PaperModel()
       .change('blk.0.attn_norm.weight', { dims: [128, 1, 1] })
       .change('blk.0.attn_q.weight', { dims: [128, 128, 1] });
-    expect(modelSpec(model.file).tensors).toHaveLength(24);
+    expect(readSpec(model.file).tensors).toHaveLength(24);
   });
 
   it.each([
@@ -67,13 +67,13 @@ describe('tensors', () => {
     ...dense,
   ])('of projections may be %s', (weightType) => {
     const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
-    expect(modelSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
+    expect(readSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
   });
 
   it.each([...dense, 'TQ1_0', 'TQ2_0', 'Q2_0', 'PQ2_0'])(
     'of embedding and head may be %s',
     (headType) => {
-      const { tensors } = modelSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
+      const { tensors } = readSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
       expect(
         tensors.filter(({ type, cols, rows }) => type === headType && cols === 256 && rows === 300),
       ).toHaveLength(2);
@@ -82,7 +82,7 @@ describe('tensors', () => {
 
   it.each(['F16', 'BF16', 'F32'])('of norms may be %s', (type) => {
     const model = new PaperModel().change('blk.0.attn_norm.weight', { type });
-    expect(modelSpec(model.file).tensors.find(({ role }) => role === 'attn_norm')?.type).toBe(type);
+    expect(readSpec(model.file).tensors.find(({ role }) => role === 'attn_norm')?.type).toBe(type);
   });
 
   const denseList = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, Q4_1, Q5_0, Q5_1, Q5_K';
@@ -117,7 +117,7 @@ describe('tensors', () => {
   });
 
   it('of type I2_S must have a multiple of 128 elements, but not of columns', () => {
-    expect(modelSpec(new PaperModel({ ffnDim: 97 }).file).ffnDim).toBe(97);
+    expect(readSpec(new PaperModel({ ffnDim: 97 }).file).ffnDim).toBe(97);
     const error = refusal(new PaperModel({ dim: 96, ffnDim: 97, nHead: 2, nKvHead: 2 }));
     expect(error.message).toBe(
       'Expected tensor "blk.0.ffn_gate.weight" of "paper.gguf" to be a multiple of 128 elements, because I2_S stores them by 128, but found 97 × 96; the file lacks the last of them, convert the model to another type.',
@@ -127,11 +127,11 @@ describe('tensors', () => {
 
   it('of type I2_S must fit the layout that was asked for', () => {
     const refused = (model: PaperModel, i2sLayout: 'arm64' | 'rows4') => {
-      expect(() => modelSpec(model.file, { i2sLayout })).toThrowError(
+      expect(() => readSpec(model.file, { i2sLayout })).toThrowError(
         expect.objectContaining({ code: 'ERR_BITNET_TYPE' }),
       );
       return (name: string, count: string, unit: string, found: string) =>
-        expect(() => modelSpec(model.file, { i2sLayout })).toThrow(
+        expect(() => readSpec(model.file, { i2sLayout })).toThrow(
           `Expected tensor "${name}" of "paper.gguf" to be a multiple of ${count}, because the layout ${i2sLayout} of I2_S stores them by ${unit}, but found ${found}; use another i2sLayout (--i2s-layout).`,
         );
     };
@@ -143,13 +143,13 @@ describe('tensors', () => {
       '97 × 96',
     );
     refused(new PaperModel(sizes), 'rows4')('blk.0.ffn_gate.weight', '4 rows', '4', '97 × 96');
-    const { tensors } = modelSpec(new PaperModel().file, { i2sLayout: 'arm64' });
+    const { tensors } = readSpec(new PaperModel().file, { i2sLayout: 'arm64' });
     expect(tensors.filter(({ type }) => type === 'I2_S arm64')).toHaveLength(14);
   });
 
   it('of scales are bound to their matrix', () => {
     const model = new PaperModel().add('blk.1.ffn_down.scale', [1], 'F32');
-    const { tensors, unused, decisions } = modelSpec(model.file);
+    const { tensors, unused, decisions } = readSpec(model.file);
     const { offset } = model.file.tensors.find(({ name }) => name === 'blk.1.ffn_down.scale')!;
     const scaled = tensors.filter(({ scaleOffset }) => scaleOffset !== undefined);
     expect(scaled).toMatchObject([{ name: 'blk.1.ffn_down.weight', scaleOffset: offset }]);
@@ -187,7 +187,7 @@ describe('tensors', () => {
     names.forEach((name, i) => {
       model.add(`blk.1.${name}.bias`, [lengths[i]!], 'F32');
     });
-    const bound = modelSpec(model.file).tensors.filter(({ role }) => role.endsWith('_bias'));
+    const bound = readSpec(model.file).tensors.filter(({ role }) => role.endsWith('_bias'));
     expect(bound.map(({ role, layer, cols }) => [role, layer, cols])).toEqual(
       names.map((name, i) => [`${name}_bias`, 1, lengths[i]]),
     );
@@ -201,14 +201,14 @@ describe('tensors', () => {
     ['gemma3', 'blk.0.attn_output_norm_in.weight'],
   ])('of %s must not be missing: %s', (arch, name) => {
     const model = new PaperModel({ arch, projectionNorms: name.includes('norm_in') });
-    expect(modelSpec(model.file).unused).toEqual([]);
+    expect(readSpec(model.file).unused).toEqual([]);
     expect(refusal(model.remove(name)).message).toBe(
       `Expected tensor "${name}" of "paper.gguf" to be there, but found no such tensor; ${damaged}.`,
     );
   });
 
   it('of norms before the last projections are sub-norms under another name', () => {
-    const { tensors } = modelSpec(new PaperModel({ arch: 'qwen3', projectionNorms: true }).file);
+    const { tensors } = readSpec(new PaperModel({ arch: 'qwen3', projectionNorms: true }).file);
     const nameOf = (role: string) => tensors.find((tensor) => tensor.role === role)?.name;
     expect(nameOf('attn_sub_norm')).toBe('blk.0.attn_output_norm_in.weight');
     expect(nameOf('ffn_sub_norm')).toBe('blk.0.ffn_down_norm_in.weight');
@@ -219,7 +219,7 @@ describe('tensors', () => {
     const model = new PaperModel({ arch: 'llama' })
       .add('blk.0.attn_rot_embd.inv_freq', [16], 'F32')
       .add('blk.9.attn_q.weight', [7], 'type 77');
-    expect(modelSpec(model.file).unused).toEqual([
+    expect(readSpec(model.file).unused).toEqual([
       'blk.0.attn_rot_embd.inv_freq',
       'blk.9.attn_q.weight',
     ]);

@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { BitnetError } from '../../lib/errors.js';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { processorTime } from '../fixtures/processor-time.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -29,7 +29,7 @@ describe('a model file with one to four bytes changed', () => {
         for (const at of places) await handle.write(Buffer.of(256 * next()), 0, 1, at);
         const start = processorTime();
         const outcome = await readGguf(path)
-          .then((file) => modelSpec(file))
+          .then((file) => readSpec(file))
           .then(
             () => 'read',
             (error: unknown) => (error instanceof BitnetError ? error.code : String(error)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { damaged, emptyStrings, notYet, PaperModel, refusal } from './paper-model.js';
 
 describe('hyper-parameters', () => {
@@ -7,7 +7,7 @@ describe('hyper-parameters', () => {
     const model = new PaperModel({ nKvHead: 4 })
       .drop('.attention.head_count_kv')
       .drop('.vocab_size');
-    expect(modelSpec(model.file)).toMatchObject({
+    expect(readSpec(model.file)).toMatchObject({
       nKvHead: 4,
       vocab: 300,
       rope: { dim: 32, base: 10000, scale: 1 },
@@ -15,7 +15,7 @@ describe('hyper-parameters', () => {
   });
 
   it.each(['u8', 'u16', 'i32', 'u64', 'i64'] as const)('may be of type %s', (type) => {
-    expect(modelSpec(new PaperModel().set('.block_count', type, 2).file).nLayer).toBe(2);
+    expect(readSpec(new PaperModel().set('.block_count', type, 2).file).nLayer).toBe(2);
   });
 
   it('may be arrays with one equal number per layer', () => {
@@ -23,7 +23,7 @@ describe('hyper-parameters', () => {
       .setArray('.attention.head_count', 'u32', [4, 4])
       .setArray('.attention.head_count_kv', 'i32', [2, 2])
       .setArray('.feed_forward_length', 'i32', [192, 192]);
-    expect(modelSpec(model.file)).toMatchObject({ nHead: 4, nKvHead: 2, ffnDim: 192 });
+    expect(readSpec(model.file)).toMatchObject({ nHead: 4, nKvHead: 2, ffnDim: 192 });
   });
 
   it('take head columns and rotation from their own keys', () => {
@@ -32,7 +32,7 @@ describe('hyper-parameters', () => {
       .set('.rope.dimension_count', 'u32', 20)
       .set('.rope.freq_base', 'f32', 500000)
       .add('rope_freqs.weight', [10], 'F32');
-    const spec = modelSpec(model.file);
+    const spec = readSpec(model.file);
     expect(spec).toMatchObject({ headDim: 50, rope: { dim: 20, base: 500000 } });
     expect(spec.tensors.find(({ role }) => role === 'rope_freqs')).toMatchObject({
       layer: -1,
@@ -93,7 +93,7 @@ describe('hyper-parameters', () => {
       for (const [key, type, value] of entries) {
         model.set(key === '_linear' ? '.rope.scale_linear' : `.rope.scaling.${key}`, type, value);
       }
-      expect(modelSpec(model.file).rope.scale).toBe(scale);
+      expect(readSpec(model.file).rope.scale).toBe(scale);
     },
   );
 
@@ -107,7 +107,7 @@ describe('hyper-parameters', () => {
     for (const [key, value] of Object.entries(entries)) {
       model.set(`.rope.scaling.${key}`, Number.isInteger(value) ? 'u32' : 'f32', value);
     }
-    return modelSpec(model.file);
+    return readSpec(model.file);
   };
 
   it('compute the rotary factors and the magnitude of YaRN', () => {
@@ -130,11 +130,11 @@ describe('hyper-parameters', () => {
   it('multiply the magnitude by the attention factor, with any scaling', () => {
     expect(yarn({ attn_factor: 0.5 }).rope.magnitude).toBeCloseTo(0.5 + 0.05 * Math.log(4), 12);
     const linear = new PaperModel().set('.rope.scaling.attn_factor', 'f32', 1.5);
-    expect(modelSpec(linear.file).rope).toMatchObject({ scale: 1, magnitude: 1.5 });
+    expect(readSpec(linear.file).rope).toMatchObject({ scale: 1, magnitude: 1.5 });
     const local = new PaperModel({ arch: 'gemma3' })
       .set('.attention.sliding_window', 'u32', 4)
       .set('.rope.scaling.attn_factor', 'f32', 1.5);
-    expect(modelSpec(local.file).local?.ropeMagnitude).toBe(1.5);
+    expect(readSpec(local.file).local?.ropeMagnitude).toBe(1.5);
   });
 
   it('follow what the file says of YaRN in detail, and say so', () => {
@@ -156,7 +156,7 @@ describe('hyper-parameters', () => {
   it.each(['', 'default'])('read the scaling "%s" as none, and say so', (type) => {
     const model = new PaperModel().set('.rope.scaling.type', 'string', type);
     const read = () => {
-      const { rope, decisions } = modelSpec(model.file);
+      const { rope, decisions } = readSpec(model.file);
       expect(rope).toEqual({ type: 'neox', dim: 32, base: 10_000, scale: 1 });
       return decisions.find(({ subject }) => subject === 'rotary scaling');
     };
@@ -173,7 +173,7 @@ describe('hyper-parameters', () => {
 
   it('take the rows of the embedding for the vocabulary, whatever the file says of it', () => {
     const vocabulary = ({ file }: PaperModel) => {
-      const { vocab, decisions } = modelSpec(file);
+      const { vocab, decisions } = readSpec(file);
       return [vocab, decisions.find(({ subject }) => subject === 'vocabulary')?.reason];
     };
     const says = (found: string) =>
@@ -189,33 +189,33 @@ describe('hyper-parameters', () => {
 
   it('scale the embedding of gemma3 alone', () => {
     const scaleOf = (arch: string) =>
-      modelSpec(new PaperModel({ arch, dim: 64 }).file).embeddingScale;
+      readSpec(new PaperModel({ arch, dim: 64 }).file).embeddingScale;
     expect(['llama', 'qwen3', 'gemma3'].map(scaleOf)).toEqual([1, 1, 8]);
   });
 
   it('know the local layers of gemma3, where the file states a window', () => {
     const gemma = (nLayer = 12) =>
       new PaperModel({ arch: 'gemma3', nLayer }).set('.rope.freq_base', 'f32', 1e6);
-    expect(modelSpec(gemma().file).local).toBeUndefined();
+    expect(readSpec(gemma().file).local).toBeUndefined();
     const stated = gemma().set('.attention.sliding_window', 'u32', 512);
     const five = [true, true, true, true, true];
-    expect(modelSpec(stated.file).local).toEqual({
+    expect(readSpec(stated.file).local).toEqual({
       window: 512,
       layers: [...five, false, ...five, false],
       ropeBase: 10_000,
     });
     stated.set('.rope.freq_base_swa', 'f32', 20_000);
     stated.set('.attention.sliding_window_pattern', 'u32', 2);
-    expect(modelSpec(stated.file).local).toMatchObject({
+    expect(readSpec(stated.file).local).toMatchObject({
       layers: Array.from({ length: 12 }, (_, i) => i % 2 === 0),
       ropeBase: 20_000,
     });
     const each = gemma(3)
       .set('.attention.sliding_window', 'u32', 4)
       .setArray('.attention.sliding_window_pattern', 'bool', [0, 1, 0]);
-    expect(modelSpec(each.file).local?.layers).toEqual([false, true, false]);
+    expect(readSpec(each.file).local?.layers).toEqual([false, true, false]);
     const llama = new PaperModel({ arch: 'llama' }).set('.attention.sliding_window', 'u32', 512);
-    expect(modelSpec(llama.file).local).toBeUndefined();
+    expect(readSpec(llama.file).local).toBeUndefined();
   });
 
   it('compute the rotary factors of Llama 3.1, unless the file has them as a tensor', () => {
@@ -224,7 +224,7 @@ describe('hyper-parameters', () => {
         .set('.rope.freq_base', 'f32', 500_000)
         .set('.rope.scaling.type', 'string', 'llama3')
         .set('.rope.scaling.factor', 'f32', 8);
-    const { scale, factors } = modelSpec(model().file).rope;
+    const { scale, factors } = readSpec(model().file).rope;
     expect(scale).toBe(1);
     expect(factors).toHaveLength(64);
     // Waves of up to 8192 / 4 positions stay, from 8192 on they are stretched by 8.
@@ -241,12 +241,12 @@ describe('hyper-parameters', () => {
     const other = model()
       .set('.rope.scaling.original_context_length', 'u32', 4096)
       .set('.rope.scaling.low_freq_factor', 'f32', 2);
-    expect(modelSpec(other.file).rope.factors?.filter((factor) => factor === 8)).toHaveLength(
+    expect(readSpec(other.file).rope.factors?.filter((factor) => factor === 8)).toHaveLength(
       Array.from({ length: 64 }, (_, j) => wave(j)).filter((length) => length > 2048).length,
     );
     const given = model().add('rope_freqs.weight', [64], 'F32');
-    expect(modelSpec(given.file).rope).toMatchObject({ scale: 1 });
-    expect(modelSpec(given.file).rope.factors).toBeUndefined();
+    expect(readSpec(given.file).rope).toMatchObject({ scale: 1 });
+    expect(readSpec(given.file).rope.factors).toBeUndefined();
   });
 
   const cases: [

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { GgufNumbers } from '../../lib/gguf/array.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { PaperModel } from './paper-model.js';
 
 /** What is noted as ignored; all of it warns. */
 function ignored({ file }: PaperModel) {
-  const notes = modelSpec(file).decisions.filter(({ subject }) => subject === 'ignored metadata');
+  const notes = readSpec(file).decisions.filter(({ subject }) => subject === 'ignored metadata');
   for (const { warning } of notes) expect(warning).toBe(true);
   return notes.map(({ choice, reason }) => ({ choice, reason }));
 }
@@ -48,7 +48,7 @@ describe('entries that the graph does not compute', () => {
     const model = new PaperModel({ arch: 'gemma3' })
       .set('.final_logit_softcapping', 'f32', 30)
       .set('.attn_logit_softcapping', 'f32', 50);
-    const { logitSoftcapping } = modelSpec(model.file);
+    const { logitSoftcapping } = readSpec(model.file);
     expect(logitSoftcapping).toBe(30);
     expect(ignored(model).map(({ choice }) => choice)).toEqual([
       'gemma3.attn_logit_softcapping, the f32 50',

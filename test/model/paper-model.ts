@@ -1,8 +1,9 @@
 import { BitnetError } from '../../lib/errors.js';
 import { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
-import type { GgufFile, GgufTensor, GgufValue, GgufValueType } from '../../lib/gguf/types.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import type { GgufFile, GgufTensor, GgufValue } from '../../lib/gguf/types.js';
+import type { GgufValueType } from '../../lib/gguf/value-types.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 
 export interface PaperOptions {
   readonly arch?: string;
@@ -197,7 +198,7 @@ export const embedding270m = {
 /** The error that a model is refused with. */
 export function refusal(model: PaperModel): BitnetError {
   try {
-    modelSpec(model.file);
+    readSpec(model.file);
   } catch (error) {
     if (error instanceof BitnetError) return error;
     throw error;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { PaperModel, refusal, sizes2b } from './paper-model.js';
 
 describe('the activation', () => {
   const decisionOf = (model: PaperModel, activation?: 'relu2' | 'silu') => {
-    const spec = modelSpec(model.file, activation === undefined ? {} : { activation });
+    const spec = readSpec(model.file, activation === undefined ? {} : { activation });
     const [decision] = spec.decisions;
     expect(decision?.subject).toBe('activation');
     expect(decision?.choice).toBe(spec.activation);
@@ -124,7 +124,7 @@ describe('the activation', () => {
   });
 
   it('is refused when the caller asks for one that is not known', () => {
-    const run = () => modelSpec(new PaperModel().file, { activation: 'gelu' as 'silu' });
+    const run = () => readSpec(new PaperModel().file, { activation: 'gelu' as 'silu' });
     expect(run).toThrow(
       expect.objectContaining({
         code: 'ERR_BITNET_ARGUMENT',
@@ -137,7 +137,7 @@ describe('the activation', () => {
 
 describe('the head', () => {
   const headOf = (model: PaperModel) =>
-    modelSpec(model.file).decisions.find(({ subject }) => subject === 'head');
+    readSpec(model.file).decisions.find(({ subject }) => subject === 'head');
 
   it('is the embedding when there is no other', () => {
     expect(headOf(new PaperModel({ arch: 'llama', tied: true }))).toEqual({
@@ -150,7 +150,7 @@ describe('the head', () => {
   it.each(['bitnet-25', 'llama'])('is output.weight when there is one, for %s', (arch) => {
     const model = new PaperModel({ arch, tied: false });
     expect(headOf(model)?.choice).toBe('output.weight');
-    expect(modelSpec(model.file).tensors.map(({ role }) => role)).toContain('output');
+    expect(readSpec(model.file).tensors.map(({ role }) => role)).toContain('output');
   });
 });
 
@@ -158,7 +158,7 @@ describe('the scale of attention', () => {
   const gemma27b = { arch: 'gemma3', dim: 5376, nHead: 32, nKvHead: 16, headDim: 128 };
 
   it('is that of the trained model for Gemma 3 27B, whose files do not say it', () => {
-    const spec = modelSpec(new PaperModel({ ...gemma27b, nLayer: 62 }).file);
+    const spec = readSpec(new PaperModel({ ...gemma27b, nLayer: 62 }).file);
     expect(spec.attentionScale).toBeCloseTo(1 / Math.sqrt(168), 12);
     expect(spec.decisions.at(-1)).toEqual({
       subject: 'attention scale',
@@ -166,13 +166,13 @@ describe('the scale of attention', () => {
       reason:
         'of the Gemma 3 models that of 62 layers is trained with it, and its files do not say so',
     });
-    const smaller = modelSpec(new PaperModel({ ...gemma27b, nLayer: 48 }).file);
+    const smaller = readSpec(new PaperModel({ ...gemma27b, nLayer: 48 }).file);
     expect(smaller.attentionScale).toBe(1 / Math.sqrt(128));
   });
 });
 
 describe('the pooling of embeddings', () => {
-  const poolingOf = (model: PaperModel) => modelSpec(model.file).pooling;
+  const poolingOf = (model: PaperModel) => readSpec(model.file).pooling;
   const qwen3 = (projectionNorms: boolean) => new PaperModel({ arch: 'qwen3', projectionNorms });
 
   it('is what the file says, or nothing', () => {
@@ -181,7 +181,7 @@ describe('the pooling of embeddings', () => {
     expect(
       [1, 2, 3].map((type) => poolingOf(qwen3(false).set('.pooling_type', 'u32', type))),
     ).toEqual(['mean', 'first', 'last']);
-    const decisions = modelSpec(qwen3(true).set('.pooling_type', 'u32', 3).file).decisions;
+    const decisions = readSpec(qwen3(true).set('.pooling_type', 'u32', 3).file).decisions;
     expect(decisions.at(-1)?.reason).toBe('the file says so in qwen3.pooling_type');
   });
 
@@ -189,7 +189,7 @@ describe('the pooling of embeddings', () => {
     for (const type of [-1, 2 ** 32 - 1]) {
       expect(poolingOf(qwen3(false).set('.pooling_type', 'i64', type))).toBeUndefined();
     }
-    const text = modelSpec(qwen3(false).set('.pooling_type', 'string', 'mean').file);
+    const text = readSpec(qwen3(false).set('.pooling_type', 'string', 'mean').file);
     expect(text.pooling).toBeUndefined();
     expect(text.decisions.at(-1)).toMatchObject({
       reason: 'qwen3.pooling_type is the text "mean"',
@@ -199,7 +199,7 @@ describe('the pooling of embeddings', () => {
 
   it('is that of the last token for BitNet embedding models, whatever the converter wrote', () => {
     for (const type of [0, 1]) {
-      const spec = modelSpec(qwen3(true).set('.pooling_type', 'u32', type).file);
+      const spec = readSpec(qwen3(true).set('.pooling_type', 'u32', type).file);
       expect(spec.pooling).toBe('last');
       expect(spec.decisions.at(-1)?.reason).toMatch(/^models with a norm before every projection/);
     }

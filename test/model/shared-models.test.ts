@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { mainThreadTime, processorTime } from '../fixtures/processor-time.js';
 import { describeShared, hasShared, sharedPath } from '../shared.js';
 
@@ -33,7 +33,7 @@ describeShared('the golden models', () => {
   it.each([...ggufs('golden'), ...ggufs('golden/mix')])('%s is read as described', async (path) => {
     const [, family, graph, format] = /(tiny|mix)-(b158|bitnet|llama)-([\w-]+)\.gguf$/.exec(path)!;
     const file = await readGguf(sharedPath(path));
-    const spec = modelSpec(file);
+    const spec = readSpec(file);
     expect(spec).toMatchObject(family === 'tiny' ? tiny : mix);
     expect(spec.architecture).toBe(graph === 'b158' ? 'bitnet-b1.58' : graph);
     expect(spec.activation).toBe(graph === 'b158' ? 'relu2' : 'silu');
@@ -57,7 +57,7 @@ describeShared('the golden models', () => {
 
 describeShared('the story model', () => {
   it('is read as described', async () => {
-    const spec = modelSpec(await readGguf(sharedPath('models/stories-ternary.gguf')));
+    const spec = readSpec(await readGguf(sharedPath('models/stories-ternary.gguf')));
     expect(spec).toMatchObject({
       architecture: 'bitnet-b1.58',
       name: 'Stories ternary 6M',
@@ -94,7 +94,7 @@ describeShared('the vocabulary files', () => {
     expect((file.metadata.get('tokenizer.ggml.token_type') as GgufNumbers).length).toBe(
       tokens.length,
     );
-    expect(() => modelSpec(file)).toThrow(expect.objectContaining({ code: 'ERR_BITNET_MODEL' }));
+    expect(() => readSpec(file)).toThrow(expect.objectContaining({ code: 'ERR_BITNET_MODEL' }));
   });
 
   it('of 128,256 tokens and 280,147 merges takes few milliseconds and never holds the event loop', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import {
   damaged,
   embedding06b,
@@ -10,9 +10,9 @@ import {
   sizes2b,
 } from './paper-model.js';
 
-describe('modelSpec', () => {
+describe('readSpec', () => {
   it('describes a model completely', () => {
-    const spec = modelSpec(new PaperModel().file);
+    const spec = readSpec(new PaperModel().file);
     expect(spec).toMatchObject({
       architecture: 'bitnet-b1.58',
       name: 'paper',
@@ -56,7 +56,7 @@ describe('modelSpec', () => {
   });
 
   it('does without a name', () => {
-    expect('name' in modelSpec(new PaperModel().drop('general.name').file)).toBe(false);
+    expect('name' in readSpec(new PaperModel().drop('general.name').file)).toBe(false);
   });
 
   it.each([
@@ -68,11 +68,11 @@ describe('modelSpec', () => {
     ['qwen3', 'neox'],
     ['gemma3', 'neox'],
   ])('gives architecture %s rotary embedding of type %s', (arch, type) => {
-    expect(modelSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
+    expect(readSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
   });
 
   it('reads the published models by their shapes', () => {
-    const spec = modelSpec(new PaperModel({ ...sizes2b, arch: 'bitnet-b1.58' }).file);
+    const spec = readSpec(new PaperModel({ ...sizes2b, arch: 'bitnet-b1.58' }).file);
     expect(spec).toMatchObject({ headDim: 128, activation: 'relu2' });
     expect(spec.tensors).toHaveLength(332);
     const bytes = spec.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
@@ -86,7 +86,7 @@ describe('modelSpec', () => {
       { ...embedding06b, arch: 'qwen3' },
       { ...embedding270m, arch: 'gemma3' },
     ];
-    expect(published.map((options) => modelSpec(new PaperModel(options).file).headDim)).toEqual([
+    expect(published.map((options) => readSpec(new PaperModel(options).file).headDim)).toEqual([
       96, 64, 100, 128, 256, 128, 256,
     ]);
   });
@@ -154,14 +154,14 @@ describe('the file', () => {
 
   it('is refused when it has only a vocabulary', () => {
     const file = { ...new PaperModel().file, tensors: [] };
-    expect(() => modelSpec(file)).toThrow(
+    expect(() => readSpec(file)).toThrow(
       'Expected the tensor count of "paper.gguf" to be at least 1, but found 0; this is a vocabulary without a model, give the path of a model.',
     );
   });
 
   it('may have fewer tokens than embeddings, and no tokens at all', () => {
     const fewer = new PaperModel().set('tokenizer.ggml.tokens', 'array', emptyStrings(299));
-    expect(modelSpec(fewer.file).vocab).toBe(300);
-    expect(modelSpec(new PaperModel().drop('tokenizer.ggml.tokens').file).vocab).toBe(300);
+    expect(readSpec(fewer.file).vocab).toBe(300);
+    expect(readSpec(new PaperModel().drop('tokenizer.ggml.tokens').file).vocab).toBe(300);
   });
 });

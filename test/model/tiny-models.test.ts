@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { modelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/read-spec.js';
 import { decode } from '../fixtures/decode.js';
 import { denseTypes, ternaryTypes } from '../fixtures/encode.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -50,7 +50,7 @@ describe('a tiny model written and read again', () => {
     const path = temp('tiny.gguf');
     const model = tinyModel(options);
     await model.write(path);
-    const [spec, bytes] = [modelSpec(await readGguf(path)), await readFile(path)];
+    const [spec, bytes] = [readSpec(await readGguf(path)), await readFile(path)];
     const { arch, nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocab, contextLength } =
       model.options;
     expect(spec).toMatchObject({

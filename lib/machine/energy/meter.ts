@@ -1,12 +1,3 @@
-import { energyAvailability, type LinuxPlaces, linuxPlaces } from './availability.js';
-import { perfEvents } from './perf-events.js';
-import { PerfMeter } from './perf-meter.js';
-import { PowerMeter } from './power-meter.js';
-import { powerSource } from './power-sources.js';
-import { type MacPrograms, macPrograms, powermetricsCommand } from './powermetrics-command.js';
-import { PowermetricsMeter } from './powermetrics-meter.js';
-import { RaplMeter } from './rapl-meter.js';
-
 /** Measures the energy that the machine, or its CPU and memory, take, for whatever reason. */
 export interface EnergyMeter {
   /** What is counted: 'rapl:package-0+dram', 'perf:energy-pkg', 'battery:BAT0'. */
@@ -22,44 +13,4 @@ export interface EnergyReading {
   readonly joules: number;
   /** When this was so, on a clock that began before the meter. */
   readonly seconds: number;
-}
-
-/** Where to look for counters, all by default where the operating system has them. */
-export interface EnergyPlace {
-  readonly platform?: NodeJS.Platform;
-  readonly linux?: LinuxPlaces;
-  readonly programs?: MacPrograms;
-}
-
-/** A meter, or why there is none and what to do about it. */
-export type OpenedMeter =
-  | { readonly meter: EnergyMeter }
-  | { readonly meter: null; readonly reason: string };
-
-/** Opens what this machine measures energy with; it is never a reason to fail. The caller closes it. */
-export function openMeter(place: EnergyPlace = {}): OpenedMeter {
-  const { platform = process.platform, linux = linuxPlaces, programs = macPrograms } = place;
-  const { available, source, reason, remedy } = energyAvailability(platform, linux, programs);
-  const meter = available ? meterOf(source, linux, programs) : null;
-  if (meter) return { meter };
-  const words = available ? [`${source} is gone again`] : [reason, remedy];
-  return { meter: null, reason: words.filter(Boolean).join('; ') };
-}
-
-function meterOf(
-  source: ReturnType<typeof energyAvailability>['source'],
-  linux: LinuxPlaces,
-  programs: MacPrograms,
-): EnergyMeter | null {
-  if (source === 'rapl') return new RaplMeter(linux.powercap);
-  if (source === 'perf') {
-    const { program, events } = perfEvents(linux);
-    return program === null ? null : new PerfMeter(program, events);
-  }
-  if (source === 'powermetrics') {
-    const command = powermetricsCommand(programs);
-    return typeof command === 'string' ? null : new PowermetricsMeter(command);
-  }
-  const power = powerSource(linux.sysClass);
-  return power && new PowerMeter(power);
 }

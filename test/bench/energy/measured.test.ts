@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { EnergyBench } from '../../../bench/energy/measured.js';
 import { EnergyFault } from '../../../lib/machine/energy/fault.js';
-import { type EnergyMeter, openMeter } from '../../../lib/machine/energy/meter.js';
+import type { EnergyMeter } from '../../../lib/machine/energy/meter.js';
+import { openMeter } from '../../../lib/machine/energy/open-meter.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { onlyPowercap, Powercap } from '../../machine/energy/powercap.js';
 

@@ -5,10 +5,10 @@ import {
   operationPicojoules,
 } from '../../../bench/energy/model.js';
 import { sumOperations, tokenOperations } from '../../../bench/energy/operations.js';
-import { modelSpec } from '../../../lib/model/spec.js';
+import { readSpec } from '../../../lib/model/read-spec.js';
 import { PaperModel, type PaperOptions } from '../../model/paper-model.js';
 
-const specOf = (options: PaperOptions) => modelSpec(new PaperModel(options).file);
+const specOf = (options: PaperOptions) => readSpec(new PaperModel(options).file);
 
 /** Two layers of width 128, four heads of 32 columns, two of them with keys, 192 units, 300 tokens. */
 const small = { arch: 'bitnet-b1.58', nLayer: 2, dim: 128, ffnDim: 192, nHead: 4, nKvHead: 2 };

@@ -16,7 +16,7 @@ import { publishedModelledEnergy } from '../../../bench/paper/published.js';
 import { describedModel } from '../../../bench/synth/model.js';
 import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
-import { modelSpec } from '../../../lib/model/spec.js';
+import { readSpec } from '../../../lib/model/read-spec.js';
 
 describe('the plan of a size', () => {
   test.each([
@@ -92,7 +92,7 @@ describe('modelled energy', () => {
   test.each(['1.3b', '7b', '13b', '70b'] as const)('of %s is that of the paper', async (shape) => {
     const joules = async (format: 'f16' | 'i2_s') => {
       const { file } = await synthSource(describedModel({ shape, format }));
-      return paperJoules(modelSpec(file));
+      return paperJoules(readSpec(file));
     };
     const ratio = (await joules('f16')) / (await joules('i2_s'));
     const { ratio: published } = publishedModelledEnergy[shape]!;

@@ -7,7 +7,7 @@ import { synthSource } from '../../../bench/synth/source.js';
 import { writeSynthModel } from '../../../bench/synth/write.js';
 import { loadModel, type Model } from '../../../lib/index.js';
 import { loadFrom } from '../../../lib/model/load.js';
-import { modelSpec } from '../../../lib/model/spec.js';
+import { readSpec } from '../../../lib/model/read-spec.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
 const file = tempFolder();
@@ -120,7 +120,7 @@ describe('the memory of a synthetic model', () => {
       format,
       seed: 1,
     });
-    const spec = modelSpec(header);
+    const spec = readSpec(header);
     const weights = 2 * (2 * 512 * 512 + 2 * 512 * 256 + 3 * 512 * 1280);
     const norms = 4 * (512 + 2 * (3 * 512 + 1280));
     const head = 40_000 * (512 + 12);

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openMeter } from '../../../lib/machine/energy/meter.js';
+import { openMeter } from '../../../lib/machine/energy/open-meter.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { onlyPowercap, Powercap } from './powercap.js';
 

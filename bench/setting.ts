@@ -1,0 +1,19 @@
+import type { MetadataOverrides } from '../lib/model/metadata-overrides.js';
+import type { SynthDescription } from './synth/model.js';
+
+/** The path of a file, or a synthetic model; undefined for the embedded one. */
+export type BenchModel = string | SynthDescription | undefined;
+
+/** One model as it is run. */
+export interface Setting {
+  readonly model: BenchModel;
+  readonly threads: number;
+  /** Empty for the best. */
+  readonly kernel: string;
+  readonly autotune: boolean;
+  readonly screenHead: boolean;
+  readonly skipZeros: boolean;
+  readonly metadataOverrides?: MetadataOverrides;
+  /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
+  readonly extrapolateTo?: number;
+}

@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { expect, it } from 'vitest';
+
+const root = join(__dirname, '..');
+const folders = ['lib', 'bench', 'bin'];
+
+/** Which source files each source file names, whether for values or for types. */
+const imports = new Map(sources().map((file) => [file, importsOf(file)]));
+
+function sources(): string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.m?ts$/.test(name))
+      .map((name) => `${folder}/${name.replaceAll('\\', '/')}`),
+  );
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  const specifier = /\b(?:from|import|require)\s*\(?\s*'(\.[^']+)'/g;
+  return [...text.matchAll(specifier)]
+    .map(([, name]) => posix.join(posix.dirname(file), name!))
+    .map((path) => path.replace(/\.(m?)js$/, '.$1ts'))
+    .filter((path) => !path.endsWith('.json'));
+}
+
+/** Every circle that a walk along the imports runs into, as a list of its files. */
+function circles(): string[][] {
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (file: string) => {
+    if (way.includes(file)) found.push(way.slice(way.indexOf(file)));
+    if (done.has(file)) return;
+    done.add(file);
+    way.push(file);
+    for (const next of imports.get(file)!) visit(next);
+    way.pop();
+  };
+  for (const file of imports.keys()) visit(file);
+  return found;
+}
+
+it('every import of a file of ours is found', () => {
+  const named = [...imports.values()].flat();
+  expect(named.filter((path) => !imports.has(path))).toEqual([]);
+  expect(named.length).toBeGreaterThan(1000);
+});
+
+it('no files import each other in a circle, for types neither', () => {
+  expect(circles()).toEqual([]);
+});
+
+it('imports go from bin to bench to lib, and never back', () => {
+  const rank = (path: string) => folders.indexOf(path.split('/')[0]!);
+  const back = [...imports].flatMap(([file, named]) =>
+    named.filter((path) => rank(path) > rank(file)).map((path) => `${file} → ${path}`),
+  );
+  expect(back).toEqual([]);
+});
+
+it('a program that requires the package loads nothing that measures', () => {
+  const script = `
+    require(${JSON.stringify(root)});
+    console.log(JSON.stringify(Object.keys(require.cache)));`;
+  const output = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  const loaded = (JSON.parse(output) as string[]).map((path) =>
+    posix.relative(root, path.replaceAll('\\', '/')),
+  );
+  expect(loaded).toContain('dist/lib/index.js');
+  expect(loaded.filter((path) => !path.startsWith('dist/lib/'))).toEqual([]);
+});
