@@ -98,7 +98,7 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   result.Set("head", head);
   Napi::Array skips_zeros = Napi::Array::New(env);
   for (const LayerWeights& layer : weights.layers)
-    skips_zeros.Set(skips_zeros.Length(), layer.up.kind == Linear::Kind::kRowUnits);
+    skips_zeros.Set(skips_zeros.Length(), layer.up.kind() == Linear::Kind::kRowUnits);
   result.Set("skipsZeros", skips_zeros);
   return result;
 }

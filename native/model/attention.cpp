@@ -28,8 +28,7 @@ RowPlace place_of(const Pass& pass, size_t row) {
 // Cosines of one token's angles, times the magnitude, then as many sines; local layers turn by a
 // table of their own.
 float* rope_of(const Pass& pass, size_t table, size_t row) {
-  const size_t pairs = pass.ws.rope_frequency[0].size();
-  return pass.ws.rope.as<float>() + (table * pass.n + row) * 2 * pairs;
+  return pass.ws.rope.row(row) + table * 2 * pass.ws.rope_frequency[0].size();
 }
 
 void fill_rope(Pass& pass) {
@@ -109,20 +108,17 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
   const size_t width = cache.head_dim();
   const size_t group = spec.n_head / spec.n_kv_head;
   const size_t rows = tile.count * group; // query rows: token-major, then head
-  if (!scratch.values.ensure(attention_scratch(spec, width, tile.count)))
-    return pass.no_memory.store(true);
-  float* q = scratch.values.as<float>(); // [rows, width]
-  float* o = q + rows * width;           // [rows, width] running
-  float* block_o = o + rows * width;     // [rows, width] of one block
-  float* m = block_o + rows * width;     // [rows] each, and below
+  float* q = scratch.values.as<float>();  // [rows, width]
+  float* o = q + rows * width;            // [rows, width] running
+  float* block_o = o + rows * width;      // [rows, width] of one block
+  float* m = block_o + rows * width;      // [rows] each, and below
   float* l = m + rows * kFloatPad;
   float* block_m = l + rows * kFloatPad;
   float* block_l = block_m + rows * kFloatPad;
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t head = kv_head * group + r % group;
-    const float* from =
-        pass.ws.q.as<float>() + (tile.row + r / group) * pass.ws.head_stride + head * spec.head_dim;
+    const float* from = pass.ws.q.row(tile.row + r / group) + head * spec.head_dim;
     std::copy(from, from + spec.head_dim, q + r * width);
     std::fill(q + r * width + spec.head_dim, q + (r + 1) * width, 0.0f);
     std::fill(o + r * width, o + (r + 1) * width, 0.0f);
@@ -134,10 +130,18 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
     return spec.is_local(layer) && position >= spec.window ? position - spec.window + 1 : 0;
   };
   const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
-    vector.attention_block[cache.type()](
-        {q + row * width, count, width, cache.keys(layer, kv_head) + begin * cache.row_bytes(),
-         cache.values(layer, kv_head) + begin * cache.row_bytes(), cache.row_bytes(), positions,
-         spec.attention_scale, block_m, block_l, block_o});
+    const size_t at = begin * cache.row_bytes();
+    vector.attention_block[cache.type()]({.q = q + row * width,
+                                          .rows = count,
+                                          .head_dim = width,
+                                          .k = cache.keys(layer, kv_head) + at,
+                                          .v = cache.values(layer, kv_head) + at,
+                                          .row_bytes = cache.row_bytes(),
+                                          .positions = positions,
+                                          .scale = spec.attention_scale,
+                                          .m = block_m,
+                                          .l = block_l,
+                                          .o = block_o});
     for (size_t r = 0; r < count; ++r)
       vector.attention_combine(m + row + r, l + row + r, o + (row + r) * width, block_m[r],
                                block_l[r], block_o + r * width, width);
@@ -159,8 +163,7 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t head = kv_head * group + r % group;
-    float* to = pass.ws.attn.as<float>() + (tile.row + r / group) * pass.ws.head_stride +
-                head * spec.head_dim;
+    float* to = pass.ws.attn.row(tile.row + r / group) + head * spec.head_dim;
     const float inverse = 1.0f / l[r];
     for (size_t d = 0; d < spec.head_dim; ++d)
       to[d] = o[r * width + d] * inverse;
@@ -168,6 +171,11 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 }
 
 } // namespace
+
+size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens) {
+  const size_t group = spec.n_head / spec.n_kv_head;
+  return (3 * width + 4 * kFloatPad) * group * tokens * sizeof(float);
+}
 
 void norm_rotate_and_store(Pass& pass, size_t layer) {
   const ModelSpec& spec = pass.weights.spec;
@@ -181,9 +189,9 @@ void norm_rotate_and_store(Pass& pass, size_t layer) {
     const KvCache& cache = *place.item->cache;
     const float* cosine = rope_of(pass, spec.is_local(layer) ? 1 : 0, row);
     const float* sine = cosine + pairs;
-    float* q = pass.ws.q.as<float>() + row * pass.ws.head_stride;
-    float* k = pass.ws.k.as<float>() + row * pass.ws.kv_stride;
-    const float* v = pass.ws.v.as<float>() + row * pass.ws.kv_stride;
+    float* q = pass.ws.q.row(row);
+    float* k = pass.ws.k.row(row);
+    const float* v = pass.ws.v.row(row);
     norm_heads(pass, weights.q_norm, spec.n_head, q);
     norm_heads(pass, weights.k_norm, spec.n_kv_head, k);
     for (size_t head = 0; head < spec.n_head; ++head)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <atomic>
 #include <new>
 #include <random>
 
@@ -69,12 +68,11 @@ struct Trial {
   // Copies of one random tile: how long a product takes does not depend on the weights.
   bool prepare(const TernaryKernel& kernel, const MatrixShape& shape, size_t slice_bytes,
                ThreadPool& pool, std::mt19937& random) {
-    w.kind = Linear::Kind::kTernary;
-    w.ternary = &kernel;
     w.scale = 1.0f;
-    w.cols = w.block_cols = static_cast<size_t>(shape.cols);
-    w.padded_cols = pad_to(w.cols, kernel.tile_cols);
-    const size_t tile_bytes = kernel.tile_bytes(w.padded_cols);
+    w.cols = static_cast<size_t>(shape.cols);
+    const size_t padded_cols = pad_to(w.cols, kernel.tile_cols);
+    w.layout = TernaryTiles{.kernel = &kernel, .padded_cols = padded_cols};
+    const size_t tile_bytes = kernel.tile_bytes(padded_cols);
     const size_t most_tiles = std::max<size_t>(1, slice_bytes / tile_bytes);
     rows = std::min(static_cast<size_t>(shape.rows), most_tiles * kernel.tile_rows);
     const size_t tiles = pad_to(rows, kernel.tile_rows) / kernel.tile_rows;
@@ -82,16 +80,16 @@ struct Trial {
     matrix_bytes = tiles * tile_bytes;
     token = batch = 0;
 
-    std::vector<uint8_t> codes(kernel.tile_rows * w.padded_cols, 1);
+    std::vector<uint8_t> codes(kernel.tile_rows * padded_cols, 1);
     for (size_t r = 0; r < kernel.tile_rows; ++r)
       for (size_t k = 0; k < w.cols; ++k)
-        codes[r * w.padded_cols + k] = static_cast<uint8_t>(random() % 3);
+        codes[r * padded_cols + k] = static_cast<uint8_t>(random() % 3);
     AlignedBuffer tile;
     const size_t bytes = matrices * matrix_bytes;
     if (!tile.allocate(tile_bytes) ||
         (slice.size() < bytes && !slice.allocate(bytes, AlignedBuffer::Pages::kHuge)))
       return false;
-    kernel.pack_tile(codes.data(), w.padded_cols, tile.data());
+    kernel.pack_tile(codes.data(), padded_cols, tile.data());
     pool.parallel(matrices * tiles, [&](size_t i, size_t) {
       memcpy(slice.data() + i * tile_bytes, tile.data(), tile_bytes);
     });
@@ -104,29 +102,30 @@ struct Trial {
               const VectorKernel& vector, ThreadPool& pool, Outputs& outputs) {
     if (!outputs.values.ensure(n * some_rows * sizeof(float)))
       return 0;
-    const Activations a{n,
-                        w.cols,
-                        nullptr,
-                        0,
-                        in.q.as<int8_t>(),
-                        pad_to(w.cols, kInt8Pad),
-                        in.q_sum.as<int32_t>(),
-                        in.step.as<float>()};
-    std::atomic<bool> failed{false};
+    const Activations a{.x = {.rows = n, .cols = w.cols},
+                        .q = {.data = in.q.as<int8_t>(),
+                              .rows = n,
+                              .cols = w.cols,
+                              .stride = pad_to(w.cols, kInt8Pad)},
+                        .q_sum = in.q_sum.as<int32_t>(),
+                        .q_step = in.step.as<float>()};
+    const Mat out = {outputs.values.as<float>(), n, some_rows, some_rows};
     w.rows = some_rows;
     const size_t chunk_rows = w.chunk_rows(pool.threads(), n);
+    for (ThreadScratch& scratch : outputs.scratch)
+      if (!scratch.ensure(linear_scratch(w, chunk_rows, n)))
+        return 0;
     const auto begin = Clock::now();
     for (size_t i = 0; i < count; ++i) {
       w.data = AlignedBuffer::view(slice.data() + i * matrix_bytes, matrix_bytes);
       pool.parallel((some_rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
-        const size_t row = chunk * chunk_rows;
-        if (!linear_rows(w, vector, a, row, std::min(some_rows, row + chunk_rows),
-                         outputs.values.as<float>() + row, some_rows, outputs.scratch[thread]))
-          failed = true;
+        const RowRange range = {chunk * chunk_rows, std::min(some_rows, (chunk + 1) * chunk_rows)};
+        linear_rows(w, vector, a, range, out.columns(range.begin, range.size()),
+                    outputs.scratch[thread]);
       });
     }
     const std::chrono::duration<double> seconds = Clock::now() - begin;
-    return failed ? 0 : seconds.count();
+    return seconds.count();
   }
 };
 

@@ -13,10 +13,8 @@
 // They are multiplied first, then what T leaves. Where logits are soft-capped, exact ones are so at
 // once, and T stands for the smallest raw logit that reaches it, so that rows which tie after the
 // cap stay too.
-#include <math.h>
-
 #include <algorithm>
-#include <numeric>
+#include <span>
 
 #include "head_product.h"
 #include "soft_cap.h"
@@ -24,116 +22,46 @@
 namespace bitnet {
 namespace {
 
-// Rows of the head one thread takes at a time.
-constexpr size_t kScreenRows = 512;
-constexpr size_t kExactRows = 8;
+// What each thread found of the i-th vector on its way: at its place, which has room for its k.
+std::span<Best> lower_of(Workspace& ws, size_t i) {
+  const size_t threads = ws.scratch.size();
+  const size_t place = static_cast<size_t>(ws.head.screened[i] - ws.head.vectors.data());
+  return {ws.head.lower.data() + place * threads, threads};
+}
 
-// Above this fraction of the rows the bounds rule out too little: reading all rows in order is
-// faster.
-constexpr size_t kMostCandidates = 16; // 1/16
-
-// A logit and its id.
-struct Candidate {
-  float logit;
-  int32_t id;
-
-  // Best first, as BestRow says; NaN before every number, so that it is seen and not passed over.
-  bool operator<(const Candidate& other) const {
-    const bool nan = std::isnan(logit);
-    if (nan != std::isnan(other.logit))
-      return nan;
-    return !nan && logit != other.logit ? logit > other.logit : id < other.id;
+void take(const std::vector<Candidate>& best, const BestRow& row) {
+  for (size_t i = 0; i < best.size(); ++i) {
+    row.ids[i] = best[i].id;
+    row.logits[i] = best[i].logit;
   }
-};
+}
 
-// Keeps the `k` best of what it is shown, in memory it has from the start; the worst of them is in
-// front.
-class Best {
-public:
-  explicit Best(size_t k) : k_(k) { heap_.reserve(k + 1); }
-
-  void show(Candidate candidate) {
-    if (heap_.size() == k_ && !(candidate < heap_.front()))
-      return;
-    heap_.push_back(candidate);
-    std::push_heap(heap_.begin(), heap_.end());
-    if (heap_.size() > k_) {
-      std::pop_heap(heap_.begin(), heap_.end());
-      heap_.pop_back();
-    }
-  }
-  void show(const Best& other) {
-    for (const Candidate& candidate : other.heap_)
-      show(candidate);
-  }
-  bool full() const { return heap_.size() == k_; }
-  const Candidate& worst() const { return heap_.front(); }
-  std::vector<int32_t> ids() const { // in their order
-    std::vector<int32_t> ids;
-    for (const Candidate& candidate : heap_)
-      ids.push_back(candidate.id);
-    std::sort(ids.begin(), ids.end());
-    return ids;
-  }
-  void take(const BestRow& row) && {
-    std::sort_heap(heap_.begin(), heap_.end());
-    for (size_t i = 0; i < heap_.size(); ++i) {
-      row.ids[i] = heap_[i].id;
-      row.logits[i] = heap_[i].logit;
-    }
-  }
-
-private:
-  size_t k_;
-  std::vector<Candidate> heap_;
-};
-
-// Vectors on their way through the screen; vector i stands in row vectors[i].h of ws.h.
-struct Screen {
-  struct Vector {
-    const BestRow* row;
-    size_t h;
-    ScreenVector v;
-    std::vector<int32_t> ids; // rows of the head to multiply; none where they would be too many
-    std::vector<float> exact; // their logits, as far as they are known
-
-    // T, of the known logits: the smallest number, NaN where there is none.
-    float worst() const { return std::accumulate(exact.begin(), exact.end(), NAN, fminf); }
-
-    // The best of the known logits.
-    Best best() const {
-      Best best(row->k);
-      for (size_t i = 0; i < exact.size(); ++i)
-        best.show({exact[i], ids[i]});
-      return best;
-    }
-  };
-  std::vector<Vector> vectors;
-  std::vector<int8_t> high, low;          // [n, padded_cols]
-  std::vector<int32_t> high_sum, low_sum; // [n]
-  float* upper = nullptr;                 // [n, stride] upper bounds of all logits
-  size_t stride = 0;
-};
-
-// Bounds of all logits: upper ones into screen.upper, and the rows with the k best lower ones into
-// the vectors' ids.
-void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& screen) {
-  const size_t n = screen.vectors.size();
-  std::vector<Best> lower; // [threads, n]
-  lower.reserve(pool.threads() * n);
-  for (size_t i = 0; i < pool.threads() * n; ++i)
-    lower.emplace_back(screen.vectors[i % n].row->k);
+// Bounds of all logits: upper ones where the logits will be, and the rows with the k best lower ones
+// into the vectors' ids.
+void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
+  const Shadow& shadow = weights.shadow;
+  HeadScratch& head = ws.head;
+  const size_t vocab = weights.spec.vocab, n = head.screened.size();
+  for (size_t i = 0; i < n; ++i)
+    for (Best& best : lower_of(ws, i))
+      best.begin(head.screened[i]->row->k);
   pool.parallel((vocab + kScreenRows - 1) / kScreenRows, [&](size_t chunk, size_t thread) {
     const size_t begin = chunk * kScreenRows;
     const size_t end = std::min(shadow.scale.size(), begin + kScreenRows);
     const size_t count = std::min(end, vocab) - begin;
-    shadow.kernel->product({shadow.packed.data(), shadow.padded_cols, screen.high.data(),
-                            screen.low.data(), screen.high_sum.data(), screen.low_sum.data(), n,
-                            screen.upper + begin, screen.stride},
+    shadow.kernel->product({.packed = shadow.packed.data(),
+                            .cols = shadow.padded_cols,
+                            .high = head.high.as<int8_t>(),
+                            .low = head.low.as<int8_t>(),
+                            .high_sum = head.high_sum.data(),
+                            .low_sum = head.low_sum.data(),
+                            .n = n,
+                            .out = logits_row(ws, 0) + begin,
+                            .out_stride = head.logits_stride},
                            begin, end);
     for (size_t i = 0; i < n; ++i) {
-      const ScreenVector& v = screen.vectors[i].v;
-      float* upper = screen.upper + i * screen.stride + begin;
+      const ScreenVector& v = head.screened[i]->v;
+      float* upper = logits_row(ws, i) + begin;
       float low[kScreenRows];
       for (size_t r = 0; r < count; ++r) {
         const size_t row = begin + r;
@@ -142,31 +70,33 @@ void bound_logits(const Shadow& shadow, size_t vocab, ThreadPool& pool, Screen& 
         upper[r] = middle + bound;
         low[r] = middle - bound;
       }
-      Best& best = lower[thread * n + i];
+      Best& best = lower_of(ws, i)[thread];
       for (size_t r = 0; r < count; ++r)
         if (!best.full() || low[r] > best.worst().logit)
           best.show({low[r], static_cast<int32_t>(begin + r)});
     }
   });
   for (size_t i = 0; i < n; ++i) {
-    Best all(screen.vectors[i].row->k);
-    for (size_t thread = 0; thread < pool.threads(); ++thread)
-      all.show(lower[thread * n + i]);
-    screen.vectors[i].ids = all.ids();
+    ScreenedVector& vector = *head.screened[i];
+    const std::span<Best> lower = lower_of(ws, i);
+    Best& all = lower.front();
+    for (const Best& other : lower.subspan(1))
+      all.show(other);
+    for (const Candidate& candidate : all.sorted())
+      vector.ids.push_back(candidate.id);
+    std::sort(vector.ids.begin(), vector.ids.end());
   }
 }
 
 // Adds the rows that T leaves to the ids of each vector, whose own are all known; or takes all ids
-// away where they would be too many. Makes room for the most there may be first: a thread that runs
-// out of memory would end the process.
-void add_candidates(size_t vocab, float softcapping, ThreadPool& pool, Screen& screen) {
-  const size_t most = vocab / kMostCandidates;
-  for (Screen::Vector& vector : screen.vectors)
-    vector.ids.reserve(vector.ids.size() + most);
-  pool.parallel(screen.vectors.size(), [&](size_t i, size_t) {
-    Screen::Vector& vector = screen.vectors[i];
-    const float* upper = screen.upper + i * screen.stride;
-    const float t = soft_cap_reaches(softcapping, vector.worst()); // bounds are of raw logits
+// away where they would be too many.
+void add_candidates(const Weights& weights, Workspace& ws, ThreadPool& pool) {
+  const size_t vocab = weights.spec.vocab, most = vocab / kMostCandidates;
+  pool.parallel(ws.head.screened.size(), [&](size_t i, size_t) {
+    ScreenedVector& vector = *ws.head.screened[i];
+    const float* upper = logits_row(ws, i);
+    // Bounds are of raw logits.
+    const float t = soft_cap_reaches(weights.spec.logit_softcapping, vector.worst());
     // Written so that a NaN keeps rows.
     const auto may_be = [&](size_t row) { return !(upper[row] < t); };
     size_t count = 0;
@@ -189,14 +119,6 @@ void add_candidates(size_t vocab, float softcapping, ThreadPool& pool, Screen& s
   });
 }
 
-// A run of single rows of the head times one vector of ws.h.
-struct ExactRun {
-  size_t h;
-  const int32_t* ids;
-  size_t count;
-  float* logits;
-};
-
 void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t count,
               float* logits) {
   for (size_t first = 0; first < count; first += kExactRows)
@@ -205,32 +127,33 @@ void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t 
 
 // The logits of those ids of each vector that have none yet; the first time, when none has, those
 // of `also` besides.
-Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, Screen& screen) {
-  std::vector<ExactRun> runs;
-  for (Screen::Vector& vector : screen.vectors) {
-    if (vector.ids.empty())
+Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
+  std::vector<ExactRun>& runs = ws.head.runs;
+  runs.clear();
+  for (ScreenedVector* vector : ws.head.screened) {
+    if (vector->ids.empty())
       continue;
-    const BestRow& row = *vector.row;
-    const size_t known = vector.exact.size();
-    vector.exact.resize(vector.ids.size());
-    add_runs(runs, vector.h, vector.ids.data() + known, vector.ids.size() - known,
-             vector.exact.data() + known);
+    const BestRow& row = *vector->row;
+    const size_t known = vector->exact.size();
+    vector->exact.resize(vector->ids.size());
+    add_runs(runs, vector->h, vector->ids.data() + known, vector->ids.size() - known,
+             vector->exact.data() + known);
     if (known == 0)
-      add_runs(runs, vector.h, row.also, row.also_count, row.also_logits);
+      add_runs(runs, vector->h, row.also, row.also_count, row.also_logits);
   }
-  std::vector<Status> statuses(pool.threads());
+  clear_failures(ws);
   pool.parallel(runs.size(), [&](size_t index, size_t thread) {
     const ExactRun& run = runs[index];
     for (size_t i = 0; i < run.count; ++i) {
       const size_t row = static_cast<size_t>(run.ids[i]);
-      Status status =
-          head_rows(weights, ws, row, row + 1, run.h, 1, ws.scratch[thread], run.logits + i, 1);
+      Status status = head_rows(weights, ws, {row, row + 1}, run.h, 1, ws.scratch[thread],
+                                {run.logits + i, 1, 1, 1});
       if (!status.ok())
-        statuses[thread] = std::move(status);
+        ws.head.statuses[thread] = std::move(status);
     }
     soft_cap(weights.spec.logit_softcapping, run.logits, run.count);
   });
-  return first_failure(statuses);
+  return first_failure(ws);
 }
 
 // Whether the best logits are numbers: the first of them would be one that is not.
@@ -238,104 +161,119 @@ bool sound(const BestRow& row) {
   return all_logits(row.logits, row.k) && row.logits[0] > -INFINITY;
 }
 
-// Answers the rows that the screen can, and adds the others to `rest`.
-Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
-                size_t n, std::vector<const BestRow*>& rest) {
-  const Shadow& shadow = weights.shadow;
-  const size_t vocab = weights.spec.vocab;
-  Screen screen;
-  screen.high.resize(n * shadow.padded_cols);
-  screen.low.resize(n * shadow.padded_cols);
-  for (size_t h = 0; h < n; ++h) {
-    if (rows[h].log_sum_exp || rows[h].k > vocab / kMostCandidates) {
-      rest.push_back(&rows[h]);
-      continue;
+// Lets those of the group's rows that can go through the screen begin, and adds the others to
+// ws.head.rest.
+void begin_screen(const Weights& weights, Workspace& ws, const BestRow* rows, size_t n) {
+  HeadScratch& head = ws.head;
+  const size_t padded_cols = weights.shadow.padded_cols;
+  for (size_t i = 0; i < n; ++i) {
+    ScreenedVector& vector = head.vectors[i];
+    const size_t at = head.screened.size() * padded_cols;
+    if (may_screen(weights, rows[i])) {
+      normalise_row(weights, ws, rows[i].row, i);
+      if (screen_vector(ws.h.row(i), weights.spec.dim, padded_cols, head.high.as<int8_t>(at),
+                        head.low.as<int8_t>(at), &vector.v)) {
+        vector.row = &rows[i];
+        vector.h = i;
+        vector.ids.clear();
+        vector.exact.clear();
+        head.high_sum.push_back(vector.v.high_sum);
+        head.low_sum.push_back(vector.v.low_sum);
+        head.screened.push_back(&vector);
+        continue;
+      }
     }
-    normalise_row(weights, ws, rows[h].row, h);
-    const size_t at = screen.vectors.size() * shadow.padded_cols;
-    Screen::Vector vector = {&rows[h], h, {}, {}, {}};
-    if (!screen_vector(ws.h.as<float>() + h * ws.wide_stride, weights.spec.dim, shadow.padded_cols,
-                       screen.high.data() + at, screen.low.data() + at, &vector.v)) {
-      rest.push_back(&rows[h]);
-      continue;
-    }
-    screen.high_sum.push_back(vector.v.high_sum);
-    screen.low_sum.push_back(vector.v.low_sum);
-    screen.vectors.push_back(std::move(vector));
+    head.rest.push_back(&rows[i]);
   }
-  if (screen.vectors.empty())
-    return {};
-  screen.stride = pad_to(vocab, kScreenRows);
-  if (!ws.bounds.ensure(screen.vectors.size() * screen.stride * sizeof(float)))
-    return Status::error(Code::kMemory, "Not enough memory for the bounds of the logits.");
-  screen.upper = ws.bounds.as<float>();
-  bound_logits(shadow, vocab, pool, screen);
-  Status status = exact_logits(weights, ws, pool, screen);
-  if (!status.ok())
-    return status;
-  add_candidates(vocab, weights.spec.logit_softcapping, pool, screen);
-  status = exact_logits(weights, ws, pool, screen);
-  for (const Screen::Vector& vector : screen.vectors) {
-    if (vector.ids.empty()) {
-      rest.push_back(vector.row);
-      continue;
-    }
-    vector.best().take(*vector.row);
-    if (!sound(*vector.row))
-      return not_numbers();
-    ++ws.head_counts.screened;
-    ws.head_counts.candidates += vector.ids.size();
-  }
-  return status;
 }
 
-// Answers rows from all their logits.
-Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool,
-                  const std::vector<const BestRow*>& rows) {
-  const size_t vocab = weights.spec.vocab;
-  std::vector<float> logits(rows.size() * vocab);
-  std::vector<LogitsRow> full;
-  std::vector<Best> best;
-  for (const BestRow* row : rows) {
-    full.push_back({row->row, logits.data() + full.size() * vocab});
-    best.emplace_back(row->k);
-  }
-  Status status = output_logits(weights, ws, pool, full.data(), full.size());
+// Answers the rows that the screen can, and adds the others to ws.head.rest.
+Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
+                size_t n) {
+  HeadScratch& head = ws.head;
+  begin_screen(weights, ws, rows, n);
+  if (head.screened.empty())
+    return {};
+  bound_logits(weights, ws, pool);
+  Status status = exact_logits(weights, ws, pool);
   if (!status.ok())
     return status;
-  pool.parallel(rows.size(), [&](size_t i, size_t) {
-    const BestRow& row = *rows[i];
-    const float* of_row = full[i].logits;
+  add_candidates(weights, ws, pool);
+  status = exact_logits(weights, ws, pool);
+  if (!status.ok())
+    return status;
+  for (const ScreenedVector* vector : head.screened) {
+    const BestRow& row = *vector->row;
+    if (vector->ids.empty()) {
+      head.rest.push_back(&row);
+      continue;
+    }
+    Best& best = head.best[vector->h];
+    best.begin(row.k);
+    for (size_t i = 0; i < vector->exact.size(); ++i)
+      best.show({vector->exact[i], vector->ids[i]});
+    take(best.sorted(), row);
+    if (!sound(row))
+      return not_numbers();
+    ++ws.head_counts.screened;
+    ws.head_counts.candidates += vector->ids.size();
+  }
+  return {};
+}
+
+// Answers ws.head.rest from all their logits.
+Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows) {
+  HeadScratch& head = ws.head;
+  const size_t vocab = weights.spec.vocab;
+  for (size_t i = 0; i < head.rest.size(); ++i)
+    head.full.push_back({head.rest[i]->row, logits_row(ws, i)});
+  Status status = output_logits(weights, ws, pool, head.full.data(), head.full.size());
+  if (!status.ok())
+    return status;
+  pool.parallel(head.rest.size(), [&](size_t i, size_t) {
+    const BestRow& row = *head.rest[i];
+    const float* of_row = head.full[i].logits;
+    Best& best = head.best[static_cast<size_t>(&row - rows)]; // which has room for its k
+    best.begin(row.k);
     for (size_t id = 0; id < vocab; ++id)
-      best[i].show({of_row[id], static_cast<int32_t>(id)});
-    std::move(best[i]).take(row);
+      best.show({of_row[id], static_cast<int32_t>(id)});
+    take(best.sorted(), row);
     for (size_t j = 0; j < row.also_count; ++j)
       row.also_logits[j] = of_row[static_cast<size_t>(row.also[j])];
     if (row.log_sum_exp)
       *row.log_sum_exp = log_sum_exp(of_row, vocab);
   });
-  for (const BestRow* row : rows)
+  for (const BestRow* row : head.rest)
     if (!sound(*row))
       return not_numbers();
   return {};
 }
 
+// The rows of one group.
+Status best_of_group(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
+                     size_t n) {
+  HeadScratch& head = ws.head;
+  head.screened.clear();
+  head.rest.clear();
+  head.full.clear();
+  head.high_sum.clear();
+  head.low_sum.clear();
+  const Status status = screened(weights, ws, pool, rows, n);
+  return status.ok() ? unscreened(weights, ws, pool, rows) : status;
+}
+
 } // namespace
+
+bool may_screen(const Weights& weights, const BestRow& row) {
+  return !weights.shadow.empty() && !row.log_sum_exp &&
+         row.k <= weights.spec.vocab / kMostCandidates;
+}
 
 Status best_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
                    size_t n) {
   const size_t together = head_vectors(weights.spec.vocab);
   for (size_t first = 0; first < n; first += together) {
-    const size_t count = std::min(together, n - first);
-    std::vector<const BestRow*> rest;
-    Status status;
-    if (!weights.shadow.empty())
-      status = screened(weights, ws, pool, rows + first, count, rest);
-    else
-      for (size_t i = 0; i < count; ++i)
-        rest.push_back(rows + first + i);
-    if (status.ok())
-      status = unscreened(weights, ws, pool, rest);
+    Status status = best_of_group(weights, ws, pool, rows + first, std::min(together, n - first));
     if (!status.ok())
       return status;
   }

@@ -22,8 +22,14 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
     break;
   case EvaluateRequest::Want::kTop:
     if (ends)
-      work.best.push_back({last, r.top, r.top_ids, r.top_logits, r.also, r.also_count,
-                           r.also_logits, r.log_sum_exp});
+      work.best.push_back({.row = last,
+                           .k = r.top,
+                           .ids = r.top_ids,
+                           .logits = r.top_logits,
+                           .also = r.also,
+                           .also_count = r.also_count,
+                           .also_logits = r.also_logits,
+                           .log_sum_exp = r.log_sum_exp});
     break;
   case EvaluateRequest::Want::kScore:
     // The very last token predicts nothing asked for.

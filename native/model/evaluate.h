@@ -8,6 +8,13 @@
 
 namespace bitnet {
 
+/** What one step runs: kept from step to step, so that its lists need no memory again. */
+struct StepLists {
+  std::vector<BatchItem> items;
+  HeadWork work;
+  std::vector<FfnCounts> counts; // [n_layer]
+};
+
 /**
  * A loaded model: weights that all sessions share, and the working memory of the pass that runs.
  */
@@ -17,6 +24,7 @@ struct Model {
 
   std::shared_ptr<const Weights> weights;
   Workspace workspace;
+  StepLists lists;
   std::atomic<uint64_t> workspace_bytes{0}; // after the last pass, for any thread
 };
 
@@ -46,14 +54,6 @@ struct EvaluateRequest {
 
   double* scores =
       nullptr; // kScore: [n - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before)
-};
-
-/** What evaluations of one pass want of the output head. */
-struct HeadWork {
-  std::vector<LogitsRow> logits;
-  std::vector<BestRow> best;
-  std::vector<ScoreRow> scores;
-  std::vector<StateRow> states;
 };
 
 /** One evaluation in progress: which tokens come next, what is wanted of them, how it ended. */

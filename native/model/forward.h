@@ -37,7 +37,8 @@ struct FfnCounts {
 };
 
 /**
- * Runs all items through all layers: leaves their residual streams in workspace.x, one row per
+ * Runs all items through all layers, in a workspace that has room for their tokens: leaves their
+ * residual streams in workspace.x, one row per
  * token in item order, and their keys and values behind the caches' positions, which the caller
  * advances once it has all it wants. Ends early when every item's abort is raised; one that is
  * raised among others changes nothing here. `counts`, when given, is [n_layer] and is added to.

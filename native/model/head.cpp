@@ -1,4 +1,4 @@
-// Full products of the head.
+// Full products of the head, and what is made of them.
 #include "head.h"
 
 #include <math.h>
@@ -11,12 +11,8 @@
 namespace bitnet {
 namespace {
 
-// Rows of the head one thread takes at a time.
-constexpr size_t kFullRows = 128;
-
 void write_state(const Weights& weights, const Workspace& ws, const StateRow& row) {
-  weights.kernels.vector->rms_norm(ws.x.as<float>() + row.row * ws.dim_stride,
-                                   weights.output_norm.data(), weights.spec.dim,
+  weights.kernels.vector->rms_norm(ws.x.row(row.row), weights.output_norm.data(), weights.spec.dim,
                                    weights.spec.norm_eps, row.state);
 }
 
@@ -41,21 +37,27 @@ size_t head_vectors(size_t vocab) {
 }
 
 void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
-  float* h = ws.h.as<float>() + i * ws.wide_stride;
+  float* h = ws.h.row(i);
   write_state(weights, ws, {row, h});
-  std::fill(h + weights.spec.dim, h + ws.dim_stride, 0.0f);
+  std::fill(h + weights.spec.dim, h + pad_to(weights.spec.dim, kFloatPad), 0.0f);
 }
 
-Status head_rows(const Weights& weights, const Workspace& ws, size_t begin, size_t end,
-                 size_t vector, size_t n, ThreadScratch& scratch, float* out, size_t out_stride) {
+Status head_rows(const Weights& weights, const Workspace& ws, RowRange rows, size_t vector,
+                 size_t n, ThreadScratch& scratch, Mat out) {
   const RowTable& head = weights.head();
-  const uint8_t* rows = nullptr;
-  Status status = head.fetch(begin, end - begin, scratch.kernel, &rows);
+  const DenseRows& dense = head.stored();
+  const uint8_t* stored = nullptr;
+  Status status = head.fetch(rows.begin, rows.size(), scratch.kernel.data(), &stored);
   if (status.ok())
-    head.linear.dense->product[head.linear.type](
-        {rows, head.linear.row_bytes, pad_to(head.cols(), kFloatPad),
-         ws.h.as<float>() + vector * ws.wide_stride, ws.wide_stride, n, out, out_stride},
-        0, end - begin);
+    dense.kernel->product[dense.type]({.rows = stored,
+                                       .row_bytes = dense.row_bytes,
+                                       .cols = pad_to(head.cols(), kFloatPad),
+                                       .x = ws.h.row(vector),
+                                       .x_stride = ws.h.stride,
+                                       .n = n,
+                                       .out = out.data,
+                                       .out_stride = out.stride},
+                                      0, rows.size());
   return status;
 }
 
@@ -67,11 +69,20 @@ double log_sum_exp(const float* logits, size_t count) {
   return max + log(sum);
 }
 
-Status first_failure(std::vector<Status>& statuses) {
-  for (Status& status : statuses)
+void clear_failures(Workspace& ws) {
+  for (Status& status : ws.head.statuses)
+    status = {};
+}
+
+Status first_failure(Workspace& ws) {
+  for (Status& status : ws.head.statuses)
     if (!status.ok())
       return std::move(status);
   return {};
+}
+
+float* logits_row(Workspace& ws, size_t i) {
+  return ws.head.logits.as<float>() + i * ws.head.logits_stride;
 }
 
 Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const LogitsRow* rows,
@@ -82,41 +93,39 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
   ws.head_counts.full += n;
   for (size_t i = 0; i < n; ++i)
     normalise_row(weights, ws, rows[i].row, i);
-  std::vector<Status> statuses(pool.threads());
+  clear_failures(ws);
   pool.parallel((vocab + kFullRows - 1) / kFullRows, [&](size_t chunk, size_t thread) {
-    const size_t begin = chunk * kFullRows;
-    const size_t count = std::min(vocab - begin, kFullRows);
+    const RowRange range = {chunk * kFullRows, std::min(vocab, (chunk + 1) * kFullRows)};
     ThreadScratch& scratch = ws.scratch[thread];
-    if (!scratch.values.ensure(n * kFullRows * sizeof(float))) {
-      statuses[thread] = Status::error(Code::kMemory, "Not enough memory for the logits.");
-      return;
-    }
-    float* out = scratch.values.as<float>(); // [n, kFullRows]
-    Status status = head_rows(weights, ws, begin, begin + count, 0, n, scratch, out, kFullRows);
+    Status& failure = ws.head.statuses[thread];
+    const Mat out = {scratch.values.as<float>(), n, range.size(), kFullRows};
+    Status status = head_rows(weights, ws, range, 0, n, scratch, out);
     if (!status.ok()) {
-      statuses[thread] = std::move(status);
+      failure = std::move(status);
       return;
     }
     for (size_t i = 0; i < n; ++i) {
-      soft_cap(weights.spec.logit_softcapping, out + i * kFullRows, count);
-      if (!all_logits(out + i * kFullRows, count))
-        statuses[thread] = not_numbers();
-      std::copy(out + i * kFullRows, out + i * kFullRows + count, rows[i].logits + begin);
+      soft_cap(weights.spec.logit_softcapping, out.row(i), out.cols);
+      if (!all_logits(out.row(i), out.cols))
+        failure = not_numbers();
+      std::copy_n(out.row(i), out.cols, rows[i].logits + range.begin);
     }
   });
-  return first_failure(statuses);
+  return first_failure(ws);
 }
+
+namespace {
 
 Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const ScoreRow* rows,
                   size_t n) {
   const size_t vocab = weights.spec.vocab;
   const size_t together = std::min(n, head_vectors(vocab));
-  std::vector<float> logits(together * vocab);
-  std::vector<LogitsRow> group(together);
+  std::vector<LogitsRow>& group = ws.head.full;
   for (size_t first = 0; first < n; first += together) {
     const size_t count = std::min(together, n - first);
+    group.clear();
     for (size_t i = 0; i < count; ++i)
-      group[i] = {rows[first + i].row, logits.data() + i * vocab};
+      group.push_back({rows[first + i].row, logits_row(ws, i)});
     Status status = output_logits(weights, ws, pool, group.data(), count);
     if (!status.ok())
       return status;
@@ -132,9 +141,35 @@ Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const
   return {};
 }
 
-void output_states(const Weights& weights, Workspace& ws, ThreadPool& pool, const StateRow* rows,
-                   size_t n) {
-  pool.parallel(n, [&](size_t i, size_t) { write_state(weights, ws, rows[i]); });
+} // namespace
+
+void HeadWork::clear() {
+  logits.clear();
+  best.clear();
+  scores.clear();
+  states.clear();
+}
+
+Status answer(const Weights& weights, Workspace& ws, ThreadPool& pool, const HeadWork& work) {
+  Status status = output_logits(weights, ws, pool, work.logits.data(), work.logits.size());
+  if (status.ok())
+    status = best_logits(weights, ws, pool, work.best.data(), work.best.size());
+  if (status.ok())
+    status = score_rows(weights, ws, pool, work.scores.data(), work.scores.size());
+  if (status.ok())
+    pool.parallel(work.states.size(),
+                  [&](size_t i, size_t) { write_state(weights, ws, work.states[i]); });
+  return status;
+}
+
+ScratchBytes head_thread_scratch(const Weights& weights, const HeadWork& work) {
+  const size_t group = head_vectors(weights.spec.vocab);
+  const size_t n =
+      std::max(work.logits.size(), std::min(group, std::max(work.best.size(), work.scores.size())));
+  if (n == 0)
+    return {};
+  return {.kernel = weights.head().buffer_bytes(kFullRows),
+          .values = n * kFullRows * sizeof(float)};
 }
 
 } // namespace bitnet

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vector>
+
 #include "../common/thread_pool.h"
 #include "weights.h"
 #include "workspace.h"
@@ -18,7 +20,11 @@ struct LogitsRow {
   float* logits; // [vocab] out
 };
 
-/** The best logits of one row, and those of `also`. */
+/**
+ * The best logits of one row, and those of `also`: bit-equal to what LogitsRow gives. Where the head
+ * has a shadow, only rows of the head that the bounds cannot rule out are read, unless all logits
+ * are needed for log_sum_exp.
+ */
 struct BestRow {
   size_t row;
   size_t k;            // 1..vocab
@@ -43,23 +49,23 @@ struct StateRow {
   float* state; // [dim] out
 };
 
-// Rows of one call share each read of the head; there are at most as many as the pass had tokens.
-// kNumeric where a logit that is asked for is NaN or infinite, or all are minus infinity.
+/** What a step's evaluations want of the output head: of each kind at most one for each token. */
+struct HeadWork {
+  std::vector<LogitsRow> logits;
+  std::vector<BestRow> best;
+  std::vector<ScoreRow> scores;
+  std::vector<StateRow> states;
 
-Status output_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                     const LogitsRow* rows, size_t n);
+  void clear();
+};
 
 /**
- * Bit-equal to what output_logits gives. Where the head has a shadow, only rows of the head that
- * the bounds cannot rule out are read, unless all logits are needed for log_sum_exp.
+ * Does all of `work`, for which the workspace has room (Workspace::ensure). Rows share each read of
+ * the head. kNumeric where a logit that is asked for is NaN or infinite, or all are minus infinity.
  */
-Status best_logits(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                   const BestRow* rows, size_t n);
+Status answer(const Weights& weights, Workspace& workspace, ThreadPool& pool, const HeadWork& work);
 
-Status score_rows(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                  const ScoreRow* rows, size_t n);
-
-void output_states(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-                   const StateRow* rows, size_t n);
+/** What that takes of each thread's memory. */
+ScratchBytes head_thread_scratch(const Weights& weights, const HeadWork& work);
 
 } // namespace bitnet

@@ -15,163 +15,204 @@ constexpr size_t kChunkRows = 128;
 constexpr size_t kManyTokens = 64;
 constexpr size_t kChunkRowsOfMany = 64;
 
-// Packed tiles hold rows up to a multiple of tile_rows; the kernel computes those too, we keep the
-// true ones.
-struct TileRange {
-  size_t begin;
-  size_t end;
+// What linear_rows has been asked for.
+struct Product {
+  const Linear& w;
+  const VectorKernel& vector;
+  const Activations& a;
+  RowRange rows;
+  Mat out; // [n, rows]
+  ThreadScratch& scratch;
 };
 
-TileRange tiles(const Linear& w, size_t row_begin, size_t row_end) {
-  return {row_begin, pad_to(row_end, w.ternary->tile_rows)};
-}
+// Each layout: the rows that one call of the kernel may begin at, what it takes of the thread's
+// memory for ranges of at most `rows` rows, and the product. Packed tiles hold rows up to a multiple
+// of their height; the kernel computes those too, we keep the true ones.
 
 // Where a kernel puts its integers: where the floats will be, if it writes nothing but their rows,
 // else into the thread's scratch.
-struct Sums {
-  int32_t* acc;
-  size_t stride;
-};
-
-bool find_room(size_t n, size_t rows, size_t written, float* out, size_t out_stride,
-               ThreadScratch& scratch, Sums* sums) {
-  if (rows == written && out_stride >= rows) {
-    *sums = {reinterpret_cast<int32_t*>(out), out_stride};
-    return true;
-  }
-  if (!scratch.acc.ensure(n * written * sizeof(int32_t)))
-    return false;
-  *sums = {scratch.acc.as<int32_t>(), written};
-  return true;
+MatOf<int32_t> sums_of(const Product& p, size_t written) {
+  if (p.rows.size() == written && p.out.stride >= written)
+    return {reinterpret_cast<int32_t*>(p.out.data), p.a.n(), written, p.out.stride};
+  return {p.scratch.acc.as<int32_t>(), p.a.n(), written, written};
 }
 
-// Scales the integers of all tokens.
-void scale_batch(const Linear& w, const VectorKernel& vector, const Activations& a,
-                 const Sums& sums, size_t row_begin, size_t row_end, float* out,
-                 size_t out_stride) {
-  for (size_t i = 0; i < a.n; ++i)
-    scale_sums(w, vector, sums.acc + i * sums.stride, a.q_step[i], row_begin, row_end - row_begin,
-               out + i * out_stride);
+void scale_batch(const Product& p, const MatOf<int32_t>& sums) {
+  for (size_t i = 0; i < p.a.n(); ++i)
+    scale_sums(p.w, p.vector, sums.row(i), p.a.q_step[i], p.rows.begin, p.rows.size(),
+               p.out.row(i));
 }
 
-bool ternary_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
-                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
-                  ThreadScratch& scratch) {
-  const TileRange range = tiles(w, row_begin, row_end);
-  Sums sums;
-  if (!find_room(a.n, row_end - row_begin, range.end - range.begin, out, out_stride, scratch,
-                 &sums) ||
-      !scratch.kernel.ensure(w.ternary->scratch_bytes(w.padded_cols)))
-    return false;
-  w.ternary->product({w.data.data(), w.padded_cols, a.q, a.q_stride, a.q_sum, a.n, sums.acc,
-                      sums.stride, scratch.kernel.data()},
-                     range.begin, range.end);
-  scale_batch(w, vector, a, sums, row_begin, row_end, out, out_stride);
-  return true;
+size_t tile_rows_of(const TernaryTiles& tiles, size_t) {
+  return tiles.kernel->tile_rows;
 }
 
-bool unit_rows(const Linear& w, const VectorKernel& vector, const Activations& a, size_t row_begin,
-               size_t row_end, float* out, size_t out_stride, ThreadScratch& scratch) {
-  const bool by_row = w.kind == Linear::Kind::kRowUnits;
-  const size_t width = by_row ? w.cols : w.rows;
-  const size_t end = by_row ? row_end : pad_to(row_end, w.units->column_step(a.n));
-  Sums sums;
-  if (!find_room(a.n, row_end - row_begin, pad_to(end - row_begin, kFloatPad), out, out_stride,
-                 scratch, &sums) ||
-      !scratch.kernel.ensure(w.units->scratch_bytes(width)))
-    return false;
-  const auto product = by_row ? w.units->rows : w.units->columns;
-  product({w.data.data(), w.unit_bytes, width, by_row ? w.rows : w.cols, a.q, a.q_stride, a.q_sum,
-           a.n, sums.acc, sums.stride, scratch.kernel.data()},
-          row_begin, end);
-  scale_batch(w, vector, a, sums, row_begin, row_end, out, out_stride);
-  return true;
+ScratchBytes scratch_of(const TernaryTiles& tiles, const Linear&, size_t rows, size_t n) {
+  return {.acc = n * pad_to(rows, tiles.kernel->tile_rows) * sizeof(int32_t),
+          .kernel = tiles.kernel->scratch_bytes(tiles.padded_cols)};
 }
 
-void dense_rows(const Linear& w, const Activations& a, size_t row_begin, size_t row_end, float* out,
-                size_t out_stride) {
-  w.dense->product[w.type]({w.data.data(), w.row_bytes, pad_to(w.cols, kFloatPad), a.x, a.x_stride,
-                            a.n, out, out_stride},
-                           row_begin, row_end);
-  if (w.scale == 1.0f)
-    return;
-  for (size_t i = 0; i < a.n; ++i)
-    for (size_t r = 0; r < row_end - row_begin; ++r)
-      out[i * out_stride + r] *= w.scale;
+void multiply(const TernaryTiles& tiles, const Product& p) {
+  const size_t end = pad_to(p.rows.end, tiles.kernel->tile_rows);
+  const MatOf<int32_t> sums = sums_of(p, end - p.rows.begin);
+  tiles.kernel->product({.packed = p.w.data.data(),
+                         .cols = tiles.padded_cols,
+                         .q = p.a.q.data,
+                         .q_stride = p.a.q.stride,
+                         .q_sum = p.a.q_sum,
+                         .n = p.a.n(),
+                         .out = sums.data,
+                         .out_stride = sums.stride,
+                         .scratch = p.scratch.kernel.data()},
+                        p.rows.begin, end);
+  scale_batch(p, sums);
 }
 
-bool ternary_block_rows(const Linear& w, const Activations& a, size_t row_begin, size_t row_end,
-                        float* out, size_t out_stride, ThreadScratch& scratch) {
-  const TileRange range = tiles(w, row_begin, row_end);
-  const size_t acc_stride = range.end - range.begin;
-  if (!scratch.acc.ensure((a.n * acc_stride + a.n) * sizeof(int32_t)) ||
-      !scratch.kernel.ensure(w.ternary->scratch_bytes(w.padded_cols)))
-    return false;
-  int32_t* acc = scratch.acc.as<int32_t>();
-  int32_t* q_sum = acc + a.n * acc_stride; // [n], of this block only
-  const size_t count = row_end - row_begin;
-  for (size_t i = 0; i < a.n; ++i)
-    for (size_t r = 0; r < count; ++r)
-      out[i * out_stride + r] = 0.0f;
-  for (size_t b = 0; b < w.cols / w.block_cols; ++b) {
-    const int8_t* q = a.q + b * w.block_cols;
-    for (size_t i = 0; i < a.n; ++i) {
+size_t tile_rows_of(const TernaryBlocks& blocks, size_t) {
+  return blocks.kernel->tile_rows;
+}
+
+ScratchBytes scratch_of(const TernaryBlocks& blocks, const Linear&, size_t rows, size_t n) {
+  return {.acc = n * (pad_to(rows, blocks.kernel->tile_rows) + 1) * sizeof(int32_t),
+          .kernel = blocks.kernel->scratch_bytes(blocks.padded_cols)};
+}
+
+void multiply(const TernaryBlocks& blocks, const Product& p) {
+  const Activations& a = p.a;
+  const size_t n = a.n(), count = p.rows.size();
+  const size_t end = pad_to(p.rows.end, blocks.kernel->tile_rows), written = end - p.rows.begin;
+  const MatOf<int32_t> acc = {p.scratch.acc.as<int32_t>(), n, written, written};
+  int32_t* q_sum = acc.row(n); // [n], of this block only
+  for (size_t i = 0; i < n; ++i)
+    std::fill_n(p.out.row(i), count, 0.0f);
+  for (size_t b = 0; b < p.w.cols / blocks.block_cols; ++b) {
+    const MatOf<const int8_t> q = a.q.columns(b * blocks.block_cols, blocks.block_cols);
+    for (size_t i = 0; i < n; ++i) {
       q_sum[i] = 0;
-      for (size_t k = 0; k < w.block_cols; ++k)
-        q_sum[i] += q[i * a.q_stride + k];
+      for (size_t k = 0; k < q.cols; ++k)
+        q_sum[i] += q.row(i)[k];
     }
-    w.ternary->product({w.data.data() + b * w.block_bytes, w.padded_cols, q, a.q_stride, q_sum, a.n,
-                        acc, acc_stride, scratch.kernel.data()},
-                       range.begin, range.end);
-    const float* scale = w.row_scale.data() + b * w.rows + row_begin;
-    for (size_t i = 0; i < a.n; ++i)
+    blocks.kernel->product({.packed = p.w.data.data() + b * blocks.block_bytes,
+                            .cols = blocks.padded_cols,
+                            .q = q.data,
+                            .q_stride = q.stride,
+                            .q_sum = q_sum,
+                            .n = n,
+                            .out = acc.data,
+                            .out_stride = acc.stride,
+                            .scratch = p.scratch.kernel.data()},
+                           p.rows.begin, end);
+    const float* scale = p.w.row_scale.data() + b * p.w.rows + p.rows.begin;
+    for (size_t i = 0; i < n; ++i) {
+      float* out = p.out.row(i);
       for (size_t r = 0; r < count; ++r)
-        out[i * out_stride + r] =
-            fmaf(static_cast<float>(acc[i * acc_stride + r]), scale[r], out[i * out_stride + r]);
+        out[r] = fmaf(static_cast<float>(acc.row(i)[r]), scale[r], out[r]);
+    }
   }
-  for (size_t i = 0; i < a.n; ++i)
+  for (size_t i = 0; i < n; ++i)
     for (size_t r = 0; r < count; ++r)
-      out[i * out_stride + r] *= a.q_step[i];
-  return true;
+      p.out.row(i)[r] *= a.q_step[i];
 }
 
-bool product_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
-                  size_t row_begin, size_t row_end, float* out, size_t out_stride,
-                  ThreadScratch& scratch) {
-  switch (w.kind) {
-  case Linear::Kind::kTernary:
-    return ternary_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kRowUnits:
-  case Linear::Kind::kColumnUnits:
-    return unit_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kTernaryBlocks:
-    return ternary_block_rows(w, a, row_begin, row_end, out, out_stride, scratch);
-  case Linear::Kind::kDense:
-    dense_rows(w, a, row_begin, row_end, out, out_stride);
-    return true;
-  }
-  return false;
+// All neurons of a matrix with all tokens.
+UnitProduct neuron_product(const Product& p, size_t neuron_bytes, size_t width, size_t count,
+                           const MatOf<int32_t>& sums) {
+  return {.units = p.w.data.data(),
+          .unit_bytes = neuron_bytes,
+          .width = width,
+          .count = count,
+          .q = p.a.q.data,
+          .q_stride = p.a.q.stride,
+          .q_sum = p.a.q_sum,
+          .n = p.a.n(),
+          .out = sums.data,
+          .out_stride = sums.stride,
+          .scratch = p.scratch.kernel.data()};
+}
+
+size_t tile_rows_of(const NeuronRows&, size_t) {
+  return kFloatPad; // any row would do; whole vectors of results are stored faster
+}
+
+ScratchBytes scratch_of(const NeuronRows& neurons, const Linear& w, size_t rows, size_t n) {
+  return {.acc = n * pad_to(rows, kFloatPad) * sizeof(int32_t),
+          .kernel = neurons.kernel->scratch_bytes(w.cols)};
+}
+
+void multiply(const NeuronRows& neurons, const Product& p) {
+  const MatOf<int32_t> sums = sums_of(p, pad_to(p.rows.size(), kFloatPad));
+  neurons.kernel->rows(neuron_product(p, neurons.neuron_bytes, p.w.cols, p.w.rows, sums),
+                       p.rows.begin, p.rows.end);
+  scale_batch(p, sums);
+}
+
+size_t tile_rows_of(const NeuronColumns& neurons, size_t n) {
+  return neurons.kernel->column_step(n);
+}
+
+ScratchBytes scratch_of(const NeuronColumns& neurons, const Linear& w, size_t rows, size_t n) {
+  const size_t computed = pad_to(rows, neurons.kernel->column_step(n));
+  const size_t written = pad_to(computed, kFloatPad);
+  return {.acc = n * written * sizeof(int32_t), .kernel = neurons.kernel->scratch_bytes(w.rows)};
+}
+
+void multiply(const NeuronColumns& neurons, const Product& p) {
+  const size_t end = pad_to(p.rows.end, neurons.kernel->column_step(p.a.n()));
+  const MatOf<int32_t> sums = sums_of(p, pad_to(end - p.rows.begin, kFloatPad));
+  neurons.kernel->columns(neuron_product(p, neurons.neuron_bytes, p.w.rows, p.w.cols, sums),
+                          p.rows.begin, end);
+  scale_batch(p, sums);
+}
+
+size_t tile_rows_of(const DenseRows&, size_t) {
+  return 1;
+}
+
+ScratchBytes scratch_of(const DenseRows&, const Linear&, size_t, size_t) {
+  return {};
+}
+
+void multiply(const DenseRows& dense, const Product& p) {
+  dense.kernel->product[dense.type]({.rows = p.w.data.data(),
+                                     .row_bytes = dense.row_bytes,
+                                     .cols = pad_to(p.w.cols, kFloatPad),
+                                     .x = p.a.x.data,
+                                     .x_stride = p.a.x.stride,
+                                     .n = p.a.n(),
+                                     .out = p.out.data,
+                                     .out_stride = p.out.stride},
+                                    p.rows.begin, p.rows.end);
+  if (p.w.scale == 1.0f)
+    return;
+  for (size_t i = 0; i < p.a.n(); ++i)
+    for (size_t r = 0; r < p.rows.size(); ++r)
+      p.out.row(i)[r] *= p.w.scale;
 }
 
 } // namespace
 
 size_t Linear::tile_rows(size_t n) const {
-  switch (kind) {
-  case Kind::kDense:
-    return 1;
-  case Kind::kRowUnits:
-    return kFloatPad; // any row would do; whole vectors of results are stored faster
-  case Kind::kColumnUnits:
-    return units->column_step(n);
-  default:
-    return ternary->tile_rows;
-  }
+  return std::visit([n](const auto& kept) { return tile_rows_of(kept, n); }, layout);
 }
 
 size_t Linear::chunk_rows(size_t threads, size_t n) const {
   const size_t fair = rows / (threads * 4) + 1;
   const size_t most = n < kManyTokens ? kChunkRows : kChunkRowsOfMany;
   return pad_to(std::min(most, fair), tile_rows(n));
+}
+
+void ScratchBytes::cover(const ScratchBytes& other) {
+  acc = std::max(acc, other.acc);
+  kernel = std::max(kernel, other.kernel);
+  values = std::max(values, other.values);
+}
+
+bool ThreadScratch::ensure(const ScratchBytes& bytes) {
+  return acc.ensure(bytes.acc) && kernel.ensure(bytes.kernel) && values.ensure(bytes.values);
+}
+
+ScratchBytes linear_scratch(const Linear& w, size_t rows, size_t n) {
+  return std::visit([&](const auto& kept) { return scratch_of(kept, w, rows, n); }, w.layout);
 }
 
 void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc, float q_step,
@@ -182,12 +223,11 @@ void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc,
     vector.scale_rows(acc, w.row_scale.data() + row, q_step, count, out);
 }
 
-bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
+void linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                       const int32_t* ids, size_t count, float* out, ThreadScratch& scratch) {
-  if (!scratch.acc.ensure(count * sizeof(int32_t)))
-    return false;
   int32_t* acc = scratch.acc.as<int32_t>();
-  w.units->dot(w.data.data(), w.cols, ids, count, a.q, a.q_sum[0], acc);
+  std::get<NeuronRows>(w.layout).kernel->dot(w.data.data(), w.cols, ids, count, a.q.data,
+                                             a.q_sum[0], acc);
   if (w.row_scale.empty())
     vector.scale_all(acc, w.scale * a.q_step[0], count, out);
   else
@@ -196,7 +236,6 @@ bool linear_some_rows(const Linear& w, const VectorKernel& vector, const Activat
           static_cast<float>(acc[i]) * (w.row_scale[static_cast<size_t>(ids[i])] * a.q_step[0]);
   for (size_t i = 0; i < count && !w.bias.empty(); ++i)
     out[i] += w.bias[static_cast<size_t>(ids[i])];
-  return true;
 }
 
 void add_bias(const Linear& w, size_t row, size_t count, float* out) {
@@ -206,14 +245,12 @@ void add_bias(const Linear& w, size_t row, size_t count, float* out) {
     out[r] += w.bias[row + r];
 }
 
-bool linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
-                 size_t row_begin, size_t row_end, float* out, size_t out_stride,
-                 ThreadScratch& scratch) {
-  if (!product_rows(w, vector, a, row_begin, row_end, out, out_stride, scratch))
-    return false;
-  for (size_t i = 0; i < a.n; ++i)
-    add_bias(w, row_begin, row_end - row_begin, out + i * out_stride);
-  return true;
+void linear_rows(const Linear& w, const VectorKernel& vector, const Activations& a, RowRange rows,
+                 Mat out, ThreadScratch& scratch) {
+  const Product product{w, vector, a, rows, out, scratch};
+  std::visit([&](const auto& kept) { multiply(kept, product); }, w.layout);
+  for (size_t i = 0; i < a.n(); ++i)
+    add_bias(w, rows.begin, rows.size(), out.row(i));
 }
 
 } // namespace bitnet

@@ -3,16 +3,14 @@
 
 namespace bitnet {
 
-Status RowTable::fetch(size_t row, size_t count, AlignedBuffer& buffer, const uint8_t** out) const {
+Status RowTable::fetch(size_t row, size_t count, uint8_t* buffer, const uint8_t** out) const {
+  const size_t row_bytes = stored().row_bytes;
   if (in_memory()) {
-    *out = linear.data.data() + row * linear.row_bytes;
+    *out = linear.data.data() + row * row_bytes;
     return {};
   }
-  const size_t bytes = count * linear.row_bytes;
-  if (!buffer.ensure(bytes))
-    return Status::error(Code::kMemory, "Not enough memory to read rows of the head.");
-  *out = buffer.data();
-  return file->read(offset + uint64_t{row} * linear.row_bytes, bytes, buffer.data());
+  *out = buffer;
+  return file->read(offset + uint64_t{row} * row_bytes, count * row_bytes, buffer);
 }
 
 } // namespace bitnet

@@ -149,10 +149,12 @@ Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPoo
   };
   std::vector<Buffers> buffers(pool.threads());
   for (Buffers& b : buffers) {
+    if (!b.rows.allocate(table.buffer_bytes(tile_rows)))
+      return Status::error(Code::kMemory, "Not enough memory to read rows of the head.");
     b.values.resize(cols);
     b.q.resize(tile_rows * out->padded_cols);
   }
-  const Linear& linear = table.linear;
+  const DenseRows& dense = table.stored();
   pool.parallel(tiles, [&](size_t tile, size_t thread) {
     Buffers& b = buffers[thread];
     if (!b.status.ok())
@@ -161,11 +163,11 @@ Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPoo
     const size_t row = tile * tile_rows;
     const size_t count = std::min(tile_rows, table.rows() - row);
     const uint8_t* stored = nullptr;
-    b.status = table.fetch(row, count, b.rows, &stored);
+    b.status = table.fetch(row, count, b.rows.data(), &stored);
     if (!b.status.ok())
       return;
     for (size_t r = 0; r < count; ++r) {
-      linear.dense->decode[linear.type](stored + r * linear.row_bytes, cols, b.values.data());
+      dense.kernel->decode[dense.type](stored + r * dense.row_bytes, cols, b.values.data());
       const RowShadow shadow = shadow_row(b.values.data(), cols, b.q.data() + r * out->padded_cols);
       out->scale[row + r] = shadow.scale;
       out->error[row + r] = shadow.error;

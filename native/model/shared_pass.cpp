@@ -31,43 +31,53 @@ void share_out(Part* parts, size_t count) {
   }
 }
 
-Status answer(const Model& model, Workspace& ws, ThreadPool& pool, const HeadWork& work) {
-  Status status = output_logits(*model.weights, ws, pool, work.logits.data(), work.logits.size());
-  if (status.ok())
-    status = best_logits(*model.weights, ws, pool, work.best.data(), work.best.size());
-  if (status.ok())
-    status = score_rows(*model.weights, ws, pool, work.scores.data(), work.scores.size());
-  if (status.ok())
-    output_states(*model.weights, ws, pool, work.states.data(), work.states.size());
-  return status;
+// What the evaluations want of the head, but for those that are aborted.
+void ask(const Part* parts, size_t count, HeadWork& work) {
+  work.clear();
+  for (size_t i = 0; i < count; ++i)
+    if (!parts[i].evaluation->abort_raised())
+      parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
 }
 
 Status try_pass(ThreadPool& pool, const Part* parts, size_t count) {
   Model& model = parts[0].evaluation->model();
+  const Weights& weights = *model.weights;
+  StepLists& lists = model.lists;
   const bool counted = parts[0].evaluation->runs_alone();
-  std::vector<FfnCounts> counts(counted ? model.weights->layers.size() : 0);
-  std::vector<BatchItem> items;
+  const size_t n = parts[count - 1].row + parts[count - 1].n;
+  // All the memory that the step takes.
+  lists.items.clear();
   for (size_t i = 0; i < count; ++i)
-    items.push_back(parts[i].evaluation->item(parts[i].n));
-  Status status = forward(*model.weights, model.workspace, pool, items.data(), count,
-                          counted ? counts.data() : nullptr);
+    lists.items.push_back(parts[i].evaluation->item(parts[i].n));
+  if (counted)
+    lists.counts = std::vector<FfnCounts>(weights.layers.size());
+  ask(parts, count, lists.work);
+  Status status = model.workspace.ensure(n, lists.work);
   if (!status.ok())
     return status;
-  HeadWork work;
-  for (size_t i = 0; i < count; ++i)
-    if (!parts[i].evaluation->abort_raised())
-      parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
-  status = answer(model, model.workspace, pool, work);
+
+  status = forward(weights, model.workspace, pool, lists.items.data(), count,
+                   counted ? lists.counts.data() : nullptr);
+  if (!status.ok())
+    return status;
+  const auto raised = [](const Part& part) { return part.evaluation->abort_raised(); };
+  if (std::any_of(parts, parts + count, raised)) { // nobody wants to know what became of those
+    ask(parts, count, lists.work);
+    status = model.workspace.ensure(n, lists.work);
+    if (!status.ok())
+      return status;
+  }
+  status = answer(weights, model.workspace, pool, lists.work);
   // Once, behind all that was read: a change before any of it shows.
   if (status.ok() || status.code == Code::kNumeric) {
-    Status files = model.weights->files_unchanged();
+    Status files = weights.files_unchanged();
     if (!files.ok())
       return files;
   }
   if (!status.ok())
     return status;
   if (counted)
-    parts[0].evaluation->add_counts(counts);
+    parts[0].evaluation->add_counts(lists.counts);
   return {};
 }
 

@@ -83,19 +83,18 @@ bool all_finite(const float* values, size_t count) {
 }
 
 // Where every row has one scale repeated, the row keeps that one; where all rows agree, so does the
-// tensor. scales arrive as [rows, blocks].
-void collapse_scales(const std::vector<float>& scales, size_t rows, size_t blocks, Linear* w) {
+// tensor. scales arrive as [rows, blocks]. True where they differ inside a row.
+bool collapse_scales(const std::vector<float>& scales, size_t rows, size_t blocks, Linear* w) {
   const float first = scales.empty() ? 0.0f : scales[0];
   if (std::all_of(scales.begin(), scales.end(), [first](float s) { return s == first; })) {
-    w->kind = Linear::Kind::kTernary;
     w->scale = first;
-    return;
+    return false;
   }
-  w->kind = blocks == 1 ? Linear::Kind::kTernary : Linear::Kind::kTernaryBlocks;
   w->row_scale.resize(rows * blocks);
   for (size_t r = 0; r < rows; ++r)
     for (size_t b = 0; b < blocks; ++b)
       w->row_scale[b * rows + r] = scales[r * blocks + b];
+  return blocks > 1;
 }
 
 } // namespace
@@ -172,15 +171,11 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
     return status;
   if (!all_finite(scales.data(), scales.size()))
     return bad_tensor(tensor, "has a scale that is not a finite number");
-  collapse_scales(scales, rows, blocks, out);
+  if (!collapse_scales(scales, rows, blocks, out))
+    return {};
   // Only where scales inside a row really differ is the tensor read again, as one matrix per block.
-  if (out->kind == Linear::Kind::kTernaryBlocks) {
-    arena_.give_back(out->data);
-    return pack_tiles(tensor, format, scale_cols, out, scales.data());
-  }
-  if (units)
-    out->kind = layout;
-  return {};
+  arena_.give_back(out->data);
+  return pack_tiles(tensor, format, scale_cols, out, scales.data());
 }
 
 Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& format,
@@ -234,31 +229,36 @@ Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& f
   const TernaryKernel& kernel = kernels_.ternary_for(tensor.rows, tensor.cols);
   const size_t tile_rows = kernel.tile_rows;
   const size_t blocks = out->cols / block_cols;
-  out->ternary = &kernel;
-  out->block_cols = block_cols;
-  out->padded_cols = pad_to(block_cols, kernel.tile_cols);
-  const size_t tile_bytes = kernel.tile_bytes(out->padded_cols);
-  out->block_bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
-  out->data = arena_.take(blocks * out->block_bytes);
+  const size_t padded_cols = pad_to(block_cols, kernel.tile_cols);
+  const size_t tile_bytes = kernel.tile_bytes(padded_cols);
+  const size_t block_bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
+  if (blocks == 1)
+    out->layout = TernaryTiles{.kernel = &kernel, .padded_cols = padded_cols};
+  else
+    out->layout = TernaryBlocks{.kernel = &kernel,
+                                .padded_cols = padded_cols,
+                                .block_cols = block_cols,
+                                .block_bytes = block_bytes};
+  out->data = arena_.take(blocks * block_bytes);
   if (!out->data.data())
-    return no_memory(tensor, blocks * out->block_bytes);
+    return no_memory(tensor, blocks * block_bytes);
 
   std::vector<std::vector<uint8_t>> tiles(pool_.threads()); // [tile_rows, padded_cols]
   for (std::vector<uint8_t>& tile : tiles)
-    tile.assign(tile_rows * out->padded_cols, 1);
+    tile.assign(tile_rows * padded_cols, 1);
   const auto pack = [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
     uint8_t* tile = tiles[thread].data();
     for (size_t b = 0; b < blocks; ++b)
       for (size_t r = 0; r < count; r += tile_rows) {
-        uint8_t* to = out->data.data() + b * out->block_bytes + (row + r) / tile_rows * tile_bytes;
+        uint8_t* to = out->data.data() + b * block_bytes + (row + r) / tile_rows * tile_bytes;
         const uint8_t* from = codes + r * out->cols;
-        if (blocks == 1 && out->padded_cols == out->cols) {
+        if (blocks == 1 && padded_cols == out->cols) {
           kernel.pack_tile(from, out->cols, to);
           continue;
         }
         for (size_t i = 0; i < tile_rows; ++i)
-          memcpy(tile + i * out->padded_cols, from + i * out->cols + b * block_cols, block_cols);
-        kernel.pack_tile(tile, out->padded_cols, to);
+          memcpy(tile + i * padded_cols, from + i * out->cols + b * block_cols, block_cols);
+        kernel.pack_tile(tile, padded_cols, to);
       }
   };
   return decode_rows(tensor, format, tile_rows, scales, pack);
@@ -270,11 +270,14 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
   const bool by_row = layout == Linear::Kind::kRowUnits;
   const size_t width = by_row ? out->cols : out->rows;
   const size_t units = by_row ? out->rows : out->cols;
-  out->units = &kernel;
-  out->unit_bytes = kernel.unit_bytes(width);
-  out->data = arena_.take(units * out->unit_bytes);
+  const size_t neuron_bytes = kernel.unit_bytes(width);
+  if (by_row)
+    out->layout = NeuronRows{.kernel = &kernel, .neuron_bytes = neuron_bytes};
+  else
+    out->layout = NeuronColumns{.kernel = &kernel, .neuron_bytes = neuron_bytes};
+  out->data = arena_.take(units * neuron_bytes);
   if (!out->data.data())
-    return no_memory(tensor, units * out->unit_bytes);
+    return no_memory(tensor, units * neuron_bytes);
   uint8_t* packed = out->data.data();
   if (by_row) {
     std::vector<std::vector<uint8_t>> padded(pool_.threads()); // one row
@@ -285,7 +288,7 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
                          for (size_t r = 0; r < count; ++r) {
                            memcpy(padded[thread].data(), codes + r * width, width);
                            kernel.pack_row(padded[thread].data(), width,
-                                           packed + (row + r) * out->unit_bytes);
+                                           packed + (row + r) * neuron_bytes);
                          }
                        });
   }
@@ -293,7 +296,7 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
                      [&](size_t row, size_t count, const uint8_t* codes, size_t) {
                        for (size_t r = 0; r < count; r += kernel.block)
                          kernel.pack_columns(codes + r * units, units, row + r, packed,
-                                             out->unit_bytes);
+                                             neuron_bytes);
                      });
 }
 
@@ -304,18 +307,16 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
     return status;
   out->rows = static_cast<size_t>(tensor.rows);
   out->cols = static_cast<size_t>(tensor.cols);
-  out->kind = Linear::Kind::kDense;
-  out->dense = kernels_.dense;
-  out->type = kDenseQ4_0;
+  const size_t row_bytes = out->cols / kQ4Block * kQ4BlockBytes;
+  out->layout = DenseRows{.kernel = kernels_.dense, .type = kDenseQ4_0, .row_bytes = row_bytes};
   out->scale = 1;
-  out->row_bytes = out->cols / kQ4Block * kQ4BlockBytes;
-  out->data = arena_.take(out->rows * out->row_bytes);
+  out->data = arena_.take(out->rows * row_bytes);
   if (!out->data.data())
-    return no_memory(tensor, uint64_t{out->rows} * out->row_bytes);
+    return no_memory(tensor, uint64_t{out->rows} * row_bytes);
   const size_t blocks = out->cols / format.scale_cols;
   std::vector<float> scales(out->rows * blocks);
   const auto write = [&](size_t row, size_t count, const uint8_t* codes, size_t) {
-    uint8_t* to = out->data.data() + row * out->row_bytes;
+    uint8_t* to = out->data.data() + row * row_bytes;
     const float* row_scales = scales.data() + row * blocks;
     for (size_t at = 0; at < count * out->cols; at += kQ4Block, to += kQ4BlockBytes)
       write_q4_0(codes + at, exact_half_bits(row_scales[at / format.scale_cols]), to);
@@ -359,11 +360,11 @@ Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Li
   if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * out->rows)
     return bad_tensor(tensor,
                       "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
-  out->kind = Linear::Kind::kDense;
-  out->dense = kernels_.dense;
-  out->type = type;
+  out->layout = DenseRows{
+      .kernel = kernels_.dense,
+      .type = type,
+      .row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)))};
   out->scale = 1;
-  out->row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)));
   return {};
 }
 
@@ -372,9 +373,10 @@ Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear
   if (!described.ok())
     return described;
   const size_t stored = dense_row_bytes(type, out->cols);
-  out->data = arena_.take(out->row_bytes * out->rows);
+  const size_t row_bytes = std::get<DenseRows>(out->layout).row_bytes;
+  out->data = arena_.take(row_bytes * out->rows);
   if (!out->data.data())
-    return no_memory(tensor, uint64_t{out->row_bytes} * out->rows);
+    return no_memory(tensor, uint64_t{row_bytes} * out->rows);
 
   FirstFailure failure;
   const size_t chunk_rows = std::max<size_t>(1, kChunkWeights / out->cols);
@@ -383,16 +385,16 @@ Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear
       return;
     const size_t row = chunk * chunk_rows;
     const size_t count = std::min(chunk_rows, out->rows - row);
-    uint8_t* to = out->data.data() + row * out->row_bytes;
+    uint8_t* to = out->data.data() + row * row_bytes;
     Status status = file_.read(tensor.offset + uint64_t{row} * stored, count * stored, to);
     if (!status.ok())
       return failure.report(std::move(status));
-    if (out->row_bytes == stored)
+    if (row_bytes == stored)
       return;
     // Rows arrived without padding: spread them out, last first, and clear the gaps.
     for (size_t r = count; r-- > 0;) {
-      memmove(to + r * out->row_bytes, to + r * stored, stored);
-      memset(to + r * out->row_bytes + stored, 0, out->row_bytes - stored);
+      memmove(to + r * row_bytes, to + r * stored, stored);
+      memset(to + r * row_bytes + stored, 0, row_bytes - stored);
     }
   });
   return failure.take();

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "head.h"
 #include "kv_cache.h"
+#include "pass.h"
 #include "roles.h"
 
 namespace bitnet {
@@ -26,36 +28,8 @@ std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
   return frequency;
 }
 
-struct Strides {
-  size_t dim, head, kv, ffn, wide, q8;
-
-  explicit Strides(const ModelSpec& spec)
-      : dim(pad_to(spec.dim, kFloatPad)),
-        head(pad_to(size_t{spec.n_head} * spec.head_dim, kFloatPad)),
-        kv(pad_to(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad)),
-        ffn(pad_to(spec.ffn_dim, kFloatPad)), wide(std::max({dim, head, ffn})),
-        q8(pad_to(wide, kInt8Pad)) {}
-};
-
-std::vector<Workspace::TokenBuffer> token_buffers(const ModelSpec& spec) {
-  const Strides stride(spec);
-  const size_t ropes = spec.local.empty() ? 1 : 2;
-  const size_t branches = has_branch_norms(spec) ? 1 : 0;
-  return {
-      {&Workspace::x, stride.dim * sizeof(float)},
-      {&Workspace::h, stride.wide * sizeof(float)},
-      {&Workspace::q8, stride.q8},
-      {&Workspace::q_sum, sizeof(int32_t)},
-      {&Workspace::q_step, sizeof(float)},
-      {&Workspace::q, stride.head * sizeof(float)},
-      {&Workspace::k, stride.kv * sizeof(float)},
-      {&Workspace::v, stride.kv * sizeof(float)},
-      {&Workspace::attn, stride.head * sizeof(float)},
-      {&Workspace::ffn, stride.ffn * sizeof(float)},
-      {&Workspace::rope, ropes * (spec.rope_dim / 2) * 2 * sizeof(float)},
-      {&Workspace::branch, branches * stride.dim * sizeof(float)},
-      {&Workspace::up, branches * stride.ffn * sizeof(float)},
-  };
+size_t widest_input(const ModelSpec& spec) {
+  return std::max<size_t>({spec.dim, size_t{spec.n_head} * spec.head_dim, spec.ffn_dim});
 }
 
 // Tokens of a prompt that go through the same keys together: enough to reuse them, few enough to
@@ -69,17 +43,11 @@ constexpr size_t kScratchRows = 256;
 
 } // namespace
 
-size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens) {
-  const size_t group = spec.n_head / spec.n_kv_head;
-  return (3 * width + 4 * kFloatPad) * group * tokens * sizeof(float);
-}
-
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan, uint64_t budget) {
   const uint64_t tile = attention_scratch(spec, pad_to(spec.head_dim, kWidestHeadPad), 1);
   plan->tile_tokens = std::min<uint64_t>(kTileTokens, std::max<uint64_t>(1, kTileBytes / tile));
   uint64_t token = threads * kScratchRows * sizeof(float);
-  for (const Workspace::TokenBuffer& buffer : token_buffers(spec))
-    token += buffer.bytes;
+  token += StepValues(spec).token_bytes();
   // Besides, a thread sums up to a whole row of the residual stream (project.cpp).
   const uint64_t always = threads * (plan->tile_tokens * tile + spec.dim * sizeof(float));
   if (always + token > budget)
@@ -94,40 +62,70 @@ Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan
   return {};
 }
 
+StepValues::StepValues(const ModelSpec& spec)
+    : x(spec.dim, kFloatPad), h(widest_input(spec), kFloatPad), q8(widest_input(spec), kInt8Pad),
+      q_sum(1, 1), q_step(1, 1), q(size_t{spec.n_head} * spec.head_dim, kFloatPad),
+      k(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad), v(k.cols, kFloatPad),
+      attn(q.cols, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
+      branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
+      up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad),
+      rope((spec.local.empty() ? 1 : 2) * (spec.rope_dim / 2) * 2, 1) {}
+
+template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
+  use(self.x), use(self.h), use(self.q8), use(self.q_sum), use(self.q_step);
+  use(self.q), use(self.k), use(self.v), use(self.attn), use(self.rope);
+  use(self.ffn), use(self.branch), use(self.up);
+}
+
+bool StepValues::ensure(size_t n) {
+  bool ok = true;
+  each(*this, [&](auto& values) { ok = ok && values.ensure(n); });
+  return ok;
+}
+
+uint64_t StepValues::bytes() const {
+  uint64_t sum = 0;
+  each(*this, [&](const auto& values) { sum += values.bytes(); });
+  return sum;
+}
+
+size_t StepValues::token_bytes() const {
+  size_t sum = 0;
+  each(*this, [&](const auto& values) { sum += values.row_bytes(); });
+  return sum;
+}
+
 Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
-    : scratch(threads), token_buffers_(token_buffers(weights.spec)) {
+    : StepValues(weights.spec), scratch(threads), weights_(weights) {
   const ModelSpec& spec = weights.spec;
-  const Strides stride(spec);
-  dim_stride = stride.dim;
-  head_stride = stride.head;
-  kv_stride = stride.kv;
-  ffn_stride = stride.ffn;
-  wide_stride = stride.wide;
-  q8_stride = stride.q8;
   if (!plan_workspace(spec, threads, &plan, budget).ok())
     plan.batch = 1; // of a model that load_weights would have refused
-  branch_norms = has_branch_norms(spec);
   rope_frequency.push_back(frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale,
                                        weights.rope_freqs, spec.rope_factors));
   if (!spec.local.empty())
     rope_frequency.push_back(frequencies(spec.rope_dim, spec.local_rope_base, 1.0, {}, {}));
+  open.resize(most_gate_chunks(weights, threads));
 }
 
-Status Workspace::ensure(size_t n) {
-  bool ok = live.ensure((wide_stride + kLiveSlack) * sizeof(int32_t));
-  for (const TokenBuffer& buffer : token_buffers_)
-    ok = ok && (this->*buffer.buffer).ensure(n * buffer.bytes);
+Status Workspace::ensure(size_t n, const HeadWork& work) {
+  const size_t width = pad_to(weights_.spec.head_dim, kWidestHeadPad);
+  ScratchBytes thread = projection_scratch(weights_, scratch.size(), n);
+  thread.cover(head_thread_scratch(weights_, work));
+  thread.cover({.kernel = weights_.embedding.buffer_bytes(1),
+                .values = attention_scratch(weights_.spec, width, std::min(n, plan.tile_tokens))});
+  bool ok = StepValues::ensure(n) && live.ensure((h.stride + kLiveSlack) * sizeof(int32_t)) &&
+            head.ensure(weights_, scratch.size(), work);
+  for (ThreadScratch& of_thread : scratch)
+    ok = ok && of_thread.ensure(thread);
   return ok ? Status{}
             : Status::error(Code::kMemory,
                             "Not enough memory for the working values of a forward pass.");
 }
 
 uint64_t Workspace::bytes() const {
-  uint64_t sum = live.size() + bounds.size();
-  for (const TokenBuffer& buffer : token_buffers_)
-    sum += (this->*buffer.buffer).size();
-  for (const ThreadScratch& thread : scratch)
-    sum += thread.acc.size() + thread.kernel.size() + thread.values.size();
+  uint64_t sum = StepValues::bytes() + live.size() + head.bytes();
+  for (const ThreadScratch& of_thread : scratch)
+    sum += of_thread.bytes();
   return sum;
 }
 

@@ -8,7 +8,9 @@
 
 #include "../common/aligned_buffer.h"
 #include "../common/status.h"
+#include "head_scratch.h"
 #include "linear.h"
+#include "mat.h"
 #include "weights.h"
 
 namespace bitnet {
@@ -39,59 +41,60 @@ struct WorkspacePlan {
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan,
                       uint64_t budget = kWorkspaceBudget);
 
-/**
- * Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
- * rows are padded to `width`.
- */
-size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens);
+/** What one part of the pass hands to the next: a row for each token. */
+class StepValues {
+public:
+  explicit StepValues(const ModelSpec& spec);
 
-/** Rows are tokens. Padding columns are zero and stay so, because strides never change. */
-struct Workspace {
+  TokenMat<float> x;       // [n, dim] the residual stream
+  TokenMat<float> h;       // [n, widest input] input of the next linear layer, normalised
+  TokenMat<int8_t> q8;     // [n, widest input] the same, quantised
+  TokenMat<int32_t> q_sum; // [n, 1]
+  TokenMat<float> q_step;  // [n, 1]
+  TokenMat<float> q;       // [n, n_head * head_dim]
+  TokenMat<float> k;       // [n, n_kv_head * head_dim]
+  TokenMat<float> v;       // [n, n_kv_head * head_dim]
+  TokenMat<float> attn;    // [n, n_head * head_dim]
+  TokenMat<float> ffn;     // [n, ffn_dim]
+  TokenMat<float> branch;  // [n, dim] where a linear layer's own input or output is normed, else
+  TokenMat<float> up;      // [n, ffn_dim] these two are empty
+  TokenMat<float> rope;    // [n, tables * rope_dim] cosines of all pairs, then their sines
+
+  /** Makes each `n` rows. False when memory runs out. */
+  bool ensure(size_t n);
+  /** Bytes held. */
+  uint64_t bytes() const;
+  /** Bytes that one more token takes. */
+  size_t token_bytes() const;
+
+private:
+  template <class Self, class Use> static void each(Self& self, Use&& use);
+};
+
+/** All the memory of a step: once there is enough of it, nothing is allocated before its end. */
+struct Workspace : StepValues {
   Workspace(const Weights& weights, size_t threads, uint64_t budget = kWorkspaceBudget);
 
-  /** Makes room for `n` tokens, at most plan.batch. */
-  Status ensure(size_t n);
+  /**
+   * Makes room for `n` tokens, at most plan.batch, and for what `work` asks of the head. kMemory
+   * where there is none; more room than needed is kept.
+   */
+  Status ensure(size_t n, const HeadWork& work);
   /** Bytes held. */
   uint64_t bytes() const;
 
   WorkspacePlan plan;
-  size_t dim_stride;  // floats per row of x
-  size_t head_stride; // floats per row of q and attn: n_head * head_dim
-  size_t kv_stride;   // floats per row of k and v
-  size_t ffn_stride;
-  size_t wide_stride; // floats per row of h: the widest input of a linear layer
-  size_t q8_stride;   // bytes per row of q8
-  bool branch_norms;  // a linear layer's own input or output is normed: needs branch and up
-
-  AlignedBuffer x;      // float [n, dim_stride]   the residual stream
-  AlignedBuffer h;      // float [n, wide_stride]  input of the next linear layer, normalised
-  AlignedBuffer q8;     // int8  [n, q8_stride]    the same, quantised
-  AlignedBuffer q_sum;  // int32 [n]
-  AlignedBuffer q_step; // float [n]
-  AlignedBuffer q;      // float [n, head_stride]
-  AlignedBuffer k;      // float [n, kv_stride]
-  AlignedBuffer v;      // float [n, kv_stride]
-  AlignedBuffer attn;   // float [n, head_stride]
-  AlignedBuffer ffn;    // float [n, ffn_stride]
-  AlignedBuffer branch; // float [n, dim_stride]   only with branch_norms
-  AlignedBuffer up;     // float [n, ffn_stride]   only with branch_norms
-  AlignedBuffer live;   // int32 [wide_stride + kLiveSlack]: inputs of a layer that are not zero
-  AlignedBuffer rope;   // float [tables, n, rope_dim] cosines of all pairs, then their sines
-  AlignedBuffer bounds; // float [vectors, vocab padded] of the screened head
+  AlignedBuffer live;       // int32 [widest + kLiveSlack]: inputs of a layer that are not zero
+  std::vector<size_t> open; // how many gates of each chunk of a layer's rows are open
 
   // Radians per position [rope_dim / 2]; the second, where there is one, is that of local layers.
   std::vector<std::vector<double>> rope_frequency;
   std::vector<ThreadScratch> scratch; // one per thread
-  HeadCounts head_counts;             // since the model was loaded
-
-  /** A buffer that grows with the tokens of a pass. */
-  struct TokenBuffer {
-    AlignedBuffer Workspace::*buffer;
-    size_t bytes; // a token
-  };
+  HeadScratch head;
+  HeadCounts head_counts; // since the model was loaded
 
 private:
-  std::vector<TokenBuffer> token_buffers_;
+  const Weights& weights_;
 };
 
 } // namespace bitnet

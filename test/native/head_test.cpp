@@ -35,17 +35,15 @@ struct HeadOnly {
     weights.output_norm.assign(dim, 1.0f);
     weights.tied = true;
     Linear& linear = weights.embedding.linear;
-    linear.kind = Linear::Kind::kDense;
+    const size_t row_bytes = pad_to(dim, kFloatPad) * sizeof(float);
+    linear.layout = DenseRows{weights.kernels.dense, kDenseF32, row_bytes};
     linear.rows = vocab;
     linear.cols = dim;
-    linear.dense = weights.kernels.dense;
-    linear.type = kDenseF32;
-    linear.row_bytes = pad_to(dim, kFloatPad) * sizeof(float);
-    CHECK(linear.data.allocate(vocab * linear.row_bytes), "memory");
+    CHECK(linear.data.allocate(vocab * row_bytes), "memory");
   }
   float* row(size_t r) {
-    Linear& linear = weights.embedding.linear;
-    return linear.data.as<float>(r * linear.row_bytes);
+    const RowTable& table = weights.embedding;
+    return table.linear.data.as<float>(r * table.stored().row_bytes);
   }
   void build(const ScreenKernel& kernel) {
     ThreadPool pool(2);
@@ -59,20 +57,33 @@ struct Answer {
   double log_sum_exp;
 };
 
+Status answer_now(const Weights& weights, Workspace& ws, ThreadPool& pool, const HeadWork& work) {
+  CHECK(ws.ensure(ws.x.rows, work).ok(), "workspace");
+  return answer(weights, ws, pool, work);
+}
+
+Status all_logits_of(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t row,
+                     float* logits) {
+  HeadWork work;
+  work.logits.push_back({row, logits});
+  return answer_now(weights, ws, pool, work);
+}
+
 // The best `k` of some rows of ws.x together.
 Status best_of(const Weights& weights, Workspace& ws, ThreadPool& pool,
                const std::vector<size_t>& of, size_t k, const std::vector<int32_t>& also,
                std::vector<Answer>* answers) {
   answers->resize(of.size());
-  std::vector<BestRow> rows;
+  HeadWork work;
   for (size_t i = 0; i < of.size(); ++i) {
     Answer& answer = (*answers)[i];
     answer = {std::vector<int32_t>(k), std::vector<float>(k), std::vector<float>(also.size()), 0};
     // Every fifth takes the way through all logits, beside the screened ones.
-    rows.push_back({of[i], k, answer.ids.data(), answer.logits.data(), also.data(), also.size(),
-                    answer.also_logits.data(), of[i] % 5 == 4 ? &answer.log_sum_exp : nullptr});
+    work.best.push_back({of[i], k, answer.ids.data(), answer.logits.data(), also.data(),
+                         also.size(), answer.also_logits.data(),
+                         of[i] % 5 == 4 ? &answer.log_sum_exp : nullptr});
   }
-  return best_logits(weights, ws, pool, rows.data(), rows.size());
+  return answer_now(weights, ws, pool, work);
 }
 
 // Best of the full product of single rows against best_of(), for every k of `ks`; both refuse
@@ -84,8 +95,7 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
   std::vector<float> full(vocab);
   std::vector<size_t> sound;
   for (size_t row = 0; row < n; ++row) {
-    const LogitsRow alone = {row, full.data()};
-    const Status status = output_logits(weights, ws, pool, &alone, 1);
+    const Status status = all_logits_of(weights, ws, pool, row, full.data());
     if (status.ok()) {
       sound.push_back(row);
       continue;
@@ -100,8 +110,7 @@ void compare(const Weights& weights, Workspace& ws, ThreadPool& pool, size_t n,
     CHECK(best_of(weights, ws, pool, sound, ks[which], also, &answers[which]).ok(), what);
   for (size_t i = 0; i < sound.size(); ++i) {
     const size_t row = sound[i];
-    const LogitsRow alone = {row, full.data()};
-    CHECK(output_logits(weights, ws, pool, &alone, 1).ok(), what);
+    CHECK(all_logits_of(weights, ws, pool, row, full.data()).ok(), what);
     std::vector<int32_t> expected(vocab);
     std::iota(expected.begin(), expected.end(), 0);
     std::sort(expected.begin(), expected.end(), [&](int32_t a, int32_t b) {
@@ -140,14 +149,14 @@ TEST("the screened head finds the best rows of random heads") {
         head.row(r)[k] = normal(generator) * (1 + static_cast<float>(r % 7));
     head.build(*kernel);
     Workspace ws(head.weights, 2);
-    CHECK(ws.ensure(37).ok(), "workspace");
+    CHECK(ws.ensure(37, {}).ok(), "workspace");
     ThreadPool pool(2);
     for (size_t n : {1, 2, 3, 16, 37}) { // more than the screen takes at a time
       if (check::quick() && (n == 3 || n == 16))
         continue;
       for (size_t row = 0; row < n; ++row)
         for (size_t k = 0; k < 130; ++k)
-          ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);
+          ws.x.row(row)[k] = normal(generator);
       compare(head.weights, ws, pool, n, {1, 2, 40, 300}, {0, 4098, 17},
               std::string(kernel->isa) + ", " + std::to_string(n) + " vectors");
     }
@@ -168,7 +177,7 @@ TEST("the screened head survives ties, zero rows, outliers, rows that are no num
   head.row(701)[3] = -1e30f;
   head.row(702)[9] = 1e-38f;
   Workspace ws(head.weights, 3);
-  CHECK(ws.ensure(6).ok(), "workspace");
+  CHECK(ws.ensure(6, {}).ok(), "workspace");
   ThreadPool pool(3);
   for (int round = 0; round < 2; ++round) {
     if (round == 1)
@@ -176,13 +185,12 @@ TEST("the screened head survives ties, zero rows, outliers, rows that are no num
     head.build(*usable_screen_kernels(detect_cpu_features())[0]);
     for (int vector = 0; vector < 6; ++vector)
       for (size_t k = 0; k < 64; ++k)
-        ws.x.as<float>()[static_cast<size_t>(vector) * ws.dim_stride + k] =
-            vector == 0   ? 0.0f
-            : vector == 1 ? 1.0f
-            : vector == 2 ? (k == 3 ? 1e20f : 1e-20f)
-            : vector == 3 ? static_cast<float>(k % 3) - 1
-            : vector == 4 ? (k == 7 ? NAN : 1.0f)
-                          : normal(generator);
+        ws.x.row(static_cast<size_t>(vector))[k] = vector == 0   ? 0.0f
+                                                   : vector == 1 ? 1.0f
+                                                   : vector == 2 ? (k == 3 ? 1e20f : 1e-20f)
+                                                   : vector == 3 ? static_cast<float>(k % 3) - 1
+                                                   : vector == 4 ? (k == 7 ? NAN : 1.0f)
+                                                                 : normal(generator);
     compare(head.weights, ws, pool, 6, {1, 5, 100, 2000}, {900, 0},
             "round " + std::to_string(round));
   }
@@ -197,13 +205,13 @@ TEST("the screened head finds the best soft-capped rows, ties of the cap among t
       head.row(r)[k] = normal(generator) * (1 + static_cast<float>(r % 7));
   head.build(*usable_screen_kernels(detect_cpu_features())[0]);
   Workspace ws(head.weights, 2);
-  CHECK(ws.ensure(6).ok(), "workspace");
+  CHECK(ws.ensure(6, {}).ok(), "workspace");
   ThreadPool pool(2);
   for (float cap : {2.0f, 30.0f, 1000.0f}) { // the first two make thousands and dozens of ties
     head.weights.spec.logit_softcapping = cap;
     for (size_t row = 0; row < 6; ++row)
       for (size_t k = 0; k < 130; ++k)
-        ws.x.as<float>()[row * ws.dim_stride + k] = normal(generator);
+        ws.x.row(row)[k] = normal(generator);
     compare(head.weights, ws, pool, 6, {1, 2, 40, 200}, {0, 4098, 17},
             "capped at " + std::to_string(cap));
   }

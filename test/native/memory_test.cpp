@@ -140,6 +140,111 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
   }
 }
 
+namespace {
+
+// Steps of one sequence and of three, without memory once the workspace has its room.
+void run_without_memory(const Weights& weights, size_t threads, size_t n, bool log_sums,
+                        const std::string& what) {
+  Workspace ws(weights, threads);
+  ThreadPool pool(threads);
+  Flags flags;
+  const Abort abort = flags.signal();
+  const std::vector<int32_t> tokens = some_tokens(n);
+  KvCache caches[3];
+  std::vector<BatchItem> items;
+  for (KvCache& cache : caches) {
+    CHECK(cache.allocate(weights.spec, n).ok(), what);
+    items.push_back({&cache, tokens.data(), n, &abort, {}});
+  }
+  std::vector<FfnCounts> counts(weights.layers.size());
+  const size_t vocab = weights.spec.vocab;
+  std::vector<float> logits(n * vocab), top(3 * vocab), also(3 * 2), states(n * weights.spec.dim);
+  std::vector<int32_t> ids(3 * vocab);
+  const std::vector<int32_t> also_ids = {3, 5};
+  std::vector<double> scores(n), log_sum_exp(3);
+  for (const size_t count : {1, 3}) {
+    HeadWork work;
+    for (size_t row = 0; row < n; ++row) {
+      work.logits.push_back({row, logits.data() + row * vocab});
+      work.scores.push_back({row, tokens[row], scores.data() + row});
+      work.states.push_back({row, states.data() + row * weights.spec.dim});
+    }
+    for (size_t i = 0; i < count; ++i)
+      work.best.push_back({i * n, 2 + 2 * i, ids.data() + i * vocab, top.data() + i * vocab,
+                           also_ids.data(), 2, also.data() + 2 * i,
+                           log_sums && i == 1 ? log_sum_exp.data() + i : nullptr});
+    CHECK(ws.ensure(count * n, work).ok(), what);
+    const uint64_t bytes = ws.bytes();
+    made = 0;
+    left = 0; // and none is given: what asks for some nevertheless throws
+    bool done = false;
+    try {
+      done = forward(weights, ws, pool, items.data(), count, counts.data()).ok() &&
+             answer(weights, ws, pool, work).ok();
+    } catch (const std::bad_alloc&) {
+    }
+    left = -1;
+    const int64_t allocations = made;
+    CHECK(done, what);
+    CHECK_EQ(allocations, int64_t{0}, what);
+    CHECK_EQ(ws.bytes(), bytes, what);
+  }
+}
+
+} // namespace
+
+TEST("a step allocates nothing once the workspace has its room") {
+  for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll})
+    for (const bool ternary : {false, true})
+      for (const bool screened : {false, true}) {
+        ModelFile file(ternary, 24, extras);
+        std::shared_ptr<const Weights> weights;
+        CHECK(load(file.spec(), "", 2, &weights, screened ? 0 : SIZE_MAX).ok(), "load");
+        CHECK(weights->shadow.empty() != screened, "whether the head is screened");
+        for (const size_t threads : {1, 3})
+          for (const size_t n : {1, 80})
+            run_without_memory(*weights, threads, n, screened,
+                               std::string(ternary ? "ternary" : "dense") + ", screened " +
+                                   std::to_string(screened) + ", " + std::to_string(threads) +
+                                   " threads, " + std::to_string(n) + " tokens");
+      }
+}
+
+TEST("an engine's steps allocate nothing after the first of their kind") {
+  ModelFile file(true);
+  std::shared_ptr<const Weights> weights;
+  CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
+  Model model(weights, 2);
+  ThreadPool pool(2);
+  Flags flags;
+  constexpr size_t kTokens = 40;
+  const std::vector<int32_t> tokens = some_tokens(kTokens);
+  KvCache caches[2];
+  std::vector<float> top(2 * 5);
+  std::vector<int32_t> ids(2 * 5);
+  for (KvCache& cache : caches)
+    CHECK(cache.allocate(file.spec(), kTokens).ok(), "cache");
+  for (size_t step = 0; step < kTokens; ++step) {
+    std::vector<Evaluation> evaluations;
+    for (size_t i = 0; i < 2; ++i) {
+      EvaluateRequest request = {};
+      request.tokens = tokens.data() + step;
+      request.n = 1;
+      request.want = EvaluateRequest::Want::kTop;
+      request.top = 5;
+      request.top_ids = ids.data() + 5 * i;
+      request.top_logits = top.data() + 5 * i;
+      evaluations.emplace_back(model, caches[i], request, flags.signal());
+    }
+    Evaluation* both[] = {&evaluations[0], &evaluations[1]};
+    made = 0;
+    run_pass(pool, both, 2);
+    const int64_t allocations = made;
+    CHECK(evaluations[0].status().ok() && evaluations[1].status().ok(), "steps");
+    CHECK(step == 0 || allocations == 0, "step " + std::to_string(step));
+  }
+}
+
 TEST("a session without memory is neither written nor read") {
   ModelFile file(true);
   const std::string path = file.spec().path + ".session";

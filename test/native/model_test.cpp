@@ -126,10 +126,11 @@ TEST("logits are bit-equal whatever kernel each shape uses") {
           load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
       CHECK(status.ok(), status.message);
       const LayerWeights& layer = weights->layers[1];
-      for (const Linear* w : {&layer.q, &layer.k, &layer.o, &layer.gate, &layer.down})
-        CHECK(w->kind != Linear::Kind::kTernary ||
-                  w->ternary == &kernels.ternary_for(w->rows, w->cols),
+      for (const Linear* w : {&layer.q, &layer.k, &layer.o, &layer.gate, &layer.down}) {
+        const auto* tiles = std::get_if<TernaryTiles>(&w->layout);
+        CHECK(!tiles || tiles->kernel == &kernels.ternary_for(w->rows, w->cols),
               "the choice is honoured");
+      }
       for (size_t chunk : {1, 20})
         CHECK(same_bits(logits_of(weights, 2, tokens, chunk), expected),
               "shift " + std::to_string(shift) + ", chunks of " + std::to_string(chunk));
@@ -157,8 +158,8 @@ TEST("logits are bit-equal whether zeros are skipped or not") {
           load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
       CHECK(status.ok(), status.message);
       for (const LayerWeights& layer : weights->layers) {
-        CHECK((layer.up.kind == Linear::Kind::kRowUnits) == (units != nullptr), "layout of up");
-        CHECK((layer.down.kind == Linear::Kind::kColumnUnits) == (units != nullptr),
+        CHECK((layer.up.kind() == Linear::Kind::kRowUnits) == (units != nullptr), "layout of up");
+        CHECK((layer.down.kind() == Linear::Kind::kColumnUnits) == (units != nullptr),
               "layout of down");
       }
       for (size_t threads : check::values({1, 2, 3, 7}, {2, 3}))
@@ -222,17 +223,20 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
   KvCache first, second;
   CHECK(first.allocate(spec, 90).ok() && second.allocate(spec, 90).ok(), "caches");
   std::vector<float> logits(spec.vocab);
+  HeadWork work;
+  work.logits.push_back({0, logits.data()});
   for (size_t step = 0; step < 30; ++step) {
     // The first sequence takes two tokens a pass, the second one: a prefill beside a decode.
     const Abort abort = flags.signal();
     const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort, {}},
                                {&second, tokens.data() + step, 1, &abort, {}}};
+    CHECK(model.workspace.ensure(3, work).ok(), "workspace");
     CHECK(forward(*weights, model.workspace, pool, items, 2).ok(), "forward");
     first.position += 2;
     second.position += 1;
     for (size_t row : {1, 2}) {
-      const LogitsRow wanted = {row, logits.data()};
-      CHECK(output_logits(*weights, model.workspace, pool, &wanted, 1).ok(), "logits");
+      work.logits[0].row = row;
+      CHECK(answer(*weights, model.workspace, pool, work).ok(), "logits");
       const size_t position = row == 1 ? 2 * step + 1 : step;
       CHECK(memcmp(logits.data(), expected.data() + position * spec.vocab,
                    spec.vocab * sizeof(float)) == 0,

@@ -143,7 +143,7 @@ TEST("a pass of which every evaluation was aborted before it began does nothing"
   sequence.flags.abort.store(1);
   finish(pool, {&evaluation});
   CHECK(evaluation.status().code == Code::kAborted, "aborted");
-  CHECK_EQ(sequence.cache.position.load(), 0, "nothing was evaluated");
+  CHECK_EQ(sequence.cache.position.load(), size_t{0}, "nothing was evaluated");
 }
 
 TEST("passes that are cut to fit a budget give the same bits") {
@@ -204,7 +204,7 @@ TEST("an error belongs to the evaluation that causes it") {
   // An embedding that is left in a file that ends before token 60.
   Weights& weights = const_cast<Weights&>(*loaded);
   RowTable& table = weights.embedding;
-  const size_t row_bytes = table.linear.row_bytes;
+  const size_t row_bytes = table.stored().row_bytes;
   const std::string path = file.spec().path + ".short";
   FILE* short_file = fopen(path.c_str(), "wb");
   fwrite(table.linear.data.data(), row_bytes, 60, short_file);
@@ -235,9 +235,7 @@ TEST("an error belongs to the evaluation that causes it") {
     table.linear = {};
     table.linear.rows = head.rows;
     table.linear.cols = head.cols;
-    table.linear.dense = head.dense;
-    table.linear.type = head.type;
-    table.linear.row_bytes = head.row_bytes;
+    table.linear.layout = head.layout;
     weights.tied = false;
   }
   table.linear.data.release();

@@ -149,11 +149,13 @@ struct Flags {
 };
 
 inline Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
-                   std::shared_ptr<const Weights>* out) {
+                   std::shared_ptr<const Weights>* out, uint64_t screen_from = UINT64_MAX) {
   KernelSet kernels;
   Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
   if (!status.ok())
     return status;
+  if (screen_from != UINT64_MAX)
+    kernels.screen_from = screen_from;
   Flags flags;
   ThreadPool pool(threads);
   return load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, out);
