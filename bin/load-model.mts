@@ -24,6 +24,16 @@ export async function loadWithSpinner(
 }
 
 /**
+ * Reads the model's file once more, in the background, so that a session can be saved even if that is moved or written to before.
+ * @returns ends it
+ */
+export function prepareSaving(model: Model): () => void {
+  const controller = new AbortController();
+  model.identify(controller.signal).catch(() => {}); // a save tries again, and says what is wrong
+  return () => controller.abort();
+}
+
+/**
  * Says on stderr what might change results; the other decisions are for `inspect`.
  * @param path of the file, where there may be several
  */

@@ -8,7 +8,7 @@ import {
   interruptedExitCode,
   interruptSignal,
 } from '../interrupt.mjs';
-import { loadWithSpinner } from '../load-model.mjs';
+import { loadWithSpinner, prepareSaving } from '../load-model.mjs';
 import { MessageHistory } from '../message-history.mjs';
 import type { Message } from '../message-lines.mjs';
 import {
@@ -63,6 +63,7 @@ export async function startChat(
   const any = AbortSignal.any([signal, loading.signal]);
   const load = { ...loadOptions(options), chatTemplate, signal: any };
   const model = await loadWithSpinner(path, load, terminal);
+  const stopPreparing = prepareSaving(model);
   try {
     describeModel(model, options, terminal);
     const output = await Output.wrapping();
@@ -85,6 +86,7 @@ export async function startChat(
     between.end();
     if (signal.aborted) process.exitCode = exitCodeOfInterrupt();
   } finally {
+    stopPreparing();
     model.close();
   }
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ChatMessage, Model, Session } from '../../lib/index.js';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { interruptSignal } from '../interrupt.mjs';
-import { loadWithSpinner } from '../load-model.mjs';
+import { loadWithSpinner, prepareSaving } from '../load-model.mjs';
 import { contextLength, loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { isPiped, readStdin } from '../prompt.mjs';
@@ -52,6 +52,7 @@ async function run(
   const chatTemplate = await chatTemplateFor(options.chatTemplate);
   const loading = { ...loadOptions(options), chatTemplate, signal };
   const model = await loadWithSpinner(path, loading, terminal);
+  const stopPreparing = options.session === undefined ? () => {} : prepareSaving(model);
   try {
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
@@ -75,6 +76,7 @@ async function run(
     const view = { options: { ...options, stop }, terminal, output, signal };
     await write(model, session, input, { ...view, echoed: shown ? prompt : '' });
   } finally {
+    stopPreparing();
     model.close();
   }
 }

@@ -136,6 +136,14 @@ export class Model {
     return new Chat({ tokenizer, template }, system, () => this.createSession(sessionOptions));
   }
 
+  /**
+   * @internal Learns who the model is to saved sessions, which otherwise the first `save` or `load` does: from then on they
+   * work whatever becomes of the model's file.
+   */
+  async identify(signal: AbortSignal): Promise<void> {
+    await this.#identity.hash(signal);
+  }
+
   /** @internal The addon's object, while the model is open. */
   get native(): NativeModel {
     if (this.#native) return this.#native;

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -404,6 +405,24 @@ describe('saving a session', () => {
     await session.save(temp('private.session'));
     if (process.platform !== 'win32') {
       expect(statSync(temp('private.session')).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it('does not ask for the model file once it is known who the model is', async () => {
+    copyFileSync(path, temp('moving.gguf'));
+    const owner = await load(temp('moving.gguf'));
+    const session = owner.createSession();
+    await session.evaluate(prompt, { logits: 'none' });
+    await owner.identify(new AbortController().signal);
+    utimesSync(temp('moving.gguf'), 1, 1);
+    await session.save(temp('touched.session'));
+    renameSync(temp('moving.gguf'), temp('moved.gguf'));
+    await session.save(temp('moved.session'));
+    for (const name of ['touched.session', 'moved.session']) {
+      const other = model.createSession();
+      await other.load(temp(name));
+      expect([...other.tokens]).toEqual(prompt);
+      other.close();
     }
   });
 
