@@ -1,4 +1,5 @@
-import type { Tokenizer } from '../tokenizer/index.js';
+import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
+import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import type { ChatMessage } from './messages.js';
 import { callBudget, spend } from './render.js';
 import type { ChatTemplate } from './template.js';
@@ -12,6 +13,8 @@ interface EncoderParts {
   readonly system: string | undefined;
   /** What the session has of the chat. */
   readonly written: readonly WrittenPart[];
+  /** Ends it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -20,38 +23,39 @@ interface EncoderParts {
  */
 export function chatEncoder(
   parts: EncoderParts,
-): (messages: readonly ChatMessage[]) => WrittenPart[] {
-  const { tokenizer, template } = parts;
+): (messages: readonly ChatMessage[]) => Promise<WrittenPart[]> {
+  const { tokenizer, template, signal } = parts;
   if (template) return templateEncoder(parts, template);
-  return (messages) => {
+  return async (messages) => {
     const { content } = messages.at(-1)!;
-    return [{ part: content, ids: tokenizer.encode(content, { addSpecial: true }) }];
+    const ids = await encodeInTurn(tokenizer, content, { addSpecial: true }, signal);
+    return [{ part: content, ids }];
   };
 }
 
 function templateEncoder(
-  { tokenizer, system: text, written }: EncoderParts,
+  { tokenizer, system: text, written, signal }: EncoderParts,
   template: ChatTemplate,
-): (messages: readonly ChatMessage[]) => WrittenPart[] {
+): (messages: readonly ChatMessage[]) => Promise<WrittenPart[]> {
   const system: readonly ChatMessage[] =
     text === undefined ? [] : [{ role: 'system', content: text }];
   const budget = callBudget();
   const encodings = new Map<string, number[]>();
-  const encode: Tokenizer['encode'] = (text, options) => {
+  const encode = async (text: string, options?: EncodeOptions) => {
     const known = options ? undefined : encodings.get(text);
     if (known) return known;
     spend(budget, text.length);
-    const ids = tokenizer.encode(text, options);
+    const ids = await encodeInTurn(tokenizer, text, options ?? {}, signal);
     if (!options) encodings.set(text, ids);
     return ids;
   };
   const renderings = new Map<number, WrittenPart[]>();
-  return (messages) => {
+  return async (messages) => {
     const known = renderings.get(messages.length);
     if (known) return known;
     const all = [...system, ...messages];
     const parts = template.parts(all, { addGenerationPrompt: true }, budget);
-    const encoded = encodeAfter(written, parts, encode);
+    const encoded = await encodeAfter(written, parts, encode);
     renderings.set(messages.length, encoded);
     return encoded;
   };

@@ -1,6 +1,8 @@
 import { argumentError, givenOptions } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
+import { claimContinuation } from '../generate/continuation.js';
 import {
+  abortedError,
   type Completion,
   collected,
   Generation,
@@ -201,11 +203,21 @@ export class Chat {
     settings: GenerateSettings,
     progress: Progress,
   ): AsyncGenerator<Piece, ChatResult, undefined> {
-    const { messages, parts, droppedTurns } = this.#fitted(wanted(), settings.maxTokens);
+    const { evaluator } = this.session;
+    const continuation = claimContinuation(evaluator); // nothing else is done with the session meanwhile
+    let fitted: FittedTurn;
+    try {
+      fitted = await this.#fitted(wanted(), settings);
+    } catch (error) {
+      const aborted = error instanceof BitnetError && error.code === 'ERR_BITNET_ABORTED';
+      throw aborted ? abortedError(progress, settings.signal?.reason) : error;
+    } finally {
+      continuation.busy = false;
+    }
+    const { messages, parts, droppedTurns } = fitted;
     const ids = parts.flatMap((part) => part.ids);
     const keptTokens = this.session.keepPrefix(ids);
     this.#written = parts;
-    const { evaluator } = this.session;
     const pieces = guarded(evaluator, this.#tokenizer, ids.slice(keptTokens), settings, progress);
     const answer = { text: '', ids: [] as number[] };
     let over = false;
@@ -238,7 +250,10 @@ export class Chat {
    * The messages, without the oldest turns where the context has no room for all and an answer. Then
    * half of the context is made free, so that not every turn from now on evaluates everything again.
    */
-  #fitted(all: readonly ChatMessage[], maxTokens: number) {
+  async #fitted(
+    all: readonly ChatMessage[],
+    { maxTokens, signal }: Pick<GenerateSettings, 'maxTokens' | 'signal'>,
+  ): Promise<FittedTurn> {
     const { contextLength } = this.session;
     const given = this.#template ? all : all.slice(-1);
     const encoded = chatEncoder({
@@ -246,16 +261,17 @@ export class Chat {
       template: this.#template,
       system: this.#system,
       written: this.#written,
+      signal,
     });
-    let parts = encoded(given);
+    let parts = await encoded(given);
     let droppedTurns = 0;
     const wanted = contextLength - Math.min(maxTokens, Math.floor(contextLength / answerShare));
     const without = (dropped: number) => given.slice(2 * dropped);
     if (count(parts) > wanted && given.length > 2) {
       const half = contextLength / 2;
-      const fits = (dropped: number) => count(encoded(without(dropped))) <= half;
-      droppedTurns = fewestDropped(given, half / count(parts), fits);
-      parts = encoded(without(droppedTurns));
+      const fits = async (dropped: number) => count(await encoded(without(dropped))) <= half;
+      droppedTurns = await fewestDropped(given, half / count(parts), fits);
+      parts = await encoded(without(droppedTurns));
     }
     if (count(parts) >= contextLength) {
       throw new BitnetError(
@@ -266,6 +282,13 @@ export class Chat {
     }
     return { messages: without(droppedTurns), parts, droppedTurns };
   }
+}
+
+/** The messages a turn is answered from. */
+interface FittedTurn {
+  readonly messages: readonly ChatMessage[];
+  readonly parts: readonly WrittenPart[];
+  readonly droppedTurns: number;
 }
 
 function count(parts: readonly WrittenPart[]): number {

@@ -9,11 +9,11 @@ import type { ChatMessage } from './messages.js';
  * @param messages user and assistant in turn, and a last one of the user
  * @param fits whether it does without this many; when it does, it does without more
  */
-export function fewestDropped(
+export async function fewestDropped(
   messages: readonly ChatMessage[],
   share: number,
-  fits: (dropped: number) => boolean,
-): number {
+  fits: (dropped: number) => Promise<boolean>,
+): Promise<number> {
   const most = (messages.length - 1) / 2;
   let tooFew = 0;
   let enough = most;
@@ -21,7 +21,7 @@ export function fewestDropped(
   let next = turnsBefore(messages, share);
   while (enough - tooFew > 1) {
     const dropped = Math.min(enough - 1, Math.max(tooFew + 1, next));
-    const found = fits(dropped);
+    const found = await fits(dropped);
     if (found) enough = dropped;
     else tooFew = dropped;
     const isBetween = tooFew > 0 && enough < most;

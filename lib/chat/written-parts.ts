@@ -1,7 +1,7 @@
-import type { Tokenizer } from '../tokenizer/index.js';
+import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 
 /** Makes tokens of text. */
-type Encode = Tokenizer['encode'];
+type Encode = (text: string, options?: EncodeOptions) => Promise<number[]>;
 
 /** A part of a chat as a session has it: a control token, or text and the tokens it became. */
 export interface WrittenPart {
@@ -21,25 +21,29 @@ export interface WrittenPart {
  * the first part on that is another one, because turns were dropped or the template rewrites its past,
  * text is tokenised as usual.
  */
-export function encodeAfter(
+export async function encodeAfter(
   written: readonly WrittenPart[],
   parts: readonly (string | number)[],
   encode: Encode,
-): WrittenPart[] {
+): Promise<WrittenPart[]> {
   let same = true;
-  return parts.map((part, i) => {
-    const known = same ? idsOf(written[i], part, encode) : undefined;
+  const encoded: WrittenPart[] = [];
+  for (const [i, part] of parts.entries()) {
+    const known: readonly number[] | undefined = same
+      ? await idsOf(written[i], part, encode)
+      : undefined;
     same = known !== undefined && written[i]?.part === part;
-    const ids = known ?? (typeof part === 'string' ? encode(part) : [part]);
-    return { part, ids };
-  });
+    const ids = known ?? (typeof part === 'string' ? await encode(part) : [part]);
+    encoded.push({ part, ids });
+  }
+  return encoded;
 }
 
-function idsOf(
+async function idsOf(
   known: WrittenPart | undefined,
   part: string | number,
   encode: Encode,
-): readonly number[] | undefined {
+): Promise<readonly number[] | undefined> {
   if (known === undefined) return undefined;
   if (known.part === part) return known.ids;
   if (known.answer === undefined || typeof part !== 'string' || typeof known.part !== 'string') {
@@ -50,7 +54,7 @@ function idsOf(
   return [
     ...known.ids,
     ...known.answer.ids,
-    ...(tail === '' ? [] : encode(tail, { continues: true })),
+    ...(tail === '' ? [] : await encode(tail, { continues: true })),
   ];
 }
 

@@ -10,6 +10,7 @@ import { largestOf, smallestOf } from '../extremes.js';
 import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import type { KvType } from '../native-types.js';
+import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import {
   type ChoiceItem,
   checkedItems,
@@ -131,8 +132,9 @@ interface Evaluation {
 }
 
 async function choose(evaluation: Evaluation, candidates: Candidate[], label: number) {
-  const { model, session, tally } = evaluation;
-  const all = candidates.map((candidate) => tokensOf(model, candidate));
+  const { model, session, signal, tally } = evaluation;
+  const all: Tokens[] = [];
+  for (const candidate of candidates) all.push(await tokensOf(model, candidate, signal));
   const tooLong = largestOf(all.map(({ ids }) => ids.length)) - session.contextLength;
   const texts = tooLong > 0 ? all.map((text) => shortened(model, text, tooLong)) : all;
   if (tooLong > 0) tally.shortened++;
@@ -156,7 +158,7 @@ async function lastWord(evaluation: Evaluation, { text }: LastWordItem) {
   const { model, session, signal, tally } = evaluation;
   const at = lastWordStart(text);
   const continuation = text.slice(at).trimEnd();
-  const all = tokensOf(model, { context: text.slice(0, at), continuation });
+  const all = await tokensOf(model, { context: text.slice(0, at), continuation }, signal);
   const tooLong = all.ids.length - session.contextLength;
   const { ids, from } = tooLong > 0 ? shortened(model, all, tooLong) : all;
   if (tooLong > 0) tally.shortened++;
@@ -197,17 +199,18 @@ interface Tokens {
  * The text as a whole is tokenised, as it would be read; the continuation begins where its tokens
  * are no longer those of the context alone.
  */
-function tokensOf(
+async function tokensOf(
   { tokenizer }: Model,
   { context, continuation }: Pick<Candidate, 'context' | 'continuation'>,
-): Tokens {
+  signal: AbortSignal | undefined,
+): Promise<Tokens> {
   const begin = tokenizer.addBos ? tokenizer.bos : undefined;
-  const encoded = (text: string) => [
+  const encoded = async (text: string) => [
     ...(begin === undefined ? [] : [begin]),
-    ...tokenizer.encode(text),
+    ...(await encodeInTurn(tokenizer, text, {}, signal)),
   ];
-  const before = encoded(context);
-  const ids = encoded(context + continuation);
+  const before = await encoded(context);
+  const ids = await encoded(context + continuation);
   const prefix = tokenizer.bos ?? tokenizer.eos;
   if (before.length === 0 && prefix !== undefined) return { ids: [prefix, ...ids], from: 1 };
   const from = commonLength([{ ids: before }, { ids: ids.slice(0, -1) }]);

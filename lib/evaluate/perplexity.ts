@@ -12,6 +12,7 @@ import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session.js';
 import { checkedContextLength } from '../model/session-options.js';
 import type { KvType } from '../native-types.js';
+import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Perplexity } from './results.js';
 import { finiteScores } from './scores.js';
 import { chunkWindows, strideWindows, type Window } from './windows.js';
@@ -84,7 +85,9 @@ export async function perplexity(
   const stride = countOption(options.stride, 'stride', contextLength - 1);
   const most = countOption(options.chunks, 'chunks', Number.MAX_SAFE_INTEGER);
 
-  const all = cut(model, text, parseSpecial, contextLength, stride);
+  const encoding = { addSpecial: true, parseSpecial };
+  const ids = await encodeInTurn(model.tokenizer, text, encoding, signal);
+  const all = cut(model, ids, contextLength, stride);
   const windows = all.slice(0, most ?? all.length);
   const tally = new Tally();
   const soFar = (chunks: number): Perplexity => ({
@@ -120,13 +123,11 @@ export async function perplexity(
 
 function cut(
   { tokenizer }: Model,
-  text: string,
-  parseSpecial: boolean,
+  ids: number[],
   contextLength: number,
   stride: number | undefined,
 ): Window[] {
   const begin = tokenizer.addBos ? tokenizer.bos : undefined;
-  const ids = tokenizer.encode(text, { addSpecial: true, parseSpecial });
   if (tokenizer.addEos) ids.pop(); // the text goes on, or nobody knows how it would
   const bare = begin === undefined ? ids : ids.slice(1);
   const [windows, needed] =

@@ -64,7 +64,7 @@ export async function* guarded(
   try {
     progress.start();
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
-    const ids = promptIds(prompt, tokenizer, atStart, settings.parseSpecial);
+    const ids = await promptIds(prompt, tokenizer, atStart, settings);
     progress.promptTokens = ids.length;
     const beginsText = atStart && ids.every((id) => id === tokenizer.bos);
     if (continuation.pending !== undefined) {

@@ -2,8 +2,10 @@ import { argumentError } from '../checks/options.js';
 import { copiedIds, idCount, type TokenIds } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
 import { maxContextLength } from '../model/limits.js';
+import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Evaluator } from './evaluator.js';
+import type { GenerateSettings } from './options.js';
 
 /** Text, or token ids to be used exactly as they are. */
 export type Prompt = string | TokenIds;
@@ -31,14 +33,17 @@ export function checkedPrompt(prompt: unknown): string | readonly number[] {
  * The token ids of a prompt that goes at the session's position. Text is tokenised and, at
  * position 0 only, gets the beginning-of-text token if the tokenizer wants one and it is not there.
  */
-export function promptIds(
+export async function promptIds(
   prompt: string | readonly number[],
   tokenizer: Tokenizer,
   atStart: boolean,
-  parseSpecial: boolean,
-): number[] {
+  {
+    parseSpecial,
+    signal,
+  }: Pick<GenerateSettings, 'parseSpecial'> & { readonly signal?: AbortSignal | undefined },
+): Promise<number[]> {
   if (typeof prompt !== 'string') return [...prompt];
-  const ids = tokenizer.encode(prompt, { parseSpecial });
+  const ids = await encodeInTurn(tokenizer, prompt, { parseSpecial }, signal);
   const { bos } = tokenizer;
   if (!atStart || !tokenizer.addBos || bos === undefined || ids[0] === bos) return ids;
   return [bos, ...ids];

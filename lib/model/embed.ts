@@ -2,6 +2,7 @@ import { onAbort } from '../abort.js';
 import { argumentError, booleanOption, givenOptions, signalOption } from '../checks/options.js';
 import { copiedIds, idCount } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
+import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Session } from './session.js';
 import type { SessionOptions } from './session-options.js';
@@ -52,7 +53,7 @@ export async function embed(
   const signal = signalOption(given.signal);
   // Not texts.map, which passes over what a sparse array has not.
   const inputs: Int32Array[] = [];
-  for (let i = 0; i < texts.length; i++) inputs.push(inputIds(model, texts[i], i));
+  for (let i = 0; i < texts.length; i++) inputs.push(await inputIds(model, texts[i], i, signal));
   return concurrently(inputs, signal, (ids, own) => embedOne(model, ids, pooling, normalize, own));
 }
 
@@ -86,14 +87,19 @@ async function concurrently<T, R>(
 }
 
 /** The tokens of a text, with those the model wants around it, as many as it was trained for. */
-function inputIds(model: Embedder, text: unknown, index: number): Int32Array {
+async function inputIds(
+  model: Embedder,
+  text: unknown,
+  index: number,
+  signal: AbortSignal | undefined,
+): Promise<Int32Array> {
   const name = `texts[${index}]`;
   if (typeof text !== 'string' && (typeof text !== 'object' || text === null)) {
     throw argumentError('a text or an array of token ids', name, text);
   }
   const ids =
     typeof text === 'string'
-      ? model.tokenizer.encode(text, { addSpecial: true })
+      ? await encodeInTurn(model.tokenizer, text, { addSpecial: true }, signal)
       : (text as ArrayLike<number>);
   const count = idCount(ids, name);
   if (count === 0) {

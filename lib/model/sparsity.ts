@@ -36,7 +36,7 @@ export async function measureSparsity(model: Model, text: string): Promise<Spars
   checkModel(model);
   const { spec } = model;
   if (typeof text !== 'string') throw argumentError('a text', 'text', text);
-  const ids = promptIds(text, model.tokenizer, true, false);
+  const ids = await promptIds(text, model.tokenizer, true, { parseSpecial: false });
   if (ids.length === 0) throw argumentError('a text of at least one token', 'text', text);
   const tokens = Math.min(ids.length, spec.contextLength);
   const evaluated = Int32Array.from(ids.slice(0, tokens));

@@ -72,7 +72,8 @@ export class ZeroChoice {
   ): Promise<readonly boolean[] | undefined> {
     const { nLayer, contextLength } = this.#spec;
     const most = Math.min(sampleTokens, contextLength);
-    const tokens = promptIds(passage, tokenizer, true, false).slice(0, most);
+    const plain = { parseSpecial: false };
+    const tokens = (await promptIds(passage, tokenizer, true, plain)).slice(0, most);
     if (tokens.length === 0) return undefined;
     let layers: readonly LayerSparsity[];
     try {

@@ -6,7 +6,8 @@ import { type MergeRule, Merger } from './merge.js';
 import { type MergeTable, readMerges } from './merge-table.js';
 import { stringsOf, type VocabularyFile } from './metadata.js';
 import type { PreTokenizer } from './pre-tokenizers.js';
-import { splitWords } from './split-words.js';
+import { splitInSteps } from './split-words.js';
+import type { Steps } from './steps.js';
 import type { TextEncoder } from './text-encoder.js';
 import type { Vocabulary } from './vocabulary.js';
 
@@ -55,19 +56,39 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     );
   }
 
-  encode(text: string, _afterSpecial: boolean, ids: number[]): void {
+  fork(): TextEncoder {
+    return new BytePairEncoder(this.#vocabulary, this.#merges, this.#preTokenizer);
+  }
+
+  *encode(text: string, _afterSpecial: boolean, ids: number[]): Steps {
     this.#ids = ids;
-    splitWords(text, this.#preTokenizer.split, (word) => this.#encodeWord(word));
+    yield* splitInSteps(
+      text,
+      this.#preTokenizer.split,
+      (word) => this.#encodeWord(word),
+      (word) => this.#encodeLongWord(word),
+    );
     this.#ids = [];
     this.#merger.trim();
     if (this.#word.length > shortWord) this.#word = Buffer.alloc(shortWord);
   }
 
   #encodeWord(word: string): void {
+    const n = this.#begin(word);
+    if (n > 0) this.#merger.merge(n, this);
+  }
+
+  *#encodeLongWord(word: string): Steps {
+    const n = this.#begin(word);
+    if (n > 0) yield* this.#merger.mergeInSteps(n, this);
+  }
+
+  /** Sets up the merging of a word; returns how many bytes it has, 0 where it is done already. */
+  #begin(word: string): number {
     const room = 3 * word.length; // UTF-8 has up to 3 bytes per UTF-16 unit
     if (room > this.#word.length) this.#word = Buffer.alloc(2 * room);
     const n = this.#word.write(word);
-    if (this.#preTokenizer.ignoreMerges && this.#emitWhole(n)) return;
+    if (this.#preTokenizer.ignoreMerges && this.#emitWhole(n)) return 0;
     const merger = this.#merger;
     merger.reserve(n);
     for (let i = 0; i < n; i++) {
@@ -75,7 +96,7 @@ class BytePairEncoder implements TextEncoder, MergeRule {
       merger.starts[i] = i;
     }
     merger.starts[n] = n;
-    merger.merge(n, this);
+    return n;
   }
 
   /** Emits the word's n bytes as one token, if there is one. */

@@ -1,4 +1,5 @@
 import { MergeQueue } from './merge-queue.js';
+import type { Steps } from './steps.js';
 
 /** Which adjacent symbols may become one, and in which order. */
 export interface MergeRule {
@@ -59,25 +60,56 @@ export class Merger {
    * right.
    */
   merge(n: number, rule: MergeRule): void {
-    const { symbols, starts } = this;
+    this.#link(n);
+    for (let i = 0; i < n; i++) this.#offer(i, n, rule);
+    while (this.#mergeFirst(n, rule));
+    for (let i = 0; i < n; ) i = this.#emit(i, rule);
+  }
+
+  /** The same in steps. */
+  *mergeInSteps(n: number, rule: MergeRule): Steps {
+    let done = 0;
+    this.#link(n);
+    for (let i = 0; i < n; i++) {
+      this.#offer(i, n, rule);
+      if (++done % stepLength === 0) yield;
+    }
+    while (this.#mergeFirst(n, rule)) if (++done % stepLength === 0) yield;
+    for (let i = 0; i < n; ) {
+      i = this.#emit(i, rule);
+      if (++done % stepLength === 0) yield;
+    }
+  }
+
+  #link(n: number): void {
+    for (let i = 0; i < n; i++) {
+      this.#next[i] = i + 1;
+      this.#previous[i] = i - 1;
+    }
+  }
+
+  /** Merges the pair whose turn it is, if there is one. */
+  #mergeFirst(n: number, rule: MergeRule): boolean {
+    const i = this.#firstPair(n, rule);
+    if (i < 0) return false;
     const next = this.#next;
     const previous = this.#previous;
-    for (let i = 0; i < n; i++) {
-      next[i] = i + 1;
-      previous[i] = i - 1;
-    }
-    for (let i = 0; i < n; i++) this.#offer(i, n, rule);
-    for (let i = this.#firstPair(n, rule); i >= 0; i = this.#firstPair(n, rule)) {
-      const code = this.#codes[i]!;
-      const right = next[i]!;
-      symbols[i] = rule.symbol(code);
-      this.#codes[right] = -1;
-      next[i] = next[right]!;
-      if (next[i]! < n) previous[next[i]!] = i;
-      this.#offer(i, n, rule);
-      if (previous[i]! >= 0) this.#offer(previous[i]!, n, rule);
-    }
-    for (let i = 0; i < n; i = next[i]!) rule.emit(symbols[i]!, starts[i]!, starts[next[i]!]!);
+    const code = this.#codes[i]!;
+    const right = next[i]!;
+    this.symbols[i] = rule.symbol(code);
+    this.#codes[right] = -1;
+    next[i] = next[right]!;
+    if (next[i]! < n) previous[next[i]!] = i;
+    this.#offer(i, n, rule);
+    if (previous[i]! >= 0) this.#offer(previous[i]!, n, rule);
+    return true;
+  }
+
+  /** Emits the symbol at place i; returns the place of the next one. */
+  #emit(i: number, rule: MergeRule): number {
+    const next = this.#next[i]!;
+    rule.emit(this.symbols[i]!, this.starts[i]!, this.starts[next]!);
+    return next;
   }
 
   /** Where the pair that is merged next begins, -1: there is none. */
@@ -115,6 +147,9 @@ export class Merger {
     if (n > scanned && code >= 0) this.#queue.push(rule.rank(code), i);
   }
 }
+
+/** Places that are looked at in one step. */
+const stepLength = 1024;
 
 /** Symbols of a word up to which its room is kept for the next one. */
 const shortWord = 4096;

@@ -1,4 +1,5 @@
 import { type MergeRule, Merger } from './merge.js';
+import type { Steps } from './steps.js';
 import type { TextEncoder } from './text-encoder.js';
 import type { Vocabulary } from './vocabulary.js';
 
@@ -14,7 +15,7 @@ export function createSentencePiece(
   scores: Float32Array,
   addSpacePrefix: boolean,
 ): TextEncoder {
-  return new SentencePieceEncoder(vocabulary, scores, addSpacePrefix);
+  return new SentencePieceEncoder(vocabulary, ranksOf(scores), addSpacePrefix);
 }
 
 class SentencePieceEncoder implements TextEncoder, MergeRule {
@@ -26,14 +27,18 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
   #text: Uint8Array = new Uint8Array(0);
   #ids: number[] = [];
 
-  constructor(vocabulary: Vocabulary, scores: Float32Array, addSpacePrefix: boolean) {
+  constructor(vocabulary: Vocabulary, ranks: Int32Array, addSpacePrefix: boolean) {
     this.#vocabulary = vocabulary;
-    this.#ranks = ranksOf(scores);
-    this.#merger = new Merger(scores.length);
+    this.#ranks = ranks;
+    this.#merger = new Merger(ranks.length);
     this.#addSpacePrefix = addSpacePrefix;
   }
 
-  encode(text: string, afterSpecial: boolean, ids: number[]): void {
+  fork(): TextEncoder {
+    return new SentencePieceEncoder(this.#vocabulary, this.#ranks, this.#addSpacePrefix);
+  }
+
+  *encode(text: string, afterSpecial: boolean, ids: number[]): Steps {
     const prefix = this.#addSpacePrefix && afterSpecial ? ' ' : '';
     this.#text = Buffer.from((prefix + text).replaceAll(' ', '\u2581'));
     this.#ids = ids;
@@ -45,9 +50,11 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
       merger.symbols[n] = this.#vocabulary.texts.find(this.#text, i, end);
       merger.starts[n] = i;
       i = end;
+      if (n % stepLength === stepLength - 1) yield;
     }
     merger.starts[n] = this.#text.length;
-    merger.merge(n, this);
+    if (n <= stepLength) merger.merge(n, this);
+    else yield* merger.mergeInSteps(n, this);
     merger.trim();
     this.#text = new Uint8Array(0);
     this.#ids = [];
@@ -78,6 +85,9 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
     }
   }
 }
+
+/** Characters that are looked at in one step. */
+const stepLength = 1024;
 
 function ranksOf(scores: Float32Array): Int32Array {
   const ranks = new Map<number, number>();

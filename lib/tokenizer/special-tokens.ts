@@ -1,6 +1,7 @@
 import { faulty, type Source } from './faulty.js';
 import { maxSpecialTotal } from './limits.js';
 import { PatternAutomaton } from './pattern-automaton.js';
+import { finish, type Steps } from './steps.js';
 import { collision } from './text-table.js';
 
 /** A token that is found in text as a whole, before anything else. */
@@ -47,27 +48,36 @@ export class SpecialTokens {
    * between them. Control tokens are ordinary text unless `control`.
    */
   split(text: string, control: boolean, part: (part: string | number) => void): void {
-    const { starts, found } = this.#find(text, control);
+    for (const each of finish(this.parts(text, control))) part(each);
+  }
+
+  /** The same parts, found in steps. */
+  *parts(text: string, control: boolean): Steps<Iterable<string | number>> {
+    return this.#cut(text, yield* this.#find(text, control));
+  }
+
+  *#cut(text: string, { starts, found }: Found): Generator<string | number> {
     let end = 0;
     for (let i = starts.length - 1; i >= 0; i--) {
       const start = starts[i]!;
       if (start < end) continue; // it begins inside the one before
-      if (start > end) part(text.slice(end, start));
+      if (start > end) yield text.slice(end, start);
       const token = this.#tokens[found[i]!]!;
-      part(token.id);
+      yield token.id;
       end = start + token.text.length;
     }
-    if (end < text.length) part(text.slice(end));
+    if (end < text.length) yield text.slice(end);
   }
 
   /** Every place where a token begins, from the last to the first, with the longest such token. */
-  #find(text: string, control: boolean): { starts: number[]; found: number[] } {
+  *#find(text: string, control: boolean): Steps<Found> {
     const longest = control ? this.#all : this.#userDefined;
     const automaton = this.#automaton;
     const starts: number[] = [];
     const found: number[] = [];
     let state = 0;
     for (let i = text.length - 1; i >= 0; i--) {
+      if (i % stepUnits === stepUnits - 1) yield;
       state = automaton.step(state, text.charCodeAt(i));
       const token = longest[state]!;
       if (token < 0) continue;
@@ -77,6 +87,15 @@ export class SpecialTokens {
     return { starts, found };
   }
 }
+
+/** Places where special tokens begin, and which. */
+interface Found {
+  readonly starts: readonly number[];
+  readonly found: readonly number[];
+}
+
+/** UTF-16 units that are looked at in one step. */
+const stepUnits = 2 ** 16;
 
 function reversedUnits(text: string): Uint16Array {
   return Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(text.length - 1 - i));

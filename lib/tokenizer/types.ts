@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.js';
+import type { Steps } from './steps.js';
 
 export interface TokenizerOptions {
   /** Name of the pre-tokenizer to use instead of the one in the file; byte-level BPE only. */
@@ -58,6 +59,8 @@ export interface Tokenizer {
    * @throws ERR_BITNET_ARGUMENT
    */
   encode(text: string, options?: EncodeOptions): number[];
+  /** @internal The same in steps, between which other texts may be encoded. */
+  encodeInSteps?(text: string, options?: EncodeOptions): Steps<number[]>;
   /**
    * Exactly the text that was encoded: nothing is tidied up. Bytes that are not UTF-8 become U+FFFD,
    * and in a SentencePiece vocabulary U+2581, with which it writes spaces, becomes a space.

@@ -3,6 +3,7 @@ import { checkDecoded, checkId, checkIds, checkText, switches } from './checks.j
 import { Pieces } from './pieces.js';
 import type { SpecialIds } from './special-ids.js';
 import type { SpecialTokens } from './special-tokens.js';
+import { finish, type Steps } from './steps.js';
 import type { TextEncoder } from './text-encoder.js';
 import type { DecodeOptions, EncodeOptions, Tokenizer } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
@@ -63,15 +64,29 @@ export class VocabularyTokenizer implements Tokenizer {
   }
 
   encode(text: string, given?: EncodeOptions): number[] {
+    return finish(this.#encoding(this.#encoder, text, given));
+  }
+
+  encodeInSteps(text: string, given?: EncodeOptions): Steps<number[]> {
+    return this.#encoding(this.#encoder.fork(), text, given);
+  }
+
+  *#encoding(
+    encoder: TextEncoder,
+    text: string,
+    given: EncodeOptions | undefined,
+  ): Steps<number[]> {
     checkText(text);
     const { addSpecial, parseSpecial, continues } = switches(given, encodeSwitches);
     const ids: number[] = [];
     let afterSpecial = !continues;
-    this.#specials.split(text, parseSpecial, (part) => {
+    let count = 0;
+    for (const part of yield* this.#specials.parts(text, parseSpecial)) {
       if (typeof part === 'number') ids.push(part);
-      else this.#encoder.encode(part, afterSpecial, ids);
+      else yield* encoder.encode(part, afterSpecial, ids);
       afterSpecial = typeof part === 'number';
-    });
+      if (++count % partsAStep === 0) yield;
+    }
     if (!addSpecial) return ids;
     if (this.addBos && ids[0] !== this.bos) ids.unshift(this.bos!);
     if (this.addEos && ids.at(-1) !== this.eos) ids.push(this.eos!);
@@ -123,6 +138,9 @@ export class VocabularyTokenizer implements Tokenizer {
     return Buffer.from(this.#vocabulary.texts.bytes(id)).toString();
   }
 }
+
+/** Special tokens and texts between them that are encoded in one step. */
+const partsAStep = 256;
 
 /** Of tokens with the same text the first counts. */
 function controlTokens({ specials }: Vocabulary): Map<string, number> {

@@ -16,7 +16,7 @@ async function encoderWith(parts: ChatTemplate['parts']) {
   const encode = vi.spyOn(tokenizer, 'encode');
   const template = { parts } as ChatTemplate;
   const encoded = chatEncoder({ tokenizer, template, system: 'Be kind.', written: [] });
-  return { encoded, encode };
+  return { encoded, encode, encodeLong: vi.spyOn(tokenizer, 'encodeInSteps') };
 }
 
 it('All that a turn renders and encodes shares one budget', async () => {
@@ -26,9 +26,9 @@ it('All that a turn renders and encodes shares one budget', async () => {
     spend(budget!, 1_500_000);
     return all.map(({ content }) => content);
   });
-  encoded(messages);
-  encoded(messages.slice(2));
-  expect(() => encoded(messages.slice(4))).toThrow(
+  await encoded(messages);
+  await encoded(messages.slice(2));
+  await expect(encoded(messages.slice(4))).rejects.toThrow(
     /Expected a chat template .* but it takes over 4000000 steps; choose another/,
   );
   expect(new Set(budgets).size).toBe(1);
@@ -38,18 +38,18 @@ it('All that a turn renders and encodes shares one budget', async () => {
 it('No text is encoded twice in a turn, and no messages are rendered twice', async () => {
   const render = vi.fn((all: readonly ChatMessage[]) => all.map(({ content }) => content));
   const { encoded, encode } = await encoderWith(render);
-  const ids = encoded(messages);
-  encoded(messages.slice(2));
+  const ids = await encoded(messages);
+  await encoded(messages.slice(2));
   expect(encode).toHaveBeenCalledTimes(10);
-  expect(encoded(messages)).toBe(ids);
+  expect(await encoded(messages)).toBe(ids);
   expect(render).toHaveBeenCalledTimes(2);
   expect(ids.map(({ part }) => part)).toEqual(['Be kind.', ...messages.map((m) => m.content)]);
 });
 
 it('What a template writes is paid for by the character before it is encoded', async () => {
-  const { encoded, encode } = await encoderWith(() => ['x'.repeat(2_000_000)]);
-  encoded(messages);
+  const { encoded, encodeLong } = await encoderWith(() => ['x'.repeat(2_000_000)]);
+  await encoded(messages);
   const other = await encoderWith(() => ['x'.repeat(2_000_000), 'y'.repeat(2_000_000), 'z']);
-  expect(() => other.encoded(messages)).toThrow(/takes over 4000000 steps/);
-  expect(encode).toHaveBeenCalledOnce();
+  await expect(other.encoded(messages)).rejects.toThrow(/takes over 4000000 steps/);
+  expect(encodeLong).toHaveBeenCalledOnce();
 });

@@ -11,30 +11,31 @@ function chatOf(turns: number): ChatMessage[] {
 }
 
 describe('The turns that are dropped', () => {
-  it.each([1, 2, 3, 10, 100])('are the fewest of %d, whatever must fit', (turns) => {
+  it.each([1, 2, 3, 10, 100])('are the fewest of %d, whatever must fit', async (turns) => {
     const messages = chatOf(turns);
     for (let right = 1; right <= turns; right++) {
       for (const share of [0, 0.01, 0.5, 0.99, 1]) {
-        expect(fewestDropped(messages, share, (dropped) => dropped >= right)).toBe(right);
+        const fits = async (dropped: number) => dropped >= right;
+        expect(await fewestDropped(messages, share, fits)).toBe(right);
       }
     }
   });
 
-  it('are all but the last message when nothing fits', () => {
-    expect(fewestDropped(chatOf(10), 0.5, () => false)).toBe(10);
+  it('are all but the last message when nothing fits', async () => {
+    expect(await fewestDropped(chatOf(10), 0.5, async () => false)).toBe(10);
   });
 
-  it('are found with few looks: the guess is near, and the rest is halved', () => {
+  it('are found with few looks: the guess is near, and the rest is halved', async () => {
     const messages = chatOf(4999);
     const lengths = messages.map(({ content }) => content.length);
     const total = lengths.reduce((sum, length) => sum + length, 0);
     let looks = 0;
-    const fits = (dropped: number) => {
+    const fits = async (dropped: number) => {
       looks++;
       const rest = lengths.slice(2 * dropped).reduce((sum, length) => sum + length + 3, 0);
       return rest <= total * 0.5;
     };
-    fewestDropped(messages, 0.49, fits);
+    await fewestDropped(messages, 0.49, fits);
     expect(looks).toBeLessThan(20);
   });
 });
