@@ -38,7 +38,8 @@ function removeStale() {
     for (const name of readdirSync(join(root, 'dist', folder), { recursive: true })) {
       const source = name.replace(/(\.d)?\.(m?)(js|ts)$/, '.$2ts');
       const compiled = join(root, 'dist', folder, name);
-      if (!existsSync(join(root, folder, source))) rmSync(compiled, { recursive: true });
+      if (!existsSync(join(root, folder, source)))
+        rmSync(compiled, { recursive: true, force: true });
     }
   }
 }
