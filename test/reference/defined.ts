@@ -138,8 +138,15 @@ export class DefinedSequence {
     const y = new Float64Array(rows + 2);
     const factor = f32(scale * step);
     for (let r = 0, at = 0; r < rows; r += 3, at += cols) {
+      // Two sums that do not wait for each other.
       let sum = 0;
-      for (let c = 0; c < cols; c++) sum += triples[at + c]! * codes[c]!;
+      let odd = 0;
+      for (let c = 0; c + 1 < cols; c += 2) {
+        sum += triples[at + c]! * codes[c]!;
+        odd += triples[at + c + 1]! * codes[c + 1]!;
+      }
+      if (cols % 2 === 1) odd += triples[at + cols - 1]! * codes[cols - 1]!;
+      sum += odd;
       const third = Math.round(sum / field ** 2);
       const rest = sum - third * field ** 2;
       const second = Math.round(rest / field);
@@ -159,17 +166,32 @@ export class DefinedSequence {
 
   #dot(a: Float64Array, atA: number, b: Float64Array, atB: number, count: number): number {
     if (!this.#single) {
-      let sum = 0;
-      for (let k = 0; k < count; k++) sum += a[atA + k]! * b[atB + k]!;
-      return sum;
+      let [even, odd] = [0, 0];
+      for (let k = 0; k + 1 < count; k += 2) {
+        even += a[atA + k]! * b[atB + k]!;
+        odd += a[atA + k + 1]! * b[atB + k + 1]!;
+      }
+      if (count % 2 === 1) odd += a[atA + count - 1]! * b[atB + count - 1]!;
+      return even + odd;
     }
     const sums = this.#sums;
-    for (let j = 0; j < lanes; j++) {
-      // Two f32 multiply exactly in float64, so that this is a fused multiply-add but for one sum
-      // in 2^29 that lies in the very middle of two f32.
-      let sum = 0;
-      for (let k = j; k < count; k += lanes) sum = Math.fround(a[atA + k]! * b[atB + k]! + sum);
-      sums[j] = sum;
+    const { fround } = Math;
+    // Four lanes side by side, because one addition waits for the one before it. Two f32 multiply exactly in float64, so that
+    // this is a fused multiply-add but for one sum in 2^29 that lies in the very middle of two f32.
+    for (let j = 0; j < lanes; j += 4) {
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      const whole = count - (count % lanes);
+      for (let k = j; k < whole; k += lanes) {
+        s0 = fround(a[atA + k]! * b[atB + k]! + s0);
+        s1 = fround(a[atA + k + 1]! * b[atB + k + 1]! + s1);
+        s2 = fround(a[atA + k + 2]! * b[atB + k + 2]! + s2);
+        s3 = fround(a[atA + k + 3]! * b[atB + k + 3]! + s3);
+      }
+      [sums[j], sums[j + 1], sums[j + 2], sums[j + 3]] = [s0, s1, s2, s3];
+    }
+    for (let k = count - (count % lanes); k < count; k++) {
+      const j = k % lanes;
+      sums[j] = fround(a[atA + k]! * b[atB + k]! + sums[j]!);
     }
     return this.#tree(sums);
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readGguf } from '../../lib/gguf/reader.js';
 import type { GgufFile, GgufTensor } from '../../lib/gguf/types.js';
-import { decode, decodeTernary } from '../fixtures/decode.js';
+import { decode, decodeTernary, ternaryValues } from '../fixtures/decode.js';
 import { type DenseType, type TernaryType, ternaryTypes } from '../fixtures/encode.js';
 
 /** A matrix as numbers: value [r, c] = values[r * cols + c]. */
@@ -185,14 +185,13 @@ function yarn({ base, dim, scale: f, factors, magnitude, ...rest }: Rope, contex
 function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): Matrix {
   const [cols = 1, rows = 1] = dims;
   const stored = file.subarray(offset, offset + bytes);
-  const values = decode(type as TernaryType | DenseType, stored, rows, cols);
-  return { rows, cols, values, ternary: isTernary(type, stored, rows, cols) };
-}
-
-/** A matrix with a weight of +2, which some types have, is an ordinary one. */
-function isTernary(type: string, stored: Uint8Array, rows: number, cols: number): boolean {
-  if (!(ternaryTypes as readonly string[]).includes(type)) return false;
-  return decodeTernary(type as TernaryType, stored, rows, cols).trits.every((trit) => trit < 2);
+  if ((ternaryTypes as readonly string[]).includes(type)) {
+    const decoded = decodeTernary(type as TernaryType, stored, rows, cols);
+    // A matrix with a weight of +2, which some types have, is an ordinary one.
+    const ternary = decoded.trits.every((trit) => trit < 2);
+    return { rows, cols, values: ternaryValues(decoded), ternary };
+  }
+  return { rows, cols, values: decode(type as DenseType, stored, rows, cols), ternary: false };
 }
 
 function numbersOf({ metadata }: GgufFile, architecture: string) {
