@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <atomic>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -308,6 +309,35 @@ TEST("a file that is cut short anywhere is an error, never a crash") {
     CHECK(load(file.spec(), "", 2, &weights).code == Code::kFile,
           std::to_string(count) + " of " + std::to_string(whole) + " bytes");
   }
+}
+
+// The file that packing a tile makes longer, and the packer it goes on with.
+std::string growing_path;
+void (*usual_pack)(const uint8_t* codes, size_t cols, uint8_t* tile);
+
+void pack_and_grow(const uint8_t* codes, size_t cols, uint8_t* tile) {
+  std::ofstream(growing_path, std::ios::app | std::ios::binary) << '\0';
+  usual_pack(codes, cols, tile);
+}
+
+TEST("a file that is written to between two of its tensors is refused, however it ends") {
+  ModelFile file(true);
+  KernelSet kernels;
+  CHECK(select_kernels(detect_cpu_features(), "scalar", &kernels).ok(), "select");
+  TernaryKernel growing = *kernels.ternary;
+  usual_pack = growing.pack_tile;
+  growing.pack_tile = pack_and_grow;
+  growing_path = file.spec().path;
+  kernels.ternary = &growing;
+  kernels.units = nullptr;
+  Flags flags;
+  ThreadPool pool(1);
+  std::shared_ptr<const Weights> weights;
+  const Status status =
+      load_weights(file.spec(), kernels, pool, {flags.signal(), &flags.progress}, &weights);
+  CHECK(status.code == Code::kFile &&
+            status.message.find("but it has changed") != std::string::npos,
+        status.message);
 }
 
 TEST("values no model can have are refused with the tensor's name") {
