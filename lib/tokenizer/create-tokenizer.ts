@@ -9,7 +9,12 @@ import { faulty } from './faulty.js';
 import { maxMerges, maxTokens } from './limits.js';
 import { flagOf, stringsOf, textOf, type VocabularyFile } from './metadata.js';
 import { type PreTokenizer, preTokenizers } from './pre-tokenizers.js';
-import { extraStopTokens, missingPreTokenizer, unmarkedControl } from './quirks.js';
+import {
+  extraStopTokens,
+  missingPreTokenizer,
+  unmarkedByteTokens,
+  unmarkedControl,
+} from './quirks.js';
 import { readScores, readVocabulary } from './read-vocabulary.js';
 import { createSentencePiece } from './sentence-piece.js';
 import { specialIds } from './special-ids.js';
@@ -37,7 +42,7 @@ export async function createTokenizer(
   }
   const decisions: Decision[] = [];
   const ids = specialIds(file, kind, tokens, decisions);
-  const vocabulary = await readVocabulary(file, tokens, ids, slice);
+  const vocabulary = await readVocabulary(file, tokens, ids, kind, slice);
   const scheme =
     kind === 'bpe'
       ? await bytePairScheme(file, tokens, vocabulary, options, slice)
@@ -56,6 +61,7 @@ export async function createTokenizer(
       ...scheme.decisions,
       ...decisions,
       ...unmarkedControl(vocabulary),
+      ...unmarkedByteTokens(vocabulary),
       ...extraStopTokens(end, ids, vocabulary),
     ],
   });

@@ -65,6 +65,13 @@ export function unmarkedControl(vocabulary: Vocabulary): Decision[] {
   ];
 }
 
+/** What to report about byte tokens that are known by their text alone. */
+export function unmarkedByteTokens({ unmarkedBytes }: Vocabulary): Decision[] {
+  if (unmarkedBytes === 0) return [];
+  const reason = 'the file marks none, and their texts, such as <0x0A>, are those of bytes';
+  return [{ subject: 'byte tokens', choice: String(unmarkedBytes), reason }];
+}
+
 /**
  * What to report about stop tokens beyond the one the file names: the official 2B-4T file names
  * 128001 `<|end_of_text|>`, while the model ends its turns with 128009 `<|eot_id|>`.

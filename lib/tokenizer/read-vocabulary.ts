@@ -11,6 +11,7 @@ import type { SpecialIds } from './special-ids.js';
 import type { SpecialToken } from './special-tokens.js';
 import { TextTable } from './text-table.js';
 import { lastKind, TokenKind } from './token-kind.js';
+import type { Tokenizer } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /**
@@ -21,9 +22,12 @@ export async function readVocabulary(
   file: VocabularyFile,
   tokens: GgufStrings,
   ids: SpecialIds,
+  vocabularyKind: Tokenizer['kind'],
   slice: TimeSlice,
 ): Promise<Vocabulary> {
   const kinds = readKinds(file, tokens.length);
+  const unmarksBytes = vocabularyKind === 'sentencepiece' && !kinds.includes(TokenKind.byte);
+  let unmarkedBytes = 0;
   const texts = new TextTable(tokens.length, file);
   const byteTokens = new Int32Array(256).fill(-1);
   const specials: SpecialToken[] = [];
@@ -38,6 +42,11 @@ export async function readVocabulary(
     if (isOrdinary(kinds[id]!) && text[0] === lessThan && isControl(id, tokens.string(id), ids)) {
       kinds[id] = TokenKind.control;
       unmarked.push({ id, text: tokens.string(id), control: true });
+    }
+    const isNormal = isOrdinary(kinds[id]!) && text[0] === lessThan;
+    if (unmarksBytes && isNormal && byteText.test(tokens.string(id))) {
+      kinds[id] = TokenKind.byte;
+      unmarkedBytes++;
     }
     const kind = kinds[id]!;
     const control = kind === TokenKind.control || kind === TokenKind.unknown;
@@ -57,9 +66,13 @@ export async function readVocabulary(
     byteTokens,
     specials,
     unmarked,
+    unmarkedBytes,
     unknown: ids.unknown,
   };
 }
+
+/** `<0x00>` to `<0xFF>`. */
+const byteText = /^<0x([0-9A-Fa-f]{2})>$/;
 
 const lessThan = 0x3c; // what isControl looks for first, without making a string
 
@@ -84,7 +97,7 @@ function kindOf(file: VocabularyFile, array: GgufNumbers, id: number): number {
 /** The byte of a byte token, whose text is `<0x00>` to `<0xFF>`. */
 function byteOf(file: VocabularyFile, tokens: GgufStrings, id: number): number {
   const text = tokens.string(id);
-  const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(text)?.[1];
+  const hex = byteText.exec(text)?.[1];
   if (hex !== undefined) return Number.parseInt(hex, 16);
   throw faulty(file, `byte token ${id}`, 'of the form "<0x0A>"', quote(text));
 }

@@ -14,6 +14,8 @@ export interface Vocabulary {
   readonly specials: readonly SpecialToken[];
   /** Control tokens that the file marks as ordinary text. */
   readonly unmarked: readonly SpecialToken[];
+  /** Byte tokens that the file marks as ordinary text, if it does so with all of them: how many. */
+  readonly unmarkedBytes: number;
   /** Stands for what the vocabulary cannot express. */
   readonly unknown: number | undefined;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
-import { bpeFile, control, normal, spmFile, userDefined } from './vocabularies.js';
+import { bpeFile, control, normal, numbers, spmFile, userDefined } from './vocabularies.js';
 
 /** A byte-level vocabulary with `text` at `id`, and nothing between. */
 const withTokenAt = (id: number, text: string, pre?: string) =>
@@ -98,5 +98,26 @@ describe('A control token that the file marks as ordinary text', () => {
     );
     expect(tokenizer).toMatchObject({ bos: 1, eos: 2 });
     expect(tokenizer.decode([1, 259, 2])).toBe('a');
+  });
+
+  it('is a byte by its text in a SentencePiece file that marks none', async () => {
+    const pieces = [['▁a', -1]] as const;
+    const marked = await createTokenizer(spmFile({ pieces }));
+    for (const token_type of [undefined, numbers(Array.from({ length: 260 }, () => normal))]) {
+      const tokenizer = await createTokenizer(spmFile({ pieces, entries: { token_type } }));
+      for (const text of ['a\n', 'aé', '<0x0A>']) {
+        const ids = tokenizer.encode(text);
+        expect(ids).toEqual(marked.encode(text));
+        expect(tokenizer.decode(ids)).toBe(marked.decode(ids));
+      }
+      expect(tokenizer.decisions).toContainEqual({
+        subject: 'byte tokens',
+        choice: '256',
+        reason: 'the file marks none, and their texts, such as <0x0A>, are those of bytes',
+      });
+    }
+    expect(marked.decisions).toEqual([]);
+    const one = await createTokenizer(spmFile({ pieces: [...pieces, ['<0x0A>', -2]] }));
+    expect(one.decisions).toEqual([]); // a text, beside the byte that is marked
   });
 });
