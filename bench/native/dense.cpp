@@ -38,7 +38,14 @@ void bench_dense(const DenseKernel& kernel) {
     Aligned<float> x(128 * cols), out(rows), expected(16);
     for (size_t i = 0; i < 128 * cols; i++)
       x[i] = static_cast<float>(random_bits() % 2001) / 1000 - 1;
-    DenseProduct p = {weights.data(), row_bytes, cols, x.data(), cols, 1, out.data(), rows};
+    DenseProduct p = {.rows = weights.data(),
+                      .row_bytes = row_bytes,
+                      .cols = cols,
+                      .x = x.data(),
+                      .x_stride = cols,
+                      .n = 1,
+                      .out = out.data(),
+                      .out_stride = rows};
     const size_t cached = kCached / row_bytes;
     kernel.product[type](p, 0, cached);
     p.out = expected.data();

@@ -61,8 +61,15 @@ public:
         rounded_up(std::min<size_t>(128, rows / (pool.threads() * 4) + 1), kernel_.tile_rows);
     pool.parallel((rows + chunk - 1) / chunk, [&](size_t i, size_t thread) {
       const size_t begin = i * chunk, end = std::min(rows, begin + chunk);
-      kernel_.product({packed_.data() + first * tile_, cols_, q_.data(), q_stride_, q_sum_.data(),
-                       n, out + begin, rows, scratch_.data() + thread * scratch_stride_},
+      kernel_.product({.packed = packed_.data() + first * tile_,
+                       .cols = cols_,
+                       .q = q_.data(),
+                       .q_stride = q_stride_,
+                       .q_sum = q_sum_.data(),
+                       .n = n,
+                       .out = out + begin,
+                       .out_stride = rows,
+                       .scratch = scratch_.data() + thread * scratch_stride_},
                       begin, end);
     });
   }
@@ -86,8 +93,15 @@ public:
     for (size_t n : {1, 2, 3, 4, 5, 7, 16, 37}) {
       Aligned<int32_t> out(n * kernel_.tile_rows), expected(n * rows);
       run(one, 0, 1, n, out.data());
-      scalar.product({packed.data(), cols, q_.data(), q_stride_, q_sum_.data(), n, expected.data(),
-                      rows, nullptr},
+      scalar.product({.packed = packed.data(),
+                      .cols = cols,
+                      .q = q_.data(),
+                      .q_stride = q_stride_,
+                      .q_sum = q_sum_.data(),
+                      .n = n,
+                      .out = expected.data(),
+                      .out_stride = rows,
+                      .scratch = nullptr},
                      0, rows);
       for (size_t i = 0; i < n; i++)
         if (memcmp(&out[i * kernel_.tile_rows], &expected[i * rows],

@@ -114,8 +114,17 @@ public:
       const size_t begin = i * chunk, end = std::min(rows, begin + chunk);
       const auto [out, out_stride] = place(begin, thread);
       (columns ? kernel_.columns
-               : kernel_.rows)({units, unit_, kWidth, units_, q_.data(), stride_, q_sum_.data(), n,
-                                out, out_stride, scratch_.data() + thread * scratch_stride_},
+               : kernel_.rows)({.units = units,
+                                .unit_bytes = unit_,
+                                .width = kWidth,
+                                .count = units_,
+                                .q = q_.data(),
+                                .q_stride = stride_,
+                                .q_sum = q_sum_.data(),
+                                .n = n,
+                                .out = out,
+                                .out_stride = out_stride,
+                                .scratch = scratch_.data() + thread * scratch_stride_},
                                begin, end);
     });
   }

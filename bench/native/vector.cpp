@@ -50,8 +50,17 @@ void bench_vector(const VectorKernel& kernel) {
   }
   int32_t sum;
   float step;
-  const AttentionBlock block = {x.data(),   kHeads, kHeadDim, k.data(), v.data(), kF16Row,
-                                kPositions, 0.088f, m.data(), l.data(), o.data()};
+  const AttentionBlock block = {.q = x.data(),
+                                .rows = kHeads,
+                                .head_dim = kHeadDim,
+                                .k = k.data(),
+                                .v = v.data(),
+                                .row_bytes = kF16Row,
+                                .positions = kPositions,
+                                .scale = 0.088f,
+                                .m = m.data(),
+                                .l = l.data(),
+                                .o = o.data()};
   AttentionBlock block8 = block;
   block8.k = k8.data();
   block8.v = v8.data();

@@ -97,7 +97,10 @@ Tile tile_at(const Pass& pass, size_t index) {
     row += item++->n;
   }
   const size_t tokens = pass.ws.plan.tile_tokens, skip = index * tokens;
-  return {item, row + skip, item->cache->position + skip, std::min(tokens, item->n - skip)};
+  return {.item = item,
+          .row = row + skip,
+          .first = item->cache->position + skip,
+          .count = std::min(tokens, item->n - skip)};
 }
 
 // Attention of one tile for the query heads of one KV head.

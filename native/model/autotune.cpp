@@ -109,7 +109,7 @@ struct Trial {
                               .stride = pad_to(w.cols, kInt8Pad)},
                         .q_sum = in.q_sum.as<int32_t>(),
                         .q_step = in.step.as<float>()};
-    const Mat out = {outputs.values.as<float>(), n, some_rows, some_rows};
+    const Mat out = packed(outputs.values.as<float>(), n, some_rows);
     w.rows = some_rows;
     const size_t chunk_rows = w.chunk_rows(pool.threads(), n);
     for (ThreadScratch& scratch : outputs.scratch)
@@ -179,8 +179,9 @@ public:
     result->shape = shape;
     result->timings.clear();
     for (size_t i = 0; i < trials_.size(); ++i)
-      result->timings.push_back(
-          {candidates_[i], token_rates[i], rate(batch_rows * kBatch, shape, trials_[i].batch)});
+      result->timings.push_back({.kernel = candidates_[i],
+                                 .token = token_rates[i],
+                                 .batch = rate(batch_rows * kBatch, shape, trials_[i].batch)});
     size_t best = near[0];
     for (size_t i : near)
       if (result->timings[i].batch > result->timings[best].batch)

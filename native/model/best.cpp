@@ -147,7 +147,7 @@ Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
     for (size_t i = 0; i < run.count; ++i) {
       const size_t row = static_cast<size_t>(run.ids[i]);
       Status status = head_rows(weights, ws, {row, row + 1}, run.h, 1, ws.scratch[thread],
-                                {run.logits + i, 1, 1, 1});
+                                packed(run.logits + i, 1, 1));
       if (!status.ok())
         ws.head.statuses[thread] = std::move(status);
     }

@@ -73,11 +73,13 @@ public:
 
   /** The next `n` tokens as part of a pass. */
   BatchItem item(size_t n) const {
-    return {cache_,
-            request_.tokens + done_,
-            n,
-            &abort_,
-            {request_.progress, thousandths(done_), thousandths(done_ + n)}};
+    return {.cache = cache_,
+            .tokens = request_.tokens + done_,
+            .n = n,
+            .abort = &abort_,
+            .progress = {.done = request_.progress,
+                         .begin = thousandths(done_),
+                         .end = thousandths(done_ + n)}};
   }
   /** Adds what is wanted of the next `n` tokens, which begin at `row` of the pass. */
   void ask(size_t row, size_t n, HeadWork& work) const;

@@ -98,7 +98,7 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
     const RowRange range = {chunk * kFullRows, std::min(vocab, (chunk + 1) * kFullRows)};
     ThreadScratch& scratch = ws.scratch[thread];
     Status& failure = ws.head.statuses[thread];
-    const Mat out = {scratch.values.as<float>(), n, range.size(), kFullRows};
+    const Mat out = packed(scratch.values.as<float>(), n, range.size());
     Status status = head_rows(weights, ws, range, 0, n, scratch, out);
     if (!status.ok()) {
       failure = std::move(status);

@@ -33,8 +33,11 @@ struct Product {
 // else into the thread's scratch.
 MatOf<int32_t> sums_of(const Product& p, size_t written) {
   if (p.rows.size() == written && p.out.stride >= written)
-    return {reinterpret_cast<int32_t*>(p.out.data), p.a.n(), written, p.out.stride};
-  return {p.scratch.acc.as<int32_t>(), p.a.n(), written, written};
+    return {.data = reinterpret_cast<int32_t*>(p.out.data),
+            .rows = p.a.n(),
+            .cols = written,
+            .stride = p.out.stride};
+  return packed(p.scratch.acc.as<int32_t>(), p.a.n(), written);
 }
 
 void scale_batch(const Product& p, const MatOf<int32_t>& sums) {
@@ -81,7 +84,7 @@ void multiply(const TernaryBlocks& blocks, const Product& p) {
   const Activations& a = p.a;
   const size_t n = a.n(), count = p.rows.size();
   const size_t end = pad_to(p.rows.end, blocks.kernel->tile_rows), written = end - p.rows.begin;
-  const MatOf<int32_t> acc = {p.scratch.acc.as<int32_t>(), n, written, written};
+  const MatOf<int32_t> acc = packed(p.scratch.acc.as<int32_t>(), n, written);
   int32_t* q_sum = acc.row(n); // [n], of this block only
   for (size_t i = 0; i < n; ++i)
     std::fill_n(p.out.row(i), count, 0.0f);

@@ -22,12 +22,19 @@ template <class T> struct MatOf {
 
   T* row(size_t i) const { return data + i * stride; }
   /** Columns [begin, begin + count) of every row. */
-  MatOf columns(size_t begin, size_t count) const { return {data + begin, rows, count, stride}; }
+  MatOf columns(size_t begin, size_t count) const {
+    return {.data = data + begin, .rows = rows, .cols = count, .stride = stride};
+  }
 
   operator MatOf<const T>() const requires(!std::is_const_v<T>) {
-    return {data, rows, cols, stride};
+    return {.data = data, .rows = rows, .cols = cols, .stride = stride};
   }
 };
+
+/** A matrix whose rows follow each other without a gap. */
+template <class T> MatOf<T> packed(T* data, size_t rows, size_t cols) {
+  return {.data = data, .rows = rows, .cols = cols, .stride = cols};
+}
 
 using Mat = MatOf<float>;
 using ConstMat = MatOf<const float>;

@@ -188,9 +188,10 @@ Activations normalise_as(Pass& pass, ConstMat x, const std::vector<float>& norm,
   });
   Activations a = {.x = x, .q = {}, .q_sum = ws.q_sum.data, .q_step = ws.q_step.data};
   if (normed)
-    a.x = {keeps ? ws.h.data : nullptr, x.rows, x.cols, ws.h.stride};
+    a.x = {
+        .data = keeps ? ws.h.data : nullptr, .rows = x.rows, .cols = x.cols, .stride = ws.h.stride};
   if (int8)
-    a.q = {ws.q8.data, x.rows, x.cols, ws.q8.stride};
+    a.q = {.data = ws.q8.data, .rows = x.rows, .cols = x.cols, .stride = ws.q8.stride};
   return a;
 }
 
@@ -250,7 +251,7 @@ void project_add(Pass& pass, const Activations& a, const Linear& w,
   pass.pool.parallel(chunk_count(pass, w), [&](size_t chunk, size_t thread) {
     const RowRange range = chunk_range(pass, w, chunk);
     ThreadScratch& scratch = pass.ws.scratch[thread];
-    const Mat y = {scratch.values.as<float>(), a.n(), range.size(), range.size()};
+    const Mat y = packed(scratch.values.as<float>(), a.n(), range.size());
     linear_rows(w, pass.vector(), a, range, y, scratch);
     for (size_t i = 0; i < y.rows; ++i) {
       float* to = x.row(i) + range.begin;
@@ -272,8 +273,8 @@ void project_gated(Pass& pass, const Activations& a, const Linear& gate, const L
     const RowRange range = chunk_range(pass, coarse, chunk);
     ThreadScratch& scratch = pass.ws.scratch[thread];
     const size_t rows = range.size();
-    const Mat g = {scratch.values.as<float>(), a.n(), rows, rows};
-    const Mat u = {g.data + pad_to(a.n() * rows, kFloatPad), a.n(), rows, rows};
+    const Mat g = packed(scratch.values.as<float>(), a.n(), rows);
+    const Mat u = packed(g.data + pad_to(a.n() * rows, kFloatPad), a.n(), rows);
     linear_rows(gate, pass.vector(), a, range, g, scratch);
     count_closed(g.data, a.n() * rows, counts);
     linear_rows(up, pass.vector(), a, range, u, scratch);

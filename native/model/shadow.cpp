@@ -100,7 +100,7 @@ RowShadow shadow_row(const float* w, size_t cols, int8_t* q) {
   const float inverse = 127.0f / top;
   if (!(scale > 0.0f && std::isfinite(inverse))) { // zero, not finite, or too small to be divided
     std::fill(q, q + cols, int8_t{0});
-    return {0.0f, top == 0.0f ? 0.0f : INFINITY, 0.0f};
+    return {.scale = 0.0f, .error = top == 0.0f ? 0.0f : INFINITY, .norm = 0.0f};
   }
   // Sums run in floats over kPiece values, whose roundings kSlack covers, and on in doubles.
   constexpr size_t kPiece = 256;
@@ -121,7 +121,9 @@ RowShadow shadow_row(const float* w, size_t cols, int8_t* q) {
   }
   // A rest is rounded by at most 2 u times what is subtracted.
   const double size = scale * sqrt(norm);
-  return {scale, rounded_up(sqrt(error) + 2 * kUnit * size), rounded_up(size)};
+  return {.scale = scale,
+          .error = rounded_up(sqrt(error) + 2 * kUnit * size),
+          .norm = rounded_up(size)};
 }
 
 } // namespace

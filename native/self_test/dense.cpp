@@ -21,9 +21,23 @@ std::string check_product(const DenseKernel& kernel, const DenseKernel& scalar, 
   Array<float> x(n * kCols), out(n * kRows), expected(n * kRows);
   for (size_t i = 0; i < x.size(); ++i)
     x[i] = real(random);
-  kernel.product[type]({rows.data(), kRowBytes, kCols, x.data(), kCols, n, out.data(), kRows}, 0,
-                       kRows);
-  scalar.product[type]({rows.data(), kRowBytes, kCols, x.data(), kCols, n, expected.data(), kRows},
+  kernel.product[type]({.rows = rows.data(),
+                        .row_bytes = kRowBytes,
+                        .cols = kCols,
+                        .x = x.data(),
+                        .x_stride = kCols,
+                        .n = n,
+                        .out = out.data(),
+                        .out_stride = kRows},
+                       0, kRows);
+  scalar.product[type]({.rows = rows.data(),
+                        .row_bytes = kRowBytes,
+                        .cols = kCols,
+                        .x = x.data(),
+                        .x_stride = kCols,
+                        .n = n,
+                        .out = expected.data(),
+                        .out_stride = kRows},
                        0, kRows);
   for (size_t i = 0; i < out.size(); ++i)
     if (memcmp(&out[i], &expected[i], sizeof(float)) != 0)

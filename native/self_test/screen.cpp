@@ -25,8 +25,15 @@ std::string check_product(const ScreenKernel& kernel, size_t cols, size_t n, boo
     low_sum[i / cols] += low[i];
   }
   Array<float> out(n * rows);
-  kernel.product({packed.data(), cols, high.data(), low.data(), high_sum.data(), low_sum.data(), n,
-                  out.data(), rows},
+  kernel.product({.packed = packed.data(),
+                  .cols = cols,
+                  .high = high.data(),
+                  .low = low.data(),
+                  .high_sum = high_sum.data(),
+                  .low_sum = low_sum.data(),
+                  .n = n,
+                  .out = out.data(),
+                  .out_stride = rows},
                  0, rows);
   for (size_t i = 0; i < n; ++i)
     for (size_t r = 0; r < rows; ++r) {

@@ -29,9 +29,16 @@ std::string check_product(const TernaryKernel& kernel, size_t cols, size_t n, bo
           static_cast<int8_t>(extreme ? (i % 2 ? -127 : 127) : number(random, -127, 127));
   Array<int32_t> out(n * rows);
   Array<uint8_t> scratch(std::max<size_t>(1, kernel.scratch_bytes(cols)));
-  kernel.product(
-      {packed.data(), cols, q.data(), stride, q_sum.data(), n, out.data(), rows, scratch.data()}, 0,
-      rows);
+  kernel.product({.packed = packed.data(),
+                  .cols = cols,
+                  .q = q.data(),
+                  .q_stride = stride,
+                  .q_sum = q_sum.data(),
+                  .n = n,
+                  .out = out.data(),
+                  .out_stride = rows,
+                  .scratch = scratch.data()},
+                 0, rows);
   for (size_t i = 0; i < n; ++i)
     for (size_t r = 0; r < rows; ++r) {
       int32_t sum = 0;

@@ -58,8 +58,17 @@ std::string check_rows(const UnitKernel& kernel, bool extreme) {
       return difference("dot", i, some[i], v.row(0, static_cast<size_t>(ids[i])));
   Array<int32_t> out(kTokens * kUnits);
   Array<uint8_t> scratch(std::max<size_t>(1, kernel.scratch_bytes(kWidth)));
-  kernel.rows({packed.data(), bytes, kWidth, kUnits, v.q.data(), v.stride, v.q_sum.data(), kTokens,
-               out.data(), kUnits, scratch.data()},
+  kernel.rows({.units = packed.data(),
+               .unit_bytes = bytes,
+               .width = kWidth,
+               .count = kUnits,
+               .q = v.q.data(),
+               .q_stride = v.stride,
+               .q_sum = v.q_sum.data(),
+               .n = kTokens,
+               .out = out.data(),
+               .out_stride = kUnits,
+               .scratch = scratch.data()},
               0, kUnits);
   for (size_t i = 0; i < out.size(); ++i)
     if (out[i] != v.row(i / kUnits, i % kUnits))
@@ -85,8 +94,17 @@ std::string check_columns(const UnitKernel& kernel, bool extreme) {
       return difference("accumulate", r, sums[r] - v.q_sum[0], v.column(0, r));
   Array<int32_t> out(kTokens * kWidth);
   Array<uint8_t> scratch(std::max<size_t>(1, kernel.scratch_bytes(kWidth)));
-  kernel.columns({packed.data(), bytes, kWidth, kUnits, v.q.data(), v.stride, v.q_sum.data(),
-                  kTokens, out.data(), kWidth, scratch.data()},
+  kernel.columns({.units = packed.data(),
+                  .unit_bytes = bytes,
+                  .width = kWidth,
+                  .count = kUnits,
+                  .q = v.q.data(),
+                  .q_stride = v.stride,
+                  .q_sum = v.q_sum.data(),
+                  .n = kTokens,
+                  .out = out.data(),
+                  .out_stride = kWidth,
+                  .scratch = scratch.data()},
                  0, kWidth);
   for (size_t i = 0; i < out.size(); ++i)
     if (out[i] != v.column(i / kWidth, i % kWidth))

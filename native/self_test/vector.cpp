@@ -80,8 +80,17 @@ Results attention(const VectorKernel& kernel, KvType type) {
   results.add(k);
   Array<float> q = reals(kQueries * kHeadDim, 6), m(kQueries), l(kQueries);
   Array<float> o(kQueries * kHeadDim);
-  kernel.attention_block[type]({q.data(), kQueries, kHeadDim, k.data(), v.data(), row_bytes,
-                                kPositions, 0.125f, m.data(), l.data(), o.data()});
+  kernel.attention_block[type]({.q = q.data(),
+                                .rows = kQueries,
+                                .head_dim = kHeadDim,
+                                .k = k.data(),
+                                .v = v.data(),
+                                .row_bytes = row_bytes,
+                                .positions = kPositions,
+                                .scale = 0.125f,
+                                .m = m.data(),
+                                .l = l.data(),
+                                .o = o.data()});
   kernel.attention_combine(&m[0], &l[0], o.data(), m[1], l[1], o.data() + kHeadDim, kHeadDim);
   results.add(m);
   results.add(l);

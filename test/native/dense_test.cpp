@@ -110,7 +110,14 @@ void compare(uint32_t type, const Shape& s, bool special) {
   const auto multiply = [&](const DenseKernel& kernel, Guarded<float>& to) {
     for (float& v : to)
       v = -1234.5f;
-    kernel.product[type]({rows.data(), bytes, s.cols, x.data(), s.cols, s.n, to.data(), stride},
+    kernel.product[type]({.rows = rows.data(),
+                          .row_bytes = bytes,
+                          .cols = s.cols,
+                          .x = x.data(),
+                          .x_stride = s.cols,
+                          .n = s.n,
+                          .out = to.data(),
+                          .out_stride = stride},
                          s.row_begin, s.row_end);
   };
   multiply(scalar(), expected);
@@ -327,7 +334,15 @@ TEST("the scalar dense product is as close to the exact sum as its rounding allo
       size += fabs(static_cast<double>(w[k]) * x[k]);
     }
     float out;
-    scalar().product[type]({row.data(), bytes, cols, x.data(), cols, 1, &out, 1}, 0, 1);
+    scalar().product[type]({.rows = row.data(),
+                            .row_bytes = bytes,
+                            .cols = cols,
+                            .x = x.data(),
+                            .x_stride = cols,
+                            .n = 1,
+                            .out = &out,
+                            .out_stride = 1},
+                           0, 1);
     const double bound =
         (cols / 16 + 4) * 0x1p-24 * size; // one rounding per step of a lane, four in the tree
     CHECK(fabs(out - exact) <= bound,

@@ -79,9 +79,14 @@ Status best_of(const Weights& weights, Workspace& ws, ThreadPool& pool,
     Answer& answer = (*answers)[i];
     answer = {std::vector<int32_t>(k), std::vector<float>(k), std::vector<float>(also.size()), 0};
     // Every fifth takes the way through all logits, beside the screened ones.
-    work.best.push_back({of[i], k, answer.ids.data(), answer.logits.data(), also.data(),
-                         also.size(), answer.also_logits.data(),
-                         of[i] % 5 == 4 ? &answer.log_sum_exp : nullptr});
+    work.best.push_back({.row = of[i],
+                         .k = k,
+                         .ids = answer.ids.data(),
+                         .logits = answer.logits.data(),
+                         .also = also.data(),
+                         .also_count = also.size(),
+                         .also_logits = answer.also_logits.data(),
+                         .log_sum_exp = of[i] % 5 == 4 ? &answer.log_sum_exp : nullptr});
   }
   return answer_now(weights, ws, pool, work);
 }

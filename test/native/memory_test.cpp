@@ -170,9 +170,14 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
       work.states.push_back({row, states.data() + row * weights.spec.dim});
     }
     for (size_t i = 0; i < count; ++i)
-      work.best.push_back({i * n, 2 + 2 * i, ids.data() + i * vocab, top.data() + i * vocab,
-                           also_ids.data(), 2, also.data() + 2 * i,
-                           log_sums && i == 1 ? log_sum_exp.data() + i : nullptr});
+      work.best.push_back({.row = i * n,
+                           .k = 2 + 2 * i,
+                           .ids = ids.data() + i * vocab,
+                           .logits = top.data() + i * vocab,
+                           .also = also_ids.data(),
+                           .also_count = 2,
+                           .also_logits = also.data() + 2 * i,
+                           .log_sum_exp = log_sums && i == 1 ? log_sum_exp.data() + i : nullptr});
     CHECK(ws.ensure(count * n, work).ok(), what);
     const uint64_t bytes = ws.bytes();
     made = 0;

@@ -78,8 +78,15 @@ void compare(const ScreenKernel& kernel, const Shape& s, const Patterns& pattern
     }
   }
   Guarded<float> out(s.n * count);
-  kernel.product({packed.data(), s.cols, high.data(), low.data(), high_sum.data(), low_sum.data(),
-                  s.n, out.data(), count},
+  kernel.product({.packed = packed.data(),
+                  .cols = s.cols,
+                  .high = high.data(),
+                  .low = low.data(),
+                  .high_sum = high_sum.data(),
+                  .low_sum = low_sum.data(),
+                  .n = s.n,
+                  .out = out.data(),
+                  .out_stride = count},
                  s.row_begin, s.row_end);
 
   for (size_t i = 0; i < s.n; i++)

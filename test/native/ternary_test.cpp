@@ -116,8 +116,15 @@ void compare(const Matrix& m, const Batch& s, Pattern activations) {
   for (int32_t& o : out)
     o = kUntouched;
   Guarded<uint8_t> scratch(m.kernel.scratch_bytes(m.cols));
-  m.kernel.product({m.packed.data(), m.cols, q.data(), q_stride, q_sum.data(), s.n, out.data(),
-                    out_stride, scratch.data()},
+  m.kernel.product({.packed = m.packed.data(),
+                    .cols = m.cols,
+                    .q = q.data(),
+                    .q_stride = q_stride,
+                    .q_sum = q_sum.data(),
+                    .n = s.n,
+                    .out = out.data(),
+                    .out_stride = out_stride,
+                    .scratch = scratch.data()},
                    s.row_begin, s.row_end);
 
   for (size_t j = 0; j < out.size(); j++) {
@@ -226,8 +233,15 @@ TEST("ternary kernels do not overflow at the widest matrix the contract allows")
           const std::vector<int32_t> q_sum(n, sum);
           std::vector<int32_t> out(n * kernel->tile_rows);
           std::vector<uint8_t> scratch(kernel->scratch_bytes(cols));
-          kernel->product({packed.data(), cols, q.data(), cols, q_sum.data(), n, out.data(),
-                           kernel->tile_rows, scratch.data()},
+          kernel->product({.packed = packed.data(),
+                           .cols = cols,
+                           .q = q.data(),
+                           .q_stride = cols,
+                           .q_sum = q_sum.data(),
+                           .n = n,
+                           .out = out.data(),
+                           .out_stride = kernel->tile_rows,
+                           .scratch = scratch.data()},
                           0, kernel->tile_rows);
           for (int32_t o : out)
             CHECK_EQ(o, sum, std::string(kernel->isa) + " n " + std::to_string(n));

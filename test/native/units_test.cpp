@@ -105,8 +105,17 @@ void check_rows(const Case& c) {
   const size_t begin = c.units / 4, count = c.units - begin;
   Guarded<int32_t> out(c.n * count);
   Guarded<uint8_t> scratch(c.kernel.scratch_bytes(c.width));
-  c.kernel.rows({packed.data(), bytes, c.width, c.units, in.q.data(), in.stride, in.q_sum.data(),
-                 c.n, out.data(), count, scratch.data()},
+  c.kernel.rows({.units = packed.data(),
+                 .unit_bytes = bytes,
+                 .width = c.width,
+                 .count = c.units,
+                 .q = in.q.data(),
+                 .q_stride = in.stride,
+                 .q_sum = in.q_sum.data(),
+                 .n = c.n,
+                 .out = out.data(),
+                 .out_stride = count,
+                 .scratch = scratch.data()},
                 begin, c.units);
   for (size_t i = 0; i < c.n; ++i)
     for (size_t r = 0; r < count; ++r)
@@ -157,8 +166,17 @@ void check_columns(const Case& c) {
   const size_t count = rows - begin;
   Guarded<int32_t> out(c.n * count);
   Guarded<uint8_t> scratch(c.kernel.scratch_bytes(c.width));
-  c.kernel.columns({packed.data(), bytes, c.width, c.units, in.q.data(), in.stride, in.q_sum.data(),
-                    c.n, out.data(), count, scratch.data()},
+  c.kernel.columns({.units = packed.data(),
+                    .unit_bytes = bytes,
+                    .width = c.width,
+                    .count = c.units,
+                    .q = in.q.data(),
+                    .q_stride = in.stride,
+                    .q_sum = in.q_sum.data(),
+                    .n = c.n,
+                    .out = out.data(),
+                    .out_stride = count,
+                    .scratch = scratch.data()},
                    begin, rows);
   for (size_t i = 0; i < c.n; ++i)
     for (size_t r = begin; r < c.width; ++r)

@@ -379,8 +379,17 @@ struct Attention {
     fill(q, rows + positions, special);
     store(type, head_dim, positions, head_dim, special, k.data());
     store(type, head_dim, positions, head_dim + 1, special, v.data());
-    block = {q.data(),  rows,   head_dim, k.data(), v.data(), row_bytes(type, head_dim),
-             positions, 0.125f, m.data(), l.data(), o.data()};
+    block = {.q = q.data(),
+             .rows = rows,
+             .head_dim = head_dim,
+             .k = k.data(),
+             .v = v.data(),
+             .row_bytes = row_bytes(type, head_dim),
+             .positions = positions,
+             .scale = 0.125f,
+             .m = m.data(),
+             .l = l.data(),
+             .o = o.data()};
   }
   static size_t row_bytes(KvType type, size_t head_dim) {
     return type == kKvF16 ? 2 * head_dim : head_dim + head_dim / 16;

@@ -55,7 +55,15 @@ inline void transpose(__m256i v[8]) {
 
 /** The same tokens for the loops that tiles are multiplied with. */
 inline TernaryProduct tokens_of(const UnitProduct& p) {
-  return {p.units, p.width, p.q, p.q_stride, p.q_sum, p.n, p.out, p.out_stride, p.scratch};
+  return {.packed = p.units,
+          .cols = p.width,
+          .q = p.q,
+          .q_stride = p.q_stride,
+          .q_sum = p.q_sum,
+          .n = p.n,
+          .out = p.out,
+          .out_stride = p.out_stride,
+          .scratch = p.scratch};
 }
 
 constexpr size_t kRows = 16; // that those loops multiply together

@@ -29,7 +29,15 @@ inline void pack_columns_flipped(const uint8_t* codes, size_t count, size_t row,
 
 /** The same product as the loops of tiles know it. */
 inline TernaryProduct of_tiles(const UnitProduct& p) {
-  return {p.units, p.width, p.q, p.q_stride, p.q_sum, p.n, p.out, p.out_stride, p.scratch};
+  return {.packed = p.units,
+          .cols = p.width,
+          .q = p.q,
+          .q_stride = p.q_stride,
+          .q_sum = p.q_sum,
+          .n = p.n,
+          .out = p.out,
+          .out_stride = p.out_stride,
+          .scratch = p.scratch};
 }
 
 // ---- Row units, few tokens: sums run along the unit, so activations are vectors and lanes are
