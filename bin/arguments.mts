@@ -36,7 +36,7 @@ export function names<Name extends string>(choices: readonly Name[]): (text: str
   };
 }
 
-/** Bytes of each unit. */
+/** Bytes per unit. */
 const units: Readonly<Record<string, number>> = {
   ...{ MB: 1e6, GB: 1e9, TB: 1e12, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 },
 };

@@ -42,7 +42,7 @@ process.off('beforeExit', reportIdle);
 /** Nothing is left to wait for, but the command waits: Node would end with 13 and without a word. */
 async function reportIdle(): Promise<void> {
   const message =
-    'Expected the command to come to its end, but what it was waiting for is gone; please report this.';
+    'Expected the command to finish, but what it was waiting for is gone; please report this.';
   process.exit(await report(Object.assign(new Error(message), { code: 'ERR_BITNET_INTERNAL' })));
 }
 
@@ -85,7 +85,7 @@ function diagnose(error: unknown): { exitCode: number; code: string; message: st
   };
 }
 
-/** Says that the environment named a model, which whoever reads the command does not see. */
+/** Says that the environment named the model: the command line does not show it. */
 function variableOf({ path }: { readonly path?: unknown }): string {
   const { BITNET_MODEL } = process.env;
   const unnamed = active.getOptionValueSource('model') === 'env';

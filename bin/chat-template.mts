@@ -5,7 +5,7 @@ import { readTextFile } from './prompt.mjs';
 
 /** `--chat-template`. */
 export function chatTemplateOption(): Option {
-  return new Option('--chat-template <name>', "a format's name (llama3, chatml, …), or a file");
+  return new Option('--chat-template <name>', 'template name (llama3, chatml, …) or file');
 }
 
 /**

@@ -5,7 +5,7 @@ import { escaped } from './escape.mjs';
 const files = ':';
 
 /**
- * What may stand in the place of the last of these words, each with what it is about behind a tab; ":" for files. From the same
+ * Candidates for the last of these words, each with a description after a tab; ":" for files. From the same
  * definitions as `--help`.
  */
 export async function candidates(program: Command, words: readonly string[]): Promise<string[]> {

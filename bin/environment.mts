@@ -1,29 +1,29 @@
 import process from 'node:process';
 import { largestOf } from '../lib/extremes.js';
 
-/** The one that is empty on purpose: nothing is remembered then. */
+/** The one that may be empty on purpose: then no history is kept. */
 const historyVariable = 'BITNET_HISTORY';
 
-/** The variables of the environment that mean something, and what: `--help`, the man page and the docs list them. */
+/** The environment variables that are read, and what they mean: listed by `--help`, the man page and the docs. */
 export const environment: readonly (readonly [name: string, about: string])[] = [
-  ['BITNET_MODEL', 'the model where none is named'],
+  ['BITNET_MODEL', 'the model, if none is given'],
   ['BITNET_THREADS', 'as -t'],
   ['BITNET_KERNEL', 'as --kernel'],
-  ['BITNET_CACHE', 'folder of pulled models and measured kernels'],
-  ['XDG_CACHE_HOME', 'folder of caches, where BITNET_CACHE is not set'],
-  [historyVariable, 'file of what was typed in chats; empty: none'],
+  ['BITNET_CACHE', 'folder for pulled models and kernel timings'],
+  ['XDG_CACHE_HOME', 'folder for caches, unless BITNET_CACHE is set'],
+  [historyVariable, 'chat history file; empty: no history'],
   ['HF_ENDPOINT', 'the hub, or a mirror of it'],
-  ['HF_TOKEN', 'token for gated and private models'],
-  ['HF_TOKEN_PATH', 'file that holds the token'],
-  ['HF_HOME', 'folder in which a file named token holds it'],
-  ['HTTP_PROXY', 'proxy of pull for plain http'],
-  ['HTTPS_PROXY', 'proxy of pull'],
-  ['NO_PROXY', 'hosts that need none'],
-  ['NO_COLOR', 'no colours'],
-  ['FORCE_COLOR', 'colours also where there is no terminal'],
+  ['HF_TOKEN', 'access token for gated and private models'],
+  ['HF_TOKEN_PATH', 'file with the token'],
+  ['HF_HOME', 'folder with the token in a file named token'],
+  ['HTTP_PROXY', 'proxy for pull, for plain http'],
+  ['HTTPS_PROXY', 'proxy for pull'],
+  ['NO_PROXY', 'hosts to reach without a proxy'],
+  ['NO_COLOR', 'no color'],
+  ['FORCE_COLOR', 'color even without a terminal'],
 ];
 
-/** A variable that is empty counts as unset, also for the libraries that read the environment by themselves. */
+/** An empty variable counts as unset, for libraries that read the environment too. */
 export function forgetEmptyVariables(): void {
   for (const [name] of environment) {
     if (process.env[name] === '' && name !== historyVariable) delete process.env[name];
@@ -34,5 +34,5 @@ export function forgetEmptyVariables(): void {
 export function environmentHelp(): string {
   const width = largestOf(environment.map(([name]) => name.length));
   const lines = environment.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`);
-  return ['', 'Environment (empty is as good as unset):', ...lines].join('\n');
+  return ['', 'Environment (an empty variable counts as unset):', ...lines].join('\n');
 }

@@ -20,7 +20,7 @@ export function interruptSignal(): AbortSignal {
   return untilTheEnd(signals);
 }
 
-/** As `interruptSignal` without Ctrl-C: where that stops a part of the work, and not all of it. */
+/** As `interruptSignal`, without Ctrl-C, for when that stops only part of the work. */
 export function endSignal(): AbortSignal {
   return untilTheEnd(['SIGTERM', 'SIGHUP']);
 }

@@ -33,7 +33,7 @@ const cacheTypes: Readonly<Record<string, 'keys' | 'values'>> = {
 interface Ignored {
   /** Completes "-ngl is ignored: …". */
   readonly why: string;
-  /** What may be its value; without, it has none. */
+  /** Pattern of its value; absent if it takes none. */
   readonly value?: RegExp;
 }
 
@@ -79,7 +79,7 @@ const instead: Readonly<Record<string, string>> = {
   ),
   ...same(['-mm', '--mmproj', '--image', '--audio'], 'models read text only'),
   ...same(['-sp', '--special'], 'special tokens are not printed'),
-  ...same(['-mli', '--multiline-input'], 'a line that ends in \\ goes on in the next'),
+  ...same(['-mli', '--multiline-input'], 'a line ending in \\ continues on the next'),
   ...same(['-np', '--parallel', '-cb', '-nocb', '-cram', '-to'], 'there is no server'),
   ...same(['-rpc', '--rpc'], 'one machine computes everything'),
   ...same(['--ignore-eos'], 'a text ends where the model ends it'),
@@ -87,7 +87,7 @@ const instead: Readonly<Record<string, string>> = {
   ...same(['--xtc-probability', '--dry-multiplier', '--dynatemp-range'], samplers()),
 };
 
-/** Lets a command take the names that its options have in llama.cpp, and tell what became of those it does not have. */
+/** Lets a command accept llama.cpp's names for its options, and explain those it does not have. */
 export function takeLlamaNames(command: Command): Command {
   const parse = command.parseOptions.bind(command);
   let notes: readonly string[] = [];
@@ -110,7 +110,7 @@ export function optionNamed(command: Command, name: string): Option | undefined 
   return find(name) ?? (other === undefined ? undefined : find(other));
 }
 
-/** The option that a misspelt one most likely stands for, by its name here or in llama.cpp. */
+/** The option that a misspelled one most likely means, by its name here or in llama.cpp. */
 export function nearestOption(flag: string, command: Command): string | undefined {
   const ours = command.options
     .filter(({ hidden }) => !hidden)
@@ -200,7 +200,7 @@ class Translation {
     this.#command.error(`error: unknown option '${flag}'; ${filled}`);
   }
 
-  /** `-cxy` is not `-c xy`: only numbers may stand right behind the letter of an option, as in -c512 or -p128,512. */
+  /** `-cxy` is not `-c xy`: only numbers may stand right after the letter of an option, as in -c512 or -p128,512. */
   #refuseGroup(flag: string): void {
     const [, letters] = /^-([a-z].+)$/i.exec(flag) ?? [];
     if (letters === undefined) return;

@@ -6,7 +6,7 @@ import { type Completer, typedMessage } from './typed-message.mjs';
 
 export interface MessageReader {
   next(): Promise<Input>;
-  /** Lets go of standard input, so that nobody waits for the rest of it. */
+  /** Releases standard input, so that the process does not wait for the rest of it. */
   close(): void;
 }
 

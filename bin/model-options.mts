@@ -34,12 +34,12 @@ export function modelOption(about = 'GGUF file or pulled model'): Option {
 
 /** `-m` where other arguments may stand: these are no model then. */
 export function modelOptionBefore(others: 'text' | 'ids'): Option {
-  return modelOption(`GGUF file or pulled model; all arguments are ${others} then`);
+  return modelOption(`GGUF file or pulled model; all arguments are then ${others}`);
 }
 
 /** `-t`. */
 export function threadsOption(): Option {
-  return new Option('-t, --threads <count>', 'default: the cores there are')
+  return new Option('-t, --threads <count>', 'default: all available cores')
     .env('BITNET_THREADS')
     .argParser(integer(1, 1024));
 }
@@ -75,10 +75,10 @@ export function kvTypeOption(): Option {
 /** Adds the options of `FileOptions`. */
 export function addFileOptions(command: Command): Command {
   return command
-    .addOption(new Option('--activation <name>', 'overrule the file').choices(activations))
-    .addOption(new Option('--i2s-layout <name>', 'order of I2_S bytes').choices(layouts))
+    .addOption(new Option('--activation <name>', 'override the file').choices(activations))
+    .addOption(new Option('--i2s-layout <name>', 'byte order of I2_S').choices(layouts))
     .option('--tl-table <name>', 'tiles of TL1 and TL2: a preset or an .ini file')
-    .option('--pre-tokenizer <name>', 'overrule the file')
+    .option('--pre-tokenizer <name>', 'override the file')
     .addOption(overrideKvOption());
 }
 
@@ -87,9 +87,9 @@ export function addEngineOptions(command: Command): Command {
   command
     .addOption(threadsOption())
     .addOption(kernelOption())
-    .option('--no-autotune', 'do not measure which kernels are the fastest')
-    .option('--no-screen-head', 'multiply every row of the output head')
-    .option('--no-skip-zeros', 'read weights that only meet zeros too');
+    .option('--no-autotune', 'do not time kernels to find the fastest')
+    .option('--no-screen-head', 'turn off the prefilter of the output head')
+    .option('--no-skip-zeros', 'do not skip weights of inactive neurons');
   return addFileOptions(command);
 }
 

@@ -39,7 +39,7 @@ export class Output {
     return this.#wrap?.pushWhole(text) ?? text;
   }
 
-  /** Ends the text, and the line the cursor stands in, if any. */
+  /** Ends the text, and the line the cursor is in, if any. */
   async endLine(): Promise<void> {
     const rest = this.#wrap?.end() ?? '';
     if (this.#midLine) await write(`${rest}\n`);
@@ -52,7 +52,7 @@ export class Output {
     await write(`${escaped(JSON.stringify(value, exact))}\n`);
   }
 
-  /** A text of our own for another program, as it is. */
+  /** A text of ours for another program, unchanged. */
   async script(text: string): Promise<void> {
     await write(`${text}\n`);
   }
@@ -74,8 +74,8 @@ async function write(text: string): Promise<void> {
 }
 
 /**
- * Ends the work when nobody reads it any more (`| head`), quietly, or when the disk is full; the
- * process at once if there is no work that has to be ended in good order.
+ * Ends the work quietly when its reader is gone (`| head`), or when the disk is full; the
+ * process at once if no work has to be cleaned up.
  */
 export function watchStreams(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -5,11 +5,11 @@ import type { MetadataOverrides } from '../lib/index.js';
 export function overrideKvOption(): Option {
   return new Option(
     '--override-kv <key=type:value>',
-    'overrule metadata; int, float, bool or str',
+    'override metadata; int, float, bool or str',
   ).argParser(parseOverrides);
 }
 
-/** Where one entry ends and the next begins; a text may have commas of its own. */
+/** Where one entry ends and the next begins; a string may contain commas. */
 const between = /,(?=[^,=]+=(?:int|float|bool|str):)/;
 
 function parseOverrides(text: string, previous: MetadataOverrides = {}): MetadataOverrides {

@@ -6,7 +6,7 @@ import { environmentHelp } from './environment.mjs';
 import { takeLlamaNames } from './llama-names.mjs';
 import { addVersion } from './version.mjs';
 
-/** Columns beside its names in which --help still breaks what it says between words. */
+/** Fewest columns for descriptions in which --help still breaks lines between words. */
 const minWidthToWrap = 16;
 
 /** `bitnet` with all its commands; what --help, the man page and shell completion are made from. */

@@ -7,7 +7,7 @@ import { BitnetError } from '../lib/index.js';
 import { isInterrupted } from './interrupt.mjs';
 import type { Terminal } from './terminal.mjs';
 
-/** How much of a text is read, and which of its bytes are part of it. */
+/** How much of a text to read, and which of its bytes count. */
 export interface Reading {
   /** @default 2 MiB: as much as the tokenizer takes, far more than any context holds */
   readonly maxBytes?: number;
@@ -54,7 +54,7 @@ export async function readTextFile(path: string, reading: Reading = {}): Promise
  * occupies a thread that the process cannot end without.
  */
 async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
-  let awaited = (await handle.stat()).isFIFO(); // perhaps nobody has opened it to write yet
+  let awaited = (await handle.stat()).isFIFO(); // perhaps no writer has opened it yet
   for (;;) {
     const buffer = Buffer.allocUnsafe(64 * 1024);
     const read = await handle.read({ buffer }).catch((error) => {
@@ -124,7 +124,7 @@ async function readAll(
     if (bytes > maxBytes) {
       throw new BitnetError(
         'ERR_BITNET_FILE',
-        `Expected the ${name} to hold at most ${maxBytes / 1024 / 1024} MiB of text, but it goes on; give less text.`,
+        `Expected the ${name} to hold at most ${maxBytes / 1024 / 1024} MiB of text, but it is longer; give less text.`,
       );
     }
   }
@@ -147,7 +147,7 @@ function interrupted(): BitnetError {
 function notRegular(name: string): BitnetError {
   return new BitnetError(
     'ERR_BITNET_FILE',
-    `Expected the ${name} to be a regular file, but it is a folder, pipe or device; copy what is in it to one.`,
+    `Expected the ${name} to be a regular file, but it is a folder, pipe or device; copy its content to a file.`,
   );
 }
 

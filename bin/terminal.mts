@@ -94,7 +94,7 @@ export class Terminal {
 
   get #silent(): boolean {
     const { quiet, json } = this.#verbosity;
-    return Boolean(quiet || json) || exitCodeOfInterrupt() === 0; // nobody reads on
+    return Boolean(quiet || json) || exitCodeOfInterrupt() === 0; // the reader is gone
   }
 
   #paint(code: string, text: string): string {
@@ -120,7 +120,7 @@ export function wantsColor(stream: NodeJS.WriteStream, flag: boolean | undefined
   return stream.isTTY === true && term !== 'dumb';
 }
 
-/** How long a line may be: as a terminal is wide (80 where it does not say), or as it is in a file or a pipe. */
+/** Longest line: the width of the terminal (80 if unknown); unlimited in a file or a pipe. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
   return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
 }

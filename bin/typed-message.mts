@@ -23,7 +23,7 @@ export interface Typed {
   readonly more: readonly Message[];
   /** The beginning of the next one. */
   readonly begun: string;
-  /** Whether the input ended behind them. */
+  /** Whether the input ended after them. */
   readonly ended: boolean;
   /** What the messages are remembered as. */
   readonly entries: readonly string[];
@@ -34,7 +34,7 @@ export const mark = '> ';
 export const goesOn = '… ';
 const pasteMarks = { on: '\x1b[?2004h', off: '\x1b[?2004l' };
 
-/** Milliseconds after which a process that wanted to be stopped goes on: nobody can continue it. */
+/** Milliseconds after which a process that asked to be stopped continues by itself: no shell will continue it. */
 const stopTime = 200;
 
 /** Asks for a message, and lets the person edit it until Enter. */

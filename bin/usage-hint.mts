@@ -2,7 +2,7 @@ import type { Command, CommanderError } from 'commander';
 import { nearest } from '../lib/checks/options.js';
 import { nearestOption } from './llama-names.mjs';
 
-/** What a CommanderError says, with what was probably meant where commander does not know it. @param active the command that was called */
+/** The message of a CommanderError, with a suggestion where commander has none. @param active the command that was called */
 export function usageMessage(error: CommanderError, active: Command): string {
   const message = error.message.replace(/^error: /, '').replaceAll(/(?<!\s)\s*\n\s*/g, ' ');
   if (error.code === 'commander.unknownOption') return unknownOption(message, active);

@@ -105,7 +105,7 @@ export class WordWrap {
     return this.#word.length > columns && this.#width(this.#word) > columns;
   }
 
-  /** The column behind some spaces. */
+  /** The column after some spaces. */
   #after(spaces: string): number {
     let column = this.#column;
     for (const space of spaces) {
@@ -115,7 +115,7 @@ export class WordWrap {
   }
 }
 
-/** A text of our own, broken between words; behind its head, under which its lines begin if there is room. */
+/** A text of our own, broken between words; after its head, indented below it if there is room. */
 export function wrapped(text: string, columns: number, head = ''): string {
   const indent = columns < 3 * head.length ? '' : ' '.repeat(head.length);
   const wrap = new WordWrap(() => columns - indent.length);

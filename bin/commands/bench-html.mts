@@ -35,7 +35,7 @@ function pageTarget(overwrite: boolean | undefined): TargetOptions {
 
 /**
  * Writes the report as a page, if one is wanted, and then to standard output: last, because a reader that has enough ends the process.
- * Measuring took long, so a page that cannot be written keeps the report from nobody: that is told on standard error, for standard
+ * Measuring took long, so the report is printed even if the page cannot be written: that is reported on standard error, for standard
  * output holds one document, and in the exit code.
  */
 export async function writeReport(

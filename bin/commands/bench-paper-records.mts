@@ -21,7 +21,7 @@ export interface PaperRecord {
   readonly basis: Cell['basis'] | 'counted';
   /** '2 and 9' where two models led to the number. */
   readonly layers: string;
-  /** Relative standard error; null where a single sample tells nothing about it. */
+  /** Relative standard error; null for a single sample. */
   readonly error: number | null;
   readonly samples: number;
   /** FP16 ÷ this; in crossovers and batches ternary ÷ FP16. */

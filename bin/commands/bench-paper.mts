@@ -12,7 +12,7 @@ import { paperLines, paperMarkdownLines } from './bench-paper-view.mjs';
 import { csvOf } from './bench-records.mjs';
 import { cutShort } from './measure.mjs';
 
-/** What of bench's options means something beside --paper. */
+/** The options of bench that --paper accepts. */
 export interface PaperCommandOptions {
   shape?: ShapeName[];
   memory?: number;

@@ -12,7 +12,7 @@ import { alignedLines, markdownTable } from './bench-tables.mjs';
 /** Characters of the longest bar. */
 const barLength = 12;
 
-/** What of a trial's memory is no part of the model's own. */
+/** Memory of a trial that is not the model's. */
 const processParts = ['node', 'scratch', 'mappedFile'];
 
 /**
@@ -153,7 +153,7 @@ function memoryText({ memory: { anonymousRss, ...parts } }: BenchResult): string
     .join('; ');
 }
 
-/** Where tests have several results, a bar for each that is as long as its rate beside the best one's. */
+/** For tests with several results, a bar for each, relative to the best. */
 function columnsWithBars(results: readonly BenchResult[], report: BenchReport): Column[] {
   const best = new Map<string, number>();
   for (const { test, tokensPerSecond } of report.results) {

@@ -72,9 +72,9 @@ export function benchCommand(): Command {
     .description('Measure the speed, memory and energy of models on this machine.')
     .argument('[model...]', 'GGUF files or pulled models (default: the embedded one)')
     .addHelpText('after', examples)
-    .addOption(modelOption('the same; may be repeated').argParser(repeated))
+    .addOption(modelOption('the same; repeatable').argParser(repeated))
     .addOption(
-      new Option('--shape <names>', 'synthetic models instead, see bitnet synth').argParser(
+      new Option('--shape <names>', 'synthetic models: see bitnet synth').argParser(
         names(Object.keys(shapes) as ShapeName[]),
       ),
     )
@@ -83,21 +83,31 @@ export function benchCommand(): Command {
         names(synthFormats),
       ),
     )
-    .option('--layers <count>', 'of their layers, to extrapolate from', integer(1, 1024))
-    .option('--memory <size>', 'that one of them may take, as 16GB', memorySize)
-    .option('-p, --n-prompt <tokens>', 'lengths of prompts; 0: none', integers(0, longest), [512])
+    .option('--layers <count>', 'layers to measure and extrapolate from', integer(1, 1024))
+    .option('--memory <size>', 'memory for one of them, such as 16GB', memorySize)
+    .option('-p, --n-prompt <tokens>', 'prompt lengths; 0: none', integers(0, longest), [512])
     .option('-n, --n-gen <tokens>', 'tokens to decode; 0: none', integers(0, longest), [128])
     .addOption(
       new Option('--pg <pair>', 'a prompt and a generation as one test, such as 512,128')
         .argParser(pair)
         .default([], 'none'),
     )
-    .option('-d, --depth <tokens>', 'positions filled before, untimed', integers(0, longest), [0])
-    .option('--sequences <counts>', 'that run side by side', integers(1, 256), [1])
-    .option('-b, --batch-size <tokens>', 'of a prompt at once', integer(1, longest), 512)
+    .option(
+      '-d, --depth <tokens>',
+      'context filled before each test, untimed',
+      integers(0, longest),
+      [0],
+    )
+    .option('--sequences <counts>', 'sequences that run in parallel', integers(1, 256), [1])
+    .option(
+      '-b, --batch-size <tokens>',
+      'prompt tokens evaluated at once',
+      integer(1, longest),
+      512,
+    )
     .option('-r, --repetitions <count>', 'measurements of each test', integer(1, 1000), 5)
     .addOption(
-      new Option('-t, --threads <counts>', 'default: the cores there are')
+      new Option('-t, --threads <counts>', 'default: all available cores')
         .env('BITNET_THREADS')
         .argParser(integers(1, 1024)),
     )
@@ -110,25 +120,27 @@ export function benchCommand(): Command {
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run')
     .addOption(overrideKvOption())
-    .option('--assume-watts <watts>', 'also estimate the energy with this', decimal(0.001, 100_000))
+    .option(
+      '--assume-watts <watts>',
+      'add an energy estimate from this power',
+      decimal(0.001, 100_000),
+    )
     .addOption(
       new Option('-o, --output <format>', 'of the report')
         .choices(['table', 'md', 'csv', 'json', 'jsonl'])
         .default('table'),
     )
     .addOption(
-      new Option('--html <file>', 'also write a page with plots, over one there').argParser(
-        pagePath,
-      ),
+      new Option('--html <file>', 'also write an HTML page with plots').argParser(pagePath),
     )
-    .option('--force', 'replace a file at --html that is no such page')
-    .option('--from <report>', 'a JSON report to show: measure nothing')
-    .option('--compare <reports...>', 'two JSON reports, the older first: measure nothing')
-    .option('--paper', "the BitNet papers' tables on this machine, with --shape, --memory, -t")
-    .option('--minutes <count>', 'that --paper may take (default: 10)', decimal(0.01, 1440))
-    .option('--json', 'the same as -o json, and failures as JSON too')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--force', 'let --html replace any file')
+    .option('--from <report>', 'show a JSON report, measure nothing')
+    .option('--compare <reports...>', 'compare two JSON reports, the older first')
+    .option('--paper', 'reproduce the tables of the BitNet papers')
+    .option('--minutes <count>', 'time limit for --paper (default: 10)', decimal(0.01, 1440))
+    .option('--json', 'the same as -o json, with errors as JSON')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(bench);
 }
 

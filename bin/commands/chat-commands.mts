@@ -79,7 +79,7 @@ function help({ terminal }: ChatTalk): Outcome {
   for (const [name, { argument = '', about }] of Object.entries(actions)) {
     terminal.note(`${`/${name} ${argument}`.padEnd(20)} ${about}`);
   }
-  terminal.note('\\ at the end of a line goes on to the next; """ … """ holds several lines.');
+  terminal.note('\\ at the end of a line continues it on the next; """ … """ holds several lines.');
   return 'done';
 }
 

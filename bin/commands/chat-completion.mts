@@ -36,7 +36,7 @@ export function completions(typed: string, names: readonly string[]): [string[],
   return path === undefined ? [[], typed] : [paths(path), path];
 }
 
-/** A path that a person has typed: `~` is the home folder, and quotes around it are none of it. */
+/** A path as typed: `~` is the home folder, and quotes around it are dropped. */
 export function typedPath(text: string): string {
   const path = /^(["']).+\1$/.test(text) ? text.slice(1, -1) : text;
   const home = homeFolder();

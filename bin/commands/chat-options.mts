@@ -25,12 +25,12 @@ Examples:
   bitnet chat model.gguf --system "Answer in one sentence." --session talk.session
   printf 'Hello\\nAnd again?\\n' | bitnet chat model.gguf --json
 
-/help lists what can be typed. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
+/help lists the commands. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
 
 /** `bitnet chat` with all its options, without what it does. */
 export function chatOptions(): Command {
   const command = new Command('chat')
-    .description('Talk with a model, turn by turn.')
+    .description('Chat with a model.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples);
   command

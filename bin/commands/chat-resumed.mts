@@ -19,7 +19,7 @@ export function typedText(message: string): string {
   return printable(mark + message.replaceAll('\n', `\n${goesOn}`));
 }
 
-/** The last turn of a chat, for somebody who goes on with it. */
+/** The last turn of a chat, shown when it is resumed. */
 function lastTurn(messages: readonly ChatMessage[]): string[] {
   const [message, answer] = messages.slice(-2);
   if (message === undefined || answer === undefined) return [];

@@ -25,7 +25,7 @@ const aliases: Readonly<Record<string, Setting>> = {
   temperature: 'temp',
 };
 
-/** The options of the command line behind the settings. */
+/** The command-line options that correspond to the settings. */
 const options = new Map<Setting, Option>();
 const holder = new Command();
 generationOptions(holder);
@@ -47,7 +47,7 @@ export function settingLine(setting: Setting, current: GenerationOptions): strin
   return `${nameOf(setting).padEnd(18)} ${shown(current[setting], setting)}`;
 }
 
-/** The setting that a name stands for, however it is spelt. */
+/** The setting with this name, in any spelling. */
 export function findSetting(name: string): Setting | undefined {
   const wanted = plain(name);
   return settable.find((setting) => plain(setting) === wanted) ?? own(aliases, wanted);

@@ -103,7 +103,7 @@ function greet(talk: ChatTalk, terminal: Terminal): void {
   terminal.note('/help lists commands; Ctrl-C stops an answer; exit or Ctrl-D leaves.');
 }
 
-/** Until there is no more to read or someone wants to leave; returns the exit code. */
+/** Runs until the input ends or the user leaves; returns the exit code. */
 async function converse(talk: ChatTalk, reader: MessageReader): Promise<number> {
   const { terminal, typed } = talk;
   let failed = false;
@@ -126,7 +126,7 @@ async function converse(talk: ChatTalk, reader: MessageReader): Promise<number> 
     const outcome = await take(talk, input);
     if (outcome === 'leave') return failed ? 1 : 0;
     if (outcome === 'failed') failed = !typed; // a person has seen it
-    if (outcome === 'interrupted' && !typed) return interruptedExitCode; // nobody is there to go on
+    if (outcome === 'interrupted' && !typed) return interruptedExitCode; // no user to continue
   }
 }
 

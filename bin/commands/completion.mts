@@ -8,7 +8,7 @@ Examples:
   eval "$(bitnet completion zsh)"      in ~/.zshrc, after compinit
   bitnet completion fish > ~/.config/fish/completions/bitnet.fish`;
 
-/** What each shell has to know: how to ask `bitnet complete`. A line that is only ":" stands for the names of files. */
+/** The script of each shell, which asks `bitnet complete`. A line of only ":" means file names. */
 const scripts = {
   bash: `_bitnet() {
   local word about current="\${COMP_WORDS[COMP_CWORD]}"
@@ -54,7 +54,7 @@ complete -c bitnet -f -a '(__bitnet_complete)'`,
 export function completionCommand(): Command {
   const shells = Object.keys(scripts);
   return new Command('completion')
-    .description('Print a script that lets a shell complete commands, options and models.')
+    .description('Print a shell completion script.')
     .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText('after', examples)
     .action((shell: keyof typeof scripts) => new Output().script(scripts[shell]));

@@ -23,13 +23,13 @@ Examples:
 /** `bitnet detokenize`: token ids in, their text out. */
 export function detokenizeCommand(): Command {
   return new Command('detokenize')
-    .description('Show the text that token ids stand for.')
-    .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
-    .argument('[ids...]', 'token ids; without any, they are read from stdin')
+    .description('Turn token ids back into text.')
+    .argument('[model]', 'GGUF file, with or without weights (default: the embedded model)')
+    .argument('[ids...]', 'token ids; default: read from stdin')
     .addHelpText('after', examples)
     .addOption(modelOptionBefore('ids'))
     .addOption(overrideKvOption())
-    .option('--special', 'show control tokens instead of leaving them out')
+    .option('--special', 'show control tokens instead of omitting them')
     .option('--json', 'one JSON object: { text }')
     .action(detokenize);
 }

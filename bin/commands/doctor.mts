@@ -22,9 +22,9 @@ interface DoctorCommandOptions extends FileOptions {
 }
 
 const examples = `
-Exit codes: 0 when nothing fails, 1 when something does.`;
+Exit codes: 0 if nothing fails, 1 if something does.`;
 
-/** `bitnet doctor`: whether everything works here, and what to do where it does not. */
+/** `bitnet doctor`: checks whether everything works here, and says what to do if not. */
 export function doctorCommand(): Command {
   const command = new Command('doctor')
     .description('Check this machine, this installation and a model.')
@@ -34,7 +34,7 @@ export function doctorCommand(): Command {
     .addOption(kernelOption());
   return addFileOptions(command)
     .option('--json', 'one JSON object')
-    .option('--no-color', 'no colours')
+    .option('--no-color', 'no color')
     .action(examine);
 }
 

@@ -32,19 +32,19 @@ Examples:
   bitnet embed model.gguf -f sentences.txt > vectors.txt
   bitnet embed model.gguf --json < sentences.txt
 
-Texts are the arguments after the model, or the lines of a file or of what is piped in.`;
+Texts are the arguments after the model, or the lines of a file or of stdin.`;
 
 /** `bitnet embed`: texts in, a vector of numbers for each of them out. */
 export function embedCommand(): Command {
   const command = new Command('embed')
-    .description('Turn texts into vectors that can be compared.')
+    .description('Turn texts into vectors (embeddings).')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
-    .argument('[text...]', 'texts; without any, lines of a file or of stdin')
+    .argument('[text...]', 'texts; default: the lines of a file or of stdin')
     .addHelpText('after', examples)
     .addOption(modelOptionBefore('text'))
     .option('-p, --prompt <text>', 'one text')
     .addOption(
-      new Option('-f, --file <file>', 'file with a text on each line; - is stdin').conflicts(
+      new Option('-f, --file <file>', 'file with one text per line; - is stdin').conflicts(
         'prompt',
       ),
     )
@@ -58,8 +58,8 @@ export function embedCommand(): Command {
     .option('--no-normalize', 'do not scale vectors to length 1');
   return addEngineOptions(command)
     .option('--json', 'one JSON array of { text, embedding, tokens }')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(embed);
 }
 

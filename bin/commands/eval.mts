@@ -40,19 +40,19 @@ Examples:
 /** `bitnet eval`: how often a model finds the right answer. */
 export function evalCommand(): Command {
   const command = new Command('eval')
-    .description('Measure how often a model finds the right answer or last word.')
+    .description("Measure a model's accuracy on a test set.")
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .addOption(modelOption())
-    .option('-f, --file <file>', 'JSON Lines; - or none: stdin')
-    .option('--blank', 'the choices fill the _ in the question')
-    .option('--limit <count>', 'evaluate the first ones', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('-f, --file <file>', 'JSON Lines; default or -: stdin')
+    .option('--blank', 'choices replace the _ in the question')
+    .option('--limit <count>', 'evaluate only the first items', integer(1, Number.MAX_SAFE_INTEGER))
     .addOption(contextOption('as in run'))
     .addOption(kvTypeOption());
   return addEngineOptions(command)
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only the result, and errors')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only the result and errors')
+    .option('--no-color', 'no color')
     .action(evaluate);
 }
 

@@ -38,12 +38,12 @@ export function inspectCommand(): Command {
     .option('--no-screen-head', 'as in run')
     .option('--no-skip-zeros', 'as in run');
   return addFileOptions(command)
-    .option('--sparsity', 'also load it, and count zeros over a text')
+    .option('--sparsity', 'load it and measure its activation sparsity')
     .option('-p, --prompt <text>', 'the text (default: a story of 159 words)')
     .addOption(new Option('-f, --file <file>', 'file with the text').conflicts('prompt'))
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(inspect);
 }
 

@@ -14,7 +14,7 @@ interface ListOptions {
 export function listCommand(): Command {
   return new Command('list')
     .alias('ls')
-    .description('List the models that were pulled.')
+    .description('List downloaded models.')
     .option('--json', 'one JSON object')
     .action(list);
 }

@@ -44,20 +44,24 @@ export function perplexityCommand(): Command {
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .addOption(modelOption())
-    .option('-f, --file <file>', 'file with the text; - or none: stdin')
-    .addOption(contextOption("default: the model's, at most 512; 0: all of it", 3))
+    .option('-f, --file <file>', 'file with the text; default or -: stdin')
+    .addOption(contextOption("default: the model's, at most 512; 0: no limit", 3))
     .option(
       '--stride <tokens>',
       'score every token, in windows this far apart',
       integer(1, longest),
     )
-    .option('--chunks <count>', 'evaluate at most this many', integer(1, Number.MAX_SAFE_INTEGER))
-    .option('--parse-special', 'special tokens in the text count')
+    .option(
+      '--chunks <count>',
+      'evaluate at most this many chunks or windows',
+      integer(1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--parse-special', 'read special tokens in the text')
     .addOption(kvTypeOption());
   return addEngineOptions(command)
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only the result, and errors')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only the result and errors')
+    .option('--no-color', 'no color')
     .action(measure);
 }
 

@@ -6,7 +6,7 @@ import type { Spinner, Terminal } from '../terminal.mjs';
 /** Milliseconds over which the rate is measured. */
 const rateWindow = 5000;
 
-/** Milliseconds between updates of the line, and between lines where there is no terminal. */
+/** Milliseconds between updates of the line, and between lines without a terminal. */
 const interval = { terminal: 100, file: 5000 };
 
 /** Progress on standard error: one line that changes or, where it cannot, a line now and then. */

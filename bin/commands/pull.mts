@@ -31,18 +31,18 @@ Examples:
 /** `bitnet pull`: get a model. */
 export function pullCommand(): Command {
   return new Command('pull')
-    .description('Get a model from the Hugging Face Hub or another server.')
-    .argument('[source]', 'a short name, owner/repo/file.gguf, owner/repo or an address')
+    .description('Download a model from the Hugging Face Hub or a URL.')
+    .argument('[source]', 'short name, owner/repo/file.gguf, owner/repo or URL')
     .addHelpText('after', examples)
-    .option('-o, --output <path>', 'file or folder instead of the cache folder')
+    .option('-o, --output <path>', 'write to this file or folder instead')
     .option('--sha256 <digits>', 'checksum the file must have', checksum)
-    .option('--force', 'replace what is there')
-    .option('--retries <count>', 'after failures in a row', integer(0, 1000), 4)
-    .option('--timeout <seconds>', 'of silence', integer(1, 86_400), 30)
-    .option('--list', 'list the short names: models, licenses, sizes')
+    .option('--force', 'replace existing files')
+    .option('--retries <count>', 'retries after consecutive failures', integer(0, 1000), 4)
+    .option('--timeout <seconds>', 'seconds without data before retrying', integer(1, 86_400), 30)
+    .option('--list', 'list the short names, with license and size')
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(pull);
 }
 
@@ -53,7 +53,7 @@ async function pull(
 ): Promise<void> {
   if (options.list) return listCatalog(options);
   if (source === undefined) {
-    return command.error('error: Expected what to pull, or --list, which lists short names.');
+    return command.error('error: Expected a model to pull, or --list to list the short names.');
   }
   const { pullModel } = await import('../../lib/index.js');
   const { output, sha256, force, retries, timeout } = options;
@@ -73,7 +73,7 @@ async function pull(
   } catch (error) {
     view.stop();
     if ((error as { resumable?: boolean }).resumable) {
-      terminal.note('What has arrived is kept: the same command goes on from there.');
+      terminal.note('What has arrived is kept: the same command continues from there.');
     }
     throw error;
   } finally {

@@ -14,11 +14,11 @@ interface RmOptions {
 export function rmCommand(): Command {
   return new Command('rm')
     .alias('remove')
-    .description('Remove models that were pulled.')
-    .argument('<name...>', 'names as bitnet list has them, or the end of one')
+    .description('Delete downloaded models.')
+    .argument('<name...>', 'names from bitnet list, or the end of one')
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(remove);
 }
 

@@ -61,12 +61,12 @@ const examples = `
 Examples:
   bitnet run "Once upon a time"
   bitnet run model.gguf -p "Why is the sky blue?"
-  bitnet run model.gguf -p "Summarise:" < report.txt
+  bitnet run model.gguf -p "Summarize:" < report.txt
   bitnet run model.gguf --temp 0 --json -f question.txt
 
-The prompt is -p, -f or the trailing text, and after it what is piped in. The
+The prompt is -p, -f or the trailing text, followed by what is piped in. The
 first argument is the model if it is a file, a pulled model or ends in .gguf.
-Without a prompt, on a terminal, this is bitnet chat.
+On a terminal and without a prompt, this starts bitnet chat.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`;
 
 /** `bitnet run` with all its options, without what it does. */
@@ -82,7 +82,9 @@ export function runOptions(): Command {
   outputOptions(command.optionsGroup('Output:'));
   command
     .addOption(
-      new Option('--json-lines', 'an object a piece, then that of --json').implies({ json: true }),
+      new Option('--json-lines', 'one object per piece, then that of --json').implies({
+        json: true,
+      }),
     )
     .option('--no-display-prompt', 'do not show the prompt before its continuation');
   return command;
@@ -100,37 +102,42 @@ function input(command: Command): void {
       new Option('--system-file <file>', 'file with the system message').conflicts('system'),
     )
     .addOption(chatTemplateOption().conflicts('raw'))
-    .option('-e, --escape', 'resolve \\n, \\t, \\xHH … in texts given here')
-    .option('--no-stdin', 'leave standard input alone')
+    .option('-e, --escape', 'expand \\n, \\t, \\xHH … in given texts')
+    .option('--no-stdin', 'do not read standard input')
     .option('--session <file>', 'file that keeps what was evaluated')
-    .option('--raw', 'no chat template; special tokens in the prompt count')
+    .option('--raw', 'no chat template; read special tokens in the prompt')
     .addOption(chatOption());
 }
 
 /** `-i`, as llama.cpp has it: for `bitnet run` the way to the chat, for `bitnet chat` nothing new. */
 export function chatOption(): Option {
-  return new Option('-i, --interactive', 'chat, as bitnet chat does');
+  return new Option('-i, --interactive', 'start bitnet chat');
 }
 
 export function generationOptions(command: Command): void {
   command
     .option(
       '-n, --max-tokens <count>',
-      'tokens to write; -1: fill the context',
+      'maximum tokens to generate; -1: fill the context',
       integer(-2, most),
       512,
     )
-    .addOption(contextOption("default: the model's, at most 4096; 0: all of it"))
+    .addOption(contextOption("default: the model's, at most 4096; 0: no limit"))
     .option('-s, --seed <number>', 'default or -1: random', integer(-1, Number.MAX_SAFE_INTEGER))
-    .option('--temperature, --temp <number>', '0: the likeliest token', decimal(0, unbounded), 0.8)
-    .option('--top-k <count>', 'choose among the likeliest; 0: all', integer(-1, most), 40)
-    .option('--top-p <number>', 'those that reach this probability', decimal(0, 1), 0.95)
-    .option('--min-p <number>', 'this much of the likeliest one', decimal(0, 1), 0.05)
-    .option('--repeat-penalty <number>', 'against repetition; 1: off', decimal(0.01, 100), 1)
-    .option('--repeat-last-n <count>', 'tokens penalties see; -1: all', integer(-1, most), 64)
-    .option('--presence-penalty <number>', 'once per token seen', decimal(-100, 100), 0)
-    .option('--frequency-penalty <number>', 'each time it was seen', decimal(-100, 100), 0)
-    .option('--stop <text>', 'end before this text; may be repeated', repeated);
+    .option(
+      '--temperature, --temp <number>',
+      '0: always the most likely token',
+      decimal(0, unbounded),
+      0.8,
+    )
+    .option('--top-k <count>', 'choose among the most likely; 0: all', integer(-1, most), 40)
+    .option('--top-p <number>', 'choose among those reaching this probability', decimal(0, 1), 0.95)
+    .option('--min-p <number>', 'drop those below this fraction of the best', decimal(0, 1), 0.05)
+    .option('--repeat-penalty <number>', 'penalty for repetition; 1: off', decimal(0.01, 100), 1)
+    .option('--repeat-last-n <count>', 'recent tokens to penalize; -1: all', integer(-1, most), 64)
+    .option('--presence-penalty <number>', 'penalty once per recent token', decimal(-100, 100), 0)
+    .option('--frequency-penalty <number>', 'penalty per occurrence', decimal(-100, 100), 0)
+    .option('--stop <text>', 'stop before this text; repeatable', repeated);
 }
 
 /** As `addEngineOptions`, with the type of the cache. */
@@ -141,9 +148,9 @@ export function engineOptions(command: Command): void {
 export function outputOptions(command: Command): void {
   command
     .option('--json', 'one JSON object instead of text')
-    .option('--verbose', 'say more on stderr')
-    .addOption(new Option('--quiet', 'only errors on stderr').conflicts('verbose'))
-    .option('--no-color', 'no colours')
+    .option('--verbose', 'print details on stderr')
+    .addOption(new Option('--quiet', 'print only errors on stderr').conflicts('verbose'))
+    .option('--no-color', 'no color')
     .addOption(new Option('--color').hideHelp()); // what a terminal gets anyway
 }
 

@@ -110,7 +110,7 @@ async function refuseWithoutPrompt(path: string | undefined, command: Command): 
   return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
 }
 
-/** The prompt as the model wants to see it: in its chat template, or as it is. */
+/** The prompt as the model expects it: in its chat template, or unchanged. */
 function wrap(
   model: Model,
   prompt: string,

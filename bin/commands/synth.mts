@@ -29,7 +29,7 @@ Examples:
 /** `bitnet synth`: a model file with random weights, to measure with. */
 export function synthCommand(): Command {
   return new Command('synth')
-    .description('Write a model of a public shape with random weights, to measure with.')
+    .description('Write a model with a public shape and random weights.')
     .addHelpText('after', examples)
     .addOption(
       new Option('--shape <name>', 'hyper-parameters')
@@ -40,13 +40,13 @@ export function synthCommand(): Command {
     .addOption(
       new Option('--format <name>', 'of linear layers').choices(synthFormats).default('i2_s'),
     )
-    .option('--gate-sparsity <part>', 'gate outputs that are at most 0', decimal(0.05, 0.95))
-    .option('--layers <count>', 'default: as many as the shape has', integer(1, 1024))
+    .option('--gate-sparsity <part>', 'fraction of inactive neurons', decimal(0.05, 0.95))
+    .option('--layers <count>', 'default: those of the shape', integer(1, 1024))
     .option('-s, --seed <number>', 'same seed, same file', integer(0, 2 ** 32 - 1), 0)
-    .option('--force', 'replace a file that is there')
+    .option('--force', 'replace an existing file')
     .option('--json', 'one JSON object')
-    .option('--quiet', 'only errors on stderr')
-    .option('--no-color', 'no colours')
+    .option('--quiet', 'print only errors on stderr')
+    .option('--no-color', 'no color')
     .action(synth);
 }
 

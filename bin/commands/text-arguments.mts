@@ -65,6 +65,6 @@ async function told(
   if (kind === 'model' || hasText) return { path: await modelPath(argument), texts: words };
   const [name, text] = [argument, all.join(' ')].map((part) => JSON.stringify(part));
   return command.error(
-    `error: Expected a model or a text, but ${name} is no file, no pulled model and no text of several words; for a model see bitnet list for those that were pulled and bitnet pull --list for those to get, for a text write -p ${text}.`,
+    `error: Expected a model or a text, but ${name} is neither a file, nor a pulled model, nor a text of several words; for a model, see bitnet list and bitnet pull --list; for a text, write -p ${text}.`,
   );
 }

@@ -30,8 +30,8 @@ Examples:
 /** `bitnet tokenize`: a text in, its token ids and their texts out. */
 export function tokenizeCommand(): Command {
   return new Command('tokenize')
-    .description('Show the tokens a model makes of a text.')
-    .argument('[model]', 'GGUF file, weights or not (default: the embedded model)')
+    .description('Split text into tokens.')
+    .argument('[model]', 'GGUF file, with or without weights (default: the embedded model)')
     .argument('[text...]', 'the text, if no option gives it')
     .addHelpText('after', examples)
     .addOption(modelOptionBefore('text'))
@@ -39,11 +39,11 @@ export function tokenizeCommand(): Command {
     .addOption(
       new Option('-f, --file <file>', 'file with the text; - is stdin').conflicts('prompt'),
     )
-    .option('--no-bos', 'no begin and end token where the model wants them')
-    .option('--no-special', 'special tokens spelt in the text are ordinary text')
-    .option('--pre-tokenizer <name>', 'overrule the file')
+    .option('--no-bos', 'no begin and end tokens')
+    .option('--no-special', 'treat special tokens as ordinary text')
+    .option('--pre-tokenizer <name>', 'override the file')
     .addOption(overrideKvOption())
-    .addOption(new Option('--ids', 'only the ids, on one line').conflicts('json'))
+    .addOption(new Option('--ids', 'print only the ids, on one line').conflicts('json'))
     .option('--json', 'one JSON object: { ids, pieces }')
     .action(tokenize);
 }

@@ -15,7 +15,7 @@ const chatml = `{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' ~ m.co
 const bitnet = `{{ bos_token }}{% for m in messages %}{{ m.role | capitalize ~ ': ' ~ m.content | trim ~ '<|eot_id|>' }}{% endfor %}
 {% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}`;
 
-/** Which spaces the versions of Mistral's format have is all in which they differ. */
+/** The versions of Mistral's format differ only in their spaces. */
 function mistral(before: string, behind: string, answer: string): string {
   return `{% set ns = namespace(open=false) %}
 {% for m in messages %}

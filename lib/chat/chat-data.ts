@@ -2,7 +2,7 @@ import { BitnetError } from '../errors.js';
 import { type ChatMessage, checkedMessages } from './messages.js';
 import type { WrittenPart } from './written-parts.js';
 
-/** What a session file keeps of a chat besides its session. */
+/** What a session file stores about a chat, in addition to the session. */
 export interface ChatData {
   readonly system: string | undefined;
   readonly messages: readonly ChatMessage[];
@@ -14,7 +14,7 @@ export function chatData(chat: ChatData): unknown {
 }
 
 /**
- * The chat in the data of a session file; the file may be anybody's.
+ * The chat in the data of a session file, which is not trusted.
  *
  * @throws ERR_BITNET_SESSION when there is none
  */

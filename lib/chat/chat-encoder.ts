@@ -5,10 +5,10 @@ import { callBudget, spend } from './render.js';
 import type { ChatTemplate } from './template.js';
 import { encodeAfter, type WrittenPart } from './written-parts.js';
 
-/** What a turn of a chat is encoded with. */
+/** What is needed to encode a turn of a chat. */
 interface EncoderParts {
   readonly tokenizer: Tokenizer;
-  /** undefined: every message begins a text of its own. */
+  /** undefined: every message starts a new text. */
   readonly template: ChatTemplate | undefined;
   readonly system: string | undefined;
   /** What the session has of the chat. */
@@ -18,7 +18,7 @@ interface EncoderParts {
 }
 
 /**
- * The tokens of messages, for one turn: whatever it is asked for shares one budget, no text is encoded
+ * The tokens of messages, for one turn: all calls share one budget, no text is encoded
  * twice, and no number of messages rendered twice. (They are always the last ones of a chat.)
  */
 export function chatEncoder(

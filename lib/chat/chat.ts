@@ -41,29 +41,29 @@ export interface ChatSettings extends SessionOptions {
 export interface ChatResult extends GenerationResult {
   /** Tokens of the prompt that were in the session already; `usage.promptTokens` are the others. */
   readonly keptTokens: number;
-  /** Oldest turns that were forgotten so that this one had room. */
+  /** Oldest turns dropped to make room for this one. */
   readonly droppedTurns: number;
 }
 
 /** The result with all text and tokens of the answer, as `chat.complete` gives it. */
 export interface ChatCompletion extends Completion, ChatResult {}
 
-/** What a chat needs of its model: its own template, or none. */
+/** What a chat needs from its model: its template, if any. */
 interface ChatModel {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate | undefined;
 }
 
-/** The part of a context that should be free for an answer. */
+/** Share of the context to keep free for an answer. */
 const answerShare = 4;
 
 /**
- * A conversation with a model: made by `model.createChat()`. What was said stays in the KV cache, so
+ * A conversation with a model, created by `model.createChat()`. Earlier turns stay in the KV cache, so
  * that a turn evaluates only what is new in it. When the context is full, the oldest turns are
  * forgotten. Close it to free its memory.
  */
 export class Chat {
-  /** What the conversation is kept in. To change it by hand costs no more than evaluating it again. */
+  /** The session that holds the conversation. Changing it directly only costs another evaluation. */
   readonly session: Session;
   readonly #tokenizer: Tokenizer;
   readonly #template: ChatTemplate | undefined;
@@ -80,7 +80,7 @@ export class Chat {
     this.session = createSession();
   }
 
-  /** Whether the model has a chat template; if not, every message begins a text of its own. */
+  /** Whether the model has a chat template; if not, every message starts a new text. */
   get hasTemplate(): boolean {
     return this.#template !== undefined;
   }
@@ -110,9 +110,9 @@ export class Chat {
   }
 
   /**
-   * Says `text` and gives the answer: an async iterator of `{ text, ids }`, whose return value (also
-   * `.result`) is a `ChatResult`. An answer that is ended early, by a signal or by leaving the loop,
-   * is remembered as far as it came; a turn without any answer is not.
+   * Sends `text` and returns the answer: an async iterator of `{ text, ids }`, whose return value (also
+   * `.result`) is a `ChatResult`. An answer that is cut short, by a signal or by leaving the loop,
+   * is remembered as far as it got; a turn without any answer is not.
    *
    * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_CONTEXT` when the turn alone is
    *   longer than the context (nothing is forgotten then), `ERR_BITNET_TEMPLATE`, and as `generate`
@@ -159,8 +159,8 @@ export class Chat {
   }
 
   /**
-   * Replaces the chat, its system message too, by one that `save` wrote; see `session.load`. When the
-   * file is refused, also because it holds a session that is no chat, the chat stays as it was.
+   * Replaces the chat, including its system message, with one that `save` wrote; see `session.load`. If the
+   * file is refused, for example because it holds a session but no chat, the chat does not change.
    */
   async load(
     path: string | URL,
@@ -247,8 +247,8 @@ export class Chat {
   }
 
   /**
-   * The messages, without the oldest turns where the context has no room for all and an answer. Then
-   * half of the context is made free, so that not every turn from now on evaluates everything again.
+   * The messages, without the oldest turns if the context has no room for all and an answer. Then
+   * half of the context is freed, so that not every later turn evaluates everything again.
    */
   async #fitted(
     all: readonly ChatMessage[],

@@ -1,5 +1,5 @@
 /*
- * What a chat may be, and what its template may cost. Templates come from model files: these numbers
+ * Limits of a chat and of its template's cost. Templates come from model files: these numbers
  * keep a hostile one from hanging or exhausting the process, and are far above what real ones need.
  */
 

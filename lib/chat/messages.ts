@@ -1,7 +1,7 @@
 import { BitnetError } from '../errors.js';
 import { maxContentLength, maxMessages } from './limits.js';
 
-/** Who may speak in a chat. */
+/** The roles in a chat. */
 export const roles = ['system', 'user', 'assistant', 'tool', 'developer'] as const;
 
 export interface ChatMessage {
@@ -29,7 +29,7 @@ export function checkedMessages(messages: unknown): ChatMessage[] {
   return checked;
 }
 
-/** A role goes into the template's own text, so it must not be anything a user could choose. */
+/** A role becomes part of the template's own text, so users must not be able to choose it freely. */
 function checkedMessage(message: unknown, name: string): ChatMessage {
   const { role, content } = (message ?? {}) as Record<string, unknown>;
   const known = roles.find((candidate) => candidate === role);

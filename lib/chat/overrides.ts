@@ -5,7 +5,7 @@ import { builtinTemplates } from './builtin-templates.js';
 
 /*
  * Chat templates that are used instead of, or in the absence of, the one in a file, each with its
- * reason. Overrides of tokenizers stand in ../tokenizer/quirks.ts.
+ * reason. Overrides of tokenizers are in ../tokenizer/quirks.ts.
  */
 
 /** A template, and why it is not the one in the file. */

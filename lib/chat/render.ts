@@ -6,7 +6,7 @@ import { strftime } from './strftime.js';
 
 export type { Budget, Template } from '../jinja/index.js';
 
-/** What the renderings of one call may cost together. */
+/** The shared budget of all renderings in one call. */
 export function callBudget(): jinja.Budget {
   return new jinja.Budget(maxSteps);
 }
@@ -34,7 +34,7 @@ export function render(
 }
 
 /**
- * Pays for work outside of a template on what it wrote.
+ * Charges the budget for work on a template's output.
  *
  * @throws ERR_BITNET_TEMPLATE
  */
@@ -42,7 +42,7 @@ export function spend(budget: jinja.Budget, steps: number): void {
   explained(() => budget.spend(steps));
 }
 
-/** What transformers gives templates besides the variables of a chat. */
+/** Globals that transformers gives to templates. */
 function functions(budget: jinja.Budget) {
   return {
     raise_exception: (message: unknown) => {

@@ -1,6 +1,6 @@
 /**
  * `date` in local time by a format of Python's strftime, as far as chat templates use it; names are
- * English, `-` leaves out the zero before a number, an unknown directive stands as it is.
+ * English, `-` drops leading zeros, and unknown directives are copied unchanged.
  */
 export function strftime(date: Date, format: string): string {
   return format.replace(/%(-?)([a-zA-Z%])/g, (directive, unpadded: string, letter: string) => {

@@ -7,8 +7,8 @@ import { builtinTemplates, chatTemplateNames } from './builtin-templates.js';
 import type { ChosenTemplate } from './overrides.js';
 
 /**
- * A chat template to use instead of the file's: its source in the Jinja language, or the name of one
- * that the file has besides its own (`tokenizer.chat_template.<name>`), or of a built-in one (see
+ * A chat template to use instead of the file's: its source in the Jinja language, or the name of
+ * another one in the file (`tokenizer.chat_template.<name>`), or of a built-in one (see
  * `chatTemplateNames`).
  */
 export type ChatTemplateOption = string | { readonly name: string };
@@ -26,12 +26,12 @@ export function checkedTemplateOption(option: unknown): ChatTemplateOption | und
   );
 }
 
-/** Whether a text can be a template: one without tags would be written as it is, and never the messages. */
+/** Whether a text can be a template: one without tags would print itself and never the messages. */
 export function hasTags(source: string): boolean {
   return /\{[{%]/.test(source);
 }
 
-/** People give a name, or the path of a file, where a source belongs. */
+/** Explains a name or the path of a file given instead of a source. */
 function checkedSource(source: string): string {
   if (hasTags(source)) return source;
   const near = builtinTemplates.has(source) ? source : nearest(source, chatTemplateNames);
@@ -44,7 +44,7 @@ function checkedSource(source: string): string {
   );
 }
 
-/** The templates that a file has besides its own, by name. */
+/** The additional templates of a file, by name. */
 export function namedTemplates({ metadata }: VocabularyFile): ReadonlyMap<string, string> {
   const named = new Map<string, string>();
   for (const [key, value] of metadata) {
@@ -59,7 +59,7 @@ const prefix = 'tokenizer.chat_template.';
 /**
  * The template that an option asks for.
  *
- * @param named those that the file has besides its own; they come before built-in ones
+ * @param named the additional ones of the file; they take precedence over built-in ones
  * @throws ERR_BITNET_ARGUMENT when there is none of this name
  */
 export function askedTemplate(
@@ -95,5 +95,5 @@ function unknownName(name: string, named: ReadonlyMap<string, string>): BitnetEr
   );
 }
 
-/** Names of a model in one sentence. */
+/** Names from a model, as part of a sentence. */
 const mostNames = 8;

@@ -13,13 +13,13 @@ const key = 'tokenizer.chat_template';
 
 export interface ChatOptions {
   /**
-   * Whether to end with the words that make the model answer.
+   * Whether to end with the prompt for the model's answer.
    * @default false
    */
   readonly addGenerationPrompt?: boolean;
 }
 
-/** How a model wants its chats written. */
+/** How a model expects its chats to be formatted. */
 export interface ChatTemplate {
   /** The template, in the Jinja language. */
   readonly source: string;
@@ -42,7 +42,7 @@ export interface ChatTemplate {
   /**
    * What `encode` tokenises: control tokens, and the texts between.
    *
-   * @param budget what the call that this is a part of may still cost
+   * @param budget the remaining budget of the call
    */
   parts(
     messages: readonly ChatMessage[],
@@ -55,7 +55,7 @@ export interface ChatTemplate {
 export interface ModelTemplates {
   /** What chats use unless they ask for another; undefined when there is none. */
   readonly standard: ChatTemplate | undefined;
-  /** The names of those that the file has besides its own. */
+  /** The names of the additional ones in the file. */
   readonly names: readonly string[];
   readonly decisions: readonly Decision[];
   /**

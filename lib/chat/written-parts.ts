@@ -3,23 +3,23 @@ import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 /** Makes tokens of text. */
 type Encode = (text: string, options?: EncodeOptions) => Promise<number[]>;
 
-/** A part of a chat as a session has it: a control token, or text and the tokens it became. */
+/** A part of a chat in a session: a control token, or text and its tokens. */
 export interface WrittenPart {
   /** As the template rendered it. */
   readonly part: string | number;
   readonly ids: readonly number[];
-  /** What the model wrote behind it. */
+  /** What the model wrote after it. */
   readonly answer?: { readonly text: string; readonly ids: readonly number[] };
 }
 
 /**
  * The tokens of a rendered chat, so that what a session has of it stays as it is. A model's answer is
- * in the session as the tokens that were drawn; the same text, tokenised behind the words that ask for
- * the answer, may become others ("Assistant: " and "Hi" are not "Assistant: Hi"). So where a part is
- * what was written before, the tokens of then are taken. White space around an answer that the
- * template adds or takes away is no difference: the session keeps the answer as it was written. From
- * the first part on that is another one, because turns were dropped or the template rewrites its past,
- * text is tokenised as usual.
+ * in the session as the tokens that were sampled; the same text, tokenized after the words that prompt
+ * the answer, may give others ("Assistant: " and "Hi" are not "Assistant: Hi"). So if a part is
+ * what was written before, its earlier tokens are used. White space around an answer that the
+ * template adds or removes does not matter: the session keeps the answer as it was written. From
+ * the first part that differs, because turns were dropped or the template rewrites the past,
+ * text is tokenized as usual.
  */
 export async function encodeAfter(
   written: readonly WrittenPart[],
@@ -72,7 +72,7 @@ function behindAnswer(before: string, answer: string, part: string): string | un
   return space.startsWith(tail) ? '' : tail;
 }
 
-/** `parts` with the answer that was written behind them, if its tokens spell it. */
+/** `parts` with the answer that followed them, if its tokens spell it. */
 export function withAnswer(
   parts: readonly WrittenPart[],
   answer: { readonly text: string; readonly ids: readonly number[] },

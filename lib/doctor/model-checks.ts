@@ -6,7 +6,7 @@ import type { Model } from '../model/model.js';
 import { type Check, fail, ok, size, warn } from './check.js';
 import { failure } from './machine-checks.js';
 
-/** What the embedded model writes after this prompt, always choosing the likeliest token. */
+/** What the embedded model writes after this prompt, always choosing the most likely token. */
 const golden = {
   prompt: 'Once upon a time',
   tokens: 24,

@@ -94,7 +94,7 @@ function isChoices(value: unknown): value is readonly string[] {
     Array.isArray(value) &&
     value.length >= 2 &&
     value.length <= mostChoices &&
-    // copied first, because every() passes over holes
+    // copied first, because every() skips holes
     [...value].every((choice) => typeof choice === 'string' && choice.trim() !== '')
   );
 }

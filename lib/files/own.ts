@@ -1,8 +1,8 @@
-// Files that the program itself has named: in a folder that others can write to, one may be a trap.
+// Files that the program itself names: in a folder that others can write to, one may be a trap.
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 
-const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants; // 0: Windows has none
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants; // 0 on Windows
 
 /** Whether a file is a regular one of this user, under one name only. @param info from `lstat` or an open file */
 export function isOwn(info: Stats): boolean {
@@ -10,11 +10,11 @@ export function isOwn(info: Stats): boolean {
 }
 
 /**
- * Opens a file that is there and that the program itself has named, never through a link and never waiting for another
+ * Opens an existing file that the program itself named, never through a link and never waiting for another
  * process, as opening a FIFO would.
  *
  * @param flags such as `O_RDWR`
- * @param accept what it must be, asked before and after it is opened
+ * @param accept what it must be, checked before and after it is opened
  * @throws ENOENT and the like, and EPERM when it is not accepted
  */
 export async function openNamed(
@@ -31,7 +31,7 @@ export async function openNamed(
   throw refused(path);
 }
 
-/** A text that the program itself has named, of at most `mostBytes`. @throws as `openNamed` */
+/** A text file that the program itself named, of at most `mostBytes`. @throws as `openNamed` */
 export async function readNamedText(path: string, mostBytes: number): Promise<string> {
   const fits = (info: Stats) => info.isFile() && info.size <= mostBytes;
   const handle = await openNamed(path, constants.O_RDONLY, fits);
@@ -43,8 +43,8 @@ export async function readNamedText(path: string, mostBytes: number): Promise<st
 }
 
 /**
- * Appends to a file of this user alone that the program itself has named, or begins one.
- * @param mode who may do what with a new file
+ * Appends to a private file that the program itself named, or creates it.
+ * @param mode permissions of a new file
  * @throws as `openNamed`
  */
 export async function appendNamed(path: string, text: string, mode: number): Promise<void> {
@@ -59,7 +59,7 @@ export async function appendNamed(path: string, text: string, mode: number): Pro
   }
 }
 
-/** A text that a person has named, perhaps by a link: a regular file of at most `mostBytes`, so that nothing is waited for. */
+/** A text file that the user named, perhaps through a link: a regular file of at most `mostBytes`, so that reading never waits. */
 export async function readRegularText(path: string, mostBytes: number): Promise<string> {
   const handle = await open(path, constants.O_RDONLY | O_NONBLOCK);
   try {

@@ -1,16 +1,16 @@
-// Files on their way, `<target>.<mark>.part`: those of this process go when it ends, those of dead processes when the next writer comes.
+// Partial files, `<target>.<mark>.part`: those of this process are removed when it ends, those of dead processes by the next writer.
 import { rmSync } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isOwn } from './own.js';
 import { isGone, markPattern, newMark } from './process-mark.js';
 
-/** What follows a target's name: a part may have had a part of its own. */
+/** What follows a target's name: a partial file may have had a partial file itself. */
 const partEnd = new RegExp(`^(?:\\.${markPattern}\\.part)*\\.${markPattern}\\.part$`);
 
 const unfinished = new Set<string>();
 
-/** A name beside `target` for what will become it, known as unfinished until `partDone`. */
+/** A temporary name beside `target`, registered until `partDone`. */
 export function newPart(target: string): string {
   if (unfinished.size === 0) process.once('exit', removeUnfinished);
   const path = `${target}.${newMark()}.part`;
@@ -18,7 +18,7 @@ export function newPart(target: string): string {
   return path;
 }
 
-/** Says that a part has been renamed or removed. */
+/** Reports that a partial file has been renamed or removed. */
 export function partDone(path: string): void {
   unfinished.delete(path);
   if (unfinished.size === 0) process.off('exit', removeUnfinished);

@@ -1,4 +1,4 @@
-// Which process a file on its way belongs to, as a part of the file's name: other processes can tell whether it is still there.
+// Marks a partial file with its process, in its name, so that other processes can tell whether that is still running.
 import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -9,7 +9,7 @@ export const markPattern = '([\\da-f]{8})-(\\d+)-[\\da-f]+';
 /** Milliseconds by which the clock of a file system may be behind ours. */
 const clockDifference = 5000;
 
-/** Process ids mean something on one machine and, in containers, in one namespace only. */
+/** Process ids are valid on one machine and, in containers, in one namespace. */
 const host = createHash('sha256')
   .update(hostname() + processNamespace())
   .digest('hex')

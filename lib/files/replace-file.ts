@@ -8,11 +8,11 @@ import { type TargetOptions, unwritable, writableTarget } from './target.js';
 
 /**
  * Writes a file that appears under its name when it is complete and safe on the disk. Until then, and after an error, one
- * that was there stays as it was; what may be replaced says `writableTarget`. Permissions stay as they were, too. What is
+ * that existed stays unchanged; `writableTarget` says what may be replaced. Permissions are kept. The content is
  * written goes to another name in the same folder, which is removed after an error and at the end of the process, or
- * by the next writer where that could not be.
+ * by the next writer if that was not possible.
  *
- * @param write makes the file `part`, which is not there yet
+ * @param write creates the file `part`, which must not exist
  * @throws ERR_BITNET_FILE, ERR_BITNET_ARGUMENT, and whatever `write` throws
  */
 export async function replaceFile(
@@ -39,7 +39,7 @@ export async function replaceFile(
 
 /**
  * Writes a text with `replaceFile`.
- * @param mode who may do what with a new file
+ * @param mode permissions of a new file
  */
 export async function replaceText(
   path: string,
@@ -51,7 +51,7 @@ export async function replaceText(
   );
 }
 
-/** Brings a part safely to the disk, with the permissions of what it will replace. */
+/** Flushes a partial file to disk, with the permissions of what it will replace. */
 async function settle(part: string, mode: number | undefined): Promise<void> {
   const handle = await openNamed(part, constants.O_RDWR, (info) => info.isFile());
   try {
@@ -62,7 +62,7 @@ async function settle(part: string, mode: number | undefined): Promise<void> {
   }
 }
 
-/** What the system says about a file that nobody knows is said about the one that was to be written. */
+/** Reports what the system says about the temporary file under the name that was asked for. */
 function explained(error: unknown, part: string, path: string): unknown {
   if (!(error instanceof Error)) return error;
   error.message = error.message.replaceAll(part, path);

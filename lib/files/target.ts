@@ -6,43 +6,43 @@ import { systemFault } from './system-fault.js';
 
 const sticky = 0o1000;
 
-/** Files of one kind, told by how they begin. */
+/** A kind of file, recognized by its first bytes. */
 export interface FileKind {
   /** With an article: 'a session file'. */
   readonly name: string;
-  /** Bytes that `matches` sees, or all where a file has fewer. */
+  /** Number of bytes that `matches` sees, or all of a shorter file. */
   readonly headBytes: number;
   readonly matches: (head: Buffer) => boolean;
 }
 
 export interface TargetOptions {
-  /** Files that are replaced unasked. @default none */
+  /** Files that are replaced without asking. @default none */
   readonly kind?: FileKind | undefined;
   /** Whether any regular file may be replaced. @default false */
   readonly overwrite?: boolean | undefined;
   /** Whether a symbolic link of this user is followed; not where the program itself has named the file. @default true */
   readonly links?: boolean | undefined;
-  /** What else than another name helps, for the sentence. @default 'allow it to be replaced (option overwrite)' */
+  /** A remedy other than another name, for the message. @default 'allow it to be replaced (option overwrite)' */
   readonly remedy?: string;
 }
 
-/** Where a file is to be written. */
+/** The place to write a file. */
 export interface Target extends Place {
-  /** Asks again when the file is there and takes its place: much may have happened. @throws as `writableTarget` */
+  /** Checks again just before the file takes its place. @throws as `writableTarget` */
   readonly checkAgain: () => Promise<void>;
 }
 
 interface Place {
-  /** The path as it was given or, of a symbolic link, where that leads. */
+  /** The path as given or, for a symbolic link, its target. */
   readonly path: string;
-  /** What is there now; undefined where nothing is. */
+  /** What exists there now, if anything. */
   readonly there: Stats | undefined;
 }
 
 /**
- * Where writing to `path`, which a person has named, may go: a new name, or a regular file that may be replaced. A
+ * Where writing to `path`, which the user named, may go: a new name, or a regular file that may be replaced. A
  * symbolic link is followed if it is this user's (or root's) and leads to a regular file of theirs. Nothing is written, and nothing
- * waited for: it may be asked long before.
+ * waited for, so it can be called long before.
  *
  * @throws ERR_BITNET_ARGUMENT for `-`; ERR_BITNET_FILE for anything else that must stay, with `replaceable` where
  *   `overwrite` would allow it
@@ -72,7 +72,7 @@ async function followed(path: string, options: TargetOptions): Promise<Place> {
   const there = end === undefined ? undefined : await stat(end).catch(() => undefined);
   if (end === undefined || there === undefined) throw refused(path, 'a link that leads nowhere');
   if (!there.isFile()) throw refused(path, special(there));
-  // In a folder that others can write to, a link may have been set as a trap; root needs none.
+  // In a folder that others can write to, a link may be a trap; root needs none.
   const mine = process.getuid?.() ?? there.uid;
   if (there.uid !== mine || ![mine, 0].includes(named.uid)) {
     throw refused(path, 'a link of another user, or to a file of another user');
@@ -99,7 +99,7 @@ async function replaceable(
   );
 }
 
-/** In a sticky folder such as /tmp, the owners of a file and of the folder alone may put another in its place. */
+/** In a sticky folder such as /tmp, the owners of a file and of the folder may replace it. */
 async function mayBeRenamedOver(path: string, there: Stats): Promise<boolean> {
   const user = process.geteuid?.() ?? 0;
   if (user === 0 || there.uid === user) return true;
@@ -107,7 +107,7 @@ async function mayBeRenamedOver(path: string, there: Stats): Promise<boolean> {
   return (folder.mode & sticky) === 0 || folder.uid === user;
 }
 
-/** An empty file is of every kind: nothing is lost with it. */
+/** An empty file is of every kind, since nothing is lost. */
 async function isOfKind(path: string, { headBytes, matches }: FileKind): Promise<boolean> {
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(
     (cause) => {

@@ -13,12 +13,12 @@ export class Continuation {
   busy = false;
   #position = 0;
 
-  /** Forgets everything if someone else moved the session since the last generation. */
+  /** Forgets everything if the session was moved since the last generation. */
   settle(evaluator: Evaluator): void {
     if (evaluator.position !== this.#position) this.clear(evaluator.position);
   }
 
-  /** Forgets what lies behind `position`: the pending token, and the history from there on. */
+  /** Forgets what comes after `position`: the pending token, and the history from there on. */
   rewind(position: number): void {
     const length = this.history.length - (this.#position - position);
     this.restore(this.history.slice(0, Math.max(length, 0)), undefined, position);
@@ -83,7 +83,7 @@ export function continuationOf(evaluator: Evaluator): Continuation {
   return continuation;
 }
 
-/** Drops the pending token and the history: for a session that is fed by hand. */
+/** Drops the pending token and the history: for a session that is evaluated directly. */
 export function forgetContinuation(evaluator: Evaluator): void {
   continuations.get(evaluator)?.clear(evaluator.position);
 }

@@ -20,7 +20,7 @@ export interface TopLogits {
 export interface Evaluator {
   /** Tokens evaluated so far; the next one goes here. */
   readonly position: number;
-  /** Positions there are in all. */
+  /** Size of the context. */
   readonly contextLength: number;
   /** Appends `ids` (at least one) and returns the `k` best logits of the last, and those of `also`. */
   evaluateTop(

@@ -31,7 +31,7 @@ export interface Completion extends GenerationResult {
 
 /**
  * A generation: iterate it with `for await` for pieces of text as they come. It starts with the first
- * `next()` and rests while nobody asks for the next piece. Leaving the loop ends it. Asking for
+ * `next()` and pauses until the next piece is asked for. Leaving the loop ends it. Asking for
  * `result` starts it too, and lets it run to its end without rest.
  */
 export class Generation<Result extends GenerationResult = GenerationResult>
@@ -54,12 +54,12 @@ export class Generation<Result extends GenerationResult = GenerationResult>
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#result.catch(() => {}); // nobody has to listen to it
+    this.#result.catch(() => {}); // it may go unobserved
   }
 
   /**
-   * The result, once the generation has come to its end. Whoever iterates, before or after, gets
-   * every piece all the same. Rejects as the iteration does, and with `ERR_BITNET_ABORTED` if that
+   * The result, once the generation has come to its end. An iteration, before or after, still gets
+   * every piece. Rejects as the iteration does, and with `ERR_BITNET_ABORTED` if that
    * was left early.
    */
   get result(): Promise<Result> {
@@ -93,7 +93,7 @@ export class Generation<Result extends GenerationResult = GenerationResult>
     await this.return();
   }
 
-  /** @internal What console.log shows to whoever forgot to wait. */
+  /** @internal What console.log shows if `await` was forgotten. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return 'Generation { iterate it with for await, or await its result }';
   }
@@ -141,7 +141,7 @@ export async function collected<Result extends GenerationResult>(
   return { text, ids, ...(await generation.result) };
 }
 
-/** The error of a generation that was ended from outside; carries what there was by then. */
+/** The error of a generation that was stopped; carries what was generated so far. */
 export function abortedError(progress: Progress, cause: unknown): BitnetError {
   const count = progress.ids.length;
   const message = `The generation was aborted after ${count} ${count === 1 ? 'token' : 'tokens'}.`;

@@ -21,7 +21,7 @@ import { Sampler } from './sampler.js';
  * Continues `prompt`, which is appended at the session's position. Wrong arguments throw here;
  * everything else happens, and fails, while the generation is iterated.
  *
- * The last token of a generation is handed out without being evaluated (nobody may want what
+ * The last token of a generation is handed out without being evaluated (the caller may not need what
  * follows it), so it is not counted in `evaluator.position`. The next generation on the same
  * session evaluates it first, before its own prompt: two calls read as one text. A token that
  * ends the text is neither handed out nor evaluated.
@@ -51,7 +51,7 @@ export async function complete(
   return collected(generate(evaluator, tokenizer, prompt, options));
 }
 
-/** Holds the session's lock around the loop; errors carry what there was by then, once it has begun. */
+/** Holds the session's lock around the loop; errors carry what was generated so far. */
 export async function* guarded(
   evaluator: Evaluator,
   tokenizer: Tokenizer,
@@ -95,7 +95,7 @@ interface Decoder {
   readonly stream: TextStream;
 }
 
-/** Evaluate, choose, hand out, until something says stop. */
+/** Evaluate, choose and yield tokens until something stops it. */
 async function* decode(
   decoder: Decoder,
   prompt: readonly number[],

@@ -1,12 +1,12 @@
-/** Is told the fraction of some work that is done, from 0 to 1. */
+/** Called with the fraction of the work that is done, from 0 to 1. */
 export type OnProgress = (fraction: number) => void;
 
 /** Milliseconds between two reports. */
 const interval = 50;
 
 /**
- * Tells `onProgress` how far `work` has come, now and then and when it is done. What it throws stops
- * the work, and is thrown once that has ended.
+ * Reports the progress of `work` to `onProgress`, from time to time and at the end. An exception stops
+ * the work, and is rethrown when the work has ended.
  *
  * @param fraction how far it has come
  * @param stop makes the work end early
@@ -21,7 +21,7 @@ export async function reporting<T>(
   let thrown: { readonly error: unknown } | undefined;
   const report = async (part: number) => {
     try {
-      await onProgress(part); // a rejection that nobody sees would end the process
+      await onProgress(part); // an unhandled rejection would end the process
     } catch (error) {
       thrown ??= { error };
       clearInterval(timer);

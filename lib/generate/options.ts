@@ -12,28 +12,28 @@ import type { SamplingSettings } from './sampler.js';
 /** Options of `session.generate` and `session.complete`. */
 export interface GenerateOptions {
   /**
-   * Most tokens to generate; `Infinity` goes on until the model ends or the context is full, 0 only
+   * Maximum number of tokens to generate; `Infinity` continues until the model ends or the context is full, 0 only
    * evaluates the prompt.
    * @default 512
    */
   readonly maxTokens?: number | undefined;
   /**
-   * Spread of the choice: 0 always takes the likeliest token, above 1 flattens the probabilities.
+   * Randomness: 0 always takes the most likely token, above 1 flattens the probabilities.
    * @default 0.8
    */
   readonly temperature?: number | undefined;
   /**
-   * Choose among this many likeliest tokens; 0 sets no limit.
+   * Choose among this many most likely tokens; 0 sets no limit.
    * @default 40
    */
   readonly topK?: number | undefined;
   /**
-   * Choose among the likeliest tokens that together reach this probability; 1 sets no limit.
+   * Choose among the most likely tokens that together reach this probability; 1 sets no limit.
    * @default 0.95
    */
   readonly topP?: number | undefined;
   /**
-   * Drop tokens less likely than this fraction of the likeliest one; 0 drops none.
+   * Drop tokens less likely than this fraction of the most likely one; 0 drops none.
    * @default 0.05
    */
   readonly minP?: number | undefined;
@@ -58,7 +58,7 @@ export interface GenerateOptions {
    */
   readonly frequencyPenalty?: number | undefined;
   /**
-   * Seed of the draws: the same seed gives the same text, on every kernel and thread count.
+   * Seed of the random numbers: the same seed gives the same text, on every kernel and thread count.
    * @default a random unsigned 32-bit integer, reported in the result
    */
   readonly seed?: number | undefined;
@@ -69,13 +69,13 @@ export interface GenerateOptions {
   readonly stop?: string | readonly string[] | undefined;
   /**
    * Whether text in a string prompt that spells a special token becomes that token. Leave it off
-   * for text from strangers.
+   * for untrusted text.
    * @default false
    */
   readonly parseSpecial?: boolean | undefined;
   /** Ends the generation with an error of code `ERR_BITNET_ABORTED`, name `AbortError`. */
   readonly signal?: AbortSignal | undefined;
-  /** Called now and then, while the prompt is evaluated, with the fraction done, from 0 to 1. */
+  /** Called from time to time while the prompt is evaluated, with the fraction done, from 0 to 1. */
   readonly onProgress?: OnProgress | undefined;
 }
 
@@ -88,7 +88,7 @@ export interface GenerateSettings extends SamplingSettings {
   readonly onProgress: OnProgress | undefined;
 }
 
-/** More texts than this are a mistake. */
+/** More stop texts than this are a mistake. */
 const maxStops = 256;
 
 /** UTF-16 units: what may belong to a stop text is held back, and kept. */

@@ -1,4 +1,4 @@
-/** How strongly tokens that were just used are pushed down; see `GenerateOptions`. */
+/** How strongly recent tokens are penalized; see `GenerateOptions`. */
 export interface PenaltySettings {
   readonly repeatPenalty: number;
   readonly repeatLastN: number;

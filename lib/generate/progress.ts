@@ -25,7 +25,7 @@ export interface Timings {
   readonly tokensPerSecond: number;
 }
 
-/** What a generation has done so far: the account that results and abort errors are made of. */
+/** What a generation has done so far: the record that results and abort errors are built from. */
 export class Progress {
   /** Text handed to the caller. */
   text = '';
@@ -63,7 +63,7 @@ export class Progress {
     }
   }
 
-  /** The summary with all text and tokens, for the error of a generation that does not end by itself. */
+  /** The summary with all text and tokens, for the error of a generation that is cut short. */
   account() {
     return { text: this.text, ids: [...this.ids], ...this.summary() };
   }

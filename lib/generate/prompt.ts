@@ -68,7 +68,7 @@ export function checkRoom(ids: readonly number[], evaluator: Evaluator): void {
   );
 }
 
-/** As other libraries have them: `{ role, content }`. */
+/** Messages as in other libraries: `{ role, content }`. */
 function isMessage(value: unknown): boolean {
   return typeof value === 'object' && value !== null && ('role' in value || 'content' in value);
 }

@@ -16,7 +16,7 @@ export type NumericValues =
 export type GgufArray = GgufStrings | GgufNumbers;
 
 /**
- * A string array as it stands in the file: bytes, decoded one string at a time when asked for, so
+ * A string array as stored in the file: bytes, decoded one string at a time on demand, so
  * that a vocabulary of 128,000 strings costs its bytes plus 4 bytes each. `i` is in [0, length).
  */
 export class GgufStrings {

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
-/** What tells whether a file is still the one it was. */
+/** Identifies the state of a file, to notice changes. */
 export interface FileStamp {
   readonly path: string;
   readonly size: number;
@@ -9,12 +9,12 @@ export interface FileStamp {
   readonly ino: bigint;
 }
 
-/** @internal The stamp in what the system says of a file. */
+/** @internal The stamp from the system's information about a file. */
 export function stampOf(path: string, { size, mtimeNs, ino }: BigIntStats): FileStamp {
   return { path, size: Number(size), mtimeNs, ino };
 }
 
-/** Of what is no file, or gone: no file has it. */
+/** The stamp of a missing file, which no file has. */
 export function noStamp(path: string): FileStamp {
   return { path, size: -1, mtimeNs: 0n, ino: 0n };
 }

@@ -24,7 +24,7 @@ export interface Readable {
  * than the file still has. Errors name `subject`, the thing being read, and the field within it.
  */
 export class HeaderCursor {
-  /** What is being read, for error sentences: `metadata "general.name"`. */
+  /** What is being read, for error messages: `metadata "general.name"`. */
   subject = 'the header';
   /** Bytes from the start of the file; may be set to any place in the header. */
   position = 0;
@@ -50,7 +50,7 @@ export class HeaderCursor {
     return this.position >= this.#start && this.position + count <= this.#end;
   }
 
-  /** Brings the next `count` bytes, at most a window, into memory. */
+  /** Reads the next `count` bytes, at most a window, into memory. */
   async need(count: number, field: string): Promise<void> {
     if (this.has(count)) return;
     this.checkRoom(count, field);
@@ -78,7 +78,7 @@ export class HeaderCursor {
     }
   }
 
-  /** Reads a u32 that `need(4)` has brought in. */
+  /** Reads a u32 that `need(4)` has read. */
   u32(): number {
     const value = this.#view.getUint32(this.position - this.#start, true);
     this.position += 4;
@@ -86,7 +86,7 @@ export class HeaderCursor {
   }
 
   /**
-   * Reads a u64 that `need(8)` has brought in. Above 2^53 the number is rounded, and still above
+   * Reads a u64 that `need(8)` has read. Above 2^53 the number is rounded, and still above
    * every limit it is compared with.
    */
   u64(): number {
@@ -95,7 +95,7 @@ export class HeaderCursor {
     return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** The u64 just read without any rounding, for error sentences. */
+  /** The u64 just read without any rounding, for error messages. */
   lastU64(): bigint {
     return this.#view.getBigUint64(this.position - 8 - this.#start, true);
   }
@@ -153,7 +153,7 @@ export class HeaderCursor {
         .catch((cause) => {
           throw unreadable(this.path, cause);
         });
-      // The file has become shorter since its size was asked.
+      // The file was shortened after its size was read.
       if (bytesRead === 0) throw this.#incomplete(target.length, field, position + done);
       done += bytesRead;
     }

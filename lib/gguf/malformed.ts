@@ -34,7 +34,7 @@ export function fileSentence(
 }
 
 /**
- * A string of the file, quoted for an error sentence: shortened, and with everything but plain
+ * A string of the file, quoted for an error message: shortened, and with everything but plain
  * letters, digits and marks escaped, so that a file cannot write control codes to a terminal.
  */
 export function quote(text: string): string {

@@ -13,7 +13,7 @@ export interface OpenFile {
 
 /**
  * Opens a regular file for reading. Never waits: a FIFO without a writer would hang an ordinary
- * open for ever, O_NONBLOCK opens it at once and it is then refused like any other special file.
+ * open forever, O_NONBLOCK opens it at once and it is then refused like any other special file.
  *
  * @throws ERR_BITNET_FILE when there is no such file, it is not readable or not a regular file
  */

@@ -55,12 +55,12 @@ export async function placeTensors(
   return tensors;
 }
 
-/** How error sentences call a tensor. */
+/** The name of a tensor in error messages. */
 export function tensorSubject(index: number, name: string): string {
   return `tensor ${index} ${quote(name)}`;
 }
 
-/** The directory in the order of the data; an empty tensor stands before the one it shares its offset with. */
+/** The directory in the order of the data; an empty tensor comes before the one that shares its offset. */
 function measureRoom(infos: readonly TensorInfo[], dataBytes: number): Slot[] {
   const sorted = [...infos].sort(
     (a, b) => a.offset - b.offset || a.rows * a.cols - b.rows * b.cols,
@@ -95,7 +95,7 @@ function checkedBytes(
 }
 
 /**
- * The type each id stands for in this file. Where programs disagree, the sizes decide: the true
+ * The type that each id means in this file. Where programs disagree, the sizes decide: the true
  * type fits the room of every tensor and, in a file without gaps, fills it but for the alignment.
  */
 function resolveTypes(
@@ -140,7 +140,7 @@ function score(
   return exact;
 }
 
-/** Which family of programs wrote the file, as far as it shows. */
+/** Which family of programs wrote the file, if it can be told. */
 function originOf(infos: readonly TensorInfo[], metadata: GgufFile['metadata']): Origin {
   if (infos.some(({ typeId }) => typeId >= firstIkType)) return 'ik_llama.cpp';
   const architecture = metadata.get('general.architecture');

@@ -90,7 +90,7 @@ async function readVersion(cursor: HeaderCursor): Promise<number> {
 const convert = 'convert the model again with a current converter';
 const notGguf = 'this is no GGUF model, give the path of one';
 
-/** First four bytes of files that people take for a model. */
+/** First four bytes of files that are mistaken for models. */
 const otherFormats: ReadonlyMap<string, string> = new Map([
   ['vers', 'this is a Git LFS pointer, run "git lfs pull" to get the model itself'],
   ['<!DO', 'this is a web page, download the model itself'],

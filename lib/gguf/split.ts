@@ -4,7 +4,7 @@ import { maxSplitParts, maxTensors } from './limits.js';
 import { malformed, quote } from './malformed.js';
 import type { GgufFile, GgufPart, GgufTensor, GgufValue } from './types.js';
 
-/** Where a file stands in a split model. */
+/** The place of a file in a split model. */
 interface Place {
   /** From 0. */
   readonly no: number;

@@ -16,7 +16,7 @@ export interface TensorType {
   readonly origins: readonly Origin[];
 }
 
-/** The types an id may stand for, the most common first; empty for an unknown id. */
+/** The types an id may mean, the most common first; empty for an unknown id. */
 export function typesOf(id: number): readonly TensorType[] {
   return byId.get(id) ?? [];
 }
@@ -62,7 +62,7 @@ function special(
   return { id, name, block: 1, bytes, origins };
 }
 
-/** A retired type of which only the name is known. */
+/** A retired type; only its name is known. */
 function unsized(id: number, name: string): TensorType {
   return { ...special(id, name, () => undefined), unsized: true };
 }
@@ -128,7 +128,7 @@ const tensorTypes: readonly TensorType[] = [
   blocks(40, 'NVFP4', 64, 36),
   blocks(41, 'Q1_0', 128, 18),
   blocks(42, 'Q2_0', 64, 18, 'llama.cpp'),
-  // PrismML's files of before llama.cpp had the type, in groups of 128.
+  // PrismML's files from before llama.cpp had the type, in groups of 128.
   blocks(42, 'Q2_0_G128', 128, 34),
   special(42, 'TL2', tl2Bytes, 'bitnet.cpp'),
   blocks(133, 'Q6_0', 32, 26),

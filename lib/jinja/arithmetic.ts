@@ -100,7 +100,7 @@ function result(value: number, float: boolean): Value {
   return integer(value);
 }
 
-/** Python's integers have no end; ours do, and say so rather than round. */
+/** Python's integers are unbounded; ours are not, and fail instead of rounding. */
 export function integer(value: number): number {
   if (!Number.isSafeInteger(value)) throw new LimitError('counts beyond 2^53');
   return value === 0 ? 0 : value;

@@ -2,7 +2,7 @@ import { LimitError } from './errors.js';
 import { maxElements, maxTextLength } from './limits.js';
 
 /**
- * What a template, or several renderings together, may still cost. A step is about 100 ns of work and
+ * The remaining budget of a template, or of several renderings. A step is about 100 ns of work and
  * keeps at most some 100 bytes alive: one per node that runs, per element of a list that is made or
  * looked at, and per 64 characters of a text that is made or searched. So steps bound both time and
  * memory, and the same template is always stopped at the same place.
@@ -20,23 +20,23 @@ export class Budget {
     if (this.#left < 0) throw new LimitError(`takes over ${this.steps} steps`);
   }
 
-  /** Pays for a text of `length` characters, before it is made. */
+  /** Charges for a text of `length` characters, before it is made. */
   spendText(length: number): void {
     checkTextLength(length);
     this.spend(1 + (length >>> 6));
   }
 
-  /** Pays for a search for `part` in `text`, which may compare most of `part` at every place. */
+  /** Charges for a search for `part` in `text`, which may compare most of `part` at every place. */
   spendSearch(text: string, part: string): void {
     this.spend((1 + (text.length >>> 6)) * (1 + (part.length >>> 6)));
   }
 
-  /** Pays for work on every single character. */
+  /** Charges for work on every character. */
   spendCharacters(length: number): void {
     this.spend(1 + (length >>> 3));
   }
 
-  /** Pays for a list of `length` elements, before it is made. */
+  /** Charges for a list of `length` elements, before it is made. */
   spendList(length: number): void {
     if (!(length <= maxElements)) {
       throw new LimitError(`makes a list of over ${maxElements} elements`);
@@ -44,7 +44,7 @@ export class Budget {
     this.spend(1 + length);
   }
 
-  /** `text`, paid for: for what is not longer than what it was made of. */
+  /** `text`, charged for: for results no longer than their input. */
   text(text: string): string {
     this.spendText(text.length);
     return text;

@@ -1,4 +1,4 @@
-/** A template cannot be read, or fails while it runs; the message is in Jinja's own words. */
+/** A template does not parse or fails; the message is worded as in Jinja. */
 export class JinjaError extends Error {}
 
 /** A template was stopped because it would cost too much; the message completes "it …". */

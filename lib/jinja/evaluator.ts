@@ -21,7 +21,7 @@ import {
 } from './values.js';
 import { str, Writer } from './write.js';
 
-/** Computes expressions: every one passes through `evaluate`, and is paid for. */
+/** Computes expressions. All of them go through `evaluate`, which charges the budget. */
 export class Evaluator implements Runtime {
   readonly budget: Budget;
   #depth = 0;
@@ -188,7 +188,7 @@ export class Evaluator implements Runtime {
   arguments(args: CallArguments, scope: Scope): Arguments {
     const positional = this.#all(args.positional, scope);
     if (args.list) {
-      // Not spread into a call: a list may be longer than the stack.
+      // Not spread into a call: a list may not fit on the stack.
       for (const value of iterate(this.evaluate(args.list, scope), this.budget))
         positional.push(value);
     }

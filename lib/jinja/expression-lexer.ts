@@ -27,7 +27,7 @@ export class ExpressionLexer {
     }
   }
 
-  /** Goes behind `close` if it is next, with its sign. */
+  /** Moves past `close` if it is next, with its sign. */
   #close(close: string): string | undefined {
     const sign = this.#source[this.at];
     const signs = close === '%}' ? '-+' : '-';
@@ -74,7 +74,7 @@ export class ExpressionLexer {
     }
   }
 
-  /** Escapes as in Python; an unknown one stands as it is. */
+  /** Escapes as in Python; unknown ones are kept unchanged. */
   #unescaped(text: string): string {
     return text.replace(escapes, (all, code: string) => {
       const known = escaped.get(code);

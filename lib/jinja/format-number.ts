@@ -91,7 +91,7 @@ function grouped(text: string, comma: string): string {
   return [whole!.replace(/\B(?=(?:\d{3})+$)/g, comma), ...fraction].join('.');
 }
 
-/** `text` in a field of `width`; `=` pads behind the sign. */
+/** `text` in a field of `width`; `=` pads after the sign. */
 export function padded(text: string, width: number, align: string, fill = ' '): string {
   const space = Math.max(0, width - lengthOf(text));
   if (space === 0) return text;

@@ -12,7 +12,7 @@ import { str, Writer } from './write.js';
 /** What a statement does to the loop around it. */
 type Jump = 'break' | 'continue' | undefined;
 
-/** Runs a template: every statement passes through `#execute`, and is paid for. */
+/** Runs a template. All statements go through `#execute`, which charges the budget. */
 export class Interpreter {
   readonly #budget: Budget;
   readonly #expressions: Evaluator;

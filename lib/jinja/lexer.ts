@@ -105,7 +105,7 @@ class TemplateLexer {
     this.#behindTag(lexer.at, sign, isBlock);
   }
 
-  /** Goes on behind a tag that ends at `end` with `sign`. */
+  /** Continues after a tag that ends at `end` with `sign`. */
   #behindTag(end: number, sign: string | undefined, trimsNewline: boolean): void {
     this.#at = end;
     if (sign === '-') {
@@ -119,5 +119,5 @@ class TemplateLexer {
   }
 }
 
-/** More than anybody writes between the brackets of `{% raw %}`; bounds the search for it. */
+/** More than anyone writes between the brackets of `{% raw %}`; bounds the search for it. */
 const rawTagLength = 100;

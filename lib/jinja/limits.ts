@@ -1,5 +1,5 @@
 /*
- * What one value or one template may be before it is stopped; what a whole call may cost is a Budget.
+ * Limits of a single value or template; a Budget limits the cost of a whole call.
  * Templates are programs that come from model files: these numbers are far above what real ones need.
  */
 

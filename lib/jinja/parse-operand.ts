@@ -31,7 +31,7 @@ export abstract class OperandParser {
     return isTuple ? { kind: 'tuple', items } : items[0]!;
   }
 
-  /** With signs before it, and filters and tests behind it. */
+  /** With signs before it, and filters and tests after it. */
   protected operand(withFilters: boolean): Expression {
     const stream = this.stream;
     let operand: Expression;
@@ -152,7 +152,7 @@ export abstract class OperandParser {
     }
   }
 
-  /** `| filter | filter …` behind an operand, if there are any. */
+  /** `| filter | filter …` after an operand, if there are any. */
   filters(operand: Expression | undefined): Expression | undefined {
     let value = operand;
     while (this.stream.skipOperator('|')) value = this.filter(value);

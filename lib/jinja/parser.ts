@@ -47,7 +47,7 @@ class Parser {
     return statements;
   }
 
-  /** Statements up to a tag that is none of its own, or the end. */
+  /** Statements up to a tag that belongs to an enclosing one, or the end. */
   #statements(): Statement[] {
     const statements: Statement[] = [];
     for (;;) {
@@ -100,14 +100,14 @@ class Parser {
     return statement;
   }
 
-  /** The statements behind a tag that ends here, up to the tag `end`. */
+  /** The statements after a tag that ends here, up to the tag `end`. */
   #body(end: string): Statement[] {
     const { statements } = this.#bodyUpTo(end);
     this.#stream.expectEnd();
     return statements;
   }
 
-  /** The statements behind a tag that ends here, and which of the `ends` follows. */
+  /** The statements after a tag that ends here, and which of the `ends` follows. */
   #bodyUpTo(...ends: readonly string[]): { statements: Statement[]; end: string } {
     this.#stream.expectEnd();
     const statements = this.#statements();

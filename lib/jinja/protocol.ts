@@ -83,7 +83,7 @@ export function checkDepth(depth: number): void {
 }
 
 /**
- * Below 0, 0 or above 0, as `a` is before, equal to or behind `b`.
+ * Below 0, 0 or above 0, as `a` is before, equal to or after `b`.
  *
  * @param operator for the message, when they have no order
  */
@@ -120,7 +120,7 @@ function compareTexts(a: string, b: string, budget: Budget): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** What a loop over a value goes through. */
+/** The items of a loop over a value. */
 export function iterate(value: Value, budget: Budget): readonly Value[] {
   const items = iterated(value, budget);
   budget.spend(items.length);

@@ -65,7 +65,7 @@ function required(value: Value): number {
   throw new JinjaError(`type ${typeName(value)} doesn't define __round__ method`);
 }
 
-/** undefined when it is none. */
+/** undefined if it is not one. */
 function toInteger(value: Value, base: number): number | undefined {
   const number =
     typeof value === 'string' ? (parsedInteger(value, base) ?? toFloat(value)) : numeric(value);

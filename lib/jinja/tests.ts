@@ -19,7 +19,7 @@ import { str } from './write.js';
 
 export type Test = (value: Value, args: Arguments, budget: Budget) => boolean;
 
-/** The tests of Jinja: what may stand behind `is`. */
+/** The tests of Jinja: what may follow `is`. */
 export const tests: ReadonlyMap<string, Test> = new Map<string, Test>([
   plain('defined', (value) => !(value instanceof Undefined)),
   plain('undefined', (value) => value instanceof Undefined),

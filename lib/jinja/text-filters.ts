@@ -87,7 +87,7 @@ function required(value: Value): string {
   throw new JinjaError('indent() needs a text');
 }
 
-/** `%`, with the arguments behind it. */
+/** `%`, with the arguments after it. */
 function format(...[value, args, { budget }]: Parameters<Filter>): Value {
   const { positional, named } = args;
   if (positional.length > 0 && named.size > 0) {

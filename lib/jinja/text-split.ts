@@ -63,7 +63,7 @@ export function replaced(
   return result + text.slice(at);
 }
 
-/** `part` before each of the first characters, and behind the last. */
+/** `part` before each of the first characters, and after the last. */
 function inserted(text: string, part: string, times: number): string {
   const characters = [...text];
   const before = characters.slice(0, times).map((character) => part + character);

@@ -2,7 +2,7 @@
  * Texts as Python has them: of code points, with its own white space and line ends.
  */
 
-/** Whether a UTF-16 unit is white space; NaN, behind the end, is not. */
+/** Whether a UTF-16 unit is white space; NaN, past the end, is not. */
 export function isSpace(unit: number): boolean {
   if (unit <= 0x20) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d) || unit >= 0x1c;
   if (unit < 0x85) return false;
@@ -111,7 +111,7 @@ export function occurrences(text: string, part: string): number {
   return count;
 }
 
-/** The first letter large, the others small. */
+/** The first letter in upper case, the others in lower case. */
 export function capitalized(text: string): string {
   const first = String.fromCodePoint(text.codePointAt(0) ?? 0);
   return text === '' ? '' : titleCase(first) + text.slice(first.length).toLowerCase();

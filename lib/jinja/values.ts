@@ -21,7 +21,7 @@ export type Value =
   | Namespace
   | Instance;
 
-/** Python's None. Not null, so that `??` finds only what is not there. There is one, `none`. */
+/** Python's None. Not null, so that `??` matches only undefined values. The only instance is `none`. */
 export class None {
   readonly type = 'NoneType';
 }
@@ -32,7 +32,7 @@ export class Float {
   constructor(readonly value: number) {}
 }
 
-/** What is not there; using it for anything but a test or as nothing fails with `message`. */
+/** An undefined value; using it for anything but a test or an empty output fails with `message`. */
 export class Undefined {
   constructor(readonly message: string) {}
 }
@@ -72,7 +72,7 @@ export class Dict {
   }
 }
 
-/** What stands for a value in a set or as a key. */
+/** The identity of a value in a set or as a key. */
 export function hashed(key: Value): unknown {
   if (typeof key === 'boolean') return Number(key);
   if (key instanceof Float) return key.value;

@@ -20,7 +20,7 @@ import {
  * Values as texts: Python's str() and repr(), and its json.dumps().
  */
 
-/** What `{{ value }}` writes: a text as it is, undefined as nothing, else as `repr`. */
+/** What `{{ value }}` writes: a string unchanged, nothing for undefined, otherwise `repr`. */
 export function str(value: Value, budget: Budget): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
@@ -49,7 +49,7 @@ export function json(value: Value, options: JsonOptions, budget: Budget): string
   return text.text;
 }
 
-/** A text that is paid for as it grows: lists in lists may be far longer than what they are made of. */
+/** A text that is charged for as it grows: lists in lists may be far longer than what they are made of. */
 export class Writer {
   text = '';
 

@@ -51,7 +51,7 @@ export async function embed(
   }
   const normalize = booleanOption('normalize', given.normalize, true);
   const signal = signalOption(given.signal);
-  // Not texts.map, which passes over what a sparse array has not.
+  // Not texts.map, which skips the holes of a sparse array.
   const inputs: Int32Array[] = [];
   for (let i = 0; i < texts.length; i++) inputs.push(await inputIds(model, texts[i], i, signal));
   return concurrently(inputs, signal, (ids, own) => embedOne(model, ids, pooling, normalize, own));
@@ -161,7 +161,7 @@ function finished(state: Float64Array, normalize: boolean): Float32Array {
   if (!Number.isFinite(length)) {
     throw new BitnetError(
       'ERR_BITNET_NUMERIC',
-      'Expected the embedding to be made of numbers, but it is not: the weights are damaged; get the file again.',
+      'Expected a finite embedding, but some of it is not a number: the weights are damaged; get the file again.',
     );
   }
   const scale = normalize && length > 0 ? 1 / length : 1;

@@ -56,7 +56,7 @@ export class ModelIdentity {
       if (sameStamp(loaded, await currentStamp(path))) continue;
       throw new BitnetError(
         'ERR_BITNET_FILE',
-        `Expected the model file "${path}" to be as it was when it was loaded, to save or load a session by its content, but it has changed; load the model again.`,
+        `Expected the model file "${path}" to be unchanged since it was loaded, so that sessions can be matched with it, but it has changed; load the model again.`,
         { path },
       );
     }

@@ -56,7 +56,7 @@ export class Keys {
     return this.file.metadata.get(`${this.architecture}.${key}`);
   }
 
-  /** A value in words, for error sentences. */
+  /** A value in words, for error messages. */
   describe(key: string): string {
     return describeValue(this.get(key), this.file.valueTypes.get(`${this.architecture}.${key}`));
   }

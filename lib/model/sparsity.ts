@@ -6,7 +6,7 @@ import { checkModel, type Model } from './model.js';
 
 /** Parts of one layer's feed-forward network that were zero, from 0 to 1. */
 export interface LayerSparsity {
-  /** Gate outputs that are at most 0: behind squared ReLU, rows of `up` that need not be read. */
+  /** Gate outputs that are at most 0: with squared ReLU, rows of `up` that need not be read. */
   readonly closedGates: number;
   /** Inputs of `down` that are 0, as int8 where it is ternary: columns that need not be read. */
   readonly zeroInputs: number;

@@ -1,7 +1,7 @@
 // Which process works on which partial file, written into the file's name, because renaming is the
 // one thing that every file system does for exactly one of several processes.
 //
-//   model.gguf.0123456789abcdef.part                     nobody's, to be resumed
+//   model.gguf.0123456789abcdef.part                     unclaimed, to be resumed
 //   model.gguf.0123456789abcdef.89abcdef-4711-1f.part    of process 4711 on the host 89abcdef
 //                ^ what the bytes are of, see `fingerprint`
 import { lstat, readdir } from 'node:fs/promises';
@@ -24,7 +24,7 @@ export interface PartialFile {
   readonly target: string;
   readonly fingerprint: string;
   readonly bytes: number;
-  /** Free: nobody's, or of a process that is gone. Lost: its process is there, but shows no life, or one from the future. */
+  /** Free: unclaimed, or its process is gone. Lost: its process exists but has gone silent, or its time is in the future. */
   readonly state: 'free' | 'busy' | 'lost';
   readonly pid?: number;
 }

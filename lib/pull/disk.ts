@@ -21,7 +21,7 @@ export function diskError(path: string, error: unknown): unknown {
   return new BitnetError('ERR_BITNET_FILE', sentence, { path, cause: error });
 }
 
-/** @throws ERR_BITNET_FILE when `bytes` more do not fit beside `path` */
+/** @throws ERR_BITNET_FILE when `bytes` more do not fit on the disk of `path` */
 export async function checkSpace(path: string, bytes: number): Promise<void> {
   const system = await statfs(dirname(path)).catch(() => undefined);
   if (!system) return; // writing will tell

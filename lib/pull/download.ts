@@ -19,14 +19,14 @@ const maxPause = 60;
 export interface DownloadOptions {
   /** SHA-256 the file must have. @default what the server says, if it says one */
   readonly sha256?: string | undefined;
-  /** How often in a row to go on after a failure that may pass. */
+  /** Retries after consecutive temporary failures. */
   readonly retries: number;
   /** Milliseconds before the first of them; doubled each time. */
   readonly retryDelay: number;
-  /** What a person has named. */
+  /** Whether the user named the target. */
   readonly there?: Target | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Called with the bytes that are there and, where the server says it, how many there will be. */
+  /** Called with the bytes received and, if the server says so, their total. */
   readonly onBytes: (bytes: number, total: number | undefined) => void;
   /** Called with a sentence when something takes longer than it should. */
   readonly onNotice: (text: string) => void;
@@ -50,9 +50,9 @@ interface Rest {
 }
 
 /**
- * Brings a GGUF file to `target`, which appears when it is complete and verified. After a failure,
- * what is there by then is kept beside it if a later call can go on with it. Undefined when another
- * process has brought the file meanwhile.
+ * Downloads a GGUF file to `target`, which appears when it is complete and verified. After a failure,
+ * the partial file is kept beside it if a later call can continue it. Undefined if another
+ * process has finished the file meanwhile.
  *
  * @throws ERR_BITNET_NETWORK, ERR_BITNET_CHECKSUM, ERR_BITNET_GGUF, ERR_BITNET_FILE, ERR_BITNET_ABORTED
  */
@@ -109,7 +109,7 @@ async function withRetries(
   }
 }
 
-/** One request, and what comes in answer. */
+/** One request and its response. */
 async function receive(
   http: Http,
   url: string,
@@ -151,7 +151,7 @@ async function receive(
   if (partial.bytes === 0) checkMagic(head, url);
 }
 
-/** Asks for what is missing, and for everything where that does not continue what is there. */
+/** Requests what is missing, or everything if it would not continue what is there. */
 async function ask(
   http: Http,
   url: string,
@@ -160,7 +160,7 @@ async function ask(
   signal: AbortSignal | undefined,
 ): Promise<Rest> {
   if (partial.resumable) {
-    // From the last byte on: after the end, a complete file could not be told from a shorter one.
+    // From the last byte on: a request past the end could not tell a complete file from a shorter one.
     const from = partial.bytes - 1;
     const answer = await http.get(url, { from, signal });
     if (answer.status === 200) return begin(answer, url, partial, wanted);
@@ -172,7 +172,7 @@ async function ask(
       return { body: answer.body, from, total, sha256: wanted ?? answer.sha256 };
     }
     answer.body.destroy();
-    answer.body.on('error', () => {}); // nobody reads it any more
+    answer.body.on('error', () => {}); // no longer read
   }
   return begin(await http.get(url, { signal }), url, partial, wanted);
 }
@@ -195,7 +195,7 @@ async function begin(
   return { body: answer.body, from: 0, total, sha256: wanted ?? answer.sha256 };
 }
 
-/** Tells whether bytes got at different times are of one file: a hash of what the server calls it. */
+/** Identifies the file that bytes belong to across requests: a hash of what the server calls it. */
 function fingerprint(
   { headers, sha256 }: HttpAnswer,
   url: string,
@@ -216,7 +216,7 @@ function checkAnswer({ headers, size }: HttpAnswer, url: string, total: number |
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw networkError(
-      `Expected the bytes of ${shown(url)} as they are, but the server sends them encoded as ${JSON.stringify(encoding)}; get the file by other means.`,
+      `Expected the unencoded bytes of ${shown(url)}, but the server encodes them as ${JSON.stringify(encoding)}; download the file in another way.`,
     );
   }
   if (/^text\/html\b/i.test(`${headers['content-type'] ?? ''}`)) throw notGguf(url, 'a web page');
@@ -227,7 +227,7 @@ function checkAnswer({ headers, size }: HttpAnswer, url: string, total: number |
   }
 }
 
-/** What the server sends; a connection that breaks is an error that may pass. */
+/** The body of a response; a broken connection is a temporary error. */
 async function* chunksOf(
   body: HttpAnswer['body'],
   url: string,
@@ -277,7 +277,7 @@ function damaged(url: string, expected: string, found: string): BitnetError {
   );
 }
 
-/** Whether the bytes that are there are of no use. */
+/** Whether the partial file is useless. */
 function isFinal(error: unknown): boolean {
   const { code, final } = error as { code?: string; final?: boolean };
   return code === 'ERR_BITNET_CHECKSUM' || code === 'ERR_BITNET_GGUF' || final === true;

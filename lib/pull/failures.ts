@@ -1,4 +1,4 @@
-// The sentences for what goes wrong between this machine, a proxy and a server.
+// Error messages for failures between this machine, a proxy and a server.
 import { abortError } from '../abort.js';
 import { BitnetError } from '../errors.js';
 
@@ -18,13 +18,13 @@ export function abortedError(signal: AbortSignal): BitnetError {
   return abortError('Pulling the model was aborted.', signal.reason);
 }
 
-/** An address as sentences show it: without a query, which may hold a signature. */
+/** A URL for messages: without its query, which may contain a signature. */
 export function shown(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
 }
 
-/** A connection that was not made, or broke. `url` is the hop at which it happened. */
+/** A connection that failed or broke. `url` is the hop where it happened. */
 export function connectionError(url: string | URL, cause: NodeJS.ErrnoException): BitnetError {
   const { code = '', message } = deepest(cause);
   const where = new URL(url).host;
@@ -51,7 +51,7 @@ export function connectionError(url: string | URL, cause: NodeJS.ErrnoException)
   });
 }
 
-/** What Node wraps when it has tried several addresses of one host. */
+/** The first cause of an error that Node wraps after trying several addresses of one host. */
 function deepest(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
   const inner = (error as { errors?: unknown[] }).errors?.[0] ?? error.cause;
   return inner instanceof Error && !error.code?.startsWith('UND_') ? deepest(inner) : error;
@@ -60,7 +60,7 @@ function deepest(error: NodeJS.ErrnoException): NodeJS.ErrnoException {
 export interface Refusal {
   readonly url: string;
   readonly status: number;
-  /** Of the hub, where the address belongs to it. */
+  /** The repository, if the address is on the hub. */
   readonly hub?: { readonly endpoint: string; readonly repo: string; readonly token: boolean };
   /** Seconds after which the server asks to try again. */
   readonly retryAfter?: number | undefined;

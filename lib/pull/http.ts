@@ -7,38 +7,38 @@ import { abortedError, connectionError, networkError, shown, statusError } from 
 /** More redirects than this are a loop. */
 const maxRedirects = 10;
 
-/** Bytes of a redirect's or refusal's own page that are read to keep its connection. */
+/** Bytes of the page of a redirect or error that are read to keep its connection open. */
 const maxDroppedBytes = 64 * 1024;
 
 export interface HttpSettings {
   /** Of the hub, see `hubEndpoint`. */
   readonly endpoint: string;
-  /** Goes to the origin of the endpoint and nowhere else. */
+  /** Sent only to the origin of the endpoint. */
   readonly token: string | undefined;
   /** Milliseconds of silence after which a connection counts as broken. */
   readonly stallTimeout: number;
 }
 
 export interface HttpRequest {
-  /** Where the answer begins. @default 0: all of it */
+  /** First byte of the response. @default 0: all of it */
   readonly from?: number;
   readonly signal: AbortSignal | undefined;
 }
 
 export interface HttpAnswer {
-  /** 200 or, where bytes from some place on were asked for, 206 or 416. */
+  /** 200 or, for a range request, 206 or 416. */
   readonly status: number;
   readonly headers: Dispatcher.ResponseData['headers'];
   readonly body: Dispatcher.ResponseData['body'];
-  /** SHA-256 of the whole file, where a hop on the way said it. */
+  /** SHA-256 of the whole file, if any hop sent it. */
   readonly sha256?: string;
-  /** Bytes of the whole file, where a hop on the way said it. */
+  /** Bytes of the whole file, if any hop sent it. */
   readonly size?: number;
 }
 
 type Known = Pick<HttpAnswer, 'sha256' | 'size'>;
 
-/** GET requests through the proxy the environment names, with redirects. Close it after use. */
+/** GET requests with redirects, through the proxy in the environment. Close it after use. */
 export class Http {
   readonly endpoint: string;
   readonly #settings: HttpSettings;
@@ -62,7 +62,7 @@ export class Http {
 
   /** @throws ERR_BITNET_ARGUMENT when a proxy variable is not an address */
   static async open(settings: HttpSettings): Promise<Http> {
-    const undici = await import('undici'); // loaded by those who pull, not by those who run
+    const undici = await import('undici'); // loaded only by pull
     try {
       return new Http(settings, undici);
     } catch (cause) {
@@ -96,7 +96,7 @@ export class Http {
   }
 
   /**
-   * An answer as text, cut off after about `limit` bytes.
+   * A response as text, cut off after about `limit` bytes.
    * @throws ERR_BITNET_NETWORK, ERR_BITNET_ABORTED
    */
   async text(url: string, limit: number, signal: AbortSignal | undefined): Promise<string> {
@@ -158,7 +158,7 @@ function proxies() {
   };
 }
 
-/** What the hub says about a file before it sends one elsewhere for it. */
+/** What the hub says about a file in its redirect. */
 function linked(headers: HttpAnswer['headers']): Known {
   const etag = /^"?([0-9a-f]{64})"?$/i.exec(`${headers['x-linked-etag'] ?? ''}`);
   const size = /^\d{1,15}$/.exec(`${headers['x-linked-size'] ?? ''}`);
@@ -178,7 +178,7 @@ function redirected(from: URL, location: unknown): URL {
   }
   if (from.protocol === 'https:' && to.protocol === 'http:') {
     throw networkError(
-      `Expected ${shown(from)} to stay with https, but it redirects to ${shown(to)}, where anybody on the way could change the file; check the address.`,
+      `Expected ${shown(from)} to stay with https, but it redirects to ${shown(to)}, where anyone on the way could change the file; check the address.`,
     );
   }
   return to;

@@ -8,7 +8,7 @@ import type { Http } from './http.js';
 
 export const defaultEndpoint = 'https://huggingface.co';
 
-/** A file of a token that is longer is another one. */
+/** Longest token file; a longer one is something else. */
 const maxTokenBytes = 64 * 1024;
 
 /** A list of files longer than this is a mistake. */
@@ -25,7 +25,7 @@ export function hubEndpoint(): string {
   );
 }
 
-/** `HF_TOKEN`, else the file in which logging in has put one, if there is any. */
+/** `HF_TOKEN`, otherwise the token file written at login, if there is one. */
 export async function hubToken(): Promise<string | undefined> {
   const token = variable('HF_TOKEN');
   if (token?.trim()) return plainToken(token);
@@ -44,7 +44,7 @@ function tokenPath(): string | undefined {
   return caches && join(caches, 'huggingface', 'token');
 }
 
-/** A token as it goes into a header; the error does not repeat it. */
+/** A token valid as a header; the error does not repeat it. */
 function plainToken(text: string): string {
   const token = text.trim();
   if (/^[\x21-\x7e]+$/.test(token)) return token;
@@ -61,7 +61,7 @@ export interface HubRepository {
   readonly revision: string;
 }
 
-/** The branch that is meant where none is named. */
+/** The default branch. */
 export const mainRevision = 'main';
 
 export function hubFileUrl(

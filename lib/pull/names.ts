@@ -5,7 +5,7 @@ import { maxSplitParts } from '../gguf/limits.js';
 /** Longest part of a name: file systems take 255 bytes, and a partial file's name is longer by 50. */
 const maxSegmentBytes = 200;
 
-/** Names that Windows keeps for devices, with any extension. */
+/** Names that Windows reserves for devices, with any extension. */
 const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
 /**
@@ -36,7 +36,7 @@ export function isPlain(segment: string): boolean {
   );
 }
 
-/** Whether a file's name says that it is of a type such as `Q2_0`; every name does where none is wanted. */
+/** Whether a file's name contains a type such as `Q2_0`; true for every name if none is wanted. */
 export function isOfType(name: string, type: string): boolean {
   if (type === '') return true;
   const [text, part] = [name.toLowerCase(), type.toLowerCase()];

@@ -25,16 +25,16 @@ export interface PullOptions {
   readonly output?: string | undefined;
   /** SHA-256 the file must have, in hexadecimal. @default what the server says, if it says one */
   readonly sha256?: string | undefined;
-  /** Whether to pull again what is there. @default false */
+  /** Whether to download again what exists. @default false */
   readonly force?: boolean | undefined;
-  /** How often in a row to go on after a failure that may pass, such as a cut connection. @default 4 */
+  /** Retries after consecutive temporary failures, such as a lost connection. @default 4 */
   readonly retries?: number | undefined;
   /** Milliseconds of silence after which a connection counts as broken. @default 30000 */
   readonly stallTimeout?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called often while bytes come in. */
+  /** Called often while bytes arrive. */
   readonly onProgress?: ((progress: PullProgress) => void) | undefined;
-  /** Called with a sentence before a retry and when another process has to be waited for. */
+  /** Called with a sentence before a retry, and when waiting for another process. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
@@ -44,25 +44,25 @@ export interface PullProgress {
   /** Of the files of the model, counted from 1. */
   readonly part: number;
   readonly parts: number;
-  /** Bytes that are there. */
+  /** Bytes received so far. */
   readonly bytes: number;
-  /** Bytes there will be, where the server says it. */
+  /** Total bytes, if the server says so. */
   readonly total: number | undefined;
 }
 
 export interface PullResult {
-  /** What `findModel` and the command line know it by; absent with `output`. */
+  /** Its name for `findModel` and the command line; absent with `output`. */
   readonly name?: string;
   /** What `loadModel` takes; of a split model its first part. */
   readonly path: string;
   /** Bytes of all its files. */
   readonly bytes: number;
-  /** Bytes that came over the network: 0 when everything was there. */
+  /** Bytes received over the network: 0 if everything existed. */
   readonly received: number;
   readonly files: readonly {
     readonly path: string;
     readonly bytes: number;
-    /** In hexadecimal; absent of a file that was there and was not checked. */
+    /** In hexadecimal; absent for a file that existed and was not checked. */
     readonly sha256?: string;
   }[];
 }
@@ -79,11 +79,11 @@ const mostNames = 10;
 const retryDelay = 1000;
 
 /**
- * Gets a model from the Hugging Face Hub (a name of `modelCatalog`, `owner/repo`, `owner/repo:Q2_0`,
+ * Downloads a model from the Hugging Face Hub (a name in `modelCatalog`, `owner/repo`, `owner/repo:Q2_0`,
  * `owner/repo@revision`, `owner/repo/file.gguf`) or from an http or https address, of a split model all parts. A file appears under its name only when it is complete,
- * begins as GGUF files do, and has the checksum that the server or the caller says; what was there
- * of it when a pull failed is resumed by the next. Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`
- * and `NO_PROXY`; `HF_ENDPOINT` and `HF_TOKEN` mean what they mean elsewhere.
+ * starts like a GGUF file, and has the checksum that the server or the caller gave. What a
+ * failed pull received is resumed by the next one. Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`
+ * and `NO_PROXY`; `HF_ENDPOINT` and `HF_TOKEN` have their usual meaning.
  *
  * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_NETWORK`, `ERR_BITNET_CHECKSUM`, `ERR_BITNET_GGUF`,
  *   `ERR_BITNET_FILE`, `ERR_BITNET_ABORTED`; those of a failed download have `resumable`
@@ -132,7 +132,7 @@ async function pullFiles(http: Http, source: FileSource, settings: Settings): Pr
     const done =
       (await fetched(http, source, i, path, { ...settings, there, retryDelay, onBytes })) ??
       (await existing(path, { ...settings, force: false }));
-    if (!done) continue; // another process has brought it and somebody has removed it
+    if (!done) continue; // another process finished it, and it was removed since
     const { bytes, sha256 } = done;
     if ('received' in done) received += done.received;
     files.push({ path, bytes, ...(sha256 !== undefined && { sha256 }) });
@@ -141,7 +141,7 @@ async function pullFiles(http: Http, source: FileSource, settings: Settings): Pr
   return { ...(names && { name: names[0]! }), path: places[0]!.path, bytes, received, files };
 }
 
-/** A download; where the hub has no such file, the error says which it has. */
+/** A download; if the hub has no such file, the error lists those it has. */
 async function fetched(
   http: Http,
   { urls, from }: FileSource,
@@ -163,7 +163,7 @@ async function fetched(
   }
 }
 
-/** The GGUF file of a repository that has one, or one of the type that is wanted. */
+/** The only GGUF file of a repository, or the only one of the requested type. */
 async function onlyFile(
   http: Http,
   { from, type }: RepoSource,
@@ -188,7 +188,7 @@ function choice(names: readonly string[]): string {
   return `choose ${names.length > 1 ? 'one of ' : ''}${shown.join(', ')}${more}`;
 }
 
-/** A file of the store that is there already, unless it is to be pulled again. */
+/** A file that is in the store already, unless it is to be downloaded again. */
 async function existing(
   path: string,
   { sha256, force, signal }: Settings,
@@ -215,7 +215,7 @@ async function existing(
 /** Where a file goes. */
 interface Place {
   readonly path: string;
-  /** What is there, where a person has named it. */
+  /** What exists at a path that the user named. */
   readonly there?: Target;
 }
 

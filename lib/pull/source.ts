@@ -15,10 +15,10 @@ export interface FileSource {
   readonly from?: HubRepository;
 }
 
-/** A repository from which a file is yet to be chosen. */
+/** A repository whose file is still to be chosen. */
 export interface RepoSource {
   readonly from: HubRepository;
-  /** That the file's name must say, such as `Q2_0`. */
+  /** A type that the file's name must contain, such as `Q2_0`. */
   readonly type?: string;
 }
 
@@ -31,12 +31,12 @@ const repoWithMore = /^([A-Za-z0-9][\w.-]{0,95})(?:@([\w.-]{1,100}))?(?::([\w.-]
 /** The hub before a path, as other programs take it. */
 const hubHost = /^(?:hf\.co|huggingface\.co)\//i;
 
-/** Parts of an address of the hub behind which a revision follows. */
+/** Parts of an address of the hub that are followed by a revision. */
 const revisionKinds = ['resolve', 'blob', 'tree'];
 
 /**
- * Reads what `bitnet pull` is told: a name of the catalog, `owner/repo` or `owner/repo/file.gguf`, with `@revision` behind
- * the repository and `:type` behind that, `hf.co/` before any of them, or an address.
+ * Parses the source of `bitnet pull`: a name in the catalog, `owner/repo` or `owner/repo/file.gguf`, with `@revision` after
+ * the repository and `:type` after that, `hf.co/` before any of them, or a URL.
  * @throws ERR_BITNET_ARGUMENT
  */
 export function parseSource(text: string, endpoint: string): FileSource | RepoSource {
@@ -62,7 +62,7 @@ export function parseSource(text: string, endpoint: string): FileSource | RepoSo
 /** @throws ERR_BITNET_ARGUMENT */
 export function hubFile(endpoint: string, from: HubRepository, path: string): FileSource {
   const folder = storeFolderOf(from);
-  nameOf([...folder.split('/'), ...path.split('/')]); // a path that goes elsewhere is not asked for
+  nameOf([...folder.split('/'), ...path.split('/')]); // refuses a path that leaves the repository
   const paths = partsToPull(path);
   return {
     urls: paths.map((part) => hubFileUrl(endpoint, from, part)),
@@ -72,7 +72,7 @@ export function hubFile(endpoint: string, from: HubRepository, path: string): Fi
   };
 }
 
-/** What the store calls a repository. */
+/** The name of a repository in the store. */
 function storeFolderOf({ repo, revision }: HubRepository): string {
   return revision === mainRevision ? repo : `${repo}@${revision}`;
 }
@@ -114,7 +114,7 @@ function addressed(url: URL, segments: readonly string[]): FileSource {
   };
 }
 
-/** A part of a path without its escapes; as it is where they are wrong. */
+/** A segment of a path with its escapes decoded; unchanged if they are invalid. */
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -19,19 +19,19 @@ export interface PulledModel {
   readonly files: readonly string[];
   /** Bytes on the disk, together. */
   readonly bytes: number;
-  /** When the last of its files was completed or, if none is, last written to. */
+  /** When its last file was completed or, if none is complete, last written. */
   readonly pulled: Date;
   /** False when files are missing; pulling the same again resumes. */
   readonly complete: boolean;
 }
 
-/** Folders deeper than this are none that a pull has made. */
+/** A pull never makes folders deeper than this. */
 const maxDepth = 20;
 
 /** Names that an error lists. */
 const mostNames = 10;
 
-/** Where pulled models are; undefined where no place can be told, see `cacheFolder`. */
+/** The folder of pulled models; undefined if there is none, see `cacheFolder`. */
 export function storeFolder(): string | undefined {
   const folder = cacheFolder();
   return folder && join(folder, 'models');
@@ -60,8 +60,8 @@ export async function listModels(): Promise<PulledModel[]> {
 }
 
 /**
- * The model that a name means: a name of the catalog, its whole name or the end of it, with or without
- * `.gguf`, or the repository, with a type behind a colon, if it is the only model of that.
+ * The model that a name means: a name in the catalog, its whole name or the end of it, with or without
+ * `.gguf`, or the repository, with a type after a colon, if it holds no other model.
  *
  * @throws ERR_BITNET_FILE when there is none, or several, or it is not complete
  */
@@ -70,7 +70,7 @@ export async function findModel(name: string): Promise<PulledModel> {
   if (model.complete) return model;
   throw new BitnetError(
     'ERR_BITNET_FILE',
-    `Expected a complete model, but "${model.name}" was pulled in part only; pull it again to resume.`,
+    `Expected a complete model, but "${model.name}" was only partly pulled; pull it again to resume.`,
     { path: model.path },
   );
 }
@@ -98,12 +98,12 @@ export async function removeModel(name: string): Promise<PulledModel> {
         () => false,
       ))
     )
-      break; // others are in it
+      break; // not empty
   }
   return model;
 }
 
-/** Those that `name` may mean; a whole name means itself only. */
+/** The models that `name` may mean; a whole name means only itself. */
 export function matching(name: string, models: readonly PulledModel[]): PulledModel[] {
   const known = catalogModel(name);
   const whole = known ? catalogStoreName(known) : name;
@@ -124,7 +124,7 @@ export function isModelName(name: string, models: readonly PulledModel[]): boole
   return name !== '' && (catalogModel(name) !== undefined || matching(name, models).length > 0);
 }
 
-/** The name that a misspelt one most likely stands for. */
+/** The name that a misspelled one most likely means. */
 export function nearestName(name: string, models: readonly PulledModel[]): string | undefined {
   const short = new Map<string, string>();
   for (const model of models) {
@@ -140,7 +140,7 @@ export function nearestName(name: string, models: readonly PulledModel[]): strin
 export function ambiguous(name: string, models: readonly PulledModel[]): BitnetError {
   return new BitnetError(
     'ERR_BITNET_FILE',
-    `Expected the name of one pulled model, but ${JSON.stringify(name)} means ${listed(models)}; say more of it.`,
+    `Expected the name of one pulled model, but ${JSON.stringify(name)} means ${listed(models)}; give more of its name.`,
   );
 }
 

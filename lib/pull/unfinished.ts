@@ -10,16 +10,16 @@ import { claimedPath, freePath, heartbeat, partialFiles, unknownBytes } from './
 import { diskError } from './disk.js';
 import { abortedError } from './failures.js';
 
-/** Milliseconds between looks at a file that another process pulls. */
+/** Milliseconds between checks of a file that another process is downloading. */
 const pollInterval = 300;
 
 export interface ClaimOptions {
   readonly signal: AbortSignal | undefined;
-  /** Called once if another process has to be waited for. */
+  /** Called once before waiting for another process. */
   readonly onWait: (pid: number) => void;
 }
 
-/** A file on its way, of this process alone until it is finished or let go. */
+/** A partial file that only this process writes, until it is finished or released. */
 export class Unfinished {
   readonly target: string;
   #path: string;
@@ -42,7 +42,7 @@ export class Unfinished {
   }
 
   /**
-   * Takes over what an earlier pull has left, or begins. While another process works on the same
+   * Takes over the partial file of an earlier pull, or creates one. While another process works on the same
    * file, waits for it: undefined when that one has finished the file.
    *
    * @throws ERR_BITNET_FILE, ERR_BITNET_ABORTED
@@ -63,7 +63,7 @@ export class Unfinished {
         if (waited && (await timeOf(target)) !== before) return undefined;
         const free = found.filter(({ state }) => state === 'free');
         const partial = await Unfinished.#take(target, free);
-        // Two that begin at once see each other here; both step back, and one is the first to return.
+        // Two processes that start at once see each other here; both back off, and one returns first.
         busy = (await others(partial.#path)).find(({ state }) => state === 'busy');
         if (!busy) return partial.#read(signal);
         await partial.release();
@@ -87,7 +87,7 @@ export class Unfinished {
         } catch {
           continue; // another process was faster
         }
-        // It may have become another file since it was found.
+        // It may have been replaced since it was found.
         const handle = await openNamed(claimed, constants.O_RDWR, isOwn).catch(() => undefined);
         if (handle) return new Unfinished(target, claimed, fingerprint, handle);
         await rm(claimed, { force: true });
@@ -99,12 +99,12 @@ export class Unfinished {
     }
   }
 
-  /** Bytes that are there. */
+  /** Bytes received so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** What the bytes are of. */
+  /** The file that the bytes belong to. */
   get fingerprint(): string {
     return this.#fingerprint;
   }
@@ -113,7 +113,7 @@ export class Unfinished {
     return this.#fingerprint !== unknownBytes && this.#bytes > 0;
   }
 
-  /** Forgets what is there and begins a file with another fingerprint. */
+  /** Discards the bytes and starts a file with another fingerprint. */
   async restart(fingerprint: string): Promise<void> {
     try {
       await this.#handle.truncate(0);
@@ -154,8 +154,8 @@ export class Unfinished {
   }
 
   /**
-   * Gives the file its name, with its bytes safe on the disk, and removes what others have left.
-   * @param there what a person has named
+   * Flushes the file to disk, gives it its name, and removes what others left behind.
+   * @param there what the user named
    */
   async finish(there: Target | undefined): Promise<void> {
     try {
@@ -171,7 +171,7 @@ export class Unfinished {
     for (const { path, state } of rest) if (state === 'free') await rm(path, { force: true });
   }
 
-  /** Leaves the bytes to a later pull if it can use them; returns whether it can. */
+  /** Keeps the bytes for a later pull if it can use them; returns whether it can. */
   async release(): Promise<boolean> {
     await this.#close().catch(() => {});
     // Not what was read of it: a claim may be given up before that.
@@ -187,13 +187,13 @@ export class Unfinished {
     return true;
   }
 
-  /** Removes what is there. */
+  /** Removes the file. */
   async discard(): Promise<void> {
     await this.#close().catch(() => {});
     await rm(this.#path, { force: true }).catch(() => {});
   }
 
-  /** Reads what an earlier pull has left, because the checksum is that of all bytes. */
+  /** Reads the bytes of an earlier pull, because the checksum covers all of them. */
   async #read(signal: AbortSignal | undefined): Promise<this> {
     try {
       const buffer = Buffer.alloc(1024 * 1024);
@@ -212,7 +212,7 @@ export class Unfinished {
 
   async #close(): Promise<void> {
     clearInterval(this.#alive);
-    await this.#handle.close(); // a second time it does nothing
+    await this.#handle.close(); // idempotent
   }
 }
 

@@ -130,7 +130,7 @@ class BytePairEncoder implements TextEncoder, MergeRule {
     return this.#merges.result(rank);
   }
 
-  /** A symbol that is no token is written byte by byte, a byte that is none as unknown or not at all. */
+  /** A symbol that is not a token is written byte by byte; a byte without a token as unknown, or not at all. */
   emit(symbol: number, start: number, end: number): void {
     const { size, unknown } = this.#vocabulary;
     if (symbol < size) {

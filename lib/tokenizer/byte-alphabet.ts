@@ -9,13 +9,13 @@ export const byteCharacters: readonly Uint8Array[] = byteCodePoints().map((codeP
   Buffer.from(String.fromCodePoint(codePoint)),
 );
 
-/** [0x144] the byte of each character, -1 for characters that stand for none. */
+/** [0x144] the byte of each character, -1 for characters outside of the alphabet. */
 const characterBytes = new Int16Array(0x144).fill(-1);
 for (const [byte, codePoint] of byteCodePoints().entries()) characterBytes[codePoint] = byte;
 
 /**
- * The bytes a token's text in this alphabet stands for. A character outside of the alphabet, which
- * only faulty vocabularies have, stands for itself.
+ * The bytes that a token's text in this alphabet encodes. A character outside of the alphabet, which
+ * only faulty vocabularies have, encodes itself.
  *
  * @param text the token's text as UTF-8
  */

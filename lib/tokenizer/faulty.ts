@@ -1,6 +1,6 @@
 import { BitnetError } from '../errors.js';
 
-/** The file a vocabulary comes from, for error sentences. */
+/** The file a vocabulary comes from, for error messages. */
 export interface Source {
   readonly path: string;
 }

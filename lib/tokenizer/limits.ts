@@ -29,7 +29,7 @@ export const maxSpecialTotal = 2 ** 18;
  */
 export const maxTextLength = 2 ** 21;
 
-/** Ids to decode at once: as many as the longest context has. An iterable need not end. */
+/** Ids to decode at once: as many as the longest context has, since an iterable may be endless. */
 export const maxDecodedIds = 2 ** 24;
 
 /** Bytes of their texts together: well below what a string can hold. */

@@ -69,7 +69,7 @@ export async function readMerges(
     // Plain loops: for texts this short they beat TypedArray.set by far.
     for (let i = 0; i < space; i++) joined[i] = merge[i]!;
     for (let i = space + 1; i < length; i++) joined[i - 1] = merge[i]!;
-    // Merges nearly always stand in the order of the tokens they make.
+    // Merges are nearly always in the order of the tokens they make.
     result = texts.guessOrAdd(result, joined, 0, length - 1);
     if (!table.add(rank, left, right, result)) throw collision(source);
   }

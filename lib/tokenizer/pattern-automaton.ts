@@ -4,7 +4,7 @@ import { PairTable } from './pair-table.js';
  * Many patterns, searched for at once (Aho and Corasick's automaton): each unit of a text takes one
  * step, or a few that earlier ones have saved, whatever the patterns are.
  *
- * A state stands for a beginning of some patterns: the longest that the units read so far end with.
+ * A state is a prefix of some patterns: the longest one that the units read so far end with.
  * State 0 is the empty one.
  */
 export class PatternAutomaton {

@@ -3,7 +3,7 @@ import { TokenKind } from './token-kind.js';
 import type { Tokenizer } from './types.js';
 import type { Vocabulary } from './vocabulary.js';
 
-/** The bytes each token stands for, worked out when first asked for. */
+/** The bytes of each token, computed on first use. */
 export class Pieces {
   readonly #vocabulary: Vocabulary;
   readonly #kind: Tokenizer['kind'];
@@ -17,10 +17,10 @@ export class Pieces {
   }
 
   /**
-   * The bytes of a token, not a copy. Control and unknown tokens stand for none, user-defined ones
-   * for their text as it is.
+   * The bytes of a token, not a copy. Control and unknown tokens have none, user-defined ones have
+   * their text unchanged.
    *
-   * @param special whether control and unknown tokens stand for their text instead
+   * @param special whether control and unknown tokens give their text instead
    */
   bytes(id: number, special = false): Uint8Array {
     const kind = this.#vocabulary.kinds[id];

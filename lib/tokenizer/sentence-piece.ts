@@ -72,7 +72,7 @@ class SentencePieceEncoder implements TextEncoder, MergeRule {
     return token;
   }
 
-  /** A character that is no token is written byte by byte, a byte that is none as unknown or not at all. */
+  /** A character that is not a token is written byte by byte; a byte without a token as unknown, or not at all. */
   emit(token: number, start: number, end: number): void {
     if (token >= 0) {
       this.#ids.push(token);

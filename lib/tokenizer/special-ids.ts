@@ -13,7 +13,7 @@ export interface SpecialIds {
   readonly unknown: number | undefined;
 }
 
-/** Entries whose tokens no text here begins, ends or is filled up with; an id that is none is noted all the same. */
+/** Entries whose tokens are never used here; an invalid id is noted all the same. */
 const unused = [
   ...['padding', 'seperator', 'separator', 'cls', 'mask'],
   ...[

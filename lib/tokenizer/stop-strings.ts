@@ -54,7 +54,7 @@ export class StopStrings {
 
 function collided(): BitnetError {
   const message =
-    'Expected ordinary stop texts, but received too many that were made to collide in a table.';
+    'Expected ordinary stop texts, but received too many that collide in a hash table.';
   return new BitnetError('ERR_BITNET_ARGUMENT', message, { option: 'stop' });
 }
 

@@ -69,8 +69,8 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /** `text` cut at control tokens: their ids, and the non-empty texts between. */
   splitControl(text: string): (string | number)[];
-  /** The bytes a token stands for, which need not be whole characters; none for a control token. */
+  /** The bytes of a token, not necessarily whole characters; none for a control token. */
   tokenBytes(id: number): Uint8Array;
-  /** The entry of the vocabulary as it stands in the file, for display. */
+  /** The vocabulary entry as stored in the file, for display. */
   tokenText(id: number): string;
 }

@@ -25,7 +25,7 @@ export const gpt2 = pattern(
 
 export const llama3 = pattern(contraction, letters, raw`\p{N}{1,3}`, other, spaces);
 
-/** As llama3, but every digit is a word of its own. */
+/** As llama3, but every digit is a separate word. */
 export const qwen2 = pattern(contraction, letters, raw`\p{N}`, other, spaces);
 
 /** As qwen2, but combining marks belong to words. */

@@ -43,7 +43,7 @@ public:
 
   /** JavaScript thread: work has started; keeps Node alive until it settles. */
   void begin(Napi::Env env);
-  /** JavaScript thread: it has not started after all, and will not settle. */
+  /** JavaScript thread: the work did not start, and the promise will not settle. */
   void cancel(Napi::Env env);
   /** Any thread: work has ended; settles the promise on the JavaScript thread. */
   void settle(std::unique_ptr<Settlement> settlement);
@@ -90,7 +90,7 @@ private:
 /** A JavaScript Error with `code` = ERR_BITNET_… for a failed status. */
 Napi::Error to_error(Napi::Env env, const Status& status);
 
-/** That memory has run out, which takes none to say. */
+/** Out of memory; allocates nothing. */
 Status out_of_memory();
 
 /**

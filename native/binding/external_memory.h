@@ -1,4 +1,4 @@
-// Tells V8 how much native memory hangs on JavaScript objects, so that it collects forgotten ones.
+// Tells V8 how much native memory its objects own, so that it collects forgotten ones.
 #pragma once
 #include <napi.h>
 
@@ -15,7 +15,7 @@ public:
     if (env_ && bytes != 0)
       Napi::MemoryManagement::AdjustExternalMemory(env_, bytes);
   }
-  /** The environment ends: nobody asks any more. */
+  /** The environment is ending: no more reports. */
   void close() { env_ = nullptr; }
 
 private:

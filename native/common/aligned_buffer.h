@@ -1,4 +1,4 @@
-// A zeroed, 64-byte aligned block of memory that says no instead of throwing when there is not
+// A zeroed, 64-byte aligned block of memory that reports failure instead of throwing when there is not
 // enough.
 #pragma once
 #include <stddef.h>
@@ -29,7 +29,7 @@ public:
    */
   bool ensure(size_t bytes);
 
-  /** A part of memory that somebody else owns and keeps for as long as this buffer lives. */
+  /** A view of memory that another object owns and keeps alive at least as long as this one. */
   static AlignedBuffer view(uint8_t* data, size_t size);
 
   void release();

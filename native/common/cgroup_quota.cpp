@@ -19,7 +19,7 @@ struct Mount {
   std::string point; // where
 };
 
-// What "\040" in mountinfo stands for.
+// Decodes "\040" and the like in mountinfo.
 std::string unescaped(const std::string& text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -84,9 +84,9 @@ std::string below(const Mount& mount, const std::string& group) {
   return path == "/" || path.find("/..") != std::string::npos ? "" : path;
 }
 
-// 0 when this group has no quota of its own.
+// 0 if this group has no quota.
 size_t quota_in(const std::string& folder, bool v2) {
-  std::string quota; // "max", or -1 in v1, is none
+  std::string quota; // "max", or -1 in v1: no quota
   long long period = 0;
   if (v2) {
     std::ifstream(folder + "/cpu.max") >> quota >> period;

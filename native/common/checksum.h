@@ -1,4 +1,4 @@
-// A 64-bit checksum of bytes as they come, to notice damage; no protection against forgery.
+// A 64-bit streaming checksum that detects damage, not forgery.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ private:
 
   uint64_t lanes_[4];
   uint64_t length_ = 0;
-  uint8_t rest_[kStripe]; // bytes that fill no stripe yet: length_ % kStripe of them
+  uint8_t rest_[kStripe]; // bytes that do not fill a stripe yet: length_ % kStripe of them
 };
 
 } // namespace bitnet

@@ -10,7 +10,7 @@
 
 namespace bitnet {
 
-/** What tells whether a file is still the one it was. */
+/** Identifies the state of a file, to notice changes. */
 struct FileStamp {
   int64_t size = 0;
   int64_t modified = 0; // nanoseconds since 1970

@@ -118,7 +118,7 @@ Status FileWriter::close() {
   Status status = flush();
   const int fd = fd_;
   fd_ = -1;
-  // Some file systems say only here that there was no room.
+  // Some file systems report a full disk only here.
   if (::close(fd) != 0 && status.ok())
     return failed(path_, strerror(errno));
   return status;

@@ -17,7 +17,7 @@ public:
   FileWriter& operator=(const FileWriter&) = delete;
   ~FileWriter();
 
-  /** Makes the file `path` (UTF-8), which must not be there yet and is for this user alone. */
+  /** Creates the file `path` (UTF-8), which must not exist, readable by this user only. */
   Status create(const std::string& path);
   /** Appends bytes; small pieces are collected. */
   Status write(const void* bytes, size_t count);

@@ -33,7 +33,7 @@ struct Status {
   static Status error(Code code, std::string message) {
     return Status{code, std::move(message), ""};
   }
-  /** Takes no memory. */
+  /** Allocates nothing. */
   template <size_t n> static Status error(Code code, const char (&text)[n]) noexcept {
     return Status{code, {}, text};
   }

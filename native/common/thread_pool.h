@@ -57,8 +57,8 @@ private:
 
   // A thread's share of a job: neighbouring chunks, so that it reads memory in one stream, which
   // the prefetchers of CPUs follow (two threads taking turns at 80 rows of weights got 28 GB/s
-  // where streams of their own get 40). Who is done takes chunks of others. High half: number of
-  // the job; low half: chunks of the share nobody has taken. Taking a chunk is one
+  // where separate streams get 40). A thread that is done steals chunks of others. High half: number of
+  // the job; low half: untaken chunks of the share. Taking a chunk is one
   // compare-and-swap, so whoever succeeds knows that the job's fields below are still this job's:
   // run() cannot return, and so cannot be called again, before that chunk is done.
   struct alignas(64) Share {

@@ -14,7 +14,7 @@ struct ByteRange {
   uint64_t end;
 };
 
-/** The bytes of some rows: up to three pieces of the tensor; those behind the last are empty. */
+/** The bytes of some rows: up to three pieces of the tensor; unused ones are empty. */
 struct RowBytes {
   ByteRange part[3];
 
@@ -63,11 +63,11 @@ struct TernaryFormat {
    */
   bool (*decode)(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, uint8_t* codes,
                  float* scales);
-  /** What a faulty tensor holds, for error sentences. */
+  /** What an invalid tensor contains, for error messages. */
   const char* invalid = "the code 3, which is not a ternary weight";
   /** Whether the format can hold such a shape, beyond block_cols; null: it can. */
   bool (*fits)(TensorShape shape) = nullptr;
-  /** Whether the code 3 means +2: a tensor that has one is no ternary tensor, but a sound one. */
+  /** Whether the code 3 means +2: a tensor with one is valid, but not ternary. */
   bool four_levels = false;
 };
 
@@ -87,7 +87,7 @@ extern const TernaryFormat kFormatIQ1_BNWithoutScales;
 extern const TernaryFormat kFormatIQ2_BNWithoutScales;
 extern const TernaryFormat kFormatIQ2_BN_R4;
 
-/** The ternary format called `type`, or null when that name is no ternary type. */
+/** The ternary format called `type`, or null if there is none of that name. */
 const TernaryFormat* find_ternary_format(const std::string& type);
 
 } // namespace bitnet

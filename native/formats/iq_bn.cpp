@@ -1,5 +1,5 @@
 // IQ1_BN and IQ2_BN: rows that begin with their scale, then blocks of 64 weights (ik_llama.cpp). In
-// files of June to October 2024 rows have no scale; a tensor of its own has one for the matrix.
+// files of June to October 2024 rows have no scale; a separate tensor has one for the matrix.
 #include "../common/half.h"
 #include "formats.h"
 
@@ -50,7 +50,7 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
   return valid;
 }
 
-// Digit j of a base-3 byte whose digits stand least significant first.
+// Digit j of a base-3 byte, least significant digit first.
 constexpr uint8_t kDigit[5] = {81, 27, 9, 3, 1};
 uint8_t digit(uint8_t byte, size_t multiplier) {
   return static_cast<uint8_t>((static_cast<uint8_t>(byte * kDigit[multiplier]) * 3u) >> 8);

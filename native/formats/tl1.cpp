@@ -4,7 +4,7 @@
 //
 // A nibble is 3 t0 + t1 + 4 for two neighbours of a row, 0..8; a byte holds two such pairs, the
 // first in the high bits, which are four neighbours of a row. The order of the bytes depends on the
-// tile, which the file does not tell. From the outermost to the innermost loop:
+// tile, which is not in the file. From the outermost to the innermost loop:
 //
 //   tiles of BM rows | tiles of BK columns | groups of bmm rows | 256 / bmm columns |
 //   16 of the group's rows | 4 of these columns | one byte for each of the 16 rows

@@ -5,7 +5,7 @@
 // The first floor(cols / BK) * BK columns are in triples T = 9 t0 + 3 t1 + t2: |T| (0..13) is the
 // nibble. The others are in pairs, 3 t0 + t1 + 4. Two neighbours share a byte, the first in the
 // high bits. Every section is of the whole matrix and in an order that depends on the tile, which
-// the file does not tell. From the outermost to the innermost loop:
+// the file does not record. From the outermost to the innermost loop:
 //
 //   triples  tiles of BM rows | tiles of BK columns | 32 rows | 6 columns | a byte for each row
 //   signs    tiles of BM rows | tiles of BK columns | 32 rows | 24 columns | 16 words of 16 bits

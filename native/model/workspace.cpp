@@ -52,7 +52,7 @@ Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan
   const uint64_t always = threads * (plan->tile_tokens * tile + spec.dim * sizeof(float));
   if (always + token > budget)
     return Status::error(Code::kMemory,
-                         "Expected a model whose working values of a token fit into " +
+                         "Expected a model whose intermediate values for one token fit into " +
                              std::to_string(budget >> 20) + " MiB, but they are " +
                              std::to_string((always + token) >> 20) + " MiB for " +
                              std::to_string(spec.n_head) + " heads of " +
@@ -119,7 +119,7 @@ Status Workspace::ensure(size_t n, const HeadWork& work) {
     ok = ok && of_thread.ensure(thread);
   return ok ? Status{}
             : Status::error(Code::kMemory,
-                            "Not enough memory for the working values of a forward pass.");
+                            "Not enough memory for the intermediate values of a step.");
 }
 
 uint64_t Workspace::bytes() const {

@@ -29,7 +29,7 @@ describe('completion', () => {
     expect(await words('ru')).toEqual(['run']);
     expect(await words('show', '--sp')).toEqual(['--sparsity']);
     expect(await candidates(program, ['run', '--top-k'])).toEqual([
-      '--top-k\tchoose among the likeliest; 0: all',
+      '--top-k\tchoose among the most likely; 0: all',
     ]);
   });
 

@@ -105,5 +105,5 @@ test('a command that waits for what never comes says so, and does not end with 1
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(silent)}` };
   const { code, stderr } = await bitnet(['chat'], { env });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: Expected the command to come to its end/);
+  expect(stderr).toMatch(/^error: Expected the command to finish/);
 });

@@ -72,7 +72,7 @@ describe('bitnet pull', () => {
     }
     const nothing = await bitnet(['pull']);
     expect(nothing).toMatchObject({ code: 2, stdout: '' });
-    expect(nothing.stderr).toContain('Expected what to pull, or --list');
+    expect(nothing.stderr).toContain('Expected a model to pull, or --list');
   });
 
   test('prints one JSON object with --json, failures too', async () => {
@@ -102,13 +102,13 @@ describe('bitnet pull', () => {
     expect(await run).toEqual({
       code: 130,
       stdout: '',
-      stderr: 'What has arrived is kept: the same command goes on from there.\n',
+      stderr: 'What has arrived is kept: the same command continues from there.\n',
     });
     expect((await bitnet(['list'])).stdout).toMatch(/^owner.*\bincomplete\n$/);
     const used = await bitnet(['run', 'stories', '-p', 'x']);
     expect(used).toMatchObject({
       code: 1,
-      stderr: `error: Expected a complete model, but "${name}" was pulled in part only; pull it again to resume.\n`,
+      stderr: `error: Expected a complete model, but "${name}" was only partly pulled; pull it again to resume.\n`,
     });
     server.handler = serveFile(stories);
     const { stdout } = await bitnet(['pull', name, '--json']);

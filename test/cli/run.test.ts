@@ -287,10 +287,12 @@ describe('the prompt', () => {
     const neither = await bitnet(['run', 'hello']);
     expect(neither.code).toBe(2);
     expect(neither.stderr).toMatch(
-      /^error: Expected a model or a text, but "hello" is no file, no pulled model and no text of several words; /,
+      /^error: Expected a model or a text, but "hello" is neither a file, nor a pulled model, nor a text of several words; /,
     );
     const named = await bitnet(['run', 'llama3', 'hi']);
-    expect(named.stderr).toMatch(/^error: .*bitnet pull --list .* write -p "llama3 hi"\.\n/);
+    expect(named.stderr).toMatch(
+      /^error: .*bitnet pull --list; for a text, write -p "llama3 hi"\.\n/,
+    );
     const both = await bitnet(['run', 'Hello you', '-p', 'x']);
     expect(both.stderr).toMatch(/^error: Expected one prompt, but received "Hello you" besides -p/);
     const model = await bitnet(['run', 'hello', '-p', 'x']);

@@ -192,8 +192,9 @@ TEST("working values that no budget holds are refused before the weights are rea
   CHECK(status.code == Code::kMemory, "code");
   CHECK_EQ(
       status.message,
-      std::string("Expected a model whose working values of a token fit into 512 MiB, but they "
-                  "are 4100 MiB for 4096 heads of 64 on 1024 threads; use fewer threads."),
+      std::string(
+          "Expected a model whose intermediate values for one token fit into 512 MiB, but they "
+          "are 4100 MiB for 4096 heads of 64 on 1024 threads; use fewer threads."),
       "");
 }
 

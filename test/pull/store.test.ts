@@ -34,7 +34,7 @@ describe('names', () => {
   });
 
   test.each([
-    ['a', /means "o\/r\/a\.gguf", "p\/q\/a\.gguf"; say more of it\.$/],
+    ['a', /means "o\/r\/a\.gguf", "p\/q\/a\.gguf"; give more of its name\.$/],
     ['o/r', /means "o\/r\/a\.gguf", "o\/r\/b\.gguf"/],
     ['o/r/aa.gguf', /there is no "o\/r\/aa\.gguf"; did you mean "o\/r\/a\.gguf"\?$/],
     ['nothing-like-it', /there are "o\/r\/a\.gguf", .*"p\/q2\/c\.gguf"\.$/],
@@ -88,7 +88,7 @@ describe('removeModel', () => {
     put('o/r/m-00003-of-00003.gguf.0123456789abcdef.part', 5);
     const name = 'o/r/m-00001-of-00003.gguf';
     expect(await listModels()).toMatchObject([{ name, bytes: 25, complete: false }]);
-    await expect(findModel(name)).rejects.toThrow('pulled in part only');
+    await expect(findModel(name)).rejects.toThrow('only partly pulled');
     await removeModel(name);
     expect(existsSync(path('o'))).toBe(false);
   });
