@@ -1,5 +1,5 @@
-// Stored types as 256-bit loads of 16 weights, as dense_scalar.cpp defines them; for
-// dense_avx2.cpp.
+// Stored types whose codes take 256-bit registers ways of their own, as dense_scalar.cpp defines
+// them; for dense_avx2.cpp.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,9 @@
 
 #include <immintrin.h>
 
+#include "../lanes/lanes_avx2.h"
 #include "dense_blocks_x86.h"
+#include "dense_types_generic.h"
 
 namespace bitnet {
 namespace {
@@ -19,85 +21,17 @@ inline __m256i load256(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
 
-struct Lanes { // 0..7, 8..15
-  __m256 low, high;
-};
+// Two rows at once: with three vectors that is 12 accumulators.
+constexpr int kPlainStreams = 2, kBlockStreams = 2;
+constexpr int kFewTokens = 3; // vectors up to which rows are multiplied as they are stored
+constexpr int kTokens = 3;    // vectors of a register tile: 12 accumulators of 8 lanes
 
-// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; load()
-// does a unit's shared work, group(g, j) is the 16 weights of group g + j as float, where g is a
-// multiple of kTogether and j < kTogether a constant: groups that share loads are asked together.
-// `left` columns of the row are left; only where groups(left) says so may a row end inside a unit.
-
-struct F32 {
-  static constexpr int kGroups = 1, kTogether = 1;
-  static constexpr size_t kBytes = 64;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 4 * k; }
-  Lanes group(int, int) const {
-    return {_mm256_castsi256_ps(load256(p)), _mm256_castsi256_ps(load256(p + 32))};
-  }
-};
-
-struct F16 {
-  static constexpr int kGroups = 1, kTogether = 1;
-  static constexpr size_t kBytes = 32;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
-  Lanes group(int, int) const {
-    return {_mm256_cvtph_ps(load128(p)), _mm256_cvtph_ps(load128(p + 16))};
-  }
-};
-
-struct Bf16 {
-  static constexpr int kGroups = 1, kTogether = 1;
-  static constexpr size_t kBytes = 32;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
-  Lanes group(int, int) const { return {widen(load128(p)), widen(load128(p + 16))}; }
-  static __m256 widen(__m128i top) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(top), 16));
-  }
-};
-
-/** Float of the half at p, in every lane. */
-inline __m256 broadcast_half(const uint8_t* p) {
-  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)));
-}
-
-/** 16 int8 as float times a scale. */
-inline Lanes scaled(const uint8_t* bytes, __m256 scale) {
-  const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
-  const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 8));
-  return {_mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(low))),
-          _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high)))};
-}
-
-struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
-  static constexpr int kGroups = 2, kTogether = 2;
-  static constexpr size_t kBytes = 34;
-  __m256 d;
-  const uint8_t* q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 34;
-    d = broadcast_half(block);
-    q = block + 2;
-  }
-  Lanes group(int, int j) const { return scaled(q + 16 * j, d); }
-};
-
-struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
-  static constexpr int kGroups = 16, kTogether = 2;
-  static constexpr size_t kBytes = 210;
+struct Q6_K : Unit<16, 2, 210> { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   // In memory, and read in loops that are not unrolled whole: loads widen bytes and broadcast
   // floats for free, where registers would need shuffles (half the speed).
   alignas(32) uint8_t q[256]; // each minus 32
   alignas(32) float scales[16];
 
-  static int groups(size_t) { return kGroups; }
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * 210;
     for (int half = 0; half < 2; half++) {
@@ -110,9 +44,7 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
       store_value(to + 64, _mm256_srli_epi16(low0, 4), high);
       store_value(to + 96, _mm256_srli_epi16(low1, 4), _mm256_srli_epi16(high, 2));
     }
-    const Lanes all = scaled(block + 192, broadcast_half(block + 208));
-    _mm256_store_ps(scales, all.low);
-    _mm256_store_ps(scales + 8, all.high);
+    store(All{}, scales, scaled(load_i8(block + 192), half_at(block + 208)));
   }
   static void store_value(uint8_t* q, __m256i nibbles, __m256i pairs) {
     const __m256i low = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
@@ -120,9 +52,7 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
     const __m256i value = _mm256_sub_epi8(_mm256_or_si256(low, high), _mm256_set1_epi8(32));
     _mm256_store_si256(reinterpret_cast<__m256i*>(q), value);
   }
-  Lanes group(int g, int j) const {
-    return scaled(q + 16 * (g + j), _mm256_set1_ps(scales[g + j]));
-  }
+  Lanes group(int g, int j) const { return scaled(load_i8(q + 16 * (g + j)), scales[g + j]); }
 };
 
 /** Eight bytes as integers. */
@@ -157,7 +87,7 @@ template <size_t kBlock, int kHalves> struct Bytes : Blocks<kBlock, kHalves> {
   }
   /** d times each. */
   Lanes scaled_bytes(int g, int j) const {
-    return scaled(q + 16 * (g + j), _mm256_set1_ps(this->half(g, 0)));
+    return scaled(load_i8(q + 16 * (g + j)), this->half(g, 0));
   }
 };
 
@@ -186,20 +116,17 @@ inline __m256 affine(__m256 d, __m256i code, __m256 m) {
   return _mm256_fmadd_ps(d, _mm256_cvtepi32_ps(code), m);
 }
 
-struct Q4_1 { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
-  static constexpr int kGroups = 2, kTogether = 2;
-  static constexpr size_t kBytes = 20;
+struct Q4_1 : Unit<2, 2, 20> { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
   __m256 d, m;
   const uint8_t* q;
-  static int groups(size_t) { return kGroups; }
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 32 * 20;
-    d = broadcast_half(block);
-    m = broadcast_half(block + 2);
+    d = broadcast(half_at(block));
+    m = broadcast(half_at(block + 2));
     q = block + 4;
   }
   Lanes group(int, int j) const {
-    return {affine(d, nibbles(q, j), m), affine(d, nibbles(q + 8, j), m)};
+    return {{affine(d, nibbles(q, j), m), affine(d, nibbles(q + 8, j), m)}};
   }
 };
 
@@ -234,24 +161,23 @@ struct Q5_1 : Bytes<24, 2> { // blocks of 32: f16 d, f16 m, codes as in Q5_0
   Lanes group(int g, int j) const {
     const __m256 d = _mm256_set1_ps(half(g, 0)), m = _mm256_set1_ps(half(g, 1));
     const uint8_t* code = q + 16 * (g + j);
-    return {affine(d, widen(code), m), affine(d, widen(code + 8), m)};
+    return {{affine(d, widen(code), m), affine(d, widen(code + 8), m)}};
   }
 };
 
 struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 dmin, scales[12]
-  static constexpr int kGroups = 16;
   alignas(32) float scale[8]; // d * scale and dmin * min of the sub-blocks, each 32 columns
   alignas(32) float least[8];
 
-  static int groups(size_t) { return kGroups; }
   void load_scales(const uint8_t* block) {
     // dense_scalar.cpp draws the twelve bytes; here four sub-blocks at a time.
     uint32_t a, b, c;
     memcpy(&a, block + 4, 4);
     memcpy(&b, block + 8, 4);
     memcpy(&c, block + 12, 4);
-    store(scale, broadcast_half(block), a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
-    store(least, broadcast_half(block + 2), b & 0x3f3f3f3f,
+    store(scale, broadcast(half_at(block)), a & 0x3f3f3f3f,
+          (c & 0x0f0f0f0f) | (a >> 2 & 0x30303030));
+    store(least, broadcast(half_at(block + 2)), b & 0x3f3f3f3f,
           (c >> 4 & 0x0f0f0f0f) | (b >> 2 & 0x30303030));
   }
   static void store(float* to, __m256 d, uint32_t first, uint32_t last) {
@@ -264,9 +190,7 @@ struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 d
   }
 };
 
-struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
-  static constexpr int kTogether = 4;
-  static constexpr size_t kBytes = 144;
+struct Q4_K : Unit<16, 4, 144>, KScales { // blocks of 256: KScales, q[128] of two nibbles
   const uint8_t* q;
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * kBytes;
@@ -276,13 +200,11 @@ struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
   Lanes group(int g, int j) const {
     const int s = g / 2 + j / 2;
     const uint8_t* p = q + 8 * g + 16 * (j % 2);
-    return {value(s, nibbles(p, j / 2)), value(s, nibbles(p + 8, j / 2))};
+    return {{value(s, nibbles(p, j / 2)), value(s, nibbles(p + 8, j / 2))}};
   }
 };
 
-struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
-  static constexpr int kTogether = 2;
-  static constexpr size_t kBytes = 176;
+struct Q5_K : Unit<16, 2, 176>, KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
   alignas(32) uint8_t q[256];
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * kBytes;
@@ -304,17 +226,9 @@ struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbl
   }
   Lanes group(int g, int j) const {
     const uint8_t* p = q + 16 * (g + j);
-    return {value(g / 2, widen(p)), value(g / 2, widen(p + 8))};
+    return {{value(g / 2, widen(p)), value(g / 2, widen(p + 8))}};
   }
 };
-
-/** Pairs at distance 8, 4, 2, 1. */
-inline float tree(__m256 low, __m256 high) {
-  const __m256 l8 = _mm256_add_ps(low, high);
-  const __m128 l4 = _mm_add_ps(_mm256_castps256_ps128(l8), _mm256_extractf128_ps(l8, 1));
-  const __m128 l2 = _mm_add_ps(l4, _mm_movehl_ps(l4, l4));
-  return _mm_cvtss_f32(_mm_add_ss(l2, _mm_movehdup_ps(l2)));
-}
 
 } // namespace
 } // namespace bitnet

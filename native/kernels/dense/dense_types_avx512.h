@@ -1,5 +1,5 @@
-// Stored types as 512-bit loads of 16 weights, as dense_scalar.cpp defines them; for
-// dense_avx512.cpp.
+// Stored types whose codes take 512-bit registers ways of their own, as dense_scalar.cpp defines
+// them; for dense_avx512.cpp.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,9 @@
 
 #include <immintrin.h>
 
+#include "../lanes/lanes_avx512.h"
 #include "dense_blocks_x86.h"
+#include "dense_types_generic.h"
 
 namespace bitnet {
 namespace {
@@ -19,76 +21,18 @@ inline __m256i load256(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
 
-// A stored type as a struct: columns come in units of kGroups x 16, stored in kBytes bytes; load()
-// does a unit's shared work, group(g, j) is the 16 weights of group g + j as float, where g is a
-// multiple of kTogether and j < kTogether a constant: groups that share loads are asked together.
-// `left` columns of the row are left; only where groups(left) says so may a row end inside a unit.
-// kStreams: rows to read at once for one vector. Two are enough where memory is slower than the
-// sums, which take four cycles a step; decoding needs four to fill the gaps.
+// Rows to read at once for one vector: two of floats are enough, because memory is slower than the
+// sums, which take four cycles a step; decoding blocks needs four to fill the gaps.
+constexpr int kPlainStreams = 2, kBlockStreams = 4;
+constexpr int kFewTokens = 6; // vectors up to which rows are multiplied as they are stored
+constexpr int kTokens = 6;    // vectors of a register tile: 24 accumulators
 
-struct F32 {
-  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
-  static constexpr size_t kBytes = 64;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 4 * k; }
-  __m512 group(int, int) const { return _mm512_loadu_ps(p); }
-};
-
-struct F16 {
-  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
-  static constexpr size_t kBytes = 32;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
-  __m512 group(int, int) const { return _mm512_cvtph_ps(load256(p)); }
-};
-
-struct Bf16 {
-  static constexpr int kGroups = 1, kTogether = 1, kStreams = 2;
-  static constexpr size_t kBytes = 32;
-  const uint8_t* p;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) { p = row + 2 * k; }
-  __m512 group(int, int) const {
-    const __m256i top = load256(p);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(top), 16));
-  }
-};
-
-/** Float of the half at p, in every lane. */
-inline __m512 broadcast_half(const uint8_t* p) {
-  return _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)));
-}
-
-/** 16 int8 as float. */
-inline __m512 float_of_bytes(__m128i bytes) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-}
-
-struct Q8_0 { // blocks of 32: f16 d, int8 q[32]
-  static constexpr int kGroups = 2, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 34;
-  __m512 d;
-  const uint8_t* q;
-  static int groups(size_t) { return kGroups; }
-  void load(const uint8_t* row, size_t k, size_t) {
-    const uint8_t* block = row + k / 32 * 34;
-    d = broadcast_half(block);
-    q = block + 2;
-  }
-  __m512 group(int, int j) const { return _mm512_mul_ps(d, float_of_bytes(load128(q + 16 * j))); }
-};
-
-struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
-  static constexpr int kGroups = 16, kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 210;
+struct Q6_K : Unit<16, 2, 210> { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
   // In memory, and read in loops that are not unrolled whole: loads widen bytes and broadcast
   // floats for free, where registers would need shuffles (half the speed).
   alignas(64) uint8_t q[256]; // each minus 32
   alignas(64) float scales[16];
 
-  static int groups(size_t) { return kGroups; }
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * 210;
     for (int half = 0; half < 2; half++) {
@@ -102,17 +46,14 @@ struct Q6_K { // blocks of 256: ql[128], qh[64], int8 scales[16], f16 d
       _mm512_store_si512(q + 128 * half, value(low, left));
       _mm512_store_si512(q + 128 * half + 64, value(_mm512_srli_epi16(low, 4), right));
     }
-    _mm512_store_ps(
-        scales, _mm512_mul_ps(broadcast_half(block + 208), float_of_bytes(load128(block + 192))));
+    store(All{}, scales, scaled(load_i8(block + 192), half_at(block + 208)));
   }
   static __m512i value(__m512i nibbles, __m512i pairs) {
     const __m512i low = _mm512_and_si512(nibbles, _mm512_set1_epi8(15));
     const __m512i high = _mm512_and_si512(pairs, _mm512_set1_epi8(48));
     return _mm512_sub_epi8(_mm512_or_si512(low, high), _mm512_set1_epi8(32));
   }
-  __m512 group(int g, int j) const {
-    return _mm512_mul_ps(_mm512_set1_ps(scales[g + j]), float_of_bytes(load128(q + 16 * (g + j))));
-  }
+  Lanes group(int g, int j) const { return scaled(load_i8(q + 16 * (g + j)), scales[g + j]); }
 };
 
 // Four-bit codes are looked up in a register that holds the values of the block's 16 codes; VPERMPS
@@ -128,9 +69,9 @@ inline __m512 codes_from(float first) {
 }
 
 /** Values of the low nibbles of 16 bytes, or of the high ones. */
-inline __m512 look_up(__m512 values, const uint8_t* p, bool high) {
+inline Lanes look_up(__m512 values, const uint8_t* p, bool high) {
   const __m512i bytes = _mm512_cvtepu8_epi32(load128(p));
-  return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, values);
+  return {{_mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, values)}};
 }
 
 /**
@@ -150,8 +91,7 @@ inline __m512 uneven() {
 
 template <__m512 (*kNumbers)()>   // of the 16 codes
 struct FourBits : Blocks<18, 1> { // blocks of 32: f16 d, q[16] of two nibbles
-  static constexpr int kStreams = 4;
-  __m512 group(int g, int j) const {
+  Lanes group(int g, int j) const {
     return look_up(_mm512_mul_ps(_mm512_set1_ps(half(g, 0)), kNumbers()), codes(g), j);
   }
 };
@@ -159,8 +99,7 @@ using Q4_0 = FourBits<minus_eight>;
 using Iq4Nl = FourBits<uneven>;
 
 struct Q4_1 : Blocks<20, 2> { // blocks of 32: f16 d, f16 m, q[16] of two nibbles
-  static constexpr int kStreams = 4;
-  __m512 group(int g, int j) const {
+  Lanes group(int g, int j) const {
     return look_up(affine(_mm512_set1_ps(half(g, 0)), codes_from(0), _mm512_set1_ps(half(g, 1))),
                    codes(g), j);
   }
@@ -171,7 +110,6 @@ struct Q4_1 : Blocks<20, 2> { // blocks of 32: f16 d, f16 m, q[16] of two nibble
 //   plus kBase                above the nibble, the value without the fifth bit: 0, or 0xf0 (-16)
 //   plus 16                   where the fifth bit, of this mask of 32 bytes, is set
 template <size_t kBlock, int kHalves, int kBase> struct FiveBits : Blocks<kBlock, kHalves> {
-  static constexpr int kStreams = 4;
   alignas(32) uint8_t q[256];
   void load(const uint8_t* row, size_t k, size_t left) {
     Blocks<kBlock, kHalves>::load(row, k, left);
@@ -188,23 +126,22 @@ template <size_t kBlock, int kHalves, int kBase> struct FiveBits : Blocks<kBlock
                          _mm256_mask_add_epi8(base, fifths, base, _mm256_set1_epi8(16)));
     }
   }
-  __m512 code(int g, int j) const { return float_of_bytes(load128(q + 16 * (g + j))); }
+  Lanes code(int g, int j) const { return load_i8(q + 16 * (g + j)); }
 };
 
 struct Q5_0 : FiveBits<22, 1, -16> { // blocks of 32: f16 d, five-bit codes
-  __m512 group(int g, int j) const { return _mm512_mul_ps(_mm512_set1_ps(half(g, 0)), code(g, j)); }
+  Lanes group(int g, int j) const { return scaled(code(g, j), half(g, 0)); }
 };
 
 struct Q5_1 : FiveBits<24, 2, 0> { // blocks of 32: f16 d, f16 m, five-bit codes
-  __m512 group(int g, int j) const {
-    return _mm512_fmadd_ps(_mm512_set1_ps(half(g, 0)), code(g, j), _mm512_set1_ps(half(g, 1)));
+  Lanes group(int g, int j) const {
+    const __m512 d = _mm512_set1_ps(half(g, 0)), m = _mm512_set1_ps(half(g, 1));
+    return {{_mm512_fmadd_ps(d, code(g, j).part[0], m)}};
   }
 };
 
 struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 dmin, scales[12]
-  static constexpr int kGroups = 16;
   alignas(64) float scales[16]; // d * scale and dmin * min of sub-blocks 0..3, then of 4..7
-  static int groups(size_t) { return kGroups; }
   void load_scales(const uint8_t* block) {
     // dense_scalar.cpp draws the twelve bytes; `first` and `last` are four scales and four mins.
     uint64_t eight;
@@ -218,22 +155,20 @@ struct KScales { // what blocks of 256 begin with in Q4_K and Q5_K: f16 d, f16 d
     const __m128 halves = _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(block)));
     const __m512i pick = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
     const __m512 d = _mm512_permutexvar_ps(pick, _mm512_castps128_ps512(halves));
-    _mm512_store_ps(scales, _mm512_mul_ps(d, float_of_bytes(bytes)));
+    _mm512_store_ps(scales, _mm512_mul_ps(d, lanes_of_i8(bytes).part[0]));
   }
   /** d * scale of sub-block s; four floats later dmin * min. */
   const float* scale(int s) const { return scales + s / 4 * 8 + s % 4; }
 };
 
-struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
-  static constexpr int kTogether = 4, kStreams = 4;
-  static constexpr size_t kBytes = 144;
+struct Q4_K : Unit<16, 4, 144>, KScales { // blocks of 256: KScales, q[128] of two nibbles
   const uint8_t* q;
   void load(const uint8_t* row, size_t k, size_t) {
     const uint8_t* block = row + k / 256 * kBytes;
     load_scales(block);
     q = block + 16;
   }
-  __m512 group(int g, int j) const {
+  Lanes group(int g, int j) const {
     const float* of = scale(g / 2 + j / 2);
     const __m512 products = _mm512_mul_ps(_mm512_set1_ps(of[0]), codes_from(0));
     const __m512 values = _mm512_sub_ps(products, _mm512_set1_ps(of[4]));
@@ -241,9 +176,7 @@ struct Q4_K : KScales { // blocks of 256: KScales, q[128] of two nibbles
   }
 };
 
-struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
-  static constexpr int kTogether = 2, kStreams = 4;
-  static constexpr size_t kBytes = 176;
+struct Q5_K : Unit<16, 2, 176>, KScales { // blocks of 256: KScales, high[32], q[128] of two nibbles
   alignas(64) uint8_t codes[256];
 
   void load(const uint8_t* row, size_t k, size_t) {
@@ -265,20 +198,12 @@ struct Q5_K : KScales { // blocks of 256: KScales, high[32], q[128] of two nibbl
   static __m512i each_half(int first, int second) {
     return _mm512_inserti64x4(_mm512_set1_epi32(first), _mm256_set1_epi32(second), 1);
   }
-  __m512 group(int g, int j) const {
+  Lanes group(int g, int j) const {
     const float* of = scale(g / 2);
-    const __m512 q = float_of_bytes(load128(codes + 16 * (g + j)));
-    return _mm512_fmsub_ps(_mm512_set1_ps(of[0]), q, _mm512_set1_ps(of[4])); // the product is exact
+    const __m512 q = load_i8(codes + 16 * (g + j)).part[0];
+    return {{_mm512_fmsub_ps(_mm512_set1_ps(of[0]), q, _mm512_set1_ps(of[4]))}}; // d * q is exact
   }
 };
-
-/** Pairs at distance 8, 4, 2, 1. */
-inline float tree(__m512 lane) {
-  const __m256 l8 = _mm256_add_ps(_mm512_castps512_ps256(lane), _mm512_extractf32x8_ps(lane, 1));
-  const __m128 l4 = _mm_add_ps(_mm256_castps256_ps128(l8), _mm256_extractf128_ps(l8, 1));
-  const __m128 l2 = _mm_add_ps(l4, _mm_movehl_ps(l4, l4));
-  return _mm_cvtss_f32(_mm_add_ss(l2, _mm_movehdup_ps(l2)));
-}
 
 } // namespace
 } // namespace bitnet

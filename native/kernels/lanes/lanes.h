@@ -27,6 +27,7 @@
 //   tree(v)                 the sum of all elements in the order that dense.h defines
 //   trees(v)                tree() of kWidth registers at once: element i is tree(v[i])
 //
+//   load_f32, load_bf16     16 stored values as f32, any alignment, exact
 //   load_f16, store_f16     16 halves, exact; rounded to nearest, ties to even
 //   load_i8, store_i8       16 int8 as f32; int32 within ±127 as int8
 //   float_of_half(h)        and half_of_float(v), float_of_bits(i), square_root(double): of one

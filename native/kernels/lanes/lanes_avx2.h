@@ -110,6 +110,17 @@ inline Floats trees(const Floats v[kWidth]) {
                        _mm256_shuffle_ps(by2[0], by2[1], 0xdd));
 }
 
+inline Lanes load_f32(const uint8_t* p) {
+  const float* floats = reinterpret_cast<const float*>(p);
+  return {{_mm256_loadu_ps(floats), _mm256_loadu_ps(floats + 8)}};
+}
+inline Floats float_of_bf16(__m128i top) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(top), 16));
+}
+inline Lanes load_bf16(const uint8_t* p) {
+  const __m128i* tops = reinterpret_cast<const __m128i*>(p);
+  return {{float_of_bf16(_mm_loadu_si128(tops)), float_of_bf16(_mm_loadu_si128(tops + 1))}};
+}
 inline Lanes load_f16(const uint8_t* p) {
   const __m128i* halves = reinterpret_cast<const __m128i*>(p);
   return {{_mm256_cvtph_ps(_mm_loadu_si128(halves)), _mm256_cvtph_ps(_mm_loadu_si128(halves + 1))}};

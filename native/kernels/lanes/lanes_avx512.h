@@ -105,6 +105,16 @@ inline Floats trees(const Floats v[kWidth]) {
                        _mm512_shuffle_ps(by2[0], by2[1], 0xdd));
 }
 
+/** 16 int8 as float. */
+inline Lanes lanes_of_i8(__m128i bytes) {
+  return {{_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}};
+}
+
+inline Lanes load_f32(const uint8_t* p) { return {{_mm512_loadu_ps(p)}}; }
+inline Lanes load_bf16(const uint8_t* p) {
+  const __m256i top = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {{_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(top), 16))}};
+}
 inline Lanes load_f16(const uint8_t* p) {
   return {{_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}};
 }
@@ -113,8 +123,7 @@ inline void store_f16(uint16_t* p, const Lanes& v) {
                       _mm512_cvtps_ph(v.part[0], _MM_FROUND_TO_NEAREST_INT));
 }
 inline Lanes load_i8(const uint8_t* p) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return {{_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}};
+  return lanes_of_i8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 inline void store_i8(uint8_t* p, const IntLanes& v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v.part[0]));

@@ -129,6 +129,18 @@ inline Floats trees(const Floats v[kWidth]) {
   return vpaddq_f32(by2[0], by2[1]);
 }
 
+inline Lanes load_f32(const uint8_t* p) {
+  return {{vreinterpretq_f32_u8(vld1q_u8(p)), vreinterpretq_f32_u8(vld1q_u8(p + 16)),
+           vreinterpretq_f32_u8(vld1q_u8(p + 32)), vreinterpretq_f32_u8(vld1q_u8(p + 48))}};
+}
+inline Lanes load_bf16(const uint8_t* p) {
+  const uint16x8_t zero = vdupq_n_u16(0), low = vreinterpretq_u16_u8(vld1q_u8(p)),
+                   high = vreinterpretq_u16_u8(vld1q_u8(p + 16));
+  return {{vreinterpretq_f32_u16(vzip1q_u16(zero, low)),
+           vreinterpretq_f32_u16(vzip2q_u16(zero, low)),
+           vreinterpretq_f32_u16(vzip1q_u16(zero, high)),
+           vreinterpretq_f32_u16(vzip2q_u16(zero, high))}};
+}
 inline Lanes load_f16(const uint8_t* p) {
   const float16x8_t low = vreinterpretq_f16_u8(vld1q_u8(p)),
                     high = vreinterpretq_f16_u8(vld1q_u8(p + 16));
@@ -139,12 +151,13 @@ inline void store_f16(uint16_t* p, const Lanes& v) {
   for (int i = 0; i < kParts; i++)
     vst1_u16(p + kWidth * i, vreinterpret_u16_f16(vcvt_f16_f32(v.part[i])));
 }
-inline Lanes load_i8(const uint8_t* p) {
-  const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
+/** 16 int8 as float. */
+inline Lanes lanes_of_i8(int8x16_t bytes) {
   const int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_high_s8(bytes);
   return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
            vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
 }
+inline Lanes load_i8(const uint8_t* p) { return lanes_of_i8(vreinterpretq_s8_u8(vld1q_u8(p))); }
 inline void store_i8(uint8_t* p, const IntLanes& v) {
   const int16x8_t low = vcombine_s16(vmovn_s32(v.part[0]), vmovn_s32(v.part[1]));
   const int16x8_t high = vcombine_s16(vmovn_s32(v.part[2]), vmovn_s32(v.part[3]));
