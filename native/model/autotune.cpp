@@ -18,11 +18,14 @@ constexpr size_t kBatch = 64;
 // A batch computes long on few weights: so many are enough.
 constexpr size_t kBatchWeights = size_t{8} << 20;
 
-// Best of at most so many passes. One pass says little on a busy machine: fewer are no measurement.
+// Best of at most so many passes. One pass says little on a busy machine: a few are made whatever
+// time they take.
 constexpr int kPasses = 15, kFewestPasses = 3;
 constexpr int kBatchPasses = 3;
 
-constexpr double kNearTie = 1.03;
+// What a candidate must be faster by to be preferred to an earlier one: more than the noise of a
+// busy machine, so that the choice does not depend on the moment.
+constexpr double kMargin = 1.05;
 
 // Random activations for the widest shape.
 struct Inputs {
@@ -145,16 +148,17 @@ public:
     outputs_.scratch.resize(pool.threads());
   }
 
-  // False when it could not be decided until `end`.
+  // False when it could not be decided: without memory, or when it is aborted.
   bool decide(const MatrixShape& shape, Clock::time_point end, ShapeTiming* result) {
     if (!inputs_.fill(static_cast<size_t>(shape.cols), random_))
       return false;
     for (size_t i = 0; i < trials_.size(); ++i)
-      if (over(end) || !trials_[i].prepare(*candidates_[i], shape, slice_bytes_, pool_, random_))
+      if (abort_.raised() ||
+          !trials_[i].prepare(*candidates_[i], shape, slice_bytes_, pool_, random_))
         return false;
     for (int pass = 0; pass < kPasses && !(pass >= kFewestPasses && over(end)); ++pass)
       for (Trial& trial : trials_)
-        if ((pass < kFewestPasses && over(end)) ||
+        if (abort_.raised() ||
             !keep_best(trial.pass(trial.matrices, trial.rows, 1, inputs_, vector_, pool_, outputs_),
                        &trial.token))
           return false;
@@ -164,15 +168,16 @@ public:
     const double fastest = *std::max_element(token_rates.begin(), token_rates.end());
     std::vector<size_t> near; // in order of preference
     for (size_t i = 0; i < trials_.size(); ++i)
-      if (token_rates[i] * kNearTie >= fastest)
+      if (token_rates[i] * kMargin >= fastest)
         near.push_back(i);
 
     size_t batch_rows = std::max<size_t>(1, kBatchWeights / static_cast<size_t>(shape.cols));
     for (const Trial& trial : trials_)
       batch_rows = std::min(batch_rows, trial.rows);
-    for (int pass = 0; pass < kBatchPasses && near.size() > 1 && !over(end); ++pass)
+    for (int pass = 0; pass < kBatchPasses && near.size() > 1 && !(pass > 0 && over(end)); ++pass)
       for (size_t i : near)
-        if (!keep_best(trials_[i].pass(1, batch_rows, kBatch, inputs_, vector_, pool_, outputs_),
+        if (abort_.raised() ||
+            !keep_best(trials_[i].pass(1, batch_rows, kBatch, inputs_, vector_, pool_, outputs_),
                        &trials_[i].batch))
           return false;
 
@@ -184,7 +189,7 @@ public:
                                  .batch = rate(batch_rows * kBatch, shape, trials_[i].batch)});
     size_t best = near[0];
     for (size_t i : near)
-      if (result->timings[i].batch > result->timings[best].batch)
+      if (result->timings[i].batch > result->timings[best].batch * kMargin)
         best = i;
     result->best = candidates_[best];
     return true;
@@ -223,9 +228,9 @@ std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,
   const Clock::time_point end = Clock::now() + budget;
   try {
     Contest contest(candidates, vector, pool, abort, weights_bytes);
-    for (size_t i = 0; i < shapes.size() && !contest.over(end); ++i) {
+    for (size_t i = 0; i < shapes.size() && !abort.raised(); ++i) {
       const Clock::time_point now = Clock::now();
-      const auto share = (end - now) / static_cast<int64_t>(shapes.size() - i);
+      const auto share = (end - now) / static_cast<int64_t>(shapes.size() - i); // perhaps none
       ShapeTiming result;
       if (contest.decide(shapes[i], now + share, &result))
         results.push_back(std::move(result));

@@ -39,9 +39,10 @@ struct ShapeTiming {
 constexpr size_t kTrialBytes = size_t{64} << 20;
 
 /**
- * Times every candidate on random weights of every shape, all threads of `pool` at once. The
- * fastest with one token is the best; of those less than 3 % behind it, the fastest with a batch.
- * Shapes there was no time for (or no memory), and all that follow a raised abort, are left out.
+ * Times every candidate on random weights of every shape, all threads of `pool` at once. Of those
+ * less than 5 % behind the fastest with one token the first is the best, unless a later one is more
+ * than 5 % faster with a batch. Past the budget every candidate is still timed a few times.
+ * Shapes there was no memory for, and all where an abort is raised, are left out.
  * `weights_bytes` is what the candidates' weights of a shape take together (see kTrialBytes).
  */
 std::vector<ShapeTiming> time_kernels(const std::vector<MatrixShape>& shapes,

@@ -49,13 +49,17 @@ TEST("every candidate is timed on every shape, and the best is among the fastest
       if (timing.kernel == result.best)
         chosen = timing.token;
     }
-    CHECK(chosen * 1.03 >= fastest, name_of(*result.best));
+    CHECK(chosen * 1.05 >= fastest, name_of(*result.best));
   }
 }
 
-TEST("without time, candidates or permission nothing is chosen") {
+TEST("without time every shape is decided all the same") {
+  const std::vector<MatrixShape> shapes = {{130, 70}, {67, 500}};
+  CHECK_EQ(timings_of(shapes, std::chrono::milliseconds(0)).size(), shapes.size(), "shapes");
+}
+
+TEST("without candidates or permission nothing is chosen") {
   const std::vector<MatrixShape> shapes = {{130, 70}};
-  CHECK(timings_of(shapes, std::chrono::milliseconds(0)).empty(), "no time");
   CHECK(timings_of(shapes, std::chrono::minutes(5), 1).empty(), "aborted");
   std::atomic<int32_t> flag{0};
   ThreadPool pool(1);
