@@ -2,7 +2,8 @@
 import { gigabytes } from '../lib/byte-size.js';
 import { BitnetError } from '../lib/errors.js';
 import { inspectModel } from '../lib/inspect.js';
-import { type LoadOptions, loadModel } from '../lib/model/load.js';
+import { loadModel } from '../lib/model/load.js';
+import type { LoadOptions } from '../lib/model/load-options.js';
 import type { Model } from '../lib/model/model.js';
 import { readSpec } from '../lib/model/read-spec.js';
 import { extrapolateResult } from './extrapolate.js';

@@ -1,6 +1,6 @@
 import type { Roofs } from '../lib/machine/peaks.js';
 import type { ProcessMemory } from '../lib/machine/process-memory.js';
-import { kvBytesPerPosition } from '../lib/model/memory.js';
+import { kvBytesPerPosition, memoryOf } from '../lib/model/memory.js';
 import type { TestEnergy } from './energy/measured.js';
 import { modelledJoulesPerToken } from './energy/model.js';
 import type { BenchPlan } from './options.js';
@@ -37,7 +37,7 @@ export function resultOf(
   const { median } = tokensPerSecond;
   const firsts = times.flatMap(({ firstToken }) => firstToken ?? []);
   const decodesAlone = test.prompt === 0 && test.sequences === 1;
-  const bytes = decodesAlone ? bytesPerToken(spec, loaded.memory, test.generate, test.depth) : null;
+  const bytes = decodesAlone ? bytesPerToken(spec, loaded.plan, test.generate, test.depth) : null;
   const macs = test.generate === 0 ? ternaryMacsPerToken(spec) : 0;
   const gbPerSecond = bytes === null ? null : (bytes * median) / 1e9;
   const gmacPerSecond = macs === 0 ? null : (macs * median) / 1e9;
@@ -86,11 +86,12 @@ function assumedEnergy(watts: number | null, tokensPerSecond: number) {
 
 /** The memory of a trial's process, part by part: what is held is known, the rest is what the system says. */
 function trialMemory(
-  { memory, spec, before }: Loaded,
+  { plan, spec, before }: Loaded,
   { anonymousRss, fileRss }: ProcessMemory,
   { contextLength, sequences }: Room,
 ): TrialMemory {
   const kv = sequences * contextLength * kvBytesPerPosition(spec);
+  const memory = memoryOf(plan);
   const { ternary, dense, head, norms } = memory;
   const { anonymousRss: node } = before;
   const held = ternary + dense + head + norms + kv;

@@ -1,6 +1,7 @@
-import { bytesHeld, isTernary, kvBytesPerPosition } from '../lib/model/memory.js';
+import { isTernary } from '../lib/model/graph-tensors.js';
+import { kvBytesPerPosition, memoryOf } from '../lib/model/memory.js';
 import type { ModelSpec } from '../lib/model/spec.js';
-import type { MemoryUse } from '../lib/native-types.js';
+import type { PlannedTensor } from '../lib/native-types.js';
 
 /**
  * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer, the head (or the
@@ -8,13 +9,13 @@ import type { MemoryUse } from '../lib/native-types.js';
  */
 export function bytesPerToken(
   spec: ModelSpec,
-  memory: MemoryUse,
+  plan: readonly PlannedTensor[],
   tokens: number,
   depth = 0,
 ): number {
-  const { ternary, dense, head, norms } = memory;
+  const { ternary, dense, head, norms } = memoryOf(plan);
   const kv = kvBytesPerPosition(spec) * (depth + (tokens + 1) / 2); // the i-th token sees i positions
-  return ternary + dense + norms + (head - bytesOfUntiedEmbedding(spec)) + kv;
+  return ternary + dense + norms + (head - bytesOfUntiedEmbedding(plan)) + kv;
 }
 
 /** Multiply-adds of a token in ternary layers, which are int8; dense layers, attention and the head are not counted. */
@@ -25,8 +26,7 @@ export function ternaryMacsPerToken(spec: ModelSpec): number {
 }
 
 /** Of an embedding that is not the head only one row is read per token. */
-function bytesOfUntiedEmbedding(spec: ModelSpec): number {
-  if (!spec.tensors.some(({ role }) => role === 'output')) return 0;
-  const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
-  return bytesHeld(embedding, 'looked up');
+function bytesOfUntiedEmbedding(plan: readonly PlannedTensor[]): number {
+  const of = (role: PlannedTensor['role']) => plan.find((tensor) => tensor.role === role);
+  return of('output') ? of('token_embd')!.bytes : 0;
 }

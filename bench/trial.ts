@@ -5,7 +5,7 @@ import { type ProcessMemory, processMemory } from '../lib/machine/process-memory
 import type { Model } from '../lib/model/model.js';
 import type { Session } from '../lib/model/session.js';
 import type { ModelSpec } from '../lib/model/spec.js';
-import type { KernelNames, MemoryUse, ShapeTiming } from '../lib/native-types.js';
+import type { KernelNames, PlannedTensor, ShapeTiming } from '../lib/native-types.js';
 import { loadBenchModel } from './models.js';
 import type { Setting } from './setting.js';
 import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';
@@ -42,7 +42,7 @@ export interface Loaded {
   readonly kernel: KernelNames;
   readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
-  readonly memory: MemoryUse;
+  readonly plan: readonly PlannedTensor[];
   readonly loadMilliseconds: number;
   /** Memory of the process before it loaded the model: Node and the library. */
   readonly before: ProcessMemory;
@@ -71,10 +71,10 @@ async function answer(question: Question): Promise<Answer> {
       const loaded = await loadBenchModel(source, options);
       model = loaded;
       sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
-      const { spec, decisions, loadMilliseconds, memory, kernel, tuning, threads } = loaded;
+      const { spec, decisions, loadMilliseconds, plan, kernel, tuning, threads } = loaded;
       return {
         loaded: {
-          ...{ path: loaded.path, spec, decisions, kernel, tuning, threads, memory },
+          ...{ path: loaded.path, spec, decisions, kernel, tuning, threads, plan },
           ...{ loadMilliseconds, before },
         },
       };

@@ -44,7 +44,8 @@ export type { EmbedOptions } from './model/embed.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
 export type { TensorRole } from './model/graph-tensors.js';
 export type { I2sLayout } from './model/i2s-layouts.js';
-export { type LoadOptions, loadModel } from './model/load.js';
+export { loadModel } from './model/load.js';
+export type { LoadOptions } from './model/load-options.js';
 export { type LoadTokenizerOptions, loadTokenizer } from './model/load-tokenizer.js';
 export type { MemoryEstimate } from './model/memory.js';
 export type { MetadataOverrides } from './model/metadata-overrides.js';
@@ -60,7 +61,9 @@ export type {
   KernelNames,
   KvType,
   MemoryUse,
+  PlannedTensor,
   ShapeTiming,
+  TensorLayout,
 } from './native-types.js';
 export { type CatalogModel, modelCatalog } from './pull/catalog.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';

@@ -5,11 +5,11 @@ import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
-import { rememberedKernels } from './model/autotune.js';
+import { rememberedKernels, timingsIn } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
 import { stampsOf } from './model/identity.js';
-import { type MemoryEstimate, memoryEstimate, packing, skippingLayers } from './model/memory.js';
+import { type MemoryEstimate, memoryEstimate, skippingLayers } from './model/memory.js';
 import {
   checkedOverrides,
   type MetadataOverrides,
@@ -19,12 +19,13 @@ import { pathAndOptions } from './model/model-path.js';
 import { readSpec } from './model/read-spec.js';
 import type { ModelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
+import { loadChoices } from './model/weight-load.js';
 import { ZeroChoice } from './model/zero-skipping.js';
-import { cpuInfo, selectKernels, ternaryTile } from './native.js';
+import { cpuInfo, planLoad, selectKernels } from './native.js';
 import type {
   CpuInfo,
   KernelNames,
-  MatrixShape,
+  PlannedTensor,
   ShapeTiming,
   ZeroSkipping,
 } from './native-types.js';
@@ -76,7 +77,9 @@ export interface Inspection {
   readonly problems: readonly { readonly code: string; readonly message: string }[];
   /** In file order. */
   readonly tensors: readonly TensorSummary[];
-  /** Absent when there is no graph that can run. */
+  /** How loading would hold each tensor of the graph. Absent when there is no graph that can run. */
+  readonly plan?: readonly PlannedTensor[];
+  /** The plan's bytes, and those of keys and values. Absent when there is no graph that can run. */
   readonly memory?: MemoryEstimate;
   /**
    * Of every layer whether it would skip zeros: what loading has measured before, else wherever the kernel can. Absent when there is
@@ -182,11 +185,9 @@ export async function inspectModel(
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
   const tuned = spec && cpu && kernel === '';
   const zeros = tuned && skipZeros ? await zeroSkipping(spec, file) : skipZeros;
-  const tuning = tuned
-    ? await rememberedKernels(spec, { threads: cpu.threads, skipZeros: zeros })
-    : [];
-  const tile = chosen && packing(kernel, zeros);
-  const tileOf = tileByShape(tuning);
+  const timings = tuned ? await rememberedKernels(spec, cpu.threads) : [];
+  const choices = loadChoices(kernel, timings, zeros, screenHead);
+  const plan = spec && chosen && (await attempt(() => planLoad(spec, choices)));
   const architecture = file.metadata.get('general.architecture');
   const { size, version, alignment, dataStart, parts } = file;
   return {
@@ -207,26 +208,15 @@ export async function inspectModel(
       ...{ name, type, dims, bytes, offset },
       ...(part !== undefined && { part }),
     })),
-    ...(spec &&
-      tile && {
-        memory: memoryEstimate(spec, tile, { tileOf, screenHead }),
-        skipsZeros: skippingLayers(spec, tile),
-      }),
+    ...(plan && { plan, memory: memoryEstimate(spec, plan), skipsZeros: skippingLayers(plan) }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
-    tuning,
+    tuning: plan ? timingsIn(plan, timings) : [],
   };
 }
 
 /** In which layers an earlier load of a file has found that skipping zeros pays; without one, in all. */
 async function zeroSkipping(spec: ModelSpec, file: GgufFile): Promise<ZeroSkipping> {
   return (await ZeroChoice.of(spec, stampsOf(file))?.remembered()) ?? true;
-}
-
-function tileByShape(tuning: readonly ShapeTiming[]) {
-  return ({ rows, cols }: MatrixShape) => {
-    const found = tuning.find((shape) => shape.rows === rows && shape.cols === cols);
-    return found && ternaryTile(found.kernel);
-  };
 }
 
 function metadataEntries(file: GgufFile): MetadataEntry[] {

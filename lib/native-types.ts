@@ -1,5 +1,6 @@
 // What crosses the border between this library and the compiled addon.
 import type { FileStamp } from './gguf/file-stamp.js';
+import type { TensorRole } from './model/graph-tensors.js';
 
 /** Kernels in use: a ternary kernel by name, dense and vector ones by instruction set. */
 export interface KernelNames {
@@ -21,21 +22,35 @@ export interface CpuInfo {
   }[];
 }
 
-/** How a ternary kernel packs: `bytes` for `rows` × `cols` weights, both padded to whole tiles. */
-export interface TernaryTile {
+/** How a tensor is held once it is loaded: `TensorLayout` in native/model/load_plan.h. */
+export type TensorLayout =
+  | 'f32'
+  | 'tiles'
+  | 'blocks'
+  | 'neuron rows'
+  | 'neuron columns'
+  | 'dense'
+  | 'q4_0'
+  | 'file'
+  | 'prefilter';
+
+export interface HeldTensor {
+  readonly layout: TensorLayout;
+  /** What computes with it: a ternary kernel, or an instruction set; '' of vectors. */
+  readonly kernel: string;
+  /** In memory. */
+  readonly bytes: number;
+}
+
+/** A row of the plan of a load. */
+export interface PlannedTensor extends HeldTensor {
+  /** Its name in the file. */
+  readonly tensor: string;
+  readonly role: TensorRole;
+  /** From 0; −1 for tensors the model has once. */
+  readonly layer: number;
   readonly rows: number;
   readonly cols: number;
-  readonly bytes: number;
-  /**
-   * The two matrices of squared-ReLU networks that zeros can spare are kept unit by unit: each a row
-   * or column of the residual width, in blocks of so many. Not there where the kernel cannot.
-   */
-  readonly units?: {
-    readonly trits: number;
-    readonly bytes: number;
-    /** From which part of a layer's two matrices on, 0 to 1, it is faster to skip what zeros spare. */
-    readonly paysFrom: number;
-  };
 }
 
 /** Whether zeros are skipped, or of every layer whether they are. */
@@ -80,12 +95,13 @@ export interface HeadCounts {
 export interface NativeModel {
   info(): {
     threads: number;
-    memory: MemoryUse;
     kernel: KernelNames;
     head: HeadCounts;
-    /** `[nLayer]` whether zeros are skipped. */
-    skipsZeros: readonly boolean[];
+    /** In the order of the spec's tensors, as the load was carried out. */
+    plan: readonly HeldTensor[];
   };
+  /** The model with its matrices held as other choices say. This one is closed; it must have no open sessions. */
+  replan(options: object): Promise<NativeModel>;
   close(): void;
 }
 
@@ -153,9 +169,8 @@ export interface NativeSynthetic {
   readonly halfScales: Uint16Array;
 }
 
-export interface NativeLoadOptions {
-  /** 0 for all cores this process may use. */
-  readonly threads: number;
+/** What decides the plan of a load besides the model. */
+export interface LoadChoices {
   /** A kernel or instruction set, empty for the best. */
   readonly kernel: string;
   /** Ternary kernels of shapes that do not use the one `kernel` says. */
@@ -164,6 +179,11 @@ export interface NativeLoadOptions {
   readonly skipZeros?: ZeroSkipping;
   /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
   readonly screenFrom?: number;
+}
+
+export interface NativeLoadOptions extends LoadChoices {
+  /** 0 for all cores this process may use. */
+  readonly threads: number;
   /** Instead of reading the file. */
   readonly synthetic?: NativeSynthetic | undefined;
   /** Of the files that the spec was read from, in order: those whose weights are read must be the same. */

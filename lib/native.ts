@@ -7,24 +7,26 @@ import type { ModelSpec } from './model/spec.js';
 import { nativeSpec } from './native-spec.js';
 import {
   type CpuInfo,
+  type HeldTensor,
   type KernelNames,
   type KernelVerdict,
   type KvType,
   kvTypes,
+  type LoadChoices,
   type MatrixShape,
   type NativeLoadOptions,
   type NativeModel,
   type NativeRequest,
   type NativeSession,
+  type PlannedTensor,
   type ShapeTiming,
-  type TernaryTile,
 } from './native-types.js';
 import { packageRoot } from './package-root.js';
 
 interface Addon {
   cpuInfo(): CpuInfo;
   selectKernels(forced: string): KernelNames;
-  ternaryTile(forced: string): TernaryTile;
+  breakEvenSparsity(forced: string): number | undefined;
   readBandwidth(threads: number): Promise<number>;
   multiplyPeak(threads: number): Promise<number>;
   multiplyInstruction(): string;
@@ -37,6 +39,7 @@ interface Addon {
     readonly lengths: Float64Array;
     readonly control: Int32Array;
   }): Promise<bigint>;
+  planLoad(spec: object, options: object): readonly HeldTensor[];
   loadModel(spec: object, options: object): Promise<NativeModel>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
@@ -55,9 +58,12 @@ export function selectKernels(forced: string): KernelNames {
   return translated(() => addon().selectKernels(forced));
 }
 
-/** How the kernel packs that `selectKernels` would choose. */
-export function ternaryTile(forced: string): TernaryTile {
-  return translated(() => addon().ternaryTile(forced));
+/**
+ * From which part of the weights in `up` and `down` on, 0 to 1, the kernel that `selectKernels` would choose gains by skipping what
+ * zeros spare; undefined where it cannot.
+ */
+export function breakEvenSparsity(forced: string): number | undefined {
+  return translated(() => addon().breakEvenSparsity(forced));
 }
 
 /**
@@ -106,17 +112,65 @@ export function timeKernels(
   return translatedAsync(translated(() => addon().timeKernels(question)));
 }
 
+/**
+ * How each tensor of a model would be held, with which kernel, in how many bytes: what `loadNativeModel` does with the same choices.
+ * Only scales that differ inside a row, and Q2_0 weights of +2, are not known before they are read.
+ *
+ * @throws ERR_BITNET_KERNEL, ERR_BITNET_MODEL, ERR_BITNET_TYPE
+ */
+export function planLoad(spec: ModelSpec, choices: LoadChoices): readonly PlannedTensor[] {
+  const native = nativeSpec('', spec, {});
+  return planOf(
+    spec,
+    translated(() => addon().planLoad(native, choiceNumbers(spec, choices))),
+  );
+}
+
+/** How each tensor of a loaded model is held. */
+export function heldPlan(spec: ModelSpec, model: NativeModel): readonly PlannedTensor[] {
+  return planOf(spec, model.info().plan);
+}
+
+function planOf(spec: ModelSpec, held: readonly HeldTensor[]): readonly PlannedTensor[] {
+  return spec.tensors.map(({ name, role, layer, rows, cols }, i) => ({
+    ...{ tensor: name, role, layer, rows, cols },
+    ...held[i]!,
+  }));
+}
+
 /** Reads and packs the weights on native threads. */
 export function loadNativeModel(
   path: string,
   spec: ModelSpec,
-  { skipZeros = true, ...options }: NativeLoadOptions,
+  options: NativeLoadOptions,
 ): Promise<NativeModel> {
-  const { synthetic, stamps } = options;
-  const layers = typeof skipZeros === 'boolean' ? Array(spec.nLayer).fill(skipZeros) : skipZeros;
-  const zeroLayers = Int32Array.from(layers, Number);
-  const native = nativeSpec(path, spec, { synthetic, stamps });
-  return translatedAsync(translated(() => addon().loadModel(native, { ...options, zeroLayers })));
+  const native = nativeSpec(path, spec, options);
+  const { threads, control } = options;
+  const choices = { threads, control, ...choiceNumbers(spec, options) };
+  return translatedAsync(translated(() => addon().loadModel(native, choices)));
+}
+
+/**
+ * Reads again, in place, the matrices that other choices hold otherwise.
+ * @param model closed by this; it must have no open sessions
+ */
+export function replanNativeModel(
+  model: NativeModel,
+  spec: ModelSpec,
+  options: LoadChoices & Pick<NativeLoadOptions, 'control'>,
+): Promise<NativeModel> {
+  const { control } = options;
+  return translatedAsync(
+    translated(() => model.replan({ control, ...choiceNumbers(spec, options) })),
+  );
+}
+
+function choiceNumbers(
+  { nLayer }: ModelSpec,
+  { kernel, byShape, skipZeros = true, screenFrom }: LoadChoices,
+): object {
+  const layers = typeof skipZeros === 'boolean' ? Array(nLayer).fill(skipZeros) : skipZeros;
+  return { kernel, byShape, screenFrom, skipLayers: Int32Array.from(layers, Number) };
 }
 
 export function createNativeSession(

@@ -9,7 +9,7 @@ import { type TinyOptions, tinyModel } from './fixtures/tiny-model.js';
 import { tinyVocabulary } from './fixtures/tiny-vocabulary.js';
 
 const file = tempFolder();
-const root = resolve(__dirname, '../..');
+const root = resolve(__dirname, '..');
 
 async function written(
   name: string,
@@ -80,13 +80,14 @@ describe('inspectModel', () => {
     ['row scales', { weightType: 'IQ2_BN', unevenScales: true }],
   ])('estimates the memory that loading %s really takes', async (name, options) => {
     const path = name === 'the embedded model' ? undefined : await written(`${name}.gguf`, options);
-    const { memory } = await inspectModel(path);
+    const { memory, plan } = await inspectModel(path);
     const model = await loadModel(path);
     const total = (parts: object) => Object.values(parts).reduce((sum, part) => sum + part, 0);
     const { kvPer1000Positions, ...weights } = memory!;
     try {
       expect(total(weights) / total(model.memory)).toBeCloseTo(1, 1);
       expect(weights.ternary).toBeCloseTo(model.memory.ternary, -4);
+      if (name !== 'row scales') expect(plan).toEqual(model.plan);
     } finally {
       model.close();
     }
@@ -96,7 +97,7 @@ describe('inspectModel', () => {
 
   test('counts keys and values of 2B-4T as 75 KiB a position, 39.8 KiB in q8_0', () => {
     const spec = { nLayer: 30, nKvHead: 5, headDim: 128, tensors: [] } as unknown as ModelSpec;
-    expect(memoryEstimate(spec, { rows: 64, cols: 64, bytes: 1024 }).kvPer1000Positions).toEqual({
+    expect(memoryEstimate(spec, []).kvPer1000Positions).toEqual({
       f16: 75 * 1024 * 1000,
       q8_0: 30 * 2 * 5 * (128 + 4 * 2) * 1000,
     });

@@ -1,4 +1,4 @@
-import { isTernary } from '../../lib/model/memory.js';
+import { isTernary } from '../../lib/model/graph-tensors.js';
 import type { ModelSpec, TensorBinding } from '../../lib/model/spec.js';
 
 /** Additions and multiplications by the numbers they are done with. */

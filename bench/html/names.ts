@@ -1,4 +1,4 @@
-import { isTernary } from '../../lib/model/memory.js';
+import { isTernary } from '../../lib/model/graph-tensors.js';
 import { kernelName } from '../columns.js';
 import type { BenchResult, ModelShape } from '../report.js';
 

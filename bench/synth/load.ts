@@ -1,11 +1,13 @@
 import { gigabytes } from '../../lib/byte-size.js';
 import { variable } from '../../lib/environment.js';
 import { BitnetError } from '../../lib/errors.js';
-import { type LoadOptions, loadFrom, type ModelSource } from '../../lib/model/load.js';
-import { bytesHeld, kvBytesPerPosition, memoryEstimate, packing } from '../../lib/model/memory.js';
+import { loadFrom, type ModelSource } from '../../lib/model/load.js';
+import type { LoadOptions } from '../../lib/model/load-options.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
 import type { Model } from '../../lib/model/model.js';
 import { readSpec } from '../../lib/model/read-spec.js';
 import type { ModelSpec } from '../../lib/model/spec.js';
+import { planLoad } from '../../lib/native.js';
 import { describedModel, type SynthDescription } from './model.js';
 import { synthSource } from './source.js';
 
@@ -41,16 +43,19 @@ export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' 
 export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
   const { kernel = variable('BITNET_KERNEL') ?? '', skipZeros = true } = use;
   const { screenHead = true, positions = 0 } = use;
-  const tile = packing(kernel, skipZeros);
-  const { ternary, dense, head, norms } = memoryEstimate(spec, tile, { screenHead });
+  const screenFrom = screenHead ? {} : { screenFrom: Number.POSITIVE_INFINITY };
+  const plan = planLoad(spec, { kernel, skipZeros, ...screenFrom });
+  const { ternary, dense, head, norms } = memoryOf(plan);
   const kept = embeddingKept(spec);
   return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
 }
 
 /** Bytes of a large embedding, which stands in for the file it would stay in; of a small one, which is part of `head`, none. */
 export function embeddingKept(spec: ModelSpec): number {
-  const embedding = spec.tensors.find(({ role }) => role === 'token_embd')!;
-  return bytesHeld(embedding, 'looked up') === 0 ? embedding.bytes : 0;
+  const plan = planLoad(spec, { kernel: '' });
+  const place = plan.findIndex(({ role }) => role === 'token_embd');
+  const inFile = ['file', 'prefilter'].includes(plan[place]!.layout);
+  return inFile ? spec.tensors[place]!.bytes : 0;
 }
 
 function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {

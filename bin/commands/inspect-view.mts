@@ -27,6 +27,7 @@ export function inspectionLines(
       layout.paragraphs(decisions.map((d) => `${d.subject}: ${d.choice}, because ${d.reason}`)),
     ),
     ...layout.section('Memory', layout.fields(memory(inspection))),
+    ...layout.section('Load plan', layout.columns(planRows(inspection))),
     ...layout.section('Kernels', layout.fields(kernels(inspection))),
     ...layout.section('Measured kernels', layout.paragraphs(inspection.tuning.map(tuningText))),
     ...layout.section('Zeros', sparsity ? zeroLines(sparsity, layout) : []),
@@ -127,6 +128,20 @@ function memory({ memory: parts }: Inspection): Row[] {
     ['KV cache', `${bytes(kvPer1000Positions.f16)} per 1,000 positions and session`],
     ['as q8_0', bytes(kvPer1000Positions.q8_0)],
   ];
+}
+
+/** How loading would hold the tensors, those of all layers together. */
+function planRows({ plan = [] }: Inspection): Row[] {
+  const groups = new Map<string, { tensors: number; held: number }>();
+  for (const { role, layout, kernel, bytes: held } of plan) {
+    const key = [role, layout, kernel].join('\t');
+    const group = groups.get(key) ?? { tensors: 0, held: 0 };
+    groups.set(key, { tensors: group.tensors + 1, held: group.held + held });
+  }
+  return [...groups].map(([key, { tensors, held }]) => {
+    const [role, layout, kernel] = key.split('\t');
+    return [role!, `${tensors} ×`, layout!, kernel!, bytes(held)];
+  });
 }
 
 function kernels({ cpu, skipsZeros = [] }: Inspection): Row[] {

@@ -1,14 +1,14 @@
 // Which ternary kernel each matrix shape of a model uses: measured once per machine, then remembered.
 import { cpus } from 'node:os';
 import { onAbort } from '../abort.js';
-import { compiler, cpuInfo, timeKernels } from '../native.js';
-import type { MatrixShape, ShapeTiming, ZeroSkipping } from '../native-types.js';
+import { compiler, cpuInfo, planLoad, timeKernels } from '../native.js';
+import type { MatrixShape, PlannedTensor, ShapeTiming } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import { readTimings, writeTimings } from './autotune-cache.js';
-import { memoryEstimate, packedShapes, packing } from './memory.js';
+import { memoryOf } from './memory.js';
 import type { ModelSpec } from './spec.js';
 
-/** Most time measuring may take, for all shapes of a model together. */
+/** After so long, for all shapes of a model together, every kernel is timed as few times as it can be. */
 const milliseconds = 300;
 
 /** Models whose packed matrices take fewer bytes than this are fast with any kernel. */
@@ -19,13 +19,7 @@ const mostCandidates = 5;
 
 /** Whether a model is large enough for its speed to matter. */
 export function worthMeasuring(spec: ModelSpec): boolean {
-  return memoryEstimate(spec, packing('', true)).ternary >= smallest;
-}
-
-interface TuneOptions {
-  readonly threads: number;
-  /** Matrices whose zeros are skipped stay with the kernel that can do so. */
-  readonly skipZeros: ZeroSkipping;
+  return memoryOf(planLoad(spec, { kernel: '' })).ternary >= smallest;
 }
 
 /** What would be measured for a model, and the key of each shape in the cache. */
@@ -35,14 +29,15 @@ interface Question {
 }
 
 /**
- * The kernel for every shape that is worth it: from the cache, the rest measured on native threads.
- * Shapes without one, because time or memory ran out or `signal` was raised, are left out.
+ * The kernel for every shape that is worth it: from the cache, the rest measured on native threads. The shapes are those of all
+ * ternary matrices, whether a load packs them in tiles or not: so every load of a model asks the same. Shapes without a kernel, because
+ * memory ran out or `signal` was raised, are left out.
  */
 export async function tuneKernels(
   spec: ModelSpec,
-  { threads, skipZeros, signal }: TuneOptions & { readonly signal: AbortSignal | undefined },
+  { threads, signal }: { readonly threads: number; readonly signal: AbortSignal | undefined },
 ): Promise<readonly ShapeTiming[]> {
-  const { shapes, candidates } = question(spec, { threads, skipZeros });
+  const { shapes, candidates } = question(spec, threads);
   if (shapes.length === 0) return [];
   const known = await readTimings(shapes, candidates);
   const missing = shapes.filter(({ key }) => !known.has(key));
@@ -63,20 +58,31 @@ export async function tuneKernels(
 /** What an earlier load has measured for the shapes of a model; nothing is measured. */
 export async function rememberedKernels(
   spec: ModelSpec,
-  options: TuneOptions,
+  threads: number,
 ): Promise<readonly ShapeTiming[]> {
-  const { shapes, candidates } = question(spec, options);
+  const { shapes, candidates } = question(spec, threads);
   return inOrder(shapes, await readTimings(shapes, candidates));
 }
 
-function question(spec: ModelSpec, { threads, skipZeros }: TuneOptions): Question {
+/** The timings that decided something in a plan: of shapes that are held in tiles. */
+export function timingsIn(
+  plan: readonly PlannedTensor[],
+  timings: readonly ShapeTiming[],
+): readonly ShapeTiming[] {
+  const shapes = tiledShapes(plan);
+  return timings.filter((timing) =>
+    shapes.some(({ rows, cols }) => rows === timing.rows && cols === timing.cols),
+  );
+}
+
+function question(spec: ModelSpec, threads: number): Question {
   const { isa, kernels, threads: usable } = cpuInfo();
   const candidates = kernels
     .filter((kernel) => kernel.usable && kernel.isa !== 'scalar')
     .map(({ name }) => name)
     .slice(0, mostCandidates);
   if (candidates.length < 2 || !worthMeasuring(spec)) return { shapes: [], candidates };
-  const shapes = packedShapes(spec, packing('', skipZeros));
+  const shapes = tiledShapes(planLoad(spec, { kernel: '', skipZeros: false }));
   const machine = [cpus()[0]?.model.trim(), isa, threads || usable, packageVersion(), compiler()];
   return {
     shapes: shapes.map(({ rows, cols }) => ({
@@ -85,6 +91,12 @@ function question(spec: ModelSpec, { threads, skipZeros }: TuneOptions): Questio
     })),
     candidates,
   };
+}
+
+/** The different shapes of matrices in tiles. */
+function tiledShapes(plan: readonly PlannedTensor[]): readonly MatrixShape[] {
+  const tiled = plan.filter(({ layout }) => layout === 'tiles');
+  return [...new Map(tiled.map((shape) => [`${shape.rows}x${shape.cols}`, shape])).values()];
 }
 
 function keyOf(shapes: Question['shapes'], { rows, cols }: MatrixShape): string {

@@ -19,6 +19,11 @@ const ternary = [
   'IQ2_BN without scales',
 ] as const;
 
+/** Whether layers of a tensor type, perhaps with its variant ('I2_S arm64'), are ternary products. */
+export function isTernary(type: string): boolean {
+  return ternary.some((name) => type === name || type.startsWith(`${name} `));
+}
+
 /** Ternary types whose numbers a table of floats can hold: their blocks are turned into Q4_0. */
 const ternaryTables = ['TQ1_0', 'TQ2_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0'] as const;
 

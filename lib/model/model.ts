@@ -6,16 +6,19 @@ import { argumentError, givenOptions } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
+import { heldPlan } from '../native.js';
 import type {
   HeadCounts,
   KernelNames,
   MemoryUse,
   NativeModel,
+  PlannedTensor,
   ShapeTiming,
 } from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './identity.js';
+import { memoryOf, skippingLayers } from './memory.js';
 import { Session } from './session.js';
 import {
   checkedContextLength,
@@ -61,6 +64,8 @@ export class Model {
   readonly skipsZeros: readonly boolean[];
   /** Bytes of memory the weights take. */
   readonly memory: MemoryUse;
+  /** How each tensor of `spec.tensors` is held. */
+  readonly plan: readonly PlannedTensor[];
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
   readonly #templates: ModelTemplates;
@@ -83,12 +88,10 @@ export class Model {
     this.decisions = parts.decisions;
     this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
-    ({
-      kernel: this.kernel,
-      threads: this.threads,
-      memory: this.memory,
-      skipsZeros: this.skipsZeros,
-    } = native.info());
+    ({ kernel: this.kernel, threads: this.threads } = native.info());
+    this.plan = heldPlan(spec, native);
+    this.memory = memoryOf(this.plan);
+    this.skipsZeros = skippingLayers(this.plan);
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import { BitnetError } from '../errors.js';
 import { promptIds } from '../generate/prompt.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
+import { breakEvenSparsity, planLoad } from '../native.js';
 import type { NativeModel, NativeSynthetic } from '../native-types.js';
 import { packageVersion } from '../package-root.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import { worthMeasuring } from './autotune.js';
 import { addToCache, readCache } from './cache-file.js';
-import { packing } from './memory.js';
+import { skippingLayers } from './memory.js';
 import { passage } from './passage.js';
 import { type LayerSparsity, layerSparsity } from './sparsity.js';
 import type { ModelSpec } from './spec.js';
@@ -23,12 +24,12 @@ const sampleTokens = 64;
 export class ZeroChoice {
   readonly #spec: ModelSpec;
   readonly #key: string;
-  readonly #paysFrom: number;
+  readonly #breakEven: number;
 
-  private constructor(spec: ModelSpec, key: string, paysFrom: number) {
+  private constructor(spec: ModelSpec, key: string, breakEven: number) {
     this.#spec = spec;
     this.#key = key;
-    this.#paysFrom = paysFrom;
+    this.#breakEven = breakEven;
   }
 
   /**
@@ -40,14 +41,15 @@ export class ZeroChoice {
     stamps: readonly FileStamp[],
     synthetic?: NativeSynthetic,
   ): ZeroChoice | undefined {
-    const { units } = packing('', true);
-    if (!units || spec.activation !== 'relu2' || !worthMeasuring(spec)) return undefined;
+    const breakEven = breakEvenSparsity('');
+    const skips = skippingLayers(planLoad(spec, { kernel: '' })).includes(true);
+    if (breakEven === undefined || !skips || !worthMeasuring(spec)) return undefined;
     const { seed } = synthetic ?? {};
     const { parts, ...graph } = spec;
     const files = stamps.map(({ size, mtimeNs, ino }) => [size, `${mtimeNs}`, `${ino}`]);
     const question = JSON.stringify([packageVersion(), files, graph, seed]);
     const key = createHash('sha256').update(question).digest('hex');
-    return new ZeroChoice(spec, key, units.paysFrom);
+    return new ZeroChoice(spec, key, breakEven);
   }
 
   /** What an earlier load has counted; undefined when none has. */
@@ -90,6 +92,6 @@ export class ZeroChoice {
   }
 
   #choose(spared: readonly number[]): readonly boolean[] {
-    return spared.map((part) => part >= this.#paysFrom);
+    return spared.map((part) => part >= this.#breakEven);
   }
 }

@@ -6,6 +6,7 @@
 #include "bench_info.h"
 #include "cpu_info.h"
 #include "model_object.h"
+#include "plan_info.h"
 #include "self_test_info.h"
 #include "session_object.h"
 
@@ -19,13 +20,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   };
   add("cpuInfo", checked<cpu_info>);
   add("selectKernels", checked<selected_kernels>);
-  add("ternaryTile", checked<ternary_tile>);
+  add("breakEvenSparsity", checked<break_even_sparsity>);
   add("readBandwidth", checked<read_bandwidth>);
   add("multiplyPeak", checked<multiply_peak>);
   add("multiplyInstruction", checked<multiply_instruction>);
   add("timeKernels", checked<timed_kernels>);
   add("selfTest", checked<tested_kernels>);
   add("compiler", checked<compiler>);
+  add("planLoad", checked<plan_info>);
   add("loadModel", checked<ModelObject::load>);
   add("checksumFile", checked<checksum_file>);
   exports.Set("NativeModel", ModelObject::define(env));

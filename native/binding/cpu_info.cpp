@@ -61,23 +61,11 @@ Napi::Value selected_kernels(const Napi::CallbackInfo& info) {
   return choose(info, &kernels) ? kernel_names(info.Env(), kernels) : info.Env().Undefined();
 }
 
-Napi::Value ternary_tile(const Napi::CallbackInfo& info) {
+Napi::Value break_even_sparsity(const Napi::CallbackInfo& info) {
   KernelSet kernels;
-  if (!choose(info, &kernels))
+  if (!choose(info, &kernels) || !kernels.units)
     return info.Env().Undefined();
-  const TernaryKernel& kernel = *kernels.ternary;
-  Napi::Object tile = Napi::Object::New(info.Env());
-  tile.Set("rows", static_cast<double>(kernel.tile_rows));
-  tile.Set("cols", static_cast<double>(kernel.tile_cols));
-  tile.Set("bytes", static_cast<double>(kernel.tile_bytes(kernel.tile_cols)));
-  if (const UnitKernel* units = kernels.units) {
-    Napi::Object block = Napi::Object::New(info.Env());
-    block.Set("trits", static_cast<double>(units->block));
-    block.Set("bytes", static_cast<double>(units->unit_bytes(units->block)));
-    block.Set("paysFrom", units->pays_from);
-    tile.Set("units", block);
-  }
-  return tile;
+  return Napi::Number::New(info.Env(), kernels.units->pays_from);
 }
 
 Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels) {

@@ -13,10 +13,10 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info);
 Napi::Value selected_kernels(const Napi::CallbackInfo& info);
 
 /**
- * ternaryTile(forced) → { rows, cols, bytes, units }: how the chosen kernel packs; throws
- * ERR_BITNET_KERNEL.
+ * breakEvenSparsity(forced) → UnitKernel::pays_from of the chosen kernel, undefined without one;
+ * throws ERR_BITNET_KERNEL.
  */
-Napi::Value ternary_tile(const Napi::CallbackInfo& info);
+Napi::Value break_even_sparsity(const Napi::CallbackInfo& info);
 
 /** { ternary: "mad2-avx2", dense: "avx2", vector: "avx2" } */
 Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels);

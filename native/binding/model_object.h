@@ -12,15 +12,17 @@ namespace bitnet {
 
 /** A model and the engine it computes on; kept by the model object and by each of its sessions. */
 struct LoadedModel {
-  LoadedModel(std::shared_ptr<const Weights> weights, std::shared_ptr<Engine> e,
+  LoadedModel(std::shared_ptr<Weights> w, std::shared_ptr<Engine> e,
               std::shared_ptr<ExternalMemory> sum)
-      : engine(std::move(e)), model(std::move(weights), engine->threads()), memory(std::move(sum)) {
+      : weights(std::move(w)), engine(std::move(e)), model(weights, engine->threads()),
+        memory(std::move(sum)) {
     report();
   }
 
   /** JavaScript thread. */
-  void report() { memory.set(model.weights->bytes.sum() + model.workspace_bytes.load()); }
+  void report() { memory.set(weights->bytes + model.workspace_bytes.load()); }
 
+  std::shared_ptr<Weights> weights; // changed by nothing but replan
   std::shared_ptr<Engine> engine;
   Model model;
   ReportedMemory memory;
@@ -32,8 +34,8 @@ public:
   explicit ModelObject(const Napi::CallbackInfo& info);
 
   /**
-   * loadModel(spec, { threads, kernel, byShape: [{ rows, cols, kernel }], skipZeros, screenFrom,
-   * control }) → Promise<ModelObject>.
+   * loadModel(spec, { threads, control, …choices as for planLoad }) → Promise<ModelObject>; throws
+   * for a kernel that cannot be used, and what cannot be planned.
    */
   static Napi::Value load(const Napi::CallbackInfo& info);
 
@@ -44,6 +46,11 @@ private:
     return with_memory(info.Env(), [this, &info] { return (this->*method)(info); });
   }
   Napi::Value js_info(const Napi::CallbackInfo& info);
+  /**
+   * replan({ control, …choices }) → Promise<ModelObject> with the matrices held as these choices say;
+   * closes this one, whose sessions must be closed.
+   */
+  Napi::Value js_replan(const Napi::CallbackInfo& info);
   Napi::Value js_close(const Napi::CallbackInfo& info);
 };
 

@@ -98,6 +98,16 @@ AlignedBuffer AlignedBuffer::view(uint8_t* data, size_t size) {
   return buffer;
 }
 
+void AlignedBuffer::discard() const {
+#if defined(MADV_DONTNEED)
+  const uintptr_t first = reinterpret_cast<uintptr_t>(data_);
+  const uintptr_t begin = (first + kPage - 1) & ~uintptr_t{kPage - 1};
+  const uintptr_t end = (first + size_) & ~uintptr_t{kPage - 1};
+  if (size_ >= kMapFrom && begin < end)
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+#endif
+}
+
 void AlignedBuffer::release() {
 #if defined(__unix__) || defined(__APPLE__)
   if (owner_ == Owner::kMapping)

@@ -34,6 +34,9 @@ public:
 
   void release();
 
+  /** Gives the pages of a mapped block back to the system; what the bytes are then is unspecified. */
+  void discard() const;
+
   size_t size() const { return size_; }
   uint8_t* data() const { return data_; }
   template <class T> T* as(size_t byte_offset = 0) const {

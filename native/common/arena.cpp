@@ -13,10 +13,21 @@ constexpr size_t kSlab = 0; // the allocator touches all: every block on its own
 #endif
 constexpr size_t kLine = 64;
 
+size_t round_up(size_t bytes) {
+  return (bytes + kLine - 1) & ~(kLine - 1);
+}
+
 } // namespace
 
 AlignedBuffer Arena::take(size_t bytes) {
-  const size_t rounded = (bytes + kLine - 1) & ~(kLine - 1);
+  AlignedBuffer spare = std::move(spare_);
+  spare_ = {};
+  if (bytes > 0 && bytes <= spare.size())
+    return AlignedBuffer::view(spare.data(), bytes);
+#if defined(__unix__) || defined(__APPLE__)
+  spare.discard(); // a part of a mapping
+#endif
+  const size_t rounded = round_up(bytes);
   if (slabs_.empty() || slabs_.back().size() - used_ < rounded) {
     AlignedBuffer slab;
     if (!slab.allocate(std::max(rounded, kSlab), AlignedBuffer::Pages::kHuge) &&
@@ -31,7 +42,15 @@ AlignedBuffer Arena::take(size_t bytes) {
 }
 
 void Arena::give_back(const AlignedBuffer& last) {
-  used_ -= (last.size() + kLine - 1) & ~(kLine - 1);
+  const size_t rounded = round_up(last.size());
+  if (!slabs_.empty() && last.data() + rounded == slabs_.back().data() + used_)
+    used_ -= rounded;
+  else
+    recycle(last); // it was put in the place of another
+}
+
+void Arena::recycle(const AlignedBuffer& block) {
+  spare_ = AlignedBuffer::view(block.data(), block.size());
 }
 
 } // namespace bitnet

@@ -18,9 +18,16 @@ public:
   /** Gives the block taken last back; its bytes are as they were left when they are taken again. */
   void give_back(const AlignedBuffer& last);
 
+  /**
+   * The next block is put where this one is, which nobody needs any more. If it does not fit there,
+   * the system gets the memory back as far as it can.
+   */
+  void recycle(const AlignedBuffer& block);
+
 private:
   std::vector<AlignedBuffer> slabs_;
-  size_t used_ = 0; // of the last slab
+  size_t used_ = 0;     // of the last slab
+  AlignedBuffer spare_; // a view
 };
 
 } // namespace bitnet

@@ -69,6 +69,8 @@ struct TernaryFormat {
   bool (*fits)(TensorShape shape) = nullptr;
   /** Whether the code 3 means +2: a tensor with one is valid, but not ternary. */
   bool four_levels = false;
+  /** Whether each row is stored with a scale of its own. */
+  bool row_scales = false;
 };
 
 extern const TernaryFormat kFormatI2S;

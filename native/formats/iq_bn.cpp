@@ -91,6 +91,7 @@ constexpr TernaryFormat format(const char* name) {
       .row_bytes = row_bytes<kScaleBytes, kBlockBytes>,
       .tensor_scale_offset = nullptr,
       .decode = decode<kScaleBytes, kBlockBytes, kDecodeBlock>,
+      .row_scales = kScaleBytes != 0,
   };
 }
 

@@ -151,13 +151,6 @@ std::string choices(uint32_t features) {
 
 } // namespace
 
-const TernaryKernel& KernelSet::ternary_for(uint64_t rows, uint64_t cols) const {
-  for (const ShapeKernel& shape : by_shape)
-    if (shape.rows == rows && shape.cols == cols)
-      return *shape.kernel;
-  return *ternary;
-}
-
 std::string name_of(const TernaryKernel& kernel) {
   return std::string(kernel.family) + "-" + kernel.isa;
 }
@@ -186,13 +179,9 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
       continue;
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
-    *out = {kernel,
-            usable_kernels(kDenseKernels, level)[0],
-            usable_kernels(kVectorKernels, level)[0],
-            usable_kernels(kScreenKernels, level)[0],
-            units_of(kernel),
-            {},
-            kScreenFrom};
+    *out = {kernel, usable_kernels(kDenseKernels, level)[0],
+            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0],
+            units_of(kernel)};
     return Status{};
   }
   return Status::error(

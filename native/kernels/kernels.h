@@ -16,16 +16,6 @@
 
 namespace bitnet {
 
-/** What matrices of one shape use instead of the model's ternary kernel. */
-struct ShapeKernel {
-  uint64_t rows;
-  uint64_t cols;
-  const TernaryKernel* kernel;
-};
-
-/** Heads in floats from this many bytes on are worth an int8 shadow. */
-constexpr uint64_t kScreenFrom = uint64_t{32} << 20;
-
 /** The kernels one model uses; resolved once at load, never inside a loop. */
 struct KernelSet {
   const TernaryKernel* ternary;
@@ -33,11 +23,6 @@ struct KernelSet {
   const VectorKernel* vector;
   const ScreenKernel* screen;
   const UnitKernel* units; // null where the ternary kernel has no counterpart
-  std::vector<ShapeKernel> by_shape = {};
-  uint64_t screen_from = kScreenFrom;    // bytes of the smallest head in floats that is screened
-  std::vector<int32_t> zero_layers = {}; // [n_layer] 1 to skip zeros where it can; empty: all
-
-  const TernaryKernel& ternary_for(uint64_t rows, uint64_t cols) const;
 };
 
 /** A row of the list a user can print: ternary kernels in priority order, fastest first. */

@@ -79,6 +79,11 @@ struct Resolve {
 
 } // namespace
 
+bool is_of_layer(const Role& role) {
+  return !std::holds_alternative<RowTable Weights::*>(role.place) &&
+         !std::holds_alternative<std::vector<float> Weights::*>(role.place);
+}
+
 const Role* find_role(const std::string& name) {
   const Role* found = std::find_if(std::begin(kRoles), std::end(kRoles),
                                    [&name](const Role& role) { return name == role.name; });

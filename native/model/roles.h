@@ -33,6 +33,9 @@ struct Role {
   Branch branch = Branch::kNone;
 };
 
+/** Whether a layer has the tensor, not the model as a whole. */
+bool is_of_layer(const Role& role);
+
 /** The role called `name`, or null. */
 const Role* find_role(const std::string& name);
 

@@ -128,6 +128,12 @@ RowShadow shadow_row(const float* w, size_t cols, int8_t* q) {
 
 } // namespace
 
+uint64_t shadow_bytes(const ScreenKernel& kernel, size_t rows, size_t cols) {
+  const uint64_t tiles = (rows + kernel.tile_rows - 1) / kernel.tile_rows;
+  return tiles *
+         (kernel.tile_bytes(pad_to(cols, kernel.tile_cols)) + 3 * kernel.tile_rows * sizeof(float));
+}
+
 Status build_shadow(const RowTable& table, const ScreenKernel& kernel, ThreadPool& pool,
                     Shadow* out) {
   const size_t cols = table.cols();

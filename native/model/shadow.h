@@ -25,6 +25,9 @@ struct Shadow {
   uint64_t bytes() const { return packed.size() + 3 * scale.size() * sizeof(float); }
 };
 
+/** What Shadow::bytes() will be for a head of that shape. */
+uint64_t shadow_bytes(const ScreenKernel& kernel, size_t rows, size_t cols);
+
 /**
  * Reads every row of `table` once. A row that is not finite gets an infinite error: it is always a
  * candidate.

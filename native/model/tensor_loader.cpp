@@ -78,6 +78,13 @@ Status check_shape(const TensorSpec& tensor, const TernaryFormat& format) {
   return {};
 }
 
+// Of a tensor that the plan holds as it is stored.
+DenseType dense_type(const TensorSpec& tensor) {
+  DenseType type = kDenseF32;
+  find_dense_type(tensor.type, &type);
+  return type;
+}
+
 bool all_finite(const float* values, size_t count) {
   return std::all_of(values, values + count, [](float value) { return isfinite(value); });
 }
@@ -113,19 +120,21 @@ size_t dense_row_bytes(DenseType type, size_t cols) {
   return cols / info.block * info.block_bytes;
 }
 
-Status TensorLoader::load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out) {
+size_t held_row_bytes(DenseType type, size_t cols) {
+  return dense_row_bytes(type, pad_to(cols, std::max(kFloatPad, kDenseTypeInfo[type].block)));
+}
+
+bool is_float(DenseType type) {
+  return kDenseTypeInfo[type].block == 1;
+}
+
+Status TensorLoader::load_linear(const TensorSpec& tensor, PlannedTensor* planned, Linear* out) {
   out->rows = static_cast<size_t>(tensor.rows);
   out->cols = static_cast<size_t>(tensor.cols);
-  DenseType type;
-  Status status;
-  if (const TernaryFormat* format = find_ternary_format(tensor.type))
-    status = load_ternary(tensor, *format, layout, out);
-  else if (find_dense_type(tensor.type, &type))
-    status = load_dense(tensor, type, out);
-  else
-    return Status::error(Code::kType,
-                         "Tensor \"" + tensor.name + "\" has type " + tensor.type +
-                             ", which this version cannot compute with: convert the model.");
+  Status status = planned->layout == TensorLayout::kDense
+                      ? load_dense(tensor, dense_type(tensor), out)
+                      : load_ternary(tensor, *find_ternary_format(tensor.type), planned, out);
+  planned->bytes = out->data.size() + out->row_scale.size() * sizeof(float);
   return status.ok() && tensor.scale_offset != 0 ? apply_scale(tensor, out) : status;
 }
 
@@ -145,7 +154,7 @@ Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
 }
 
 Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat& format,
-                                  Linear::Kind layout, Linear* out) {
+                                  PlannedTensor* planned, Linear* out) {
   const TensorShape shape = shape_of(tensor);
   Status status = check_shape(tensor, format);
   if (!status.ok())
@@ -159,12 +168,13 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   if (one_scale)
     status = file_.read(tensor.offset + format.tensor_scale_offset(shape), sizeof(float),
                         reinterpret_cast<uint8_t*>(scales.data()));
-  const bool units = layout != Linear::Kind::kTernary;
+  const bool units = planned->layout != TensorLayout::kTiles;
   if (status.ok())
-    status = units ? pack_units(tensor, format, layout, out, scales.data())
-                   : pack_tiles(tensor, format, shape.cols, out, scales.data());
+    status = units ? pack_units(tensor, format, planned->layout, out, scales.data())
+                   : pack_tiles(tensor, format, *planned->tiles, shape.cols, out, scales.data());
   if (status.code == Code::kType) { // sound, but not ternary
     arena_.give_back(out->data);
+    planned->layout = TensorLayout::kQ4_0;
     return load_as_q4_0(tensor, format, out);
   }
   if (!status.ok())
@@ -175,7 +185,8 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
     return {};
   // Only where scales inside a row really differ is the tensor read again, as one matrix per block.
   arena_.give_back(out->data);
-  return pack_tiles(tensor, format, scale_cols, out, scales.data());
+  planned->layout = TensorLayout::kBlocks;
+  return pack_tiles(tensor, format, *planned->tiles, scale_cols, out, scales.data());
 }
 
 Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& format,
@@ -225,8 +236,8 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
 }
 
 Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
-                                size_t block_cols, Linear* out, float* scales) {
-  const TernaryKernel& kernel = kernels_.ternary_for(tensor.rows, tensor.cols);
+                                const TernaryKernel& kernel, size_t block_cols, Linear* out,
+                                float* scales) {
   const size_t tile_rows = kernel.tile_rows;
   const size_t blocks = out->cols / block_cols;
   const size_t padded_cols = pad_to(block_cols, kernel.tile_cols);
@@ -265,9 +276,9 @@ Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& f
 }
 
 Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& format,
-                                Linear::Kind layout, Linear* out, float* scales) {
+                                TensorLayout layout, Linear* out, float* scales) {
   const UnitKernel& kernel = *kernels_.units;
-  const bool by_row = layout == Linear::Kind::kRowUnits;
+  const bool by_row = layout == TensorLayout::kNeuronRows;
   const size_t width = by_row ? out->cols : out->rows;
   const size_t units = by_row ? out->rows : out->cols;
   const size_t neuron_bytes = kernel.unit_bytes(width);
@@ -327,31 +338,18 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
   return status;
 }
 
-Status TensorLoader::load_table(const TensorSpec& tensor,
-                                const std::shared_ptr<const ByteSource>& file, uint64_t leave_from,
-                                RowTable* out) {
-  const TernaryFormat* format = find_ternary_format(tensor.type);
-  if (format && format->scale_cols != 0)
-    return load_as_q4_0(tensor, *format, &out->linear);
-  DenseType type;
-  if (!find_dense_type(tensor.type, &type))
-    return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
-                                          ", which an embedding or output head cannot have: "
-                                          "convert the model with F16 or Q8_0 there.");
+Status TensorLoader::load_table(const TensorSpec& tensor, const PlannedTensor& planned,
+                                const std::shared_ptr<const ByteSource>& file, RowTable* out) {
+  if (planned.layout == TensorLayout::kQ4_0)
+    return load_as_q4_0(tensor, *find_ternary_format(tensor.type), &out->linear);
   Linear& linear = out->linear;
   linear.rows = static_cast<size_t>(tensor.rows);
   linear.cols = static_cast<size_t>(tensor.cols);
-  Status status = describe_dense(tensor, type, &linear);
-  if (!status.ok())
-    return status;
-  // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
-  // they lie.
-  const bool floats = kDenseTypeInfo[type].block == 1;
-  if (!floats || tensor.bytes < leave_from || linear.cols % kFloatPad != 0)
-    return load_dense(tensor, type, &linear);
+  if (planned.layout == TensorLayout::kDense)
+    return load_dense(tensor, dense_type(tensor), &linear);
   out->file = file;
   out->offset = tensor.offset;
-  return {};
+  return describe_dense(tensor, dense_type(tensor), &linear);
 }
 
 Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
@@ -361,9 +359,7 @@ Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Li
     return bad_tensor(tensor,
                       "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
   out->layout = DenseRows{
-      .kernel = kernels_.dense,
-      .type = type,
-      .row_bytes = dense_row_bytes(type, pad_to(out->cols, std::max(kFloatPad, info.block)))};
+      .kernel = kernels_.dense, .type = type, .row_bytes = held_row_bytes(type, out->cols)};
   out->scale = 1;
   return {};
 }

@@ -10,6 +10,7 @@
 #include "../common/thread_pool.h"
 #include "../formats/formats.h"
 #include "linear.h"
+#include "load_plan.h"
 #include "row_table.h"
 #include "spec.h"
 
@@ -23,24 +24,23 @@ public:
       : file_(file), scale_file_(scale_file), kernels_(kernels), pool_(pool), arena_(arena) {}
 
   /**
-   * A matrix: ternary types are decoded and packed, dense types kept as stored, and so are the
-   * ternary types that have the level +2 in use, as Q4_0. `layout` asks for units where the weights
-   * are ternary with one scale per row or tensor; else it is ignored.
+   * A matrix: ternary types are decoded and packed, dense types kept as stored. What only the
+   * weights tell may change the plan: scales that differ inside a row, and the level +2.
    */
-  Status load_linear(const TensorSpec& tensor, Linear::Kind layout, Linear* out);
+  Status load_linear(const TensorSpec& tensor, PlannedTensor* planned, Linear* out);
 
   /**
-   * The rows of an embedding or head. Tables of floats from `leave_from` bytes on stay in the file:
-   * the screened head reads a few hundred rows of them per token, an embedding one.
+   * The rows of an embedding or head. Of those that stay in the file a screened head reads a few
+   * hundred per token, an embedding one.
    */
-  Status load_table(const TensorSpec& tensor, const std::shared_ptr<const ByteSource>& file,
-                    uint64_t leave_from, RowTable* out);
+  Status load_table(const TensorSpec& tensor, const PlannedTensor& planned,
+                    const std::shared_ptr<const ByteSource>& file, RowTable* out);
 
   /** A vector as f32; every value must be finite. */
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);
 
 private:
-  Status load_ternary(const TensorSpec& tensor, const TernaryFormat& format, Linear::Kind layout,
+  Status load_ternary(const TensorSpec& tensor, const TernaryFormat& format, PlannedTensor* planned,
                       Linear* out);
 
   /** Multiplies what the matrix gives by the scale of its own tensor, if it has one. */
@@ -66,9 +66,9 @@ private:
                      float* scales, const UseRows& use, bool four_levels = false);
 
   /** Packs the matrix as one packed matrix per `block_cols` columns. */
-  Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format, size_t block_cols,
-                    Linear* out, float* scales);
-  Status pack_units(const TensorSpec& tensor, const TernaryFormat& format, Linear::Kind layout,
+  Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
+                    const TernaryKernel& kernel, size_t block_cols, Linear* out, float* scales);
+  Status pack_units(const TensorSpec& tensor, const TernaryFormat& format, TensorLayout layout,
                     Linear* out, float* scales);
   Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
@@ -85,5 +85,11 @@ bool find_dense_type(const std::string& type, DenseType* out);
 
 /** Bytes of `cols` stored values of `type`. */
 size_t dense_row_bytes(DenseType type, size_t cols);
+
+/** Bytes of a row of `cols` values in memory, padded to kFloatPad values and whole blocks. */
+size_t held_row_bytes(DenseType type, size_t cols);
+
+/** Whether values of the type are floats of their own, not of a block. */
+bool is_float(DenseType type);
 
 } // namespace bitnet

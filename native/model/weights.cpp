@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <numeric>
 
 #include "../common/file_reader.h"
 #include "roles.h"
@@ -22,42 +23,14 @@ bool complete(const Weights& w) {
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
 }
 
-// Squared ReLU makes zeros: where a kernel can skip them, and a layer shall, `up` and `down` are
-// kept in units.
-Linear::Kind layout_of(const Weights& w, const TensorSpec& tensor) {
-  const std::vector<int32_t>& layers = w.kernels.zero_layers;
-  const size_t layer = static_cast<size_t>(tensor.layer);
-  const bool chosen = layers.empty() || (layer < layers.size() && layers[layer] != 0);
-  if (chosen && w.kernels.units && w.spec.activation == Activation::kRelu2 &&
-      w.spec.dim <= kMaxUnitWidth && !has_branch_norms(w.spec, Branch::kFeedForward)) {
-    if (tensor.role == "ffn_up")
-      return Linear::Kind::kRowUnits;
-    if (tensor.role == "ffn_down")
-      return Linear::Kind::kColumnUnits;
-  }
-  return Linear::Kind::kTernary;
-}
-
-// An embedding in floats from this many bytes on is not copied into memory.
-constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
-
-// From which size on a table in floats stays in the file: as a head only where it is screened.
-uint64_t leave_from(const Weights& w, const std::string& role) {
-  const bool is_head = role == "output" || !has_role(w.spec, "output");
-  return is_head ? w.kernels.screen_from : kLeaveInFile;
-}
-
-uint64_t memory_of(const Linear& w) {
-  return w.data.size() + w.row_scale.size() * sizeof(float);
-}
-
 using Sources = std::vector<std::shared_ptr<const ByteSource>>;
 
-Status open_sources(const ModelSpec& spec, ThreadPool& pool, Sources* out) {
+// Rows of an embedding are made beforehand, on the threads of `pool`, where that is not null.
+Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
   if (spec.synthetic) {
     auto source = std::make_shared<SyntheticSource>(spec);
     out->push_back(source);
-    return source->prepare(pool);
+    return pool ? source->prepare(*pool) : Status();
   }
   std::vector<std::string> paths = spec.parts;
   if (paths.empty())
@@ -72,62 +45,112 @@ Status open_sources(const ModelSpec& spec, ThreadPool& pool, Sources* out) {
   return {};
 }
 
-Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor) {
-  const Role* role = find_role(tensor.role);
-  const Slot slot = role ? slot_of(*role, tensor.layer, w) : Slot();
-  // TypeScript has checked the shape with a better message, this guards the memory.
-  if (std::holds_alternative<std::monostate>(slot) || tensor.rows != role->rows(w.spec) ||
-      tensor.cols != role->cols(w.spec) || tensor.part >= files.size() ||
-      tensor.scale_part >= files.size())
-    return Status::error(Code::kModel,
-                         "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor,
+                   PlannedTensor* planned) {
+  if (tensor.part >= files.size() || tensor.scale_part >= files.size())
+    return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" lies in no file.");
+  const Slot slot = slot_of(*find_role(tensor.role), tensor.layer, w);
   TensorLoader loader(*files[tensor.part], *files[tensor.scale_part], w.kernels, pool, w.arena);
-  if (std::vector<float>* const* vector = std::get_if<std::vector<float>*>(&slot)) {
-    Status status = loader.load_vector(tensor, *vector);
-    w.bytes.norms += (*vector)->size() * sizeof(float);
-    return status;
-  }
+  if (std::vector<float>* const* vector = std::get_if<std::vector<float>*>(&slot))
+    return loader.load_vector(tensor, *vector);
   if (RowTable* const* table = std::get_if<RowTable*>(&slot))
-    return loader.load_table(tensor, files[tensor.part], leave_from(w, tensor.role), *table);
-  Linear* linear = std::get<Linear*>(slot);
-  Status status = loader.load_linear(tensor, layout_of(w, tensor), linear);
-  (linear->is_ternary() ? w.bytes.ternary : w.bytes.dense) += memory_of(*linear);
-  return status;
+    return loader.load_table(tensor, *planned, files[tensor.part], *table);
+  return loader.load_linear(tensor, planned, std::get<Linear*>(slot));
 }
 
 // The head gets a shadow where its rows stay in the file.
 Status finish_head(Weights& w, ThreadPool& pool) {
   w.tied = w.output.rows() == 0;
-  if (!w.head().in_memory()) {
-    Status status = build_shadow(w.head(), *w.kernels.screen, pool, &w.shadow);
-    if (!status.ok())
-      return status;
-  }
-  w.bytes.head = memory_of(w.embedding.linear) + memory_of(w.output.linear) + w.shadow.bytes();
+  if (!w.head().in_memory())
+    return build_shadow(w.head(), *w.kernels.screen, pool, &w.shadow);
   return {};
 }
 
-Status load_all(Weights& w, const Sources& files, ThreadPool& pool, const LoadControl& control) {
+Status load_tensors(Weights& w, const std::vector<size_t>& places, const Sources& files,
+                    ThreadPool& pool, const LoadControl& control) {
   uint64_t total = 1;
   uint64_t done = 0;
-  for (const TensorSpec& tensor : w.spec.tensors)
-    total += tensor.bytes;
-  for (const TensorSpec& tensor : w.spec.tensors) {
+  for (size_t place : places)
+    total += w.spec.tensors[place].bytes;
+  for (size_t place : places) {
+    const TensorSpec& tensor = w.spec.tensors[place];
     if (control.abort.raised())
       return Status::error(Code::kAborted, "Loading the model was aborted.");
-    Status status = load_tensor(w, files, pool, tensor);
+    Status status = load_tensor(w, files, pool, tensor, &w.plan[place]);
     if (!status.ok())
       return status;
     done += tensor.bytes;
     control.progress->store(static_cast<int32_t>(done * 1000 / total));
   }
-  if (!complete(w))
-    return Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
-  Status status = finish_head(w, pool);
-  for (const auto& file : files)
-    if (status.ok())
-      status = file->unchanged();
-  return status;
+  return {};
+}
+
+Status all_unchanged(const Sources& files) {
+  for (const auto& file : files) {
+    Status status = file->unchanged();
+    if (!status.ok())
+      return status;
+  }
+  return {};
+}
+
+Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control) {
+  Sources files;
+  WorkspacePlan workspace;
+  Status status = plan_workspace(w.spec, pool.threads(), &workspace);
+  if (status.ok())
+    status = open_sources(w.spec, &pool, &files);
+  std::vector<size_t> places(w.spec.tensors.size());
+  std::iota(places.begin(), places.end(), size_t{0});
+  if (status.ok())
+    status = load_tensors(w, places, files, pool, control);
+  if (status.ok() && !complete(w))
+    status = Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
+  if (status.ok())
+    status = finish_head(w, pool);
+  return status.ok() ? all_unchanged(files) : status;
+}
+
+// Matrices that `plan` holds otherwise. What only the weights could tell stays as they told it.
+std::vector<size_t> changed_places(const Weights& w, const LoadPlan& plan) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < w.plan.size(); ++i) {
+    const PlannedTensor &now = w.plan[i], &then = plan.tensors[i];
+    const bool told = now.layout == TensorLayout::kBlocks || now.layout == TensorLayout::kQ4_0;
+    if (then.tiles && !told &&
+        (now.layout != then.layout ||
+         (now.layout == TensorLayout::kTiles && now.tiles != then.tiles)))
+      places.push_back(i);
+  }
+  return places;
+}
+
+Status replan(Weights& w, const LoadPlan& plan, ThreadPool& pool, const LoadControl& control) {
+  Sources files;
+  Status status = open_sources(w.spec, nullptr, &files);
+  for (size_t place : changed_places(w, plan)) {
+    if (!status.ok())
+      return status;
+    const TensorSpec& tensor = w.spec.tensors[place];
+    Linear& linear = *std::get<Linear*>(slot_of(*find_role(tensor.role), tensor.layer, w));
+    linear.row_scale.clear();
+    w.arena.recycle(linear.data);
+    w.plan[place] = plan.tensors[place];
+    status = load_tensors(w, {place}, files, pool, control);
+  }
+  return status.ok() ? all_unchanged(files) : status;
+}
+
+uint64_t sum_of(const std::vector<PlannedTensor>& plan) {
+  uint64_t bytes = 0;
+  for (const PlannedTensor& planned : plan)
+    bytes += planned.bytes;
+  return bytes;
+}
+
+Status no_memory() {
+  return Status::error(Code::kMemory, "Not enough memory to load the model: close other programs "
+                                      "or use a smaller one.");
 }
 
 } // namespace
@@ -141,26 +164,32 @@ Status Weights::files_unchanged() const {
   return {};
 }
 
-Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
-                    const LoadControl& control, std::shared_ptr<const Weights>* out) {
+Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadControl& control,
+                    std::shared_ptr<Weights>* out) {
   try {
     auto weights = std::make_shared<Weights>();
     weights->spec = std::move(spec);
-    weights->kernels = kernels;
+    weights->kernels = plan.kernels;
+    weights->plan = std::move(plan.tensors);
     weights->layers.resize(weights->spec.n_layer);
-    Sources files;
-    WorkspacePlan plan;
-    Status status = plan_workspace(weights->spec, pool.threads(), &plan);
-    if (status.ok())
-      status = open_sources(weights->spec, pool, &files);
-    if (status.ok())
-      status = load_all(*weights, files, pool, control);
+    Status status = load_all(*weights, pool, control);
+    weights->bytes = sum_of(weights->plan);
     if (status.ok())
       *out = std::move(weights);
     return status;
   } catch (const std::bad_alloc&) {
-    return Status::error(Code::kMemory, "Not enough memory to load the model: close other programs "
-                                        "or use a smaller one.");
+    return no_memory();
+  }
+}
+
+Status replan_weights(Weights& weights, const LoadPlan& plan, ThreadPool& pool,
+                      const LoadControl& control) {
+  try {
+    Status status = replan(weights, plan, pool, control);
+    weights.bytes = sum_of(weights.plan);
+    return status;
+  } catch (const std::bad_alloc&) {
+    return no_memory();
   }
 }
 

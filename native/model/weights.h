@@ -8,6 +8,7 @@
 #include "../common/arena.h"
 #include "../common/thread_pool.h"
 #include "linear.h"
+#include "load_plan.h"
 #include "row_table.h"
 #include "shadow.h"
 #include "spec.h"
@@ -27,20 +28,11 @@ struct LayerWeights {
   Linear gate, up, down;
 };
 
-/** Bytes held in memory, by what they are for. */
-struct WeightBytes {
-  uint64_t ternary = 0; // packed ternary layers and their scales
-  uint64_t dense = 0;   // layers stored as F16, Q8_0, …
-  uint64_t head = 0;    // embedding, output head and its shadow, as far as they are in memory
-  uint64_t norms = 0;
-
-  uint64_t sum() const { return ternary + dense + head + norms; }
-};
-
 struct Weights {
   ModelSpec spec;
   KernelSet kernels = {};
-  Arena arena; // holds the matrices
+  std::vector<PlannedTensor> plan; // as it was carried out
+  Arena arena;                     // holds the matrices
   std::vector<LayerWeights> layers;
   RowTable embedding; // [vocab, dim]
   RowTable output;    // [vocab, dim]; empty when the head is the embedding
@@ -48,7 +40,7 @@ struct Weights {
   bool tied = false;
   std::vector<float> output_norm; // [dim]
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
-  WeightBytes bytes;
+  uint64_t bytes = 0;             // held in memory: the sum over the plan
 
   const RowTable& head() const { return tied ? embedding : output; }
   /** Whether the files that rows are still read from are as they were at the load. */
@@ -61,8 +53,15 @@ struct LoadControl {
   std::atomic<int32_t>* progress; // 0..1000
 };
 
-/** Reads and packs every tensor of `spec` on the threads of `pool`. */
-Status load_weights(ModelSpec spec, const KernelSet& kernels, ThreadPool& pool,
-                    const LoadControl& control, std::shared_ptr<const Weights>* out);
+/** Reads and packs every tensor of `spec` as planned, on the threads of `pool`. */
+Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadControl& control,
+                    std::shared_ptr<Weights>* out);
+
+/**
+ * Reads again, in place, the matrices that `plan` holds otherwise. Nothing may use the weights
+ * meanwhile; after an error they are good for nothing.
+ */
+Status replan_weights(Weights& weights, const LoadPlan& plan, ThreadPool& pool,
+                      const LoadControl& control);
 
 } // namespace bitnet

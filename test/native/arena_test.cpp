@@ -34,3 +34,20 @@ TEST("a block given back is taken again") {
   arena.give_back(block);
   CHECK(arena.take(500).data() == place, "the same place");
 }
+
+TEST("a block takes the place of one that nobody needs, where it fits") {
+  Arena arena;
+  AlignedBuffer first = arena.take(1000), second = arena.take(1000);
+  const uint8_t* place = first.data();
+  arena.recycle(first);
+  CHECK(arena.take(900).data() == place, "it fits");
+  CHECK(arena.take(100).data() != place, "only the next one");
+  arena.recycle(second);
+  AlignedBuffer large = arena.take(size_t{1} << 20);
+  large.data()[0] = 1;
+  CHECK(large.data() != second.data(), "it does not fit");
+  arena.recycle(large);
+  AlignedBuffer inside = arena.take(64);
+  arena.give_back(inside); // not the last of the arena: only its place is free again
+  CHECK(arena.take(64).data() == inside.data(), "the same place");
+}

@@ -81,10 +81,12 @@ TEST("loading a model without memory is an error, from whichever thread it comes
       ModelSpec spec = file.spec();
       KernelSet kernels;
       select_kernels(detect_cpu_features(), "", &kernels);
+      LoadPlan plan;
+      plan_load(spec, kernels, {}, &plan);
       left = limit;
-      std::shared_ptr<const Weights> weights;
-      return ended_well(
-          load_weights(std::move(spec), kernels, pool, {flags.signal(), &progress}, &weights));
+      std::shared_ptr<Weights> weights;
+      return ended_well(load_weights(std::move(spec), std::move(plan), pool,
+                                     {flags.signal(), &progress}, &weights));
     });
   }
 }

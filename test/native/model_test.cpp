@@ -116,21 +116,23 @@ TEST("logits are bit-equal whatever kernel each shape uses") {
       KernelSet kernels;
       CHECK(select_kernels(features, forced, &kernels).ok(), "select");
       size_t next = shift;
+      LoadChoices choices;
+      const auto chosen = [&choices](uint64_t rows, uint64_t cols) -> const TernaryKernel* {
+        for (const LoadChoices::ShapeKernel& shape : choices.by_shape)
+          if (shape.rows == rows && shape.cols == cols)
+            return shape.kernel;
+        return nullptr;
+      };
       for (const TensorSpec& tensor : spec.tensors)
-        if (tensor.type == "I2_S" &&
-            &kernels.ternary_for(tensor.rows, tensor.cols) == kernels.ternary)
-          kernels.by_shape.push_back({tensor.rows, tensor.cols, usable[next++ % usable.size()]});
-      Flags flags;
-      ThreadPool pool(2);
-      std::shared_ptr<const Weights> weights;
-      const Status status =
-          load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
+        if (tensor.type == "I2_S" && !chosen(tensor.rows, tensor.cols))
+          choices.by_shape.push_back({tensor.rows, tensor.cols, usable[next++ % usable.size()]});
+      std::shared_ptr<Weights> weights;
+      const Status status = load(spec, kernels, choices, 2, &weights);
       CHECK(status.ok(), status.message);
       const LayerWeights& layer = weights->layers[1];
       for (const Linear* w : {&layer.q, &layer.k, &layer.o, &layer.gate, &layer.down}) {
         const auto* tiles = std::get_if<TernaryTiles>(&w->layout);
-        CHECK(!tiles || tiles->kernel == &kernels.ternary_for(w->rows, w->cols),
-              "the choice is honoured");
+        CHECK(!tiles || tiles->kernel == chosen(w->rows, w->cols), "the choice is honoured");
       }
       for (size_t chunk : {1, 20})
         CHECK(same_bits(logits_of(weights, 2, tokens, chunk), expected),
@@ -152,11 +154,8 @@ TEST("logits are bit-equal whether zeros are skipped or not") {
     ++skipping;
     for (const UnitKernel* units : {kernels.units, static_cast<const UnitKernel*>(nullptr)}) {
       kernels.units = units;
-      Flags flags;
-      ThreadPool pool(2);
-      std::shared_ptr<const Weights> weights;
-      const Status status =
-          load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, &weights);
+      std::shared_ptr<Weights> weights;
+      const Status status = load(spec, kernels, {}, 2, &weights);
       CHECK(status.ok(), status.message);
       for (const LayerWeights& layer : weights->layers) {
         CHECK((layer.up.kind() == Linear::Kind::kRowUnits) == (units != nullptr), "layout of up");

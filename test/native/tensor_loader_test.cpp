@@ -43,8 +43,9 @@ Status load_table(const TensorSpec& tensor, const std::shared_ptr<MemorySource>&
   CHECK(select_kernels(detect_cpu_features(), "", &kernels).ok(), "select");
   ThreadPool pool(2);
   Arena arena;
+  const PlannedTensor planned = {TensorLayout::kQ4_0, nullptr, 0};
   return TensorLoader(*source, *source, kernels, pool, arena)
-      .load_table(tensor, source, UINT64_MAX, out);
+      .load_table(tensor, planned, source, out);
 }
 
 } // namespace
@@ -90,7 +91,8 @@ TEST("every byte of a tensor in tiles is read once, whatever rows its kernel pac
       Linear linear;
       source->count = 0;
       TensorLoader loader(*source, *source, kernels, pool, arena);
-      const Status status = loader.load_linear(tensor, Linear::Kind::kTernary, &linear);
+      PlannedTensor planned = {TensorLayout::kTiles, kernel, 0};
+      const Status status = loader.load_linear(tensor, &planned, &linear);
       CHECK(status.ok() && linear.scale == scale, status.message);
       CHECK_EQ(source->count.load(), uint64_t{kWeights / 4 + sizeof scale},
                name_of(*kernel) + ", tiles of " + std::to_string(tile_rows) + " rows");

@@ -148,17 +148,28 @@ struct Flags {
   Abort signal() const { return {&abort, &closing}; }
 };
 
-inline Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
-                   std::shared_ptr<const Weights>* out, uint64_t screen_from = UINT64_MAX) {
-  KernelSet kernels;
-  Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
+inline Status load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices,
+                   size_t threads, std::shared_ptr<Weights>* out) {
+  LoadPlan plan;
+  Status status = plan_load(spec, kernels, choices, &plan);
   if (!status.ok())
     return status;
-  if (screen_from != UINT64_MAX)
-    kernels.screen_from = screen_from;
   Flags flags;
   ThreadPool pool(threads);
-  return load_weights(spec, kernels, pool, {flags.signal(), &flags.progress}, out);
+  return load_weights(spec, plan, pool, {flags.signal(), &flags.progress}, out);
+}
+
+inline Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
+                   std::shared_ptr<const Weights>* out, uint64_t screen_from = kScreenFrom) {
+  KernelSet kernels;
+  Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
+  std::shared_ptr<Weights> weights;
+  LoadChoices choices;
+  choices.screen_from = screen_from;
+  if (status.ok())
+    status = load(spec, kernels, choices, threads, &weights);
+  *out = std::move(weights);
+  return status;
 }
 
 // Runs evaluations together until all of them are over.

@@ -1,0 +1,159 @@
+// Every rule about what is packed how.
+#include "load_plan.h"
+
+#include "q4_0_block.h"
+#include "roles.h"
+#include "shadow.h"
+#include "tensor_loader.h"
+
+namespace bitnet {
+namespace {
+
+// An embedding in floats from this many bytes on is not copied into memory.
+constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
+
+class Planner {
+public:
+  Planner(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices)
+      : spec_(spec), kernels_(kernels), choices_(choices), tied_(!has_role(spec, "output")),
+        skips_(kernels.units && spec.activation == Activation::kRelu2 &&
+               spec.dim <= kMaxUnitWidth && !has_branch_norms(spec, Branch::kFeedForward)) {}
+
+  Status plan(const TensorSpec& tensor, PlannedTensor* out) const {
+    const Role* role = find_role(tensor.role);
+    // TypeScript has checked the shape with a better message, this guards the memory.
+    if (!role || tensor.rows != role->rows(spec_) || tensor.cols != role->cols(spec_) ||
+        (is_of_layer(*role) && !(tensor.layer >= 0 && uint32_t(tensor.layer) < spec_.n_layer)))
+      return Status::error(Code::kModel,
+                           "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+    if (std::holds_alternative<RowTable Weights::*>(role->place))
+      return plan_table(tensor, out);
+    if (std::holds_alternative<Linear LayerWeights::*>(role->place))
+      return plan_matrix(tensor, out);
+    *out = {TensorLayout::kF32, nullptr, tensor.cols * sizeof(float)};
+    return {};
+  }
+
+private:
+  static uint64_t packed_bytes(const TernaryKernel& kernel, size_t rows, size_t cols) {
+    return uint64_t{pad_to(rows, kernel.tile_rows) / kernel.tile_rows} *
+           kernel.tile_bytes(pad_to(cols, kernel.tile_cols));
+  }
+
+  Status plan_matrix(const TensorSpec& tensor, PlannedTensor* out) const {
+    const size_t rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
+    DenseType type;
+    if (const TernaryFormat* format = find_ternary_format(tensor.type)) {
+      *out = {matrix_layout(tensor), &tiles_for(rows, cols), format->row_scales ? rows * 4 : 0};
+      if (out->layout == TensorLayout::kNeuronRows)
+        out->bytes += rows * kernels_.units->unit_bytes(cols);
+      else if (out->layout == TensorLayout::kNeuronColumns)
+        out->bytes += cols * kernels_.units->unit_bytes(rows);
+      else
+        out->bytes += packed_bytes(*out->tiles, rows, cols);
+      return {};
+    }
+    if (!find_dense_type(tensor.type, &type))
+      return Status::error(Code::kType,
+                           "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                               ", which this version cannot compute with: convert the model.");
+    *out = {TensorLayout::kDense, nullptr, rows * held_row_bytes(type, cols)};
+    return {};
+  }
+
+  // Squared ReLU makes zeros: where a kernel can skip them, and a layer shall, `up` and `down` are
+  // kept neuron by neuron.
+  TensorLayout matrix_layout(const TensorSpec& tensor) const {
+    const std::vector<int32_t>& layers = choices_.skip_layers;
+    const size_t layer = static_cast<size_t>(tensor.layer);
+    if (skips_ && (layers.empty() || (layer < layers.size() && layers[layer] != 0))) {
+      if (tensor.role == "ffn_up")
+        return TensorLayout::kNeuronRows;
+      if (tensor.role == "ffn_down")
+        return TensorLayout::kNeuronColumns;
+    }
+    return TensorLayout::kTiles;
+  }
+
+  const TernaryKernel& tiles_for(uint64_t rows, uint64_t cols) const {
+    for (const LoadChoices::ShapeKernel& shape : choices_.by_shape)
+      if (shape.rows == rows && shape.cols == cols)
+        return *shape.kernel;
+    return *kernels_.ternary;
+  }
+
+  // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
+  // they lie. A head stays in the file only where it is screened, other tables are read row by row.
+  Status plan_table(const TensorSpec& tensor, PlannedTensor* out) const {
+    const size_t rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
+    const TernaryFormat* format = find_ternary_format(tensor.type);
+    if (format && format->scale_cols != 0) {
+      *out = {TensorLayout::kQ4_0, nullptr, uint64_t{rows} * (cols / kQ4Block * kQ4BlockBytes)};
+      return {};
+    }
+    DenseType type;
+    if (!find_dense_type(tensor.type, &type))
+      return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
+                                            ", which an embedding or output head cannot have: "
+                                            "convert the model with F16 or Q8_0 there.");
+    const bool is_head = tied_ || tensor.role == "output";
+    if (!is_float(type) || cols % kFloatPad != 0 ||
+        tensor.bytes < (is_head ? choices_.screen_from : kLeaveInFile))
+      *out = {TensorLayout::kDense, nullptr, rows * held_row_bytes(type, cols)};
+    else if (is_head)
+      *out = {TensorLayout::kPrefilter, nullptr, shadow_bytes(*kernels_.screen, rows, cols)};
+    else
+      *out = {TensorLayout::kFile, nullptr, 0};
+    return {};
+  }
+
+  const ModelSpec& spec_;
+  const KernelSet& kernels_;
+  const LoadChoices& choices_;
+  const bool tied_;
+  const bool skips_; // whether any layer can
+};
+
+} // namespace
+
+const char* name_of(TensorLayout layout) {
+  static constexpr const char* kNames[] = {"f32",         "tiles",          "blocks",
+                                           "neuron rows", "neuron columns", "dense",
+                                           "q4_0",        "file",           "prefilter"};
+  return kNames[static_cast<size_t>(layout)];
+}
+
+Status plan_load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices,
+                 LoadPlan* out) {
+  const Planner planner(spec, kernels, choices);
+  out->kernels = kernels;
+  out->tensors.clear();
+  for (const TensorSpec& tensor : spec.tensors) {
+    Status status = planner.plan(tensor, &out->tensors.emplace_back());
+    if (!status.ok())
+      return status;
+  }
+  return {};
+}
+
+std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels) {
+  switch (planned.layout) {
+  case TensorLayout::kF32:
+    return "";
+  case TensorLayout::kTiles:
+  case TensorLayout::kBlocks:
+    return name_of(*planned.tiles);
+  case TensorLayout::kNeuronRows:
+  case TensorLayout::kNeuronColumns:
+    return std::string(kernels.units->family) + "-" + kernels.units->isa;
+  case TensorLayout::kDense:
+  case TensorLayout::kQ4_0:
+  case TensorLayout::kFile:
+    return kernels.dense->isa;
+  case TensorLayout::kPrefilter:
+    return kernels.screen->isa;
+  }
+  return "";
+}
+
+} // namespace bitnet

@@ -1,0 +1,68 @@
+// The plan of a load: how each tensor of a model will be held, with which kernel, in how many bytes.
+#pragma once
+#include <stdint.h>
+
+#include <string>
+#include <vector>
+
+#include "../common/status.h"
+#include "../kernels/kernels.h"
+#include "spec.h"
+
+namespace bitnet {
+
+/** How a tensor is held once it is loaded. */
+enum class TensorLayout : uint32_t {
+  kF32,           // a vector
+  kTiles,         // a ternary matrix
+  kBlocks,        // the same, a matrix for each block of columns: where scales inside a row differ
+  kNeuronRows,    // a ternary `up` of which single rows can be skipped
+  kNeuronColumns, // a ternary `down` of which single columns can be skipped
+  kDense,         // as stored, rows padded
+  kQ4_0,          // a ternary type that dense products and tables use
+  kFile,          // rows stay in the file
+  kPrefilter,     // of a head: rows stay in the file, an int8 copy of them is in memory
+};
+
+/** As inspect prints it. */
+const char* name_of(TensorLayout layout);
+
+/** Heads in floats from this many bytes on are worth an int8 shadow. */
+constexpr uint64_t kScreenFrom = uint64_t{32} << 20;
+
+/** What of a plan is not decided by the model and the kernels: what was asked for or measured. */
+struct LoadChoices {
+  struct ShapeKernel {
+    uint64_t rows;
+    uint64_t cols;
+    const TernaryKernel* kernel;
+  };
+  std::vector<ShapeKernel> by_shape;  // instead of the model's ternary kernel
+  std::vector<int32_t> skip_layers;   // [n_layer] 1 to skip zeros where a kernel can; empty: all
+  uint64_t screen_from = kScreenFrom; // bytes of the smallest head in floats that is screened
+};
+
+/** How the tensor in the same place of ModelSpec::tensors is held. */
+struct PlannedTensor {
+  TensorLayout layout;
+  const TernaryKernel* tiles; // of every ternary matrix, also in case its scales need blocks
+  /** In memory. Only reading a tensor tells its scales and levels: load_weights corrects these. */
+  uint64_t bytes;
+};
+
+struct LoadPlan {
+  KernelSet kernels;
+  std::vector<PlannedTensor> tensors;
+};
+
+/**
+ * The plan for a model: a pure function, so that whoever wants to know what a load does may ask for
+ * it. kModel or kType for a tensor that the graph or this version cannot use.
+ */
+Status plan_load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices,
+                 LoadPlan* out);
+
+/** The kernel that computes with a tensor held so; empty for vectors. */
+std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels);
+
+} // namespace bitnet
