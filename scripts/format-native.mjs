@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
-const sources = ['native', 'test/native', 'bench'].flatMap((folder) =>
+const sources = ['native', 'test/native', 'test/fuzz', 'bench'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true })
     .filter((name) => /\.(cpp|h)$/.test(name))
     .map((name) => join(folder, name)),

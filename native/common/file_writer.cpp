@@ -5,7 +5,9 @@
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
+#if !defined(NOMINMAX) // which MinGW has
 #define NOMINMAX
+#endif
 #include <windows.h>
 #else
 #include <errno.h>

@@ -1,0 +1,58 @@
+// Checks the core and the addon with the compilers that do not build them here: Clang, and MinGW for Windows. Nothing is
+// generated; a warning is a failure. Needs (Debian): cmake, clang, g++-mingw-w64-x86-64-posix.
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import headers from 'node-api-headers';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const compilers = {
+  clang: ['-DCMAKE_CXX_COMPILER=clang++'],
+  mingw: [`-DCMAKE_TOOLCHAIN_FILE=${join(root, 'cmake/x86_64-w64-mingw32.cmake')}`],
+};
+
+const jobs = Object.entries(compilers).flatMap(([name, options]) =>
+  commandsOf(name, options).map((job) => ({ name, ...job })),
+);
+let failed = 0;
+const queue = jobs.values();
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
+console.log(`${jobs.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+/** How CMake would compile each file. */
+function commandsOf(name, options) {
+  const folder = join(root, `build-${name}`);
+  const args = ['-S', '.', '-B', folder, ...options, `-DCMAKE_JS_INC=${headers.include_dir}`];
+  const { status, stdout, stderr } = spawnSync('cmake', args, { cwd: root, encoding: 'utf8' });
+  if (status !== 0) {
+    console.error(`${stdout}${stderr}\nConfiguring for ${name} failed.`);
+    process.exit(1);
+  }
+  return JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8'));
+}
+
+async function worker() {
+  for (const { name, directory, command, file } of queue) {
+    const [compiler, ...args] = command.split(' ').filter(Boolean); // of which none has a space
+    const check = args.map((arg) => (/^-O\d$/.test(arg) ? '-O0' : arg));
+    const output = check.indexOf('-o');
+    check.splice(output, 2, '-fsyntax-only', '-Werror');
+    const child = spawn(compiler, check, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (piece) => {
+        text += piece;
+      });
+    }
+    const status = await new Promise((done) => {
+      child.on('error', (error) => done(error.message));
+      child.on('close', done);
+    });
+    if (status === 0) continue;
+    failed += 1;
+    console.error(`${file} with ${name}:\n${text}${status}`);
+  }
+}
