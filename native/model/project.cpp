@@ -155,7 +155,7 @@ void share_out(Pass& pass, const Activations& a, std::initializer_list<Projectio
   });
 }
 
-/** What linear layers read of their input. */
+// What linear layers read of their input.
 enum class Form { kFloat, kInt8, kBoth };
 
 // What these layers, which share an input, read of it.
