@@ -4,12 +4,12 @@ import { describeBuild, describeMachine } from '../lib/machine/description.js';
 import { type OpenedMeter, openMeter } from '../lib/machine/energy/open-meter.js';
 import { better, describeRoofs, measureRoofs, type Roofs } from '../lib/machine/peaks.js';
 import { EnergyBench, noEnergy, type TestEnergy } from './energy/measured.js';
-import { groupsThatFit } from './groups.js';
-import { fittingSettings, withExtrapolations } from './models.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
-import type { BenchReport } from './report.js';
-import { type Measured, resultOf } from './result.js';
-import type { Setting } from './setting.js';
+import type { BenchReport } from './report/report.js';
+import { type Measured, resultOf } from './report/result.js';
+import { groupsThatFit } from './trial/groups.js';
+import { fittingSettings, withExtrapolations } from './trial/models.js';
+import type { Setting } from './trial/setting.js';
 import {
   positionsFor,
   type Room,
@@ -17,10 +17,10 @@ import {
   type TestTimes,
   testLabel,
   testTokens,
-} from './tests.js';
-import type { Loaded } from './trial.js';
-import { TrialProcess } from './trial-process.js';
-import { idleStep, limitsStep, Watch } from './watch.js';
+} from './trial/tests.js';
+import type { Loaded } from './trial/trial.js';
+import { TrialProcess } from './trial/trial-process.js';
+import { idleStep, limitsStep, Watch } from './trial/watch.js';
 
 /** Part of the free memory that models are loaded into at the same time. */
 const usablePart = 0.8;

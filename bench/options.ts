@@ -5,9 +5,9 @@ import { BitnetError } from '../lib/errors.js';
 import { maxContextLength } from '../lib/model/limits.js';
 import { checkedOverrides, type MetadataOverrides } from '../lib/model/metadata-overrides.js';
 import { cpuInfo } from '../lib/native.js';
-import type { Setting } from './setting.js';
 import { describedModel, type SynthDescription } from './synth/model.js';
-import type { BenchTest } from './tests.js';
+import type { Setting } from './trial/setting.js';
+import type { BenchTest } from './trial/tests.js';
 
 export interface BenchOptions {
   /**

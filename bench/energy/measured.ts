@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EnergyFault } from '../../lib/machine/energy/fault.js';
 import type { EnergyMeter, EnergyReading } from '../../lib/machine/energy/meter.js';
 import type { OpenedMeter } from '../../lib/machine/energy/open-meter.js';
-import { spread } from '../spread.js';
+import { spread } from '../report/spread.js';
 
 /** Milliseconds in which nothing runs, to know what the machine takes anyway. */
 const idleTime = 3000;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { kernelName } from '../columns.js';
-import type { BenchResult } from '../report.js';
+import { kernelName } from '../report/columns.js';
+import type { BenchResult } from '../report/report.js';
 import { fileName, formatName, parametersOf } from './names.js';
 import { groupedBy } from './part.js';
 import type { Axis, Series } from './plot/line-plot.js';

@@ -1,5 +1,5 @@
 import { largestOf } from '../../lib/extremes.js';
-import type { BenchReport, BenchResult } from '../report.js';
+import type { BenchReport, BenchResult } from '../report/report.js';
 import { seriesByFormat, severalSizes, sizeAxis, withoutSteps } from './by-size.js';
 import type { Markup } from './markup.js';
 import { namesOf } from './names.js';

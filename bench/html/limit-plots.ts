@@ -1,5 +1,5 @@
-import { digits } from '../numbers.js';
-import type { BenchReport, BenchResult } from '../report.js';
+import { digits } from '../report/numbers.js';
+import type { BenchReport, BenchResult } from '../report/report.js';
 import { namesOf } from './names.js';
 import type { Part } from './part.js';
 import { barPlot } from './plot/bar-plot.js';

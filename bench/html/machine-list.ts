@@ -1,7 +1,7 @@
 import { bytes } from '../../lib/byte-size.js';
 import { count } from '../../lib/count.js';
-import { digits } from '../numbers.js';
-import type { BenchReport } from '../report.js';
+import { digits } from '../report/numbers.js';
+import type { BenchReport } from '../report/report.js';
 import { type Markup, markup } from './markup.js';
 
 /** What was measured on, with what, and how. */

@@ -1,6 +1,6 @@
 import { isTernary } from '../../lib/model/graph-tensors.js';
-import { kernelName } from '../columns.js';
-import type { BenchResult, ModelShape } from '../report.js';
+import { kernelName } from '../report/columns.js';
+import type { BenchResult, ModelShape } from '../report/report.js';
 
 /** A file's name without its folder, from a path of any system. */
 export function fileName({ model }: BenchResult): string {

@@ -1,6 +1,6 @@
 import { bytes } from '../../lib/byte-size.js';
-import { type Column, columnsFor } from '../columns.js';
-import type { BenchResult } from '../report.js';
+import { type Column, columnsFor } from '../report/columns.js';
+import type { BenchResult } from '../report/report.js';
 import { extrapolationOf } from './by-size.js';
 import { type Markup, markup } from './markup.js';
 import { fileName, formatName, parametersOf } from './names.js';

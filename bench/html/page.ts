@@ -1,5 +1,5 @@
 import { isPaperReport } from '../paper/report.js';
-import type { BenchReport } from '../report.js';
+import type { BenchReport } from '../report/report.js';
 import { htmlDocument } from './document.js';
 import { energyPlots } from './energy-plots.js';
 import { limitPlots } from './limit-plots.js';

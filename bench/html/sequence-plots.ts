@@ -1,4 +1,4 @@
-import type { BenchReport, BenchResult } from '../report.js';
+import type { BenchReport, BenchResult } from '../report/report.js';
 import type { Markup } from './markup.js';
 import { namesOf } from './names.js';
 import { groupedBy, type Part } from './part.js';

@@ -1,4 +1,4 @@
-import type { BenchReport, BenchResult } from '../report.js';
+import type { BenchReport, BenchResult } from '../report/report.js';
 import { withoutSteps } from './by-size.js';
 import type { Markup } from './markup.js';
 import { namesOf } from './names.js';

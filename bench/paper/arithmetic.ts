@@ -1,5 +1,5 @@
 // The arithmetic of the papers' tables, apart from any measurement.
-import { type Estimate, ratioOf } from '../estimate.js';
+import { type Estimate, ratioOf } from '../report/estimate.js';
 
 /** Bits that a trit has at least: log₂ 3. */
 export const tritBits = Math.log2(3);

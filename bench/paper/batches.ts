@@ -1,6 +1,6 @@
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
-import { processBytes } from '../fit.js';
-import type { BenchResult } from '../report.js';
+import type { BenchResult } from '../report/report.js';
+import { processBytes } from '../trial/fit.js';
 import { bestThroughput, largestBatch, type PassTime } from './arithmetic.js';
 import { publishedBatch } from './published.js';
 import type { Batch, BatchRow, Cell } from './report.js';

@@ -1,4 +1,4 @@
-import { ratioOf } from '../estimate.js';
+import { ratioOf } from '../report/estimate.js';
 import { cheaper } from './arithmetic.js';
 import { crossoverSource, publishedCrossovers } from './published.js';
 import type { Crossover, CrossoverRow, SizeRow } from './report.js';

@@ -1,13 +1,13 @@
 import { smallestOf } from '../../lib/extremes.js';
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
 import { readSpec } from '../../lib/model/read-spec.js';
-import { fitShape } from '../fit.js';
-import type { BenchResult } from '../report.js';
+import type { BenchResult } from '../report/report.js';
 import { embeddingKept } from '../synth/load.js';
 import { describedModel, whyUnfit } from '../synth/model.js';
 import { type ShapeName, shapes, weightsPerLayer } from '../synth/shapes.js';
 import { synthSource } from '../synth/source.js';
-import { type BenchTest, positionsFor } from '../tests.js';
+import { fitShape } from '../trial/fit.js';
+import { type BenchTest, positionsFor } from '../trial/tests.js';
 import { paperJoules } from './energy.js';
 import type { PaperFormat } from './report.js';
 

@@ -1,5 +1,5 @@
-import type { Estimate } from '../estimate.js';
-import type { BenchReport } from '../report.js';
+import type { Estimate } from '../report/estimate.js';
+import type { BenchReport } from '../report/report.js';
 import type { ShapeName } from '../synth/shapes.js';
 import type { Verdict } from './arithmetic.js';
 import type { Claim } from './claims.js';

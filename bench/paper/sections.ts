@@ -1,5 +1,5 @@
 import { gigabytes } from '../../lib/byte-size.js';
-import { digits, significant } from '../numbers.js';
+import { digits, significant } from '../report/numbers.js';
 import { shapes } from '../synth/shapes.js';
 import type {
   BatchRow,

@@ -1,7 +1,7 @@
 import { better, type Roofs } from '../../lib/machine/peaks.js';
-import { relativeError } from '../estimate.js';
-import type { BenchResult } from '../report.js';
-import { spread } from '../spread.js';
+import { relativeError } from '../report/estimate.js';
+import type { BenchResult } from '../report/report.js';
+import { spread } from '../report/spread.js';
 import { type ShapeName, shapes } from '../synth/shapes.js';
 import {
   type Published,

@@ -1,5 +1,5 @@
-import type { Change, Comparison } from '../../bench/compare.js';
-import { rateText } from '../../bench/numbers.js';
+import type { Change, Comparison } from '../../bench/report/compare.js';
+import { rateText } from '../../bench/report/numbers.js';
 import { escaped } from '../escape.mjs';
 import { alignedLines } from './bench-tables.mjs';
 

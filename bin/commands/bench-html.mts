@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { BenchReport } from '../../bench/report.js';
+import type { BenchReport } from '../../bench/report/report.js';
 import { BitnetError } from '../../lib/errors.js';
 import { replaceText } from '../../lib/files/replace-file.js';
 import { type FileKind, type TargetOptions, writableTarget } from '../../lib/files/target.js';

@@ -1,4 +1,4 @@
-import type { BenchReport, BenchResult } from '../../bench/report.js';
+import type { BenchReport, BenchResult } from '../../bench/report/report.js';
 
 /** One JSON object a line: a result with the machine, the build and the command it comes from. */
 export function jsonLines({ results, ...rest }: BenchReport): string[] {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { type Column, columnsFor, kernelName } from '../../bench/columns.js';
-import { digits, significant } from '../../bench/numbers.js';
-import type { BenchReport, BenchResult } from '../../bench/report.js';
+import { type Column, columnsFor, kernelName } from '../../bench/report/columns.js';
+import { digits, significant } from '../../bench/report/numbers.js';
+import type { BenchReport, BenchResult } from '../../bench/report/report.js';
 import { bytes } from '../../lib/byte-size.js';
 import { count } from '../../lib/count.js';
 import { largestOf, smallestOf } from '../../lib/extremes.js';

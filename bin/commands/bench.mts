@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isPaperReport } from '../../bench/paper/report.js';
-import type { BenchReport } from '../../bench/report.js';
+import type { BenchReport } from '../../bench/report/report.js';
 import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
 import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
 import type { Decision, MetadataOverrides } from '../../lib/index.js';
@@ -228,7 +228,7 @@ async function measured(
 /** A report that was measured before. */
 async function saved(models: readonly string[], path: string): Promise<BenchReport> {
   if (models.length > 0) throw new InvalidArgumentError('Expected no model beside --from.');
-  const { readSavedReport } = await import('../../bench/saved-report.js');
+  const { readSavedReport } = await import('../../bench/report/saved-report.js');
   return readSavedReport(path);
 }
 
@@ -256,7 +256,7 @@ async function compare(
   paths: readonly string[],
   options: BenchCommandOptions,
 ): Promise<void> {
-  const { compareReports } = await import('../../bench/compare.js');
+  const { compareReports } = await import('../../bench/report/compare.js');
   if (models.length > 0 || paths.length !== 2) {
     throw new InvalidArgumentError('Expected two reports after --compare, and no model.');
   }
@@ -268,7 +268,7 @@ async function compare(
       `Expected -o table or -o json with --compare, but received ${options.output}.`,
     );
   }
-  const { readSavedReport } = await import('../../bench/saved-report.js');
+  const { readSavedReport } = await import('../../bench/report/saved-report.js');
   const [older, newer] = await Promise.all(paths.map(readSavedReport));
   const comparison = compareReports(older!, newer!);
   const output = new Output();

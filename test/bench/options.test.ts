@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { benchPlan } from '../../bench/options.js';
-import { testLabel, testLength, testTokens } from '../../bench/tests.js';
+import { testLabel, testLength, testTokens } from '../../bench/trial/tests.js';
 import { cpuInfo } from '../../lib/index.js';
 
 describe('benchPlan', () => {

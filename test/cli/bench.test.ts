@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
-import type { BenchReport, BenchResult } from '../../bench/report.js';
+import type { BenchReport, BenchResult } from '../../bench/report/report.js';
 import { csvLines, jsonLines } from '../../bin/commands/bench-records.mjs';
 import { benchLines, markdownLines, noisyTests } from '../../bin/commands/bench-view.mjs';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -66,7 +66,7 @@ describe('the package', () => {
       ...['bench', 'bin', 'bitnet.1', 'lib'],
     ]);
     // A process of its own, started by its path.
-    expect(existsSync(join(installed, 'dist/bench/trial.js'))).toBe(true);
+    expect(existsSync(join(installed, 'dist/bench/trial/trial.js'))).toBe(true);
     expect(readdirSync(join(installed, 'models'))).toEqual(
       expect.arrayContaining(['LICENSE', 'stories-ternary.gguf']),
     );

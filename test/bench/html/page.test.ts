@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parametersOf } from '../../../bench/html/names.js';
 import { benchPage } from '../../../bench/html/page.js';
-import type { BenchReport, BenchResult } from '../../../bench/report.js';
+import type { BenchReport, BenchResult } from '../../../bench/report/report.js';
 import { elementsOf } from './elements.js';
 import { promptOf, reportOf, resultOf, sizedShape } from './report.js';
 

@@ -1,4 +1,4 @@
-import type { BenchReport, BenchResult } from '../../../bench/report.js';
+import type { BenchReport, BenchResult } from '../../../bench/report/report.js';
 
 /** Of BitNet b1.58 2B-4T. */
 const shape = {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { bench, runPlan } from '../../../bench/bench.js';
-import { processBytes } from '../../../bench/fit.js';
 import { benchPlan } from '../../../bench/options.js';
 import { paperJoules } from '../../../bench/paper/energy.js';
 import { benchPaper } from '../../../bench/paper/paper.js';
@@ -16,6 +15,7 @@ import { publishedModelledEnergy } from '../../../bench/paper/published.js';
 import { describedModel } from '../../../bench/synth/model.js';
 import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
+import { processBytes } from '../../../bench/trial/fit.js';
 import { readSpec } from '../../../lib/model/read-spec.js';
 
 describe('the plan of a size', () => {

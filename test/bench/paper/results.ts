@@ -1,5 +1,5 @@
 import type { FormatResults, SizeResults } from '../../../bench/paper/sizes.js';
-import type { BenchResult } from '../../../bench/report.js';
+import type { BenchResult } from '../../../bench/report/report.js';
 
 /** A result with what the tables read of one: `milliseconds` a token in two samples that are 2 % apart. */
 export function resultOf(milliseconds: number, changes: Partial<BenchResult> = {}): BenchResult {

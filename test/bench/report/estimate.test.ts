@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ratioOf, relativeError, studentFactor } from '../../bench/estimate.js';
+import { ratioOf, relativeError, studentFactor } from '../../../bench/report/estimate.js';
 
 const counted = (value: number) => ({ value, error: 0, samples: 0 });
 

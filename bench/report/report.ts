@@ -1,8 +1,8 @@
-import type { Build, Machine } from '../lib/machine/description.js';
-import type { MachineLimits } from '../lib/machine/peaks.js';
-import type { KernelNames, MemoryUse, ShapeTiming } from '../lib/native-types.js';
-import type { TestEnergy } from './energy/measured.js';
-import type { ModelledJoules } from './energy/model.js';
+import type { Build, Machine } from '../../lib/machine/description.js';
+import type { MachineLimits } from '../../lib/machine/peaks.js';
+import type { KernelNames, MemoryUse, ShapeTiming } from '../../lib/native-types.js';
+import type { TestEnergy } from '../energy/measured.js';
+import type { ModelledJoules } from '../energy/model.js';
 import type { Spread } from './spread.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */

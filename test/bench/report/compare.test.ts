@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { compareReports } from '../../bench/compare.js';
-import type { BenchReport, BenchResult } from '../../bench/report.js';
-import { spread } from '../../bench/spread.js';
-import { comparisonLines } from '../../bin/commands/bench-comparison-view.mjs';
-import { reportOf, resultOf } from './html/report.js';
+import { compareReports } from '../../../bench/report/compare.js';
+import type { BenchReport, BenchResult } from '../../../bench/report/report.js';
+import { spread } from '../../../bench/report/spread.js';
+import { comparisonLines } from '../../../bin/commands/bench-comparison-view.mjs';
+import { reportOf, resultOf } from '../html/report.js';
 
 interface Row extends Partial<Pick<BenchResult, 'batch' | 'screenHead' | 'skipZeros'>> {
   readonly test: string;

@@ -1,6 +1,6 @@
-import type { ModelSpec } from '../lib/model/spec.js';
+import type { ModelSpec } from '../../lib/model/spec.js';
+import { shapes } from '../synth/shapes.js';
 import type { ModelShape } from './report.js';
-import { shapes } from './synth/shapes.js';
 
 /** The numbers that decide what a model costs, and their public name. */
 export function shapeOf(spec: ModelSpec): ModelShape {

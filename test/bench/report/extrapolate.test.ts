@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { atLayers, extrapolateResult, layerCost } from '../../bench/extrapolate.js';
-import { fitShape, layersThatFit, processBytes } from '../../bench/fit.js';
-import { groupsThatFit } from '../../bench/groups.js';
+import { atLayers, extrapolateResult, layerCost } from '../../../bench/report/extrapolate.js';
+import type { BenchResult } from '../../../bench/report/report.js';
+import { spread } from '../../../bench/report/spread.js';
+import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
+import { fitShape, layersThatFit, processBytes } from '../../../bench/trial/fit.js';
+import { groupsThatFit } from '../../../bench/trial/groups.js';
 import {
   fittingSettings,
   layersToMeasure,
   settingMemory,
   withExtrapolations,
-} from '../../bench/models.js';
-import type { BenchResult } from '../../bench/report.js';
-import type { Setting } from '../../bench/setting.js';
-import { spread } from '../../bench/spread.js';
-import { shapes, weightsPerLayer } from '../../bench/synth/shapes.js';
-import { kvBytesPerPosition } from '../../lib/model/memory.js';
+} from '../../../bench/trial/models.js';
+import type { Setting } from '../../../bench/trial/setting.js';
+import { kvBytesPerPosition } from '../../../lib/model/memory.js';
 
 /** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */
 function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { shapeOf, weightFormat } from '../../bench/shape.js';
-import { shapes } from '../../bench/synth/shapes.js';
-import type { ModelSpec } from '../../lib/index.js';
+import { shapeOf, weightFormat } from '../../../bench/report/shape.js';
+import { shapes } from '../../../bench/synth/shapes.js';
+import type { ModelSpec } from '../../../lib/index.js';
 
 describe('the shape of a model', () => {
   const spec = (numbers: object) =>

@@ -1,9 +1,9 @@
-import { readSpec } from '../lib/model/read-spec.js';
-import type { SynthFormat } from './synth/formats.js';
-import { type SyntheticUse, syntheticMemory } from './synth/load.js';
-import { describedModel } from './synth/model.js';
-import { type ShapeName, shapes } from './synth/shapes.js';
-import { synthSource } from './synth/source.js';
+import { readSpec } from '../../lib/model/read-spec.js';
+import type { SynthFormat } from '../synth/formats.js';
+import { type SyntheticUse, syntheticMemory } from '../synth/load.js';
+import { describedModel } from '../synth/model.js';
+import { type ShapeName, shapes } from '../synth/shapes.js';
+import { synthSource } from '../synth/source.js';
 
 /** Bytes of a process that measures, without its model: Node, the library, a vocabulary. */
 export const processBytes = 150 * 2 ** 20;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { BenchPlan } from '../../bench/options.js';
-import { idleStep, limitsStep, Watch } from '../../bench/watch.js';
+import type { BenchPlan } from '../../../bench/options.js';
+import { idleStep, limitsStep, Watch } from '../../../bench/trial/watch.js';
 
 const once = { depth: 0, sequences: 1 };
 const prompt = { ...once, prompt: 512, generate: 0 };

@@ -1,19 +1,19 @@
 // What is measured: a file, or a synthetic model of which perhaps only some layers fit into memory.
-import { gigabytes } from '../lib/byte-size.js';
-import { BitnetError } from '../lib/errors.js';
-import { inspectModel } from '../lib/inspect.js';
-import { loadModel } from '../lib/model/load.js';
-import type { LoadOptions } from '../lib/model/load-options.js';
-import type { Model } from '../lib/model/model.js';
-import { readSpec } from '../lib/model/read-spec.js';
-import { extrapolateResult } from './extrapolate.js';
+import { gigabytes } from '../../lib/byte-size.js';
+import { BitnetError } from '../../lib/errors.js';
+import { inspectModel } from '../../lib/inspect.js';
+import { loadModel } from '../../lib/model/load.js';
+import type { LoadOptions } from '../../lib/model/load-options.js';
+import type { Model } from '../../lib/model/model.js';
+import { readSpec } from '../../lib/model/read-spec.js';
+import { extrapolateResult } from '../report/extrapolate.js';
+import type { BenchResult } from '../report/report.js';
+import { loadSynthetic, syntheticMemory } from '../synth/load.js';
+import { describedModel, type SynthDescription } from '../synth/model.js';
+import { shapes } from '../synth/shapes.js';
+import { syntheticName, synthSource } from '../synth/source.js';
 import { fitShape, type LayerMemory, layersThatFit, processBytes } from './fit.js';
-import type { BenchResult } from './report.js';
 import type { BenchModel, Setting } from './setting.js';
-import { loadSynthetic, syntheticMemory } from './synth/load.js';
-import { describedModel, type SynthDescription } from './synth/model.js';
-import { shapes } from './synth/shapes.js';
-import { syntheticName, synthSource } from './synth/source.js';
 
 /** Loads whatever is measured. */
 export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise<Model> {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { BitnetError } from '../lib/errors.js';
-import { unreadableBecause } from '../lib/files/system-fault.js';
+import { BitnetError } from '../../lib/errors.js';
+import { unreadableBecause } from '../../lib/files/system-fault.js';
+import { shapes } from '../synth/shapes.js';
 import type { BenchReport } from './report.js';
-import { shapes } from './synth/shapes.js';
 
 const again = 'measure again with -o json';
 

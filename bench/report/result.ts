@@ -1,16 +1,22 @@
-import type { Roofs } from '../lib/machine/peaks.js';
-import type { ProcessMemory } from '../lib/machine/process-memory.js';
-import { kvBytesPerPosition, memoryOf } from '../lib/model/memory.js';
-import type { TestEnergy } from './energy/measured.js';
-import { modelledJoulesPerToken } from './energy/model.js';
-import type { BenchPlan } from './options.js';
+import type { Roofs } from '../../lib/machine/peaks.js';
+import type { ProcessMemory } from '../../lib/machine/process-memory.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
+import type { TestEnergy } from '../energy/measured.js';
+import { modelledJoulesPerToken } from '../energy/model.js';
+import type { BenchPlan } from '../options.js';
+import type { Setting } from '../trial/setting.js';
+import {
+  type BenchTest,
+  type Room,
+  type TestTimes,
+  testLabel,
+  testTokens,
+} from '../trial/tests.js';
+import type { Loaded } from '../trial/trial.js';
 import type { BenchResult, TrialMemory } from './report.js';
-import type { Setting } from './setting.js';
 import { shapeOf, weightFormat } from './shape.js';
 import { isNoisy, spread } from './spread.js';
-import { type BenchTest, type Room, type TestTimes, testLabel, testTokens } from './tests.js';
 import { bytesPerToken, ternaryMacsPerToken } from './traffic.js';
-import type { Loaded } from './trial.js';
 
 /** One test of one setting, measured. */
 export interface Measured {

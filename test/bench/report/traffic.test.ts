@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { bytesPerToken, ternaryMacsPerToken } from '../../bench/traffic.js';
-import { loadModel } from '../../lib/index.js';
-import { tempFolder } from '../fixtures/temp-folder.js';
-import { tinyModel } from '../fixtures/tiny-model.js';
+import { bytesPerToken, ternaryMacsPerToken } from '../../../bench/report/traffic.js';
+import { loadModel } from '../../../lib/index.js';
+import { tempFolder } from '../../fixtures/temp-folder.js';
+import { tinyModel } from '../../fixtures/tiny-model.js';
 
 const file = tempFolder();
 

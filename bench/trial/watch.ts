@@ -1,6 +1,6 @@
-import { abortError } from '../lib/abort.js';
-import { energyWindows } from './energy/measured.js';
-import type { BenchOptions, BenchPlan } from './options.js';
+import { abortError } from '../../lib/abort.js';
+import { energyWindows } from '../energy/measured.js';
+import type { BenchOptions, BenchPlan } from '../options.js';
 import { testLabel } from './tests.js';
 
 /** What a step is of: nothing, for what is done once for all settings. */

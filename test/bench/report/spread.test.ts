@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { spread } from '../../bench/spread.js';
+import { spread } from '../../../bench/report/spread.js';
 
 describe('spread', () => {
   test.each([

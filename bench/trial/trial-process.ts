@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BitnetError } from '../lib/errors.js';
-import type { ProcessMemory } from '../lib/machine/process-memory.js';
-import { packageRoot } from '../lib/package-root.js';
+import { BitnetError } from '../../lib/errors.js';
+import type { ProcessMemory } from '../../lib/machine/process-memory.js';
+import { packageRoot } from '../../lib/package-root.js';
 import type { Setting } from './setting.js';
 import type { BenchTest, Room, TestTimes } from './tests.js';
 import type { Answer, Loaded, Question } from './trial.js';
@@ -13,7 +13,7 @@ export class TrialProcess {
   readonly #child: ChildProcess;
 
   constructor() {
-    const script = join(packageRoot, 'dist/bench/trial.js');
+    const script = join(packageRoot, 'dist/bench/trial/trial.js');
     if (!existsSync(script)) {
       throw new BitnetError(
         'ERR_BITNET_FILE',

@@ -1,5 +1,5 @@
-import type { MetadataOverrides } from '../lib/model/metadata-overrides.js';
-import type { SynthDescription } from './synth/model.js';
+import type { MetadataOverrides } from '../../lib/model/metadata-overrides.js';
+import type { SynthDescription } from '../synth/model.js';
 
 /** The path of a file, or a synthetic model; undefined for the embedded one. */
 export type BenchModel = string | SynthDescription | undefined;

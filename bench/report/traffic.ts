@@ -1,7 +1,7 @@
-import { isTernary } from '../lib/model/graph-tensors.js';
-import { kvBytesPerPosition, memoryOf } from '../lib/model/memory.js';
-import type { ModelSpec } from '../lib/model/spec.js';
-import type { PlannedTensor } from '../lib/native-types.js';
+import { isTernary } from '../../lib/model/graph-tensors.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
+import type { ModelSpec } from '../../lib/model/spec.js';
+import type { PlannedTensor } from '../../lib/native-types.js';
 
 /**
  * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer, the head (or the

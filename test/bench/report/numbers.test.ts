@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { digits, rateText, significant } from '../../bench/numbers.js';
+import { digits, rateText, significant } from '../../../bench/report/numbers.js';
 
 describe('a number of three digits', () => {
   test.each([

@@ -1,11 +1,11 @@
 // A trial's process: loads a model once, then runs tests as it is told. Started by trial-process.ts.
-import type { Decision } from '../lib/decision.js';
-import type { BitnetErrorCode } from '../lib/errors.js';
-import { type ProcessMemory, processMemory } from '../lib/machine/process-memory.js';
-import type { Model } from '../lib/model/model.js';
-import type { Session } from '../lib/model/session.js';
-import type { ModelSpec } from '../lib/model/spec.js';
-import type { KernelNames, PlannedTensor, ShapeTiming } from '../lib/native-types.js';
+import type { Decision } from '../../lib/decision.js';
+import type { BitnetErrorCode } from '../../lib/errors.js';
+import { type ProcessMemory, processMemory } from '../../lib/machine/process-memory.js';
+import type { Model } from '../../lib/model/model.js';
+import type { Session } from '../../lib/model/session.js';
+import type { ModelSpec } from '../../lib/model/spec.js';
+import type { KernelNames, PlannedTensor, ShapeTiming } from '../../lib/native-types.js';
 import { loadBenchModel } from './models.js';
 import type { Setting } from './setting.js';
 import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { readSavedReport } from '../../bench/saved-report.js';
-import { tempFolder } from '../fixtures/temp-folder.js';
-import { promptOf, reportOf, resultOf } from './html/report.js';
+import { readSavedReport } from '../../../bench/report/saved-report.js';
+import { tempFolder } from '../../fixtures/temp-folder.js';
+import { promptOf, reportOf, resultOf } from '../html/report.js';
 
 const file = tempFolder();
 const report = reportOf([resultOf(), promptOf()]);
