@@ -110,7 +110,7 @@ describe('bitnet bench', () => {
     expect(stdout).toMatch(/\nenergy: (not measured: .+; .+|\w+:\S+, .* W when idle)\n/);
     expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(stdout).toMatch(
-      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modelled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n$/,
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modelled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n/,
     );
   });
 
