@@ -1,5 +1,11 @@
 import { type Content, type Markup, markup } from '../markup.js';
 
+/*
+ * Plots are drawn here, as SVG in the colors of the page's style. Observable Plot and Vega-Lite were
+ * tried on these figures: 16 and 25 MB of packages for 200 lines fewer, and the first of them a second
+ * and more to load; uPlot needs scripts, which the page forbids, and prints as a picture.
+ */
+
 /** Units across a plot. A telephone shows about as many pixels, so text stays readable there. */
 export const plotWidth = 400;
 
