@@ -329,11 +329,8 @@ TEST("a file that is written to between two of its tensors is refused, however i
   growing_path = file.spec().path;
   kernels.ternary = &growing;
   kernels.units = nullptr;
-  Flags flags;
-  ThreadPool pool(1);
-  std::shared_ptr<const Weights> weights;
-  const Status status =
-      load_weights(file.spec(), kernels, pool, {flags.signal(), &flags.progress}, &weights);
+  std::shared_ptr<Weights> weights;
+  const Status status = load(file.spec(), kernels, {}, 1, &weights);
   CHECK(status.code == Code::kFile &&
             status.message.find("but it has changed") != std::string::npos,
         status.message);
