@@ -2,7 +2,7 @@ import { onAbort } from '../lib/abort.js';
 import { filesSha256 } from '../lib/file-hash.js';
 import { describeBuild, describeMachine } from '../lib/machine/description.js';
 import { type OpenedMeter, openMeter } from '../lib/machine/energy/open-meter.js';
-import { better, describeRoofs, measureRoofs, type Roofs } from '../lib/machine/peaks.js';
+import { better, describePeaks, measurePeaks, type Peaks } from '../lib/machine/peaks.js';
 import { EnergyBench, noEnergy, type TestEnergy } from './energy/measured.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from './options.js';
 import type { BenchReport } from './report/report.js';
@@ -79,18 +79,18 @@ async function measureAll(
   const watch = new Watch(plan, energy.measures, options);
   const groups = await groupsThatFit(plan.settings, usableMemory(), positionsFor(plan.tests));
   await measureIdle(energy, watch);
-  const before = await roofsOf(plan, watch);
+  const before = await peaksOf(plan, watch);
   const finished: Measured[] = [];
   const unfinished: Measured[] = [];
-  const report = (roofs: readonly Roofs[], hashes: ReadonlyMap<string, string>): BenchReport => {
+  const report = (peaks: readonly Peaks[], hashes: ReadonlyMap<string, string>): BenchReport => {
     const result = (one: Measured) => {
-      const limits = roofs.find(({ threads }) => threads === one.loaded.threads);
+      const limits = peaks.find(({ threads }) => threads === one.loaded.threads);
       return resultOf(one, plan, limits, hashes.get(one.loaded.path) ?? null);
     };
     const settings = plan.settings.slice(0, finished.length / plan.tests.length);
     return {
       date,
-      machine: { ...describeMachine(), ...describeRoofs(roofs) },
+      machine: { ...describeMachine(), ...describePeaks(peaks) },
       build: describeBuild(),
       command: options.command ?? null,
       results: [...withExtrapolations(finished.map(result), settings), ...unfinished.map(result)],
@@ -101,11 +101,11 @@ async function measureAll(
       const some = await measureGroup(group, plan, energy, watch, unfinished, options);
       for (const one of some) finished.push(one);
     }
-    const after = await roofsOf(plan, watch);
+    const after = await peaksOf(plan, watch);
     watch.throwIfAborted();
     const hashes = await hashesOf(finished, watch);
-    const roofs = before.map((first, i) => better(first, after[i]!));
-    return report(roofs, hashes);
+    const peaks = before.map((first, i) => better(first, after[i]!));
+    return report(peaks, hashes);
   } catch (error) {
     if (watch.signal?.aborted && finished.length + unfinished.length > 0) {
       const result: BenchReport = { ...report(before, new Map()), cut: true };
@@ -223,16 +223,16 @@ function usableMemory(): number {
   return usablePart * process.availableMemory();
 }
 
-async function roofsOf({ threads }: BenchPlan, watch: Watch): Promise<Roofs[]> {
-  const found: Roofs[] = [];
+async function peaksOf({ threads }: BenchPlan, watch: Watch): Promise<Peaks[]> {
+  const found: Peaks[] = [];
   for (const count of threads) {
     watch.next(limitsStep, { threads: count });
-    found.push(await measureRoofs(count));
+    found.push(await measurePeaks(count));
   }
   return found;
 }
 
-/** SHA-256 by path, of a split model that of all parts; read last, when nothing is measured any more. */
+/** SHA-256 by path, of a split model that of all shards; read last, when nothing is measured any more. */
 async function hashesOf(
   measured: readonly Measured[],
   watch: Watch,
@@ -241,7 +241,7 @@ async function hashesOf(
   for (const { setting, loaded } of measured) {
     if (typeof setting.model === 'object' || hashes.has(loaded.path)) continue;
     try {
-      hashes.set(loaded.path, await filesSha256(loaded.spec.parts ?? [loaded.path], watch.signal));
+      hashes.set(loaded.path, await filesSha256(loaded.spec.shards ?? [loaded.path], watch.signal));
     } catch (error) {
       watch.throwIfAborted();
       throw error;

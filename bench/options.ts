@@ -74,12 +74,12 @@ export interface BenchOptions {
    * As of `loadModel`.
    * @default true
    */
-  readonly screenHead?: boolean | undefined;
+  readonly headPrefilter?: boolean | undefined;
   /**
    * As of `loadModel`.
    * @default true
    */
-  readonly skipZeros?: boolean | undefined;
+  readonly skipInactive?: boolean | undefined;
   /** As of `loadModel`, for every model. */
   readonly metadataOverrides?: MetadataOverrides | undefined;
   /**
@@ -112,8 +112,8 @@ const optionNames = [
   ...['repetitions', 'threads', 'kernels', 'metadataOverrides'],
   ...[
     'autotune',
-    'screenHead',
-    'skipZeros',
+    'headPrefilter',
+    'skipInactive',
     'assumeWatts',
     'command',
     'signal',
@@ -139,8 +139,8 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   const { repetitions = 5, batch = 512, assumeWatts } = options;
   const engine = {
     autotune: booleanOption('autotune', options.autotune, true),
-    screenHead: booleanOption('screenHead', options.screenHead, true),
-    skipZeros: booleanOption('skipZeros', options.skipZeros, true),
+    headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
+    skipInactive: booleanOption('skipInactive', options.skipInactive, true),
     metadataOverrides: checkedOverrides(options.metadataOverrides),
   };
   const threads = options.threads ?? [cpuInfo().threads];

@@ -17,8 +17,8 @@ export interface EngineOptions extends FileOptions {
   threads?: number;
   kernel?: string;
   autotune: boolean;
-  screenHead: boolean;
-  skipZeros: boolean;
+  headPrefilter: boolean;
+  skipInactive: boolean;
 }
 
 const activations = ['relu2', 'silu', 'gelu_tanh'] as const;
@@ -88,8 +88,8 @@ export function addEngineOptions(command: Command): Command {
     .addOption(threadsOption())
     .addOption(kernelOption())
     .option('--no-autotune', 'do not time kernels to find the fastest')
-    .option('--no-screen-head', 'turn off the prefilter of the output head')
-    .option('--no-skip-zeros', 'do not skip weights of inactive neurons');
+    .option('--no-head-prefilter', 'turn off the prefilter of the output head')
+    .option('--no-skip-inactive', 'do not skip weights of inactive neurons');
   return addFileOptions(command);
 }
 
@@ -101,6 +101,6 @@ export function fileOverrides(options: FileOptions) {
 
 /** As the library takes them. */
 export function loadOptions(options: EngineOptions): LoadOptions {
-  const { threads, kernel, autotune, screenHead, skipZeros } = options;
-  return { threads, kernel, autotune, screenHead, skipZeros, ...fileOverrides(options) };
+  const { threads, kernel, autotune, headPrefilter, skipInactive } = options;
+  return { threads, kernel, autotune, headPrefilter, skipInactive, ...fileOverrides(options) };
 }

@@ -30,7 +30,7 @@ export type { OnProgress } from './generate/on-progress.js';
 export type { GenerateOptions } from './generate/options.js';
 export type { Timings, Usage } from './generate/progress.js';
 export type { Prompt } from './generate/prompt.js';
-export type { GgufPart } from './gguf/types.js';
+export type { GgufShard } from './gguf/types.js';
 export {
   type ArraySummary,
   type Inspection,

@@ -4,7 +4,7 @@ import type { Decision } from './decision.js';
 import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
 import { readGguf } from './gguf/reader.js';
-import type { GgufFile, GgufPart, GgufValue } from './gguf/types.js';
+import type { GgufFile, GgufShard, GgufValue } from './gguf/types.js';
 import { rememberedKernels, timingsIn } from './model/autotune.js';
 import { embeddedModelPath } from './model/embedded.js';
 import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
@@ -16,18 +16,18 @@ import {
   overrideMetadata,
 } from './model/metadata-overrides.js';
 import { pathAndOptions } from './model/model-path.js';
+import { ZeroChoice } from './model/neuron-skipping.js';
 import { readSpec } from './model/read-spec.js';
 import type { ModelSpec } from './model/spec.js';
 import { readTlTable } from './model/tl-tables.js';
 import { loadChoices } from './model/weight-load.js';
-import { ZeroChoice } from './model/zero-skipping.js';
 import { cpuInfo, planLoad, selectKernels } from './native.js';
 import type {
   CpuInfo,
   KernelNames,
   PlannedTensor,
   ShapeTiming,
-  ZeroSkipping,
+  SkippingLayers,
 } from './native-types.js';
 import { createTokenizer } from './tokenizer/index.js';
 import type { Tokenizer } from './tokenizer/types.js';
@@ -42,15 +42,15 @@ export interface InspectOptions {
   readonly tlTable?: string | undefined;
   readonly preTokenizer?: string | undefined;
   readonly metadataOverrides?: MetadataOverrides | undefined;
-  readonly screenHead?: boolean | undefined;
-  readonly skipZeros?: boolean | undefined;
+  readonly headPrefilter?: boolean | undefined;
+  readonly skipInactive?: boolean | undefined;
 }
 
 /** What a model file says about itself, and what this program would do with it. */
 export interface Inspection {
   readonly path: string;
   readonly file: {
-    /** Bytes of the whole file, or of all parts together. */
+    /** Bytes of the whole file, or of all shards together. */
     readonly size: number;
     /** GGUF version. */
     readonly version: number;
@@ -58,14 +58,14 @@ export interface Inspection {
     /** Where the tensor data begins. */
     readonly dataStart: number;
     /** The files of a split model, in order; absent when there is one file. */
-    readonly parts?: readonly GgufPart[];
+    readonly shards?: readonly GgufShard[];
   };
   /** The file's `general.architecture`. */
   readonly architecture?: string;
   /** In file order. */
   readonly metadata: readonly MetadataEntry[];
   /** The graph that would run; absent when the file has none that can. */
-  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions' | 'parts'>;
+  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions' | 'shards'>;
   readonly tokenizer?: TokenizerSummary;
   /** Whether a prompt would be wrapped in a chat template. */
   readonly chatTemplate: boolean;
@@ -85,7 +85,7 @@ export interface Inspection {
    * Of every layer whether it would skip zeros: what loading has measured before, else wherever the kernel can. Absent when there is
    * no graph that can run.
    */
-  readonly skipsZeros?: readonly boolean[];
+  readonly skipsInactive?: readonly boolean[];
   /** Absent when the compiled addon cannot be loaded. */
   readonly cpu?: CpuInfo & { readonly chosen: KernelNames | undefined };
   /**
@@ -111,7 +111,7 @@ export interface ArraySummary {
 export interface TokenizerSummary
   extends Pick<
     Tokenizer,
-    'kind' | 'preTokenizer' | 'vocab' | 'bos' | 'eos' | 'addBos' | 'addEos' | 'addSpacePrefix'
+    'kind' | 'preTokenizer' | 'vocabSize' | 'bos' | 'eos' | 'addBos' | 'addEos' | 'addSpacePrefix'
   > {
   /** The tokens after which a generation stops. */
   readonly endOfGeneration: readonly { readonly id: number; readonly text: string }[];
@@ -125,13 +125,13 @@ export interface TensorSummary {
   readonly bytes: number;
   /** Bytes from the start of its file. */
   readonly offset: number;
-  /** Of a split model: the place in `file.parts` of the file it is in. */
-  readonly part?: number;
+  /** Of a split model: the place in `file.shards` of the file it is in. */
+  readonly shard?: number;
 }
 
 const optionNames: (keyof InspectOptions)[] = [
   ...(['path', 'kernel', 'activation', 'i2sLayout', 'tlTable', 'preTokenizer'] as const),
-  ...(['metadataOverrides', 'screenHead', 'skipZeros'] as const),
+  ...(['metadataOverrides', 'headPrefilter', 'skipInactive'] as const),
 ];
 
 /** Elements of an array that are shown. */
@@ -152,8 +152,8 @@ export async function inspectModel(
 ): Promise<Inspection> {
   const { path = embeddedModelPath, options: given } = pathAndOptions(first, second);
   const options = givenOptions(given, optionNames);
-  const skipZeros = booleanOption('skipZeros', options.skipZeros, true);
-  const screenHead = booleanOption('screenHead', options.screenHead, true);
+  const skipInactive = booleanOption('skipInactive', options.skipInactive, true);
+  const headPrefilter = booleanOption('headPrefilter', options.headPrefilter, true);
   const i2sLayout = checkedI2sLayout(options.i2sLayout);
   const kernel = nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '';
   const preTokenizer = nameOption('preTokenizer', options.preTokenizer);
@@ -184,15 +184,15 @@ export async function inspectModel(
   const cpu = await attempt(cpuInfo);
   const chosen = cpu && (await attempt(() => selectKernels(kernel)));
   const tuned = spec && cpu && kernel === '';
-  const zeros = tuned && skipZeros ? await zeroSkipping(spec, file) : skipZeros;
+  const zeros = tuned && skipInactive ? await skippingLayersOf(spec, file) : skipInactive;
   const timings = tuned ? await rememberedKernels(spec, cpu.threads) : [];
-  const choices = loadChoices(kernel, timings, zeros, screenHead);
+  const choices = loadChoices(kernel, timings, zeros, headPrefilter);
   const plan = spec && chosen && (await attempt(() => planLoad(spec, choices)));
   const architecture = file.metadata.get('general.architecture');
-  const { size, version, alignment, dataStart, parts } = file;
+  const { size, version, alignment, dataStart, shards } = file;
   return {
     path,
-    file: { size, version, alignment, dataStart, ...(parts && { parts }) },
+    file: { size, version, alignment, dataStart, ...(shards && { shards }) },
     ...(typeof architecture === 'string' && { architecture }),
     metadata: metadataEntries(file),
     ...(spec && { model: withoutTensors(spec) }),
@@ -204,18 +204,18 @@ export async function inspectModel(
       ...[spec, tokenizer, templates].flatMap((part) => part?.decisions ?? []),
     ],
     problems,
-    tensors: file.tensors.map(({ name, type, dims, bytes, offset, part }) => ({
+    tensors: file.tensors.map(({ name, type, dims, bytes, offset, shard }) => ({
       ...{ name, type, dims, bytes, offset },
-      ...(part !== undefined && { part }),
+      ...(shard !== undefined && { shard }),
     })),
-    ...(plan && { plan, memory: memoryEstimate(spec, plan), skipsZeros: skippingLayers(plan) }),
+    ...(plan && { plan, memory: memoryEstimate(spec, plan), skipsInactive: skippingLayers(plan) }),
     ...(cpu && { cpu: { ...cpu, chosen } }),
     tuning: plan ? timingsIn(plan, timings) : [],
   };
 }
 
 /** In which layers an earlier load of a file has found that skipping zeros pays; without one, in all. */
-async function zeroSkipping(spec: ModelSpec, file: GgufFile): Promise<ZeroSkipping> {
+async function skippingLayersOf(spec: ModelSpec, file: GgufFile): Promise<SkippingLayers> {
   return (await ZeroChoice.of(spec, stampsOf(file))?.remembered()) ?? true;
 }
 
@@ -236,14 +236,14 @@ function asArray(
 }
 
 function withoutTensors(spec: ModelSpec): NonNullable<Inspection['model']> {
-  const { tensors: _, decisions: __, parts: ___, ...numbers } = spec;
+  const { tensors: _, decisions: __, shards: ___, ...numbers } = spec;
   return numbers;
 }
 
 function tokenizerSummary(tokenizer: Tokenizer): TokenizerSummary {
-  const { kind, preTokenizer, vocab, bos, eos, addBos, addEos, addSpacePrefix } = tokenizer;
+  const { kind, preTokenizer, vocabSize, bos, eos, addBos, addEos, addSpacePrefix } = tokenizer;
   return {
-    ...{ kind, vocab, addBos, addEos, addSpacePrefix },
+    ...{ kind, vocabSize, addBos, addEos, addSpacePrefix },
     ...(preTokenizer !== undefined && { preTokenizer }),
     ...(bos !== undefined && { bos }),
     ...(eos !== undefined && { eos }),

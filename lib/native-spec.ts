@@ -18,11 +18,11 @@ export function nativeSpec(
   spec: ModelSpec,
   { synthetic, stamps = [] }: WeightSource,
 ): object {
-  const { rope, local, activation, tensors, parts = [], ...numbers } = spec;
+  const { rope, slidingWindow, activation, tensors, shards = [], ...numbers } = spec;
   return {
     ...numbers,
     path,
-    parts: parts.map((part) => ({ path: part })),
+    shards: shards.map((path) => ({ path })),
     ...(synthetic ? { synthetic } : { stamps: stampNumbers(stamps) }),
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
@@ -30,11 +30,11 @@ export function nativeSpec(
     ropeScale: rope.scale,
     ropeMagnitude: rope.magnitude ?? 1,
     ...(rope.factors && { ropeFactors: Float64Array.from(rope.factors) }),
-    ...(local && {
-      window: local.window,
-      localLayers: Int32Array.from(local.layers, Number),
-      localRopeBase: local.ropeBase,
-      localRopeMagnitude: local.ropeMagnitude ?? 1,
+    ...(slidingWindow && {
+      window: slidingWindow.window,
+      windowedLayers: Int32Array.from(slidingWindow.layers, Number),
+      windowRopeBase: slidingWindow.ropeBase,
+      windowRopeMagnitude: slidingWindow.ropeMagnitude ?? 1,
     }),
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, ...tensor }) => ({

@@ -54,7 +54,7 @@ export interface PlannedTensor extends HeldTensor {
 }
 
 /** Whether zeros are skipped, or of every layer whether they are. */
-export type ZeroSkipping = boolean | readonly boolean[];
+export type SkippingLayers = boolean | readonly boolean[];
 
 export interface MatrixShape {
   readonly rows: number;
@@ -84,8 +84,8 @@ export interface MemoryUse {
 
 /** How the output heads of tokens were computed. */
 export interface HeadCounts {
-  /** Tokens whose best logits the screen found. */
-  readonly screened: number;
+  /** Tokens whose best logits the prefilter found. */
+  readonly prefiltered: number;
   /** Rows of the head that were multiplied for these. */
   readonly candidates: number;
   /** Tokens for which all rows were. */
@@ -105,8 +105,8 @@ export interface NativeModel {
   close(): void;
 }
 
-/** Values of `EvaluateRequest::Want`. */
-export const want = {
+/** Values of `EvaluateRequest::Outputs`. */
+export const outputs = {
   none: 0,
   last: 1,
   all: 2,
@@ -116,21 +116,21 @@ export const want = {
   states: 6,
 } as const;
 
-/** Outputs are written into the typed arrays; which of them are needed depends on `want`. */
+/** Outputs are written into the typed arrays; which of them are needed depends on `outputs`. */
 export interface NativeRequest {
   readonly tokens: Int32Array;
-  readonly want: number;
+  readonly outputs: number;
   /** `[abort]`: set to 1 to stop the evaluation. */
   readonly control: Int32Array;
   readonly logits?: Float32Array;
   readonly topIds?: Int32Array;
   readonly topLogits?: Float32Array;
-  readonly also?: Int32Array;
-  readonly alsoLogits?: Float32Array;
+  readonly extraIds?: Int32Array;
+  readonly extraLogits?: Float32Array;
   readonly logSumExp?: Float64Array;
   readonly scores?: Float64Array;
   readonly states?: Float32Array;
-  /** `[nLayer, 3]`, added to: closed gates, zero inputs of the down projection, values of each kind. */
+  /** `[nLayer, 3]`, added to: inactive neurons, zero inputs of the down projection, values of each kind. */
   readonly ffnCounts?: Float64Array;
   /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
   readonly progress?: Int32Array;
@@ -176,9 +176,9 @@ export interface LoadChoices {
   /** Ternary kernels of shapes that do not use the one `kernel` says. */
   readonly byShape?: readonly (MatrixShape & { readonly kernel: string })[];
   /** Whether, or in which layers, matrices whose zeros can be skipped are packed for that. @default true */
-  readonly skipZeros?: ZeroSkipping;
-  /** Bytes of the smallest head in floats that is screened; Infinity for none. @default 32 MiB */
-  readonly screenFrom?: number;
+  readonly skipInactive?: SkippingLayers;
+  /** Bytes of the smallest head in floats that is prefiltered; Infinity for none. @default 32 MiB */
+  readonly prefilterFrom?: number;
 }
 
 export interface NativeLoadOptions extends LoadChoices {
@@ -198,7 +198,7 @@ export type KvType = (typeof kvTypes)[number];
 
 /** How a kernel did beside its definition, on small products. */
 export interface KernelVerdict {
-  /** 'ternary', 'units', 'dense', 'screen', 'vector'. */
+  /** 'ternary', 'neurons', 'dense', 'prefilter', 'vector'. */
   readonly family: string;
   /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
   readonly name: string;

@@ -60,7 +60,7 @@ export function selectKernels(forced: string): KernelNames {
 
 /**
  * From which part of the weights in `up` and `down` on, 0 to 1, the kernel that `selectKernels` would choose gains by skipping what
- * zeros spare; undefined where it cannot.
+ * is inactive; undefined where it cannot.
  */
 export function breakEvenSparsity(forced: string): number | undefined {
   return translated(() => addon().breakEvenSparsity(forced));
@@ -167,10 +167,11 @@ export function replanNativeModel(
 
 function choiceNumbers(
   { nLayer }: ModelSpec,
-  { kernel, byShape, skipZeros = true, screenFrom }: LoadChoices,
+  { kernel, byShape, skipInactive = true, prefilterFrom }: LoadChoices,
 ): object {
-  const layers = typeof skipZeros === 'boolean' ? Array(nLayer).fill(skipZeros) : skipZeros;
-  return { kernel, byShape, screenFrom, skipLayers: Int32Array.from(layers, Number) };
+  const layers =
+    typeof skipInactive === 'boolean' ? Array(nLayer).fill(skipInactive) : skipInactive;
+  return { kernel, byShape, prefilterFrom, skipLayers: Int32Array.from(layers, Number) };
 }
 
 export function createNativeSession(

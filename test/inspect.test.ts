@@ -33,7 +33,7 @@ describe('inspectModel', () => {
       tokenizer: {
         kind: 'bpe',
         preTokenizer: 'gpt-2',
-        vocab: 4096,
+        vocabSize: 4096,
         bos: 4095,
         endOfGeneration: [{ id: 4095, text: '<|endoftext|>' }],
       },
@@ -74,7 +74,7 @@ describe('inspectModel', () => {
 
   test.each<[string, TinyOptions]>([
     ['the embedded model', {}],
-    ['odd sizes', { ffnDim: 200, nKvHead: 2, headDim: 96, vocab: 300 }],
+    ['odd sizes', { ffnDim: 200, nKvHead: 2, headDim: 96, vocabSize: 300 }],
     ['dense layers', { weightType: 'F16', arch: 'bitnet' }],
     ['an untied head', { arch: 'llama', headType: 'Q8_0', weightType: 'TQ2_0' }],
     ['row scales', { weightType: 'IQ2_BN', unevenScales: true }],
@@ -117,7 +117,7 @@ describe('inspectModel', () => {
     const metadata = new Map([['general.architecture', architecture], ...tinyVocabulary(300)]);
     await writeGguf(path, { metadata });
     const inspection = await inspectModel(path);
-    expect(inspection).toMatchObject({ tensors: [], tokenizer: { vocab: 300 } });
+    expect(inspection).toMatchObject({ tensors: [], tokenizer: { vocabSize: 300 } });
     expect(inspection.model).toBeUndefined();
     expect(inspection.memory).toBeUndefined();
     expect(inspection.problems).toMatchObject([{ code: 'ERR_BITNET_MODEL' }]);

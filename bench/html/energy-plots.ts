@@ -36,12 +36,12 @@ const kinds: readonly Kind[] = [
     source: ({ assumedWatts }) => `${assumedWatts} W.`,
   },
   {
-    title: 'Modelled energy',
+    title: 'Modeled energy',
     caption:
       'Not measured, and nothing about this machine: the arithmetic alone in a 7 nm chip, by published energies of operations. Reading the weights is not in it.',
-    label: 'per token, modelled',
-    value: ({ modelledJoulesPerToken, sequences }) =>
-      sequences === 1 ? modelledJoulesPerToken.nm7 : null, // others have the same
+    label: 'per token, modeled',
+    value: ({ modeledJoulesPerToken, sequences }) =>
+      sequences === 1 ? modeledJoulesPerToken.nm7 : null, // others have the same
   },
 ];
 
@@ -53,7 +53,7 @@ const units = [
   { name: 'nJ', joules: 1e-9 },
 ] as const;
 
-/** Energy of a token by its kind: measured, assumed, modelled. */
+/** Energy of a token by its kind: measured, assumed, modeled. */
 export function energyPlots({ results }: BenchReport): Part {
   const measured = results.some(({ joulesPerToken }) => joulesPerToken !== null);
   return {

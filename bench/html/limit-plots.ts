@@ -5,7 +5,7 @@ import type { Part } from './part.js';
 import { barPlot } from './plot/bar-plot.js';
 
 /** A limit of the machine and what came near it. */
-interface Roof {
+interface Peak {
   readonly title: string;
   readonly unit: string;
   readonly limitLabel: string;
@@ -19,7 +19,7 @@ interface Roof {
 
 /** How near each kernel came, where it was measured, to what memory and multipliers of this machine can do. */
 export function limitPlots({ machine, results }: BenchReport): Part {
-  const roofs: Roof[] = [
+  const peaks: Peak[] = [
     {
       title: 'Decoding: bytes read',
       unit: 'GB/s',
@@ -43,26 +43,26 @@ export function limitPlots({ machine, results }: BenchReport): Part {
       above: 'More than 100 %: the machine was slower while its peak was measured; measure again.',
     },
   ];
-  const measured = roofs.map((roof) => ({
-    roof,
-    of: results.filter((result) => roof.rate(result) !== null && !result.extrapolated),
+  const measured = peaks.map((peak) => ({
+    peak,
+    of: results.filter((result) => peak.rate(result) !== null && !result.extrapolated),
   }));
   return {
     heading: 'How near the limits of the machine',
-    figures: measured.filter(({ of }) => of.length > 0).map(({ roof, of }) => roofPlot(roof, of)),
-    missing: measured.filter(({ of }) => of.length === 0).map(({ roof }) => roof.missing),
+    figures: measured.filter(({ of }) => of.length > 0).map(({ peak, of }) => peakPlot(peak, of)),
+    missing: measured.filter(({ of }) => of.length === 0).map(({ peak }) => peak.missing),
   };
 }
 
-function roofPlot(roof: Roof, results: readonly BenchResult[]) {
-  const { title, unit, limitLabel, rate, limit } = roof;
+function peakPlot(peak: Peak, results: readonly BenchResult[]) {
+  const { title, unit, limitLabel, rate, limit } = peak;
   const names = namesOf(results);
   const isAbove = results.some(
     (result) => rate(result)! > (limit(result.threads) ?? Number.POSITIVE_INFINITY),
   );
   return barPlot({
     title,
-    caption: [names.common, isAbove ? roof.above : ''].filter(Boolean).join('. '),
+    caption: [names.common, isAbove ? peak.above : ''].filter(Boolean).join('. '),
     ...{ label: unit, limitLabel },
     bars: results.map((result, i) => {
       const value = rate(result)!;

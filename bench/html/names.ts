@@ -17,9 +17,9 @@ export function formatName({ format }: BenchResult): string {
 
 /** Weights of the layers and of one embedding, norms left out. */
 export function parametersOf(shape: ModelShape): number {
-  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocab } = shape;
+  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize } = shape;
   const attention = 2 * dim * headDim * (nHead + nKvHead);
-  return nLayer * (attention + 3 * dim * ffnDim) + vocab * dim;
+  return nLayer * (attention + 3 * dim * ffnDim) + vocabSize * dim;
 }
 
 /** Letters of a model's name in a label that has more to say. */
@@ -39,7 +39,10 @@ export function namesOf(results: readonly BenchResult[], test = (r: BenchResult)
     test(result),
     `${result.threads} ${result.threads === 1 ? 'thread' : 'threads'}`,
     kernelName(result),
-    ...[result.screenHead ? '' : 'no screened head', result.skipZeros ? '' : 'no skipped zeros'],
+    ...[
+      result.headPrefilter ? '' : 'no head prefilter',
+      result.skipInactive ? '' : 'no skipping of inactive neurons',
+    ],
   ]);
   const differs = (i: number) => rows.some((row) => row[i] !== rows[0]![i]);
   const join = (row: readonly string[], keep: (i: number) => boolean) =>

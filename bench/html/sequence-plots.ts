@@ -25,8 +25,8 @@ function testOf({ test }: BenchResult): string {
 }
 
 function settingOf(result: BenchResult): string {
-  const { model, threads, kernel, screenHead, skipZeros, batch } = result;
-  return JSON.stringify([model, threads, kernel, screenHead, skipZeros, batch]);
+  const { model, threads, kernel, headPrefilter, skipInactive, batch } = result;
+  return JSON.stringify([model, threads, kernel, headPrefilter, skipInactive, batch]);
 }
 
 function severalCounts(results: readonly BenchResult[]): boolean {

@@ -9,7 +9,7 @@ const dark = `
 --back: #14161a; --text: #ececec; --soft: #b0b0b0; --grid: #3a3d42; --bar: #5cb8ee; --limit: #ff8a7a;
 --s0: #5cb8ee; --s1: #ff9d57; --s2: #4fd3a8; --s3: #ef8fce; --s4: #dcc74a; --s5: #a9a9ff;`;
 
-/** Dark where the reader's system is, never on paper. Six colours, as marks.ts counts on. */
+/** Dark where the reader's system is, never on paper. Six colors, as marks.ts counts on. */
 export const style = new Markup(`
 :root { color-scheme: light dark; ${light} }
 @media screen and (prefers-color-scheme: dark) { :root { ${dark} } }

@@ -17,8 +17,8 @@ export function threadPlots({ results }: BenchReport): Part {
 }
 
 function settingOf(result: BenchResult): string {
-  const { model, kernel, screenHead, skipZeros, batch } = result;
-  return JSON.stringify([model, kernel, screenHead, skipZeros, batch]);
+  const { model, kernel, headPrefilter, skipInactive, batch } = result;
+  return JSON.stringify([model, kernel, headPrefilter, skipInactive, batch]);
 }
 
 function severalThreads(results: readonly BenchResult[]): boolean {

@@ -24,11 +24,12 @@ struct Machine {
 void bench_ternary(const bitnet::TernaryKernel& kernel, const Shape& shape, const Options& options,
                    const Machine& machine);
 
-/** The screen of an output head, 2B-4T's width. */
-void bench_screen(const bitnet::ScreenKernel& kernel, const Machine& machine);
+/** The prefilter of an output head, 2B-4T's width. */
+void bench_prefilter(const bitnet::PrefilterKernel& kernel, const Machine& machine);
 
-/** Live units of 2B-4T's matrices times one token, all of them times every batch size. */
-void bench_units(const bitnet::UnitKernel& kernel, const Options& options, const Machine& machine);
+/** Active neurons of 2B-4T's matrices times one token, all of them times every batch size. */
+void bench_neurons(const bitnet::NeuronKernel& kernel, const Options& options,
+                   const Machine& machine);
 
 /** Matrix-vector products of every stored type, in and out of cache, and a batch. */
 void bench_dense(const bitnet::DenseKernel& kernel);

@@ -58,7 +58,7 @@ void bench_dense(const DenseKernel& kernel) {
     const bool slow = &kernel == &scalar;
     const size_t memory = slow ? cached : std::min(rows, (size_t{8} << 20) / row_bytes);
     const Timing near = measure([&] { kernel.product[type](p, 0, cached); });
-    size_t first = 0; // short runs, as a neighbour leaves few long ones alone
+    size_t first = 0; // short runs, as a neighbor leaves few long ones alone
     const Timing far = measure([&] {
       kernel.product[type](p, first, first + memory);
       first = first + 2 * memory > rows ? 0 : first + memory;

@@ -11,8 +11,8 @@
 #include "kernels/cpu_features.h"
 #include "machine/multiply_peak.h"
 #include "measure.h"
+#include "peaks.h"
 #include "report.h"
-#include "roofs.h"
 
 using namespace bitnet;
 
@@ -65,19 +65,19 @@ int main(int argc, char** argv) {
       for (const Shape& shape : shapes)
         bench_ternary(*kernel, shape, options, machine);
 
-  std::vector<const UnitKernel*> units = usable_unit_kernels(features);
-  for (const UnitKernel* kernel : evex_unit_kernels(features))
-    units.push_back(kernel);
-  for (const UnitKernel* kernel : units)
-    if (wanted(std::string("units-") + kernel->family + "-" + kernel->isa))
-      bench_units(*kernel, options, machine);
+  std::vector<const NeuronKernel*> neurons = usable_neuron_kernels(features);
+  for (const NeuronKernel* kernel : evex_neuron_kernels(features))
+    neurons.push_back(kernel);
+  for (const NeuronKernel* kernel : neurons)
+    if (wanted(std::string("neuron-") + kernel->family + "-" + kernel->isa))
+      bench_neurons(*kernel, options, machine);
 
-  std::vector<const ScreenKernel*> screens = usable_screen_kernels(features);
-  for (const ScreenKernel* kernel : evex_screen_kernels(features))
-    screens.push_back(kernel);
-  for (const ScreenKernel* kernel : screens)
-    if (wanted(std::string("screen-") + kernel->isa))
-      bench_screen(*kernel, machine);
+  std::vector<const PrefilterKernel*> prefilters = usable_prefilter_kernels(features);
+  for (const PrefilterKernel* kernel : evex_prefilter_kernels(features))
+    prefilters.push_back(kernel);
+  for (const PrefilterKernel* kernel : prefilters)
+    if (wanted(std::string("prefilter-") + kernel->isa))
+      bench_prefilter(*kernel, machine);
   for (const DenseKernel* kernel : usable_dense_kernels(features))
     if (wanted(std::string("dense-") + kernel->isa))
       bench_dense(*kernel);

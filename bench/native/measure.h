@@ -16,7 +16,7 @@
 #endif
 
 /**
- * Wall clock: neighbours make a run slower, so the best of many is the kernel's own time. (The
+ * Wall clock: neighbors make a run slower, so the best of many is the kernel's own time. (The
  * thread's CPU clock was tried: on a virtual machine it loses time in short runs, and the best run
  * then beats the hardware's limit.)
  */

@@ -13,7 +13,7 @@ namespace {
 const char* const kHelp =
     "bitnet_bench: checks every kernel this CPU can run against the scalar one, then times it.\n"
     "\n"
-    "  --kernel <text>    only kernels whose name contains this: mad2-avx2, units, dense\n"
+    "  --kernel <text>    only kernels whose name contains this: mad2-avx2, neurons, dense\n"
     "  --shape <text>     only ternary matrices that contain this: 2B-4T, gate, 6912x2560\n"
     "  --batch <list>     numbers of tokens (1,4,16,128,512)\n"
     "  --threads <list>   numbers of threads (1 and all usable cores)\n"

@@ -16,7 +16,7 @@ using namespace bitnet;
 
 namespace {
 
-// A run is about this long: a neighbour on the machine then leaves some runs undisturbed. The
+// A run is about this long: a neighbor on the machine then leaves some runs undisturbed. The
 // matrix is cut to as many rows as that takes, which a thread of the engine does too.
 constexpr double kRunSeconds = 0.5e-3;
 

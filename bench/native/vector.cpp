@@ -68,8 +68,8 @@ void bench_vector(const VectorKernel& kernel) {
   const Operation operations[] = {
       {"rms_norm", kDim, y.data(), kDim * 4,
        [&](const VectorKernel& by) { by.rms_norm(x.data(), w.data(), kDim, 1e-5f, y.data()); }},
-      {"quantise", kDim, q.data(), kDim,
-       [&](const VectorKernel& by) { by.quantise(x.data(), kDim, q.data(), kDim, &sum, &step); }},
+      {"quantize", kDim, q.data(), kDim,
+       [&](const VectorKernel& by) { by.quantize(x.data(), kDim, q.data(), kDim, &sum, &step); }},
       {"scale_all", kDim, y.data(), kDim * 4,
        [&](const VectorKernel& by) { by.scale_all(acc.data(), 0.01f, kDim, y.data()); }},
       {"relu2_mul", kFfn, y.data(), kFfn * 4,

@@ -30,8 +30,8 @@ export function largestBatch(budget: number, fixed: number, perSequence: number)
   return Math.max(0, Math.floor((budget - fixed) / perSequence));
 }
 
-/** Time of one pass in which each of so many sequences gets a token. */
-export interface PassTime {
+/** Time of one step in which each of so many sequences gets a token. */
+export interface StepTime {
   readonly sequences: number;
   readonly milliseconds: number;
 }
@@ -43,14 +43,14 @@ export interface Throughput {
 }
 
 /**
- * The best throughput with at most `batch` sequences, from the times of passes in increasing order of sequences, the first with one.
+ * The best throughput with at most `batch` sequences, from the times of steps in increasing order of sequences, the first with one.
  * Between two of them time is taken from a straight line, on which tokens per second have no maximum but at an end; beyond the last it
  * is not known, and more sequences are not tried.
  */
-export function bestThroughput(passes: readonly PassTime[], batch: number): Throughput | null {
+export function bestThroughput(steps: readonly StepTime[], batch: number): Throughput | null {
   if (batch < 1) return null;
-  const within = passes.filter(({ sequences }) => sequences <= batch);
-  const next = passes.find(({ sequences }) => sequences > batch);
+  const within = steps.filter(({ sequences }) => sequences <= batch);
+  const next = steps.find(({ sequences }) => sequences > batch);
   const candidates = next ? [...within, between(within.at(-1)!, next, batch)] : within;
   const rates = candidates.map(({ sequences, milliseconds }) => ({
     sequences,
@@ -59,7 +59,7 @@ export function bestThroughput(passes: readonly PassTime[], batch: number): Thro
   return rates.reduce((best, rate) => (rate.tokensPerSecond > best.tokensPerSecond ? rate : best));
 }
 
-function between(a: PassTime, b: PassTime, sequences: number): PassTime {
+function between(a: StepTime, b: StepTime, sequences: number): StepTime {
   const perSequence = (b.milliseconds - a.milliseconds) / (b.sequences - a.sequences);
   return { sequences, milliseconds: a.milliseconds + perSequence * (sequences - a.sequences) };
 }

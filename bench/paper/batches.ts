@@ -1,7 +1,7 @@
 import { kvBytesPerPosition } from '../../lib/model/memory.js';
 import type { BenchResult } from '../report/report.js';
 import { processBytes } from '../trial/fit.js';
-import { bestThroughput, largestBatch, type PassTime } from './arithmetic.js';
+import { bestThroughput, largestBatch, type StepTime } from './arithmetic.js';
 import { publishedBatch } from './published.js';
 import type { Batch, BatchRow, Cell } from './report.js';
 import { cellOf, type FormatResults, ofFormat, type SizeResults } from './sizes.js';
@@ -34,7 +34,7 @@ function batchOf({ modelBytes, decode, batches }: FormatResults, budget: number)
   const bytesPerSequence = batchPositions * kvBytesPerPosition(decode.shape);
   const largest = largestBatch(budget, fixedBytes, bytesPerSequence);
   const results = [decode, ...batches];
-  const best = bestThroughput(results.map(passTime), largest);
+  const best = bestThroughput(results.map(stepTime), largest);
   return {
     ...{ fixedBytes, bytesPerSequence, largest },
     bestSequences: best?.sequences ?? null,
@@ -42,7 +42,7 @@ function batchOf({ modelBytes, decode, batches }: FormatResults, budget: number)
   };
 }
 
-function passTime({ sequences, tokensPerSecond: { median } }: BenchResult): PassTime {
+function stepTime({ sequences, tokensPerSecond: { median } }: BenchResult): StepTime {
   return { sequences, milliseconds: (1000 * sequences) / median };
 }
 

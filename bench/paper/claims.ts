@@ -6,8 +6,8 @@ import { publishedClaims } from './published.js';
 export interface Claim {
   readonly claim: string;
   readonly source: string;
-  /** 'impossible': on any machine; 'impossible here': on this one; 'modelled': nothing that a machine could show. */
-  readonly verdict: 'impossible' | 'impossible here' | 'possible here' | 'modelled';
+  /** 'impossible': on any machine; 'impossible here': on this one; 'modeled': nothing that a machine could show. */
+  readonly verdict: 'impossible' | 'impossible here' | 'possible here' | 'modeled';
   readonly why: string;
 }
 
@@ -36,7 +36,7 @@ export function claims({ whole, gbPerSecond }: ClaimFacts): Claim[] {
     },
     {
       ...{ claim: matrixEnergy.text, source: matrixEnergy.source },
-      verdict: 'modelled',
+      verdict: 'modeled',
       why: 'additions of int8 against FP16 multiplications and additions in a table for 7 nm; memory traffic is not in it',
     },
     {

@@ -1,5 +1,5 @@
 import type { ModelSpec } from '../../lib/model/spec.js';
-import { modelledJoules } from '../energy/model.js';
+import { modeledJoules } from '../energy/model.js';
 import { sumOperations, tokenOperations } from '../energy/operations.js';
 
 /** Positions that a token of the paper's figure sees. */
@@ -12,5 +12,5 @@ export const paperPositions = 512;
  */
 export function paperJoules(spec: ModelSpec): number {
   const { linear, attention, rest } = tokenOperations(spec, paperPositions);
-  return modelledJoules(sumOperations([linear, attention, rest])).nm7;
+  return modeledJoules(sumOperations([linear, attention, rest])).nm7;
 }

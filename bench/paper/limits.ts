@@ -1,6 +1,6 @@
-import type { Roofs } from '../../lib/machine/peaks.js';
+import type { Peaks } from '../../lib/machine/peaks.js';
 import type { Crossover } from './report.js';
-import { bestRoofs, type FormatResults, type SizeResults } from './sizes.js';
+import { bestPeaks, type FormatResults, type SizeResults } from './sizes.js';
 
 /** A result may exceed a limit by so much, which was measured at another moment. */
 const tolerance = 1.05;
@@ -12,7 +12,7 @@ const drift = 1.1;
 export function doubts(all: readonly SizeResults[], crossovers: readonly Crossover[]): string[] {
   return [
     ...all.flatMap(({ size, formats }) =>
-      formats.flatMap((one) => impossible(size, one, bestRoofs(all))),
+      formats.flatMap((one) => impossible(size, one, bestPeaks(all))),
     ),
     ...noise(all),
     ...drifts(all, crossovers),
@@ -23,7 +23,7 @@ export function doubts(all: readonly SizeResults[], crossovers: readonly Crossov
 function impossible(
   size: string,
   { format, modelBytes, prefill, decode, batches }: FormatResults,
-  limits: Roofs,
+  limits: Peaks,
 ): string[] {
   const name = `${size} ${format}`;
   const beyond = [prefill, decode, ...batches].flatMap(({ test, gbPerSecond, gmacPerSecond }) => {
@@ -61,7 +61,7 @@ function noise(all: readonly SizeResults[]): string[] {
 
 /** Sizes are measured one after the other, so that the machine may have changed between the two of a crossover. */
 function drifts(all: readonly SizeResults[], crossovers: readonly Crossover[]): string[] {
-  const reads = new Map(all.map(({ size, roofs }) => [size, roofs.gbPerSecond]));
+  const reads = new Map(all.map(({ size, peaks }) => [size, peaks.gbPerSecond]));
   return crossovers.flatMap(({ ternary, fp16 }) => {
     const [a, b] = [reads.get(ternary)!, reads.get(fp16)!];
     if (Math.max(a, b) <= drift * Math.min(a, b)) return [];

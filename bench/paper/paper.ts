@@ -2,7 +2,7 @@ import { argumentError, checkOptionNames } from '../../lib/checks/options.js';
 import { BitnetError } from '../../lib/errors.js';
 import { smallestOf } from '../../lib/extremes.js';
 import { type OpenedMeter, openMeter } from '../../lib/machine/energy/open-meter.js';
-import { describeRoofs, type Roofs } from '../../lib/machine/peaks.js';
+import { describePeaks, type Peaks } from '../../lib/machine/peaks.js';
 import { cpuInfo } from '../../lib/native.js';
 import { type RunOptions, runPlan } from '../bench.js';
 import { type BenchOptions, type BenchPlan, benchPlan } from '../options.js';
@@ -27,7 +27,7 @@ import {
 } from './plan.js';
 import { paperSizes } from './published.js';
 import type { PaperReport } from './report.js';
-import { bestRoofs, ofFormat, type SizeResults, sizeRows } from './sizes.js';
+import { bestPeaks, ofFormat, type SizeResults, sizeRows } from './sizes.js';
 
 /** What a paper bench is about to do. */
 export interface PaperProgress {
@@ -258,14 +258,14 @@ function resultsOf({ size, formats }: SizePlan, report: BenchReport): SizeResult
   const whole = results.filter(({ shape }) => shape.nLayer === shapes[size].nLayer);
   return {
     size,
-    roofs: roofsOf(report),
-    formats: formats.map(({ format, embeddingBytes, modelledJoules }) => {
+    peaks: peaksOf(report),
+    formats: formats.map(({ format, embeddingBytes, modeledJoules }) => {
       const find = (label: string) =>
         whole.find((result) => result.format === format && result.test === label)!;
       const decode = find(testLabel(paperTests.decode));
       const { ternary, dense, head, norms } = decode.memory;
       return {
-        ...{ format, modelledJoules },
+        ...{ format, modeledJoules },
         modelBytes: embeddingBytes + ternary + dense + head + norms,
         prefill: find(testLabel(paperTests.prefill)),
         decode,
@@ -281,7 +281,7 @@ function paperReport(
   rest: Pick<PaperReport, 'date' | 'command' | 'budgetBytes' | 'timeBox'>,
 ): PaperReport {
   const all = found.map(({ size }) => size);
-  const roofs = bestRoofs(all);
+  const peaks = bestPeaks(all);
   const { machine, build } = found[0]!.report;
   const sizes = sizeRows(all);
   const pairs = crossovers(sizes);
@@ -291,18 +291,18 @@ function paperReport(
   });
   return {
     ...rest,
-    machine: { ...machine, ...describeRoofs([roofs]) },
+    machine: { ...machine, ...describePeaks([peaks]) },
     build,
     sizes,
     crossovers: pairs,
     batches: batchRows(all, rest.budgetBytes),
-    claims: claims({ whole: wholes.at(-1) ?? null, gbPerSecond: roofs.gbPerSecond }),
+    claims: claims({ whole: wholes.at(-1) ?? null, gbPerSecond: peaks.gbPerSecond }),
     warnings: doubts(all, pairs),
     results: found.flatMap(({ report }) => report.results),
   };
 }
 
-function roofsOf({ machine: { readBandwidth, multiplyPeak } }: BenchReport): Roofs {
+function peaksOf({ machine: { readBandwidth, multiplyPeak } }: BenchReport): Peaks {
   const [{ threads, gbPerSecond }] = readBandwidth as [BenchReport['machine']['readBandwidth'][0]];
   return { threads, gbPerSecond, gmacPerSecond: multiplyPeak[0]!.gmacPerSecond };
 }

@@ -44,7 +44,7 @@ export interface FormatPlan {
   /** Bytes of an embedding that the engine does not count as its own, because it would stay in a file. */
   readonly embeddingBytes: number;
   /** Joules of a token by the paper's model. */
-  readonly modelledJoules: number;
+  readonly modeledJoules: number;
   /** Layers to run, in increasing order: all of them, or two numbers to draw a line through. */
   readonly layers: readonly number[];
   /** Bytes and weights of `layers` together. */
@@ -73,7 +73,7 @@ export async function formatPlan(
   return {
     format,
     embeddingBytes: embeddingKept(spec),
-    modelledJoules: paperJoules(spec),
+    modeledJoules: paperJoules(spec),
     layers,
     loadBytes,
     weights: total * weights,

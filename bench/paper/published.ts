@@ -5,8 +5,8 @@ import type { ShapeName } from '../synth/shapes.js';
 /** How a published number came here: read in its source, seen in several places that cite it, or remembered from the paper. */
 export type Confidence = 'read' | 'cited' | 'remembered';
 
-/** What a number was obtained on: nothing for 'modelled' ones. */
-export type Hardware = 'gpu' | 'cpu' | 'modelled';
+/** What a number was obtained on: nothing for 'modeled' ones. */
+export type Hardware = 'gpu' | 'cpu' | 'modeled';
 
 export interface Published {
   /** FP16 ÷ ternary. */
@@ -55,11 +55,11 @@ export const publishedLatency: Partial<Record<ShapeName, Published>> = {
 };
 
 const arithmetic = (ratio: number): Published => ({
-  ...{ ratio, hardware: 'modelled', confidence: 'remembered', source: `${era}, figure 3` },
+  ...{ ratio, hardware: 'modeled', confidence: 'remembered', source: `${era}, figure 3` },
 });
 
 /** Energy of a model's arithmetic at 512 tokens, by a table of operations at 7 nm (energy.ts). Nobody measured it. */
-export const publishedModelledEnergy: Partial<Record<ShapeName, Published>> = {
+export const publishedModeledEnergy: Partial<Record<ShapeName, Published>> = {
   '1.3b': arithmetic(18.6),
   '3b': arithmetic(21.7),
   '7b': arithmetic(29.1),

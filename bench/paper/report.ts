@@ -40,10 +40,10 @@ export type PaperFormat = 'f16' | 'q4_0' | 'i2_s';
 /** A number, where it comes from and how well it is known. */
 export interface Cell extends Estimate {
   /**
-   * 'measured': all layers ran; 'extrapolated': on a straight line through runs with fewer of them; 'modelled': by a table of published
+   * 'measured': all layers ran; 'extrapolated': on a straight line through runs with fewer of them; 'modeled': by a table of published
    * costs.
    */
-  readonly basis: 'measured' | 'extrapolated' | 'modelled';
+  readonly basis: 'measured' | 'extrapolated' | 'modeled';
   /** Layers of the two models that were run for an extrapolation. */
   readonly layers: readonly [number, number] | null;
 }

@@ -93,11 +93,11 @@ function publishedNotes(sizes: readonly SizeRow[]): string[] {
 }
 
 function energySection(sizes: readonly SizeRow[]): Section {
-  const modelled = sizes[0]!.formats[0]!.energy.basis === 'modelled';
-  const [unit, scale] = modelled ? ['mJ', 1000] : ['J', 1];
+  const modeled = sizes[0]!.formats[0]!.energy.basis === 'modeled';
+  const [unit, scale] = modeled ? ['mJ', 1000] : ['J', 1];
   const cell = (row: FormatRow | undefined) => (row ? significant(scale * row.energy.value) : none);
   return {
-    title: `Energy of a decoded token, ${modelled ? 'modelled' : 'measured'}`,
+    title: `Energy of a decoded token, ${modeled ? 'modeled' : 'measured'}`,
     header: ['size', `FP16 ${unit}`, `Q4_0 ${unit}`, `ternary ${unit}`, 'FP16 ÷', 'paper', 'from'],
     rows: sizes.map(({ size, layers, formats, published }) => {
       const [fp16, fourBit, ternary] = (['f16', 'q4_0', 'i2_s'] as const).map((format) =>
@@ -112,7 +112,7 @@ function energySection(sizes: readonly SizeRow[]): Section {
       ];
     }),
     words: [0, 6],
-    notes: modelled
+    notes: modeled
       ? [
           "Nothing here counts energy: the paper's own model, arithmetic alone in a 7 nm chip at 512 positions, without memory and output head. No evidence about this machine.",
         ]

@@ -1,4 +1,4 @@
-import { better, type Roofs } from '../../lib/machine/peaks.js';
+import { better, type Peaks } from '../../lib/machine/peaks.js';
 import { relativeError } from '../report/estimate.js';
 import type { BenchResult } from '../report/report.js';
 import { spread } from '../report/spread.js';
@@ -8,7 +8,7 @@ import {
   publishedLatency,
   publishedMeasuredEnergy,
   publishedMemory,
-  publishedModelledEnergy,
+  publishedModeledEnergy,
 } from './published.js';
 import type { Cell, Comparison, FormatRow, PaperFormat, Ratios, SizeRow } from './report.js';
 
@@ -18,7 +18,7 @@ export interface FormatResults {
   /** Bytes of the model as the engine held it. */
   readonly modelBytes: number;
   /** Joules of a token by the paper's model. */
-  readonly modelledJoules: number;
+  readonly modeledJoules: number;
   readonly prefill: BenchResult;
   readonly decode: BenchResult;
   /** Decoding with several sequences, fewer first. */
@@ -28,7 +28,7 @@ export interface FormatResults {
 export interface SizeResults {
   readonly size: ShapeName;
   /** Limits of the machine around the measurements of this size. */
-  readonly roofs: Roofs;
+  readonly peaks: Peaks;
   readonly formats: readonly FormatResults[];
 }
 
@@ -40,12 +40,12 @@ const costs = ['memory', 'decode', 'prefill', 'energy'] as const;
 /** The table of sizes; those that were measured, in the given order. */
 export function sizeRows(all: readonly SizeResults[]): SizeRow[] {
   const measuresEnergy = all.every(({ formats }) => formats.every(hasEnergy));
-  const { gbPerSecond: limit } = bestRoofs(all);
+  const { gbPerSecond: limit } = bestPeaks(all);
   const rows = all.map(({ formats }) =>
     formats.map((one) => formatRow(one, measuresEnergy, limit)),
   );
   const fp16 = new Map(all.map(({ size }, i) => [size, ofFormat(rows[i]!, 'f16')]));
-  return all.map(({ size, roofs: { gbPerSecond } }, i) => {
+  return all.map(({ size, peaks: { gbPerSecond } }, i) => {
     const own = fp16.get(size);
     const against = publishedAgainst[size] ?? size;
     const ternary = ofFormat(rows[i]!, 'i2_s');
@@ -55,7 +55,7 @@ export function sizeRows(all: readonly SizeResults[]): SizeRow[] {
       const here = base && ternary ? base[cost].value / ternary[cost].value : null;
       return { ...published, against, here };
     };
-    const energy = measuresEnergy ? publishedMeasuredEnergy : publishedModelledEnergy;
+    const energy = measuresEnergy ? publishedMeasuredEnergy : publishedModeledEnergy;
     return {
       size,
       layers: shapes[size].nLayer,
@@ -102,30 +102,30 @@ function originOf({ extrapolated }: BenchResult): Pick<Cell, 'basis' | 'layers'>
 }
 
 /** What the machine can do, as far as any of these measurements showed. */
-export function bestRoofs(all: readonly SizeResults[]): Roofs {
-  return all.map(({ roofs }) => roofs).reduce(better);
+export function bestPeaks(all: readonly SizeResults[]): Peaks {
+  return all.map(({ peaks }) => peaks).reduce(better);
 }
 
 function formatRow(
-  { format, modelBytes, modelledJoules, prefill, decode }: FormatResults,
+  { format, modelBytes, modeledJoules, prefill, decode }: FormatResults,
   measuresEnergy: boolean,
   limit: number,
 ): Omit<FormatRow, 'ratios'> {
-  const modelled: Cell = {
-    ...{ value: modelledJoules, basis: 'modelled', layers: null, error: 0, samples: 0 },
+  const modeled: Cell = {
+    ...{ value: modeledJoules, basis: 'modeled', layers: null, error: 0, samples: 0 },
   };
   return {
     format,
     memory: countedCell(decode, modelBytes),
     decode: cellOf(decode, decode.millisecondsPerToken),
     prefill: cellOf(prefill, prefill.millisecondsPerToken),
-    energy: measuresEnergy ? energyCell(decode) : modelled,
+    energy: measuresEnergy ? energyCell(decode) : modeled,
     prefillEnergy: measuresEnergy ? energyCell(prefill) : null,
     fractionOfReadBandwidth: decode.gbPerSecond === null ? null : decode.gbPerSecond / limit,
   };
 }
 
-/** Energy is measured everywhere or modelled everywhere: the two do not compare. */
+/** Energy is measured everywhere or modeled everywhere: the two do not compare. */
 function hasEnergy({ decode, prefill }: FormatResults): boolean {
   return decode.joulesPerToken !== null && prefill.joulesPerToken !== null;
 }

@@ -64,8 +64,8 @@ const columns: readonly Column[] = [
     wanted: ({ assumedJoulesPerToken }) => assumedJoulesPerToken !== null,
   },
   {
-    title: 'modelled mJ',
-    cell: ({ modelledJoulesPerToken: { nm7 } }) => significant(1000 * nm7),
+    title: 'modeled mJ',
+    cell: ({ modeledJoulesPerToken: { nm7 } }) => significant(1000 * nm7),
   },
 ];
 

@@ -83,8 +83,12 @@ function unlikeness(older: BenchResult, newer: BenchResult): number {
 
 function differencesOf(older: BenchResult, newer: BenchResult): string[] {
   const on = (value: boolean) => (value ? 'on' : 'off');
-  const values = ({ batch, screenHead, skipZeros }: BenchResult) => [
-    ...[`batch ${batch}`, `screened head ${on(screenHead)}`, `skipped zeros ${on(skipZeros)}`],
+  const values = ({ batch, headPrefilter, skipInactive }: BenchResult) => [
+    ...[
+      `batch ${batch}`,
+      `head prefilter ${on(headPrefilter)}`,
+      `skipping of inactive neurons ${on(skipInactive)}`,
+    ],
   ];
   const now = values(newer);
   return values(older).flatMap((text, i) =>

@@ -95,7 +95,7 @@ function energyOf(
     .slice(0, low.length)
     .map((joules, i) => extend(low[i]!, joules));
   const joulesPerToken = samples.length > 0 ? spread(samples).median : null;
-  const [a, b] = [few.modelledJoulesPerToken, more.modelledJoulesPerToken];
+  const [a, b] = [few.modeledJoulesPerToken, more.modeledJoulesPerToken];
   const assumed = more.assumedJoulesPerToken;
   return {
     joulesPerToken,
@@ -103,7 +103,7 @@ function energyOf(
     joulesPerTokenSamples: samples,
     netJoulesPerToken: lowNet === null || highNet === null ? null : extend(lowNet, highNet),
     watts: joulesPerToken === null ? null : joulesPerToken * rate,
-    modelledJoulesPerToken: { nm7: extend(a.nm7, b.nm7), nm45: extend(a.nm45, b.nm45) },
+    modeledJoulesPerToken: { nm7: extend(a.nm7, b.nm7), nm45: extend(a.nm45, b.nm45) },
     assumedJoulesPerToken: assumed === null ? null : (assumed * more.tokensPerSecond.median) / rate,
   };
 }

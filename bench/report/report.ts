@@ -2,7 +2,7 @@ import type { Build, Machine } from '../../lib/machine/description.js';
 import type { MachineLimits } from '../../lib/machine/peaks.js';
 import type { KernelNames, MemoryUse, ShapeTiming } from '../../lib/native-types.js';
 import type { TestEnergy } from '../energy/measured.js';
-import type { ModelledJoules } from '../energy/model.js';
+import type { ModeledJoules } from '../energy/model.js';
 import type { Spread } from './spread.js';
 
 /** Everything `bench` found out. Rates are per second, sizes in bytes, GB are 10⁹ bytes. */
@@ -25,7 +25,7 @@ export interface BenchResult extends TestEnergy {
   readonly model: string;
   /** Set when the result was computed from those of fewer layers; null: it was measured. */
   readonly extrapolated: Extrapolated | null;
-  /** SHA-256 of the file, of a split model of all parts one after the other, in hexadecimal digits; null where there is none. */
+  /** SHA-256 of the file, of all shards of a split model in order, in hexadecimal digits; null where there is none. */
   readonly modelSha256: string | null;
   readonly shape: ModelShape;
   /** Type of the linear layers, such as 'i2_s'. */
@@ -46,8 +46,8 @@ export interface BenchResult extends TestEnergy {
   /** Ternary kernels by matrix shape, where they were measured. */
   readonly tuning: readonly ShapeTiming[];
   /** As the options of the same names. */
-  readonly screenHead: boolean;
-  readonly skipZeros: boolean;
+  readonly headPrefilter: boolean;
+  readonly skipInactive: boolean;
   readonly tokensPerSecond: Spread;
   /** Tokens per second, all sequences together, in the order they were measured. */
   readonly samples: readonly number[];
@@ -75,7 +75,7 @@ export interface BenchResult extends TestEnergy {
   readonly peakRssBytes: number | null;
   readonly memory: TrialMemory;
   /** The arithmetic alone by published tables, as the BitNet papers have it: a model, no measurement of this machine. */
-  readonly modelledJoulesPerToken: ModelledJoules;
+  readonly modeledJoulesPerToken: ModeledJoules;
   /** Power that the user stated, in watts; null without. */
   readonly assumedWatts: number | null;
   /** assumedWatts ÷ tokens per second: an estimate that is as good as the statement. */
@@ -100,7 +100,7 @@ export interface ModelShape {
   readonly nHead: number;
   readonly nKvHead: number;
   readonly headDim: number;
-  readonly vocab: number;
+  readonly vocabSize: number;
 }
 
 export interface TrialMemory extends MemoryUse {

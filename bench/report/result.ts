@@ -1,8 +1,8 @@
-import type { Roofs } from '../../lib/machine/peaks.js';
+import type { Peaks } from '../../lib/machine/peaks.js';
 import type { ProcessMemory } from '../../lib/machine/process-memory.js';
 import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
 import type { TestEnergy } from '../energy/measured.js';
-import { modelledJoulesPerToken } from '../energy/model.js';
+import { modeledJoulesPerToken } from '../energy/model.js';
 import type { BenchPlan } from '../options.js';
 import type { Setting } from '../trial/setting.js';
 import {
@@ -32,9 +32,9 @@ export interface Measured {
 
 /** What a measurement says beside the machine's limits. */
 export function resultOf(
-  { setting: { screenHead, skipZeros }, loaded, test, times, energy, memory, room }: Measured,
+  { setting: { headPrefilter, skipInactive }, loaded, test, times, energy, memory, room }: Measured,
   { batch, assumedWatts }: BenchPlan,
-  roofs: Roofs | undefined,
+  peaks: Peaks | undefined,
   modelSha256: string | null,
 ): BenchResult {
   const { path, spec, kernel, tuning, threads, loadMilliseconds } = loaded;
@@ -61,7 +61,7 @@ export function resultOf(
     batch,
     threads,
     kernel,
-    ...{ tuning, screenHead, skipZeros },
+    ...{ tuning, headPrefilter, skipInactive },
     tokensPerSecond,
     samples,
     noisy: isNoisy(tokensPerSecond),
@@ -70,13 +70,13 @@ export function resultOf(
     loadMilliseconds,
     bytesPerToken: bytes,
     gbPerSecond,
-    fractionOfReadBandwidth: quotient(gbPerSecond, roofs?.gbPerSecond),
+    fractionOfReadBandwidth: quotient(gbPerSecond, peaks?.gbPerSecond),
     gmacPerSecond,
-    fractionOfMultiplyPeak: quotient(gmacPerSecond, roofs?.gmacPerSecond),
+    fractionOfMultiplyPeak: quotient(gmacPerSecond, peaks?.gmacPerSecond),
     peakRssBytes: memory.peakRss,
     memory: trialMemory(loaded, memory, room),
     ...energy,
-    modelledJoulesPerToken: modelledJoulesPerToken(spec, test),
+    modeledJoulesPerToken: modeledJoulesPerToken(spec, test),
     ...assumedEnergy(assumedWatts, median),
   };
 }

@@ -33,9 +33,9 @@ const result: Fields = {
   kernel: { ternary: text, dense: text, vector: text },
   shape: {
     ...{ name: orNull(text), nLayer: number, dim: number, ffnDim: number, nHead: number },
-    ...{ nKvHead: number, headDim: number, vocab: number },
+    ...{ nKvHead: number, headDim: number, vocabSize: number },
   },
-  ...{ screenHead: truth, skipZeros: truth, noisy: truth },
+  ...{ headPrefilter: truth, skipInactive: truth, noisy: truth },
   tokensPerSecond: spread,
   samples: [number, 1],
   ...{ millisecondsPerToken: number, timeToFirstTokenMilliseconds: orNull(number) },
@@ -50,7 +50,7 @@ const result: Fields = {
   ...{ joulesPerTokenSd: orNull(number), joulesPerTokenSamples: [number] },
   ...{ idleWatts: orNull(number), energySource: orNull(text), energyReason: orNull(text) },
   energyResolution: orNull(number),
-  modelledJoulesPerToken: { nm7: number, nm45: number },
+  modeledJoulesPerToken: { nm7: number, nm45: number },
   ...{ assumedWatts: orNull(number), assumedJoulesPerToken: orNull(number) },
 };
 
@@ -76,7 +76,7 @@ const oneOf =
 const size = oneOf(...Object.keys(shapes));
 const cell: Fields = {
   ...{ value: number, error: orNull(number), samples: number, layers: orNull([number]) },
-  basis: oneOf('measured', 'extrapolated', 'modelled'),
+  basis: oneOf('measured', 'extrapolated', 'modeled'),
 };
 const published: Fields = { ratio: number, hardware: text, confidence: text, source: text };
 const comparison = orNull({

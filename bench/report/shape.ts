@@ -4,8 +4,8 @@ import type { ModelShape } from './report.js';
 
 /** The numbers that decide what a model costs, and their public name. */
 export function shapeOf(spec: ModelSpec): ModelShape {
-  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocab } = spec;
-  const numbers = { nLayer, dim, ffnDim, nHead, nKvHead, vocab };
+  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize } = spec;
+  const numbers = { nLayer, dim, ffnDim, nHead, nKvHead, vocabSize };
   const [name = null] =
     Object.entries(shapes).find(([, shape]) =>
       Object.entries(numbers).every(([key, n]) => shape[key as keyof typeof numbers] === n),

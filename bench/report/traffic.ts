@@ -5,7 +5,7 @@ import type { PlannedTensor } from '../../lib/native-types.js';
 
 /**
  * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer, the head (or the
- * shadow by which it is searched, without the few rows that are then looked at exactly) and the keys and values so far.
+ * copy by which it is searched, without the few rows that are then looked at exactly) and the keys and values so far.
  */
 export function bytesPerToken(
   spec: ModelSpec,

@@ -31,7 +31,8 @@ export async function loadSynthetic(
 }
 
 /** How a synthetic model will be used, as far as that decides its memory. */
-export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' | 'skipZeros'> {
+export interface SyntheticUse
+  extends Pick<LoadOptions, 'kernel' | 'headPrefilter' | 'skipInactive'> {
   /**
    * Positions of the KV cache.
    * @default 0
@@ -41,10 +42,10 @@ export interface SyntheticUse extends Pick<LoadOptions, 'kernel' | 'screenHead' 
 
 /** Bytes a loaded synthetic model takes, with its keys and values. */
 export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
-  const { kernel = variable('BITNET_KERNEL') ?? '', skipZeros = true } = use;
-  const { screenHead = true, positions = 0 } = use;
-  const screenFrom = screenHead ? {} : { screenFrom: Number.POSITIVE_INFINITY };
-  const plan = planLoad(spec, { kernel, skipZeros, ...screenFrom });
+  const { kernel = variable('BITNET_KERNEL') ?? '', skipInactive = true } = use;
+  const { headPrefilter = true, positions = 0 } = use;
+  const prefilterFrom = headPrefilter ? {} : { prefilterFrom: Number.POSITIVE_INFINITY };
+  const plan = planLoad(spec, { kernel, skipInactive, ...prefilterFrom });
   const { ternary, dense, head, norms } = memoryOf(plan);
   const kept = embeddingKept(spec);
   return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);

@@ -85,7 +85,7 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
     ['general.name', text(`synthetic ${name}`)],
     ['general.file_type', u32(formatTypes(format).fileType)],
     ['general.quantization_version', u32(2)],
-    [`${arch}.vocab_size`, u32(shape.vocab)],
+    [`${arch}.vocab_size`, u32(shape.vocabSize)],
     [`${arch}.context_length`, u32(shape.contextLength)],
     [`${arch}.embedding_length`, u32(shape.dim)],
     [`${arch}.block_count`, u32(shape.nLayer)],
@@ -95,7 +95,7 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
     [`${arch}.rope.dimension_count`, u32(shape.dim / shape.nHead)],
     [`${arch}.rope.freq_base`, { type: 'f32', value: shape.ropeBase }],
     [`${arch}.attention.layer_norm_rms_epsilon`, { type: 'f32', value: 1e-5 }],
-    ...byteVocabulary(shape.vocab),
+    ...byteVocabulary(shape.vocabSize),
   ];
 }
 
@@ -173,10 +173,15 @@ function embeddingTensor(
   direction: Float64Array,
   share: number,
 ): GgufTensorData {
-  const { vocab, dim } = shape;
+  const { vocabSize, dim } = shape;
   const name = 'token_embd.weight';
-  const chunks = f16Embedding(vocab, direction, Math.sqrt(1 - share), seed, name);
-  return { name, dims: [dim, vocab], type: 'F16', data: { bytes: vocab * dim * 2, chunks } };
+  const chunks = f16Embedding(vocabSize, direction, Math.sqrt(1 - share), seed, name);
+  return {
+    name,
+    dims: [dim, vocabSize],
+    type: 'F16',
+    data: { bytes: vocabSize * dim * 2, chunks },
+  };
 }
 
 function ones(name: string, length: number): GgufTensorData {

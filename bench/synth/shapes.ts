@@ -7,13 +7,13 @@ export interface Shape {
   readonly ffnDim: number;
   readonly nHead: number;
   readonly nKvHead: number;
-  readonly vocab: number;
+  readonly vocabSize: number;
   readonly contextLength: number;
   readonly ropeBase: number;
 }
 
 const bitnet = { architecture: 'bitnet', ropeBase: 10_000, contextLength: 2048 } as const;
-const llamaVocab = { ...bitnet, vocab: 32_002 } as const;
+const llamaVocab = { ...bitnet, vocabSize: 32_002 } as const;
 
 /**
  * Shapes of public ternary models and of those in the BitNet papers. Where a paper names a size and states no numbers, its authors
@@ -35,7 +35,7 @@ export const shapes = {
     ffnDim: 6912,
     nHead: 20,
     nKvHead: 5,
-    vocab: 128_256,
+    vocabSize: 128_256,
     contextLength: 4096,
     ropeBase: 500_000,
   },
@@ -50,7 +50,7 @@ export const shapes = {
   '7b': { ...llamaVocab, nLayer: 32, dim: 4096, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
-  /** LLaMA 33B, which its licence form called 30B. */
+  /** LLaMA 33B, which its license form called 30B. */
   '30b': { ...llamaVocab, nLayer: 60, dim: 6656, ffnDim: 17_920, nHead: 52, nKvHead: 52 },
   /** Llama 2 70B. */
   '70b': { ...llamaVocab, nLayer: 80, dim: 8192, ffnDim: 28_672, nHead: 64, nKvHead: 8 },

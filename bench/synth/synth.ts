@@ -12,7 +12,7 @@ export interface SynthOptions extends SynthDescription {
    * Fraction of each layer's gate outputs that shall be at most 0, from 0.05 to 0.95.
    * @default plain random trits, about 0.5
    */
-  readonly gateSparsity?: number | undefined;
+  readonly activationSparsity?: number | undefined;
   /**
    * Whether a file that is there may be replaced.
    * @default false
@@ -31,30 +31,46 @@ export interface Synthesis {
   readonly shape: Shape;
   readonly format: SynthFormat;
   readonly seed: number;
-  /** `[nLayer]` measured fractions of gate outputs that are at most 0, with `gateSparsity`. */
-  readonly closedGates?: readonly number[];
+  /** `[nLayer]` measured fractions of gate outputs that are at most 0, with `activationSparsity`. */
+  readonly inactiveNeurons?: readonly number[];
 }
 
 const optionNames = [
-  ...['shape', 'format', 'gateSparsity', 'layers', 'seed', 'overwrite', 'signal', 'onProgress'],
+  ...[
+    'shape',
+    'format',
+    'activationSparsity',
+    'layers',
+    'seed',
+    'overwrite',
+    'signal',
+    'onProgress',
+  ],
 ];
 
 /**
  * Writes a GGUF model with seeded random weights: trits −1, 0, +1 with probabilities 1/4, 1/2, 1/4, scales that keep activations near
  * one. It computes at the speed of a trained model of that shape and talks nonsense.
  *
- * With `gateSparsity` all embeddings share a direction and the gates lean against it, so that a large part of them is closed for most
+ * With `activationSparsity` all embeddings share a direction and the gates lean against it, so that a large part of them is closed for most
  * tokens, as in trained squared-ReLU models; how much is measured on a trial model beside `path`, which is deleted.
  *
- * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_FILE, ERR_BITNET_ABORTED; with `gateSparsity` also as `loadModel`
+ * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_FILE, ERR_BITNET_ABORTED; with `activationSparsity` also as `loadModel`
  */
-export async function synthesise(path: string, options: SynthOptions): Promise<Synthesis> {
+export async function synthesize(path: string, options: SynthOptions): Promise<Synthesis> {
   checkOptionNames(options, optionNames);
-  const { gateSparsity, signal, onProgress } = options;
+  const { activationSparsity, signal, onProgress } = options;
   const plain = describedModel(options);
   const { shape, format, seed } = plain;
-  if (gateSparsity !== undefined && !(gateSparsity >= 0.05 && gateSparsity <= 0.95)) {
-    throw argumentError('a number from 0.05 to 0.95', 'option gateSparsity', gateSparsity);
+  if (
+    activationSparsity !== undefined &&
+    !(activationSparsity >= 0.05 && activationSparsity <= 0.95)
+  ) {
+    throw argumentError(
+      'a number from 0.05 to 0.95',
+      'option activationSparsity',
+      activationSparsity,
+    );
   }
   const overwrite = options.overwrite === true;
   await writableTarget(path, { overwrite, remedy: 'allow it to be replaced (--force)' });
@@ -63,11 +79,11 @@ export async function synthesise(path: string, options: SynthOptions): Promise<S
     onFraction: (fraction: number) => onProgress?.(step, fraction),
   });
   const tuned =
-    gateSparsity === undefined
+    activationSparsity === undefined
       ? undefined
-      : await tuneGates(path, plain, gateSparsity, watch('trial'));
+      : await tuneGates(path, plain, activationSparsity, watch('trial'));
   const model = tuned ? { ...plain, tilts: tuned.tilts } : plain;
   await writeSynthModel(path, model, { overwrite, ...watch('model') });
   const { size: bytes } = await stat(path);
-  return { path, bytes, shape, format, seed, ...(tuned && { closedGates: tuned.closed }) };
+  return { path, bytes, shape, format, seed, ...(tuned && { inactiveNeurons: tuned.closed }) };
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { newPart, partDone } from '../../lib/files/part-files.js';
-import { closedGates } from './closed-gates.js';
 import { tiltBetween } from './gate.js';
+import { inactiveNeurons } from './inactive-neurons.js';
 import type { SynthModel } from './model.js';
 import { type WriteOptions, writeSynthModel } from './write.js';
 
@@ -35,7 +35,7 @@ export async function tuneGates(
   { signal, onFraction }: WriteOptions,
 ): Promise<TunedGates> {
   const { nLayer, dim } = model.shape;
-  const shape = { ...model.shape, vocab: trialVocab };
+  const shape = { ...model.shape, vocabSize: trialVocab };
   let tilts: readonly number[] = Array.from({ length: nLayer }, (_, layer) =>
     bounded(tiltBetween(0.5, sparsity, dim, layer)),
   );
@@ -47,7 +47,7 @@ export async function tuneGates(
         { ...model, shape, format: 'i2_s', tilts },
         { signal, onFraction },
       );
-      const closed = await closedGates(trial, trialVocab, model.seed);
+      const closed = await inactiveNeurons(trial, trialVocab, model.seed);
       const done = closed.every((fraction) => Math.abs(fraction - sparsity) <= tolerance);
       if (done || pass === maxPasses) return { tilts, closed };
       tilts = tilts.map((tilt, layer) => {

@@ -5,15 +5,15 @@ const control = 3;
 const unused = 5;
 
 /**
- * Metadata of a byte-level vocabulary padded to `vocab` entries: token b is byte b, then one merge (other engines refuse an empty
+ * Metadata of a byte-level vocabulary padded to `vocabSize` entries: token b is byte b, then one merge (other engines refuse an empty
  * list), unused entries, and the begin and end tokens last.
  */
-export function byteVocabulary(vocab: number): [string, GgufTyped][] {
+export function byteVocabulary(vocabSize: number): [string, GgufTyped][] {
   const letters = byteLetters();
   const merged = `${letters[0x20]}${letters[0x74]}`; // " t"
-  const begin = vocab - 2;
-  const end = vocab - 1;
-  const tokens = Array.from({ length: vocab }, (_, id) => letters[id] ?? `<unused_${id}>`);
+  const begin = vocabSize - 2;
+  const end = vocabSize - 1;
+  const tokens = Array.from({ length: vocabSize }, (_, id) => letters[id] ?? `<unused_${id}>`);
   const kinds: number[] = tokens.map((_, id) => (id <= letters.length ? normal : unused));
   tokens[letters.length] = merged;
   tokens[begin] = '<|begin_of_text|>';

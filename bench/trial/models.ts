@@ -22,8 +22,8 @@ export function loadBenchModel(model: BenchModel, options: LoadOptions): Promise
 
 /** Bytes that a process with the model of a setting takes, with keys and values of so many positions. */
 export async function settingMemory(setting: Setting, positions: number): Promise<number> {
-  const { model, kernel, screenHead, skipZeros, metadataOverrides } = setting;
-  const engine = { kernel, screenHead, skipZeros };
+  const { model, kernel, headPrefilter, skipInactive, metadataOverrides } = setting;
+  const engine = { kernel, headPrefilter, skipInactive };
   if (typeof model === 'object') {
     const { file } = await synthSource(describedModel(model));
     return processBytes + syntheticMemory(readSpec(file), { ...engine, positions });
@@ -58,14 +58,14 @@ export async function fittingSettings(
 ): Promise<Setting[]> {
   const fitting: Setting[] = [];
   for (const setting of settings) {
-    const { model, kernel, screenHead, skipZeros } = setting;
+    const { model, kernel, headPrefilter, skipInactive } = setting;
     if (typeof model !== 'object') {
       fitting.push(setting);
       continue;
     }
     const { shape, format = 'i2_s', layers: asked } = model;
     const { layers, of, memory } = await fitShape(shape, format, budget, {
-      ...{ kernel, screenHead, skipZeros, positions },
+      ...{ kernel, headPrefilter, skipInactive, positions },
     });
     const least = asked ?? Math.min(of, 2);
     const needed = memory.rest + least * memory.perLayer;

@@ -11,8 +11,8 @@ export interface Setting {
   /** Empty for the best. */
   readonly kernel: string;
   readonly autotune: boolean;
-  readonly screenHead: boolean;
-  readonly skipZeros: boolean;
+  readonly headPrefilter: boolean;
+  readonly skipInactive: boolean;
   readonly metadataOverrides?: MetadataOverrides;
   /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
   readonly extrapolateTo?: number;

@@ -77,9 +77,9 @@ export async function runTest(
   seed: number,
 ): Promise<TestTimes> {
   const random = Random.fromSeed(seed);
-  const { vocab } = model.spec;
+  const { vocabSize } = model.spec;
   const ids = (count: number) =>
-    Array.from({ length: count }, () => Math.floor(random.next() * vocab));
+    Array.from({ length: count }, () => Math.floor(random.next() * vocabSize));
   const active = sessions.slice(0, test.sequences);
   for (const session of active) {
     // What stands before the depth is as good for the next run.

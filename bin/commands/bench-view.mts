@@ -82,9 +82,9 @@ function energyLines(results: readonly BenchResult[]): string[] {
     energyReason && `energy: not measured: ${energyReason}`,
     assumedWatts && `assumed energy: not measured, ${significant(assumedWatts)} W as stated`,
   ]);
-  const modelled =
-    'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables';
-  return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modelled);
+  const modeled =
+    'modeled energy: not measured, arithmetic alone in a 7 nm chip by published tables';
+  return [...new Set(lines)].filter((line) => typeof line === 'string').concat(modeled);
 }
 
 function measuredEnergy(
@@ -190,7 +190,7 @@ export function brokenAt(width: number, lines: readonly string[]): string[] {
 
 /** What is left out of a table that is wider than the terminal, in this order. */
 const dispensable = [
-  ...['', 'modelled mJ', 'peak RSS', 'first token', 'assumed J', 'GB/s', 'net J/token', 'watts'],
+  ...['', 'modeled mJ', 'peak RSS', 'first token', 'assumed J', 'GB/s', 'net J/token', 'watts'],
   ...['ms/token', 'J/token', 'of limit', 'kernel'],
 ];
 

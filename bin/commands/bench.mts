@@ -36,8 +36,8 @@ interface BenchCommandOptions {
   threads?: number[];
   kernel?: string[];
   autotune: boolean;
-  screenHead: boolean;
-  skipZeros: boolean;
+  headPrefilter: boolean;
+  skipInactive: boolean;
   overrideKv?: MetadataOverrides;
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
@@ -117,8 +117,8 @@ export function benchCommand(): Command {
         .argParser((text: string) => text.split(',')),
     )
     .option('--no-autotune', 'as in run')
-    .option('--no-screen-head', 'as in run')
-    .option('--no-skip-zeros', 'as in run')
+    .option('--no-head-prefilter', 'as in run')
+    .option('--no-skip-inactive', 'as in run')
     .addOption(overrideKvOption())
     .option(
       '--assume-watts <watts>',
@@ -201,7 +201,7 @@ async function measured(
     kernel: kernels,
   } = options;
   const { sequences, batchSize: batch, repetitions, threads } = options;
-  const { autotune, screenHead, skipZeros, assumeWatts } = options;
+  const { autotune, headPrefilter, skipInactive, assumeWatts } = options;
   const { overrideKv: metadataOverrides } = options;
   const spinner = terminal.spinner('Measuring');
   const decided = new Map<string, readonly Decision[]>();
@@ -210,7 +210,7 @@ async function measured(
       models: usual === undefined ? models : [usual],
       ...{ memory, metadataOverrides },
       ...{ prompts, generations, pairs, depths, sequences, batch },
-      ...{ repetitions, threads, kernels, autotune, screenHead, skipZeros, assumeWatts },
+      ...{ repetitions, threads, kernels, autotune, headPrefilter, skipInactive, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),
       signal,
       onDecisions: (path, decisions) => decided.set(path, decisions),

@@ -111,12 +111,12 @@ function describe({ items, itemsInAll, accuracy }: EvalResult): string {
 }
 
 function evalLines(result: EvalResult): string[] {
-  const { items, itemsInAll, accuracy, normalisedAccuracy, chance, perplexity, shortened } = result;
+  const { items, itemsInAll, accuracy, normalizedAccuracy, chance, perplexity, shortened } = result;
   const some =
     items === itemsInAll ? grouped(items) : `${grouped(items)} of ${grouped(itemsInAll)}`;
   return [
     `Accuracy        ${share(accuracy)}`,
-    ...(normalisedAccuracy ? [`Normalised      ${share(normalisedAccuracy)} (per byte)`] : []),
+    ...(normalizedAccuracy ? [`Normalized      ${share(normalizedAccuracy)} (per byte)`] : []),
     ...(chance === null ? [] : [`By chance       ${percent(chance)}`]),
     ...(perplexity === null ? [] : [`Perplexity      ${perplexity.toFixed(4)} per last word`]),
     `Items           ${some}`,

@@ -4,7 +4,7 @@ import type { Inspection, LayerSparsity, Sparsity } from '../../lib/index.js';
 import { escaped } from '../escape.mjs';
 import { shortestFloat } from '../float.mjs';
 import { Layout, type Row } from './inspect-layout.mjs';
-import { tuningText, zerosText } from './tuning-text.mjs';
+import { skippingText, tuningText } from './tuning-text.mjs';
 
 type Metadata = Inspection['metadata'][number];
 
@@ -30,7 +30,7 @@ export function inspectionLines(
     ...layout.section('Load plan', layout.columns(planRows(inspection))),
     ...layout.section('Kernels', layout.fields(kernels(inspection))),
     ...layout.section('Measured kernels', layout.paragraphs(inspection.tuning.map(tuningText))),
-    ...layout.section('Zeros', sparsity ? zeroLines(sparsity, layout) : []),
+    ...layout.section('Activation sparsity', sparsity ? zeroLines(sparsity, layout) : []),
     ...layout.section(
       'Metadata',
       metadata.map((entry) => metadataLine(entry, layout)),
@@ -45,31 +45,31 @@ function overview(inspection: Inspection): Row[] {
   const rows: Row[] = [
     ['File', path],
     ['', `${bytes(file.size)}, GGUF version ${file.version}, aligned to ${file.alignment} bytes`],
-    ...partRows(file.parts ?? []),
+    ...shardRows(file.shards ?? []),
     ['Architecture', architecture ?? 'not said'],
   ];
   if (model) {
-    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope, local } = model;
+    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope, slidingWindow } = model;
     rows.push(
       ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
       ['', `${nHead} heads and ${nKvHead} KV heads of ${headDim}`],
-      ['', `context ${model.contextLength}, vocabulary ${model.vocab}`],
+      ['', `context ${model.contextLength}, vocabulary ${model.vocabSize}`],
       ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, ${ropeScale(rope)}`],
     );
     if (model.logitSoftcapping) rows.push(['', `logits soft-capped at ${model.logitSoftcapping}`]);
-    if (local) {
-      const count = local.layers.filter(Boolean).length;
-      const window = `see ${local.window} positions, RoPE base ${local.ropeBase}`;
+    if (slidingWindow) {
+      const count = slidingWindow.layers.filter(Boolean).length;
+      const window = `see ${slidingWindow.window} positions, RoPE base ${slidingWindow.ropeBase}`;
       rows.push(['', `${count} of the layers ${window}`]);
     }
   }
   if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);
   if (tokenizer) {
-    const { kind, preTokenizer, vocab, bos, addBos, endOfGeneration } = tokenizer;
+    const { kind, preTokenizer, vocabSize, bos, addBos, endOfGeneration } = tokenizer;
     const begin = bos === undefined ? 'none' : `${bos}${addBos ? '' : ' (not added)'}`;
     const ends = endOfGeneration.map(({ id, text }) => `${id} ${text}`).join(', ') || 'none';
     rows.push(
-      ['Tokenizer', `${kind}${preTokenizer ? ` (${preTokenizer})` : ''}, ${vocab} tokens`],
+      ['Tokenizer', `${kind}${preTokenizer ? ` (${preTokenizer})` : ''}, ${vocabSize} tokens`],
       ['', `begins with ${begin}; ends with ${ends}`],
       ['Chat template', chatTemplate ? 'yes' : 'none: continues text'],
       ...namedTemplateRows(inspection),
@@ -101,9 +101,9 @@ function rounded(value: number): number {
 }
 
 /** The files of a split model. */
-function partRows(parts: readonly { path: string; size: number; tensors: number }[]): Row[] {
-  return parts.map(({ path, size, tensors }, i) => [
-    i === 0 ? 'Parts' : '',
+function shardRows(shards: readonly { path: string; size: number; tensors: number }[]): Row[] {
+  return shards.map(({ path, size, tensors }, i) => [
+    i === 0 ? 'Shards' : '',
     `${basename(path)}: ${tensors} tensors, ${bytes(size)}`,
   ]);
 }
@@ -144,7 +144,7 @@ function planRows({ plan = [] }: Inspection): Row[] {
   });
 }
 
-function kernels({ cpu, skipsZeros = [] }: Inspection): Row[] {
+function kernels({ cpu, skipsInactive = [] }: Inspection): Row[] {
   if (!cpu) return [];
   const { chosen } = cpu;
   return [
@@ -154,21 +154,21 @@ function kernels({ cpu, skipsZeros = [] }: Inspection): Row[] {
       return [name, usable ? used : 'not on this CPU'];
     }),
     ...(chosen ? [['Dense, vector', `${chosen.dense}, ${chosen.vector}`]] : []),
-    ...(skipsZeros.includes(true) ? [['Zeros', zerosText(skipsZeros)]] : []),
+    ...(skipsInactive.includes(true) ? [['Skipping', skippingText(skipsInactive)]] : []),
   ];
 }
 
 function zeroLines({ text, tokens, left, layers, mean }: Sparsity, layout: Layout): string[] {
   const over = `Over ${tokens} tokens${left > 0 ? ` (${left} more did not fit)` : ''} of the text`;
-  const row = (name: string, { closedGates, zeroInputs }: LayerSparsity) => [
+  const row = (name: string, { inactiveNeurons, zeroInputs }: LayerSparsity) => [
     name,
-    percent(closedGates),
+    percent(inactiveNeurons),
     percent(zeroInputs),
   ];
   return [
     ...layout.paragraphs([`${over} ${JSON.stringify(beginning(text))}:`]),
     ...layout.columns([
-      ['layer', 'closed gates', 'zero inputs of down'],
+      ['layer', 'inactive neurons', 'zero inputs of down'],
       ...layers.map((layer, i) => row(String(i), layer)),
       row('mean', mean),
     ]),

@@ -18,8 +18,8 @@ import { inspectionLines } from './inspect-view.mjs';
 interface InspectOptions extends FileOptions {
   json?: boolean;
   kernel?: string;
-  screenHead: boolean;
-  skipZeros: boolean;
+  headPrefilter: boolean;
+  skipInactive: boolean;
   sparsity?: boolean;
   prompt?: string;
   file?: string;
@@ -35,8 +35,8 @@ export function inspectCommand(): Command {
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addOption(modelOption())
     .addOption(kernelOption())
-    .option('--no-screen-head', 'as in run')
-    .option('--no-skip-zeros', 'as in run');
+    .option('--no-head-prefilter', 'as in run')
+    .option('--no-skip-inactive', 'as in run');
   return addFileOptions(command)
     .option('--sparsity', 'load it and measure its activation sparsity')
     .option('-p, --prompt <text>', 'the text (default: a story of 159 words)')
@@ -56,10 +56,10 @@ async function inspect(
     command.error('error: Expected --sparsity with a text: nothing else is measured.');
   }
   const { inspectModel } = await import('../../lib/index.js');
-  const { kernel, screenHead, skipZeros } = options;
+  const { kernel, headPrefilter, skipInactive } = options;
   const model = await theModel(argument, command);
   const inspection = await inspectModel(model, {
-    ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
+    ...{ ...fileOverrides(options), kernel, headPrefilter, skipInactive },
   });
   const sparsity = options.sparsity ? await zeros(model, options) : undefined;
   const output = new Output();
@@ -73,11 +73,11 @@ async function zeros(path: string | undefined, options: InspectOptions): Promise
   const { loadModel, measureSparsity } = await import('../../lib/index.js');
   const { passage } = await import('../../lib/model/passage.js');
   const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
-  const { kernel, screenHead, skipZeros } = options;
+  const { kernel, headPrefilter, skipInactive } = options;
   const spinner = new Terminal(options).spinner('Counting zeros');
   try {
     const model = await loadModel(path, {
-      ...{ ...fileOverrides(options), kernel, screenHead, skipZeros },
+      ...{ ...fileOverrides(options), kernel, headPrefilter, skipInactive },
       autotune: false,
       signal: interruptSignal(),
     });

@@ -59,8 +59,8 @@ function rate(samples: readonly { time: number; bytes: number }[]): number {
 
 /** `model.gguf (1 of 2): 45 % of 1.1 GiB, 12.3 MiB/s, 0:52 left`. */
 export function progressText(progress: PullProgress, perSecond: number): string {
-  const { file, part, parts, bytes: size, total } = progress;
-  const label = parts > 1 ? `${file} (${part} of ${parts})` : file;
+  const { file, shard, shards, bytes: size, total } = progress;
+  const label = shards > 1 ? `${file} (${shard} of ${shards})` : file;
   const amount = total ? `${Math.floor((100 * size) / total)} % of ${bytes(total)}` : bytes(size);
   const left = total && perSecond > 0 ? `, ${duration((total - size) / perSecond)} left` : '';
   return `${label}: ${amount}, ${bytes(Math.round(perSecond))}/s${left}`;

@@ -3,7 +3,7 @@ import { count } from '../../lib/count.js';
 import type { GenerationResult, Model } from '../../lib/index.js';
 import type { Terminal } from '../terminal.mjs';
 import type { GenerationOptions } from './run-options.mjs';
-import { tuningText, zerosText } from './tuning-text.mjs';
+import { skippingText, tuningText } from './tuning-text.mjs';
 
 /** One line about a finished or interrupted generation. */
 export function summaryLine(
@@ -39,7 +39,8 @@ export function describeModel(model: Model, options: GenerationOptions, terminal
   terminal.detail('memory', memory.join(', '));
   terminal.detail('kernels', [kernel.ternary, kernel.dense, kernel.vector].join(', '));
   for (const shape of model.tuning) terminal.detail('tuned', tuningText(shape));
-  if (model.skipsZeros.includes(true)) terminal.detail('zeros', zerosText(model.skipsZeros));
+  if (model.skipsInactive.includes(true))
+    terminal.detail('skipping', skippingText(model.skipsInactive));
   const parts = [spec, model.tokenizer, model.chatTemplate];
   for (const { subject, choice, reason } of parts.flatMap((part) => part?.decisions ?? [])) {
     terminal.detail('decision', `${subject}: ${choice}, because ${reason}`);
@@ -62,12 +63,15 @@ export function describeSettings(
   terminal.detail('sampling', `temperature ${temp}, ${limits}, seed ${seed}`);
 }
 
-/** With `--verbose`: how often the screen of a large head did its work, and how well. */
+/** With `--verbose`: how often the prefilter of a large head did its work, and how well. */
 export function describeHead({ headCounts }: Model, terminal: Terminal): void {
-  const { screened, candidates, full } = headCounts;
-  if (screened === 0) return;
-  const rows = (candidates / screened).toFixed(0);
-  terminal.detail('head', `${screened} of ${tokens(screened + full)} screened, ${rows} rows each`);
+  const { prefiltered, candidates, full } = headCounts;
+  if (prefiltered === 0) return;
+  const rows = (candidates / prefiltered).toFixed(0);
+  terminal.detail(
+    'head',
+    `${prefiltered} of ${tokens(prefiltered + full)} prefiltered, ${rows} rows each`,
+  );
 }
 
 /** Nothing where nothing could be timed: a text of one token, a prompt that was interrupted. */

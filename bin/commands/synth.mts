@@ -12,7 +12,7 @@ interface SynthCommandOptions {
   shape: ShapeName;
   format: SynthFormat;
   output: string;
-  gateSparsity?: number;
+  activationSparsity?: number;
   layers?: number;
   seed: number;
   force?: boolean;
@@ -40,7 +40,7 @@ export function synthCommand(): Command {
     .addOption(
       new Option('--format <name>', 'of linear layers').choices(synthFormats).default('i2_s'),
     )
-    .option('--gate-sparsity <part>', 'fraction of inactive neurons', decimal(0.05, 0.95))
+    .option('--activation-sparsity <part>', 'fraction of inactive neurons', decimal(0.05, 0.95))
     .option('--layers <count>', 'default: those of the shape', integer(1, 1024))
     .option('-s, --seed <number>', 'same seed, same file', integer(0, 2 ** 32 - 1), 0)
     .option('--force', 'replace an existing file')
@@ -51,15 +51,15 @@ export function synthCommand(): Command {
 }
 
 async function synth(options: SynthCommandOptions): Promise<void> {
-  const { synthesise } = await import('../../bench/synth/synth.js');
-  const { shape, format, gateSparsity, layers, seed, force: overwrite } = options;
+  const { synthesize } = await import('../../bench/synth/synth.js');
+  const { shape, format, activationSparsity, layers, seed, force: overwrite } = options;
   const terminal = new Terminal(options);
   const label = { trial: 'Tuning gates:', model: `Writing ${basename(options.output)}:` };
-  const spinner = terminal.spinner(label[gateSparsity === undefined ? 'model' : 'trial']);
+  const spinner = terminal.spinner(label[activationSparsity === undefined ? 'model' : 'trial']);
   let result: Synthesis;
   try {
-    result = await synthesise(options.output, {
-      ...{ shape, format, gateSparsity, layers, seed, overwrite },
+    result = await synthesize(options.output, {
+      ...{ shape, format, activationSparsity, layers, seed, overwrite },
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${label[step]} ${Math.floor(100 * done)} %`),
     });
@@ -71,12 +71,12 @@ async function synth(options: SynthCommandOptions): Promise<void> {
 }
 
 function summary(result: Synthesis, { shape: name }: SynthCommandOptions): string[] {
-  const { path, bytes, shape, format, closedGates } = result;
+  const { path, bytes, shape, format, inactiveNeurons } = result;
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   return [
     `${path}: ${name}, ${shape.nLayer} ${shape.nLayer === 1 ? 'layer' : 'layers'}, ${format}, ${size}`,
-    ...(closedGates ?? []).map(
-      (part, layer) => `layer ${layer}: ${(100 * part).toFixed(1)} % of the gates closed`,
+    ...(inactiveNeurons ?? []).map(
+      (part, layer) => `layer ${layer}: ${(100 * part).toFixed(1)} % of the neurons inactive`,
     ),
   ];
 }

@@ -7,7 +7,7 @@ export function tuningText({ rows, cols, kernel, timings }: ShapeTiming): string
 }
 
 /** `skipped in 28 of 30 layers`. */
-export function zerosText(skipsZeros: readonly boolean[]): string {
-  const count = skipsZeros.filter(Boolean).length;
-  return `skipped in ${count} of ${skipsZeros.length} layers`;
+export function skippingText(skipsInactive: readonly boolean[]): string {
+  const count = skipsInactive.filter(Boolean).length;
+  return `inactive neurons in ${count} of ${skipsInactive.length} layers`;
 }

@@ -18,9 +18,9 @@ export function chatData(chat: ChatData): unknown {
  *
  * @throws ERR_BITNET_SESSION when there is none
  */
-export function readChatData(path: string, data: unknown, vocab: number): ChatData {
+export function readChatData(path: string, data: unknown, vocabSize: number): ChatData {
   const chat = (data as { chat?: Partial<ChatData> } | null | undefined)?.chat;
-  if (!isChat(chat, vocab)) {
+  if (!isChat(chat, vocabSize)) {
     throw new BitnetError(
       'ERR_BITNET_SESSION',
       `Expected the session file "${path}" to hold a chat, but it holds other text; choose a file that a chat has saved.`,
@@ -31,12 +31,12 @@ export function readChatData(path: string, data: unknown, vocab: number): ChatDa
   return { system, messages: checkedMessages(messages), written };
 }
 
-function isChat(chat: Partial<ChatData> | undefined, vocab: number): chat is ChatData {
+function isChat(chat: Partial<ChatData> | undefined, vocabSize: number): chat is ChatData {
   if (typeof chat !== 'object' || chat === null) return false;
   const { system, messages, written } = chat;
   if (system !== undefined && typeof system !== 'string') return false;
   return (
-    areTurns(messages) && Array.isArray(written) && written.every((part) => isPart(part, vocab))
+    areTurns(messages) && Array.isArray(written) && written.every((part) => isPart(part, vocabSize))
   );
 }
 
@@ -48,13 +48,15 @@ function areTurns(messages: unknown): boolean {
   });
 }
 
-function isPart(value: unknown, vocab: number): boolean {
+function isPart(value: unknown, vocabSize: number): boolean {
   const { part, ids, answer } = (value ?? {}) as Partial<WrittenPart>;
   if (typeof part !== 'string' && typeof part !== 'number') return false;
-  if (!areIds(ids, vocab)) return false;
-  return answer === undefined || (typeof answer?.text === 'string' && areIds(answer.ids, vocab));
+  if (!areIds(ids, vocabSize)) return false;
+  return (
+    answer === undefined || (typeof answer?.text === 'string' && areIds(answer.ids, vocabSize))
+  );
 }
 
-function areIds(ids: unknown, vocab: number): boolean {
-  return Array.isArray(ids) && ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocab);
+function areIds(ids: unknown, vocabSize: number): boolean {
+  return Array.isArray(ids) && ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabSize);
 }

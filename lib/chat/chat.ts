@@ -166,7 +166,7 @@ export class Chat {
     path: string | URL,
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<void> {
-    const read = (data: unknown) => readChatData(`${path}`, data, this.#tokenizer.vocab);
+    const read = (data: unknown) => readChatData(`${path}`, data, this.#tokenizer.vocabSize);
     const given = givenOptions(options, ['signal']);
     const data = await this.session.load(path, { ...given, accept: read });
     const { system, messages, written } = read(data);

@@ -40,7 +40,7 @@ export interface ChatTemplate {
    */
   encode(messages: readonly ChatMessage[], options?: ChatOptions): number[];
   /**
-   * What `encode` tokenises: control tokens, and the texts between.
+   * What `encode` tokenizes: control tokens, and the texts between.
    *
    * @param budget the remaining budget of the call
    */

@@ -89,7 +89,7 @@ export function withAnswer(
 function spelled(ids: readonly number[], tokenizer: Tokenizer): string | undefined {
   const pieces: Uint8Array[] = [];
   for (const id of ids) {
-    const bytes = id < tokenizer.vocab ? tokenizer.tokenBytes(id) : undefined;
+    const bytes = id < tokenizer.vocabSize ? tokenizer.tokenBytes(id) : undefined;
     if (bytes === undefined || bytes.length === 0) return undefined;
     pieces.push(bytes);
   }

@@ -12,7 +12,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['nPredict', 'numPredict', 'predict', 'maxNewTokens', 'maxCompletionTokens'],
     ...['maxOutputTokens', 'maxLength', 'maxGenLen', 'tokenLimit'],
   ],
-  normalize: ['normalise', 'embdNormalize', 'normalizeEmbeddings'],
+  normalize: ['normalize', 'embdNormalize', 'normalizeEmbeddings'],
   onProgress: ['onLoadProgress', 'progressCallback', 'progress'],
   parseSpecial: ['parseSpecialTokens', 'specialTokens'],
   path: ['model', 'modelPath', 'modelFile', 'file', 'filename'],

@@ -89,7 +89,7 @@ export function received(value: unknown): string {
   return String(value);
 }
 
-/** The known name a misspelt one most likely stands for, if any is near. */
+/** The known name a misspelled one most likely stands for, if any is near. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const wanted = plain(name);
   const begun = known.find((candidate) => wanted.length > 2 && plain(candidate).startsWith(wanted));
@@ -101,7 +101,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best && best.distance <= Math.min(3, wanted.length / 3) ? best.candidate : undefined;
 }
 
-/** Levenshtein distance, with the swap of two neighbours as one edit. */
+/** Levenshtein distance, with the swap of two neighbors as one edit. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);

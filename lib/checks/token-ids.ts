@@ -24,18 +24,18 @@ export function isOtherArray(value: unknown): boolean {
   return !/(Int32|Uint32|Uint16)Array/.test(Object.prototype.toString.call(value));
 }
 
-/** A copy of the first `count` ids; throws `ERR_BITNET_ARGUMENT` at one that is not below `vocab`. */
+/** A copy of the first `count` ids; throws `ERR_BITNET_ARGUMENT` at one that is not below `vocabSize`. */
 export function copiedIds(
   ids: ArrayLike<unknown>,
   count: number,
-  vocab: number,
+  vocabSize: number,
   name: string,
 ): Int32Array {
   const copy = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const id = ids[i];
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocab) {
-      throw argumentError(`a token id from 0 to ${vocab - 1}`, `${name}[${i}]`, id);
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= vocabSize) {
+      throw argumentError(`a token id from 0 to ${vocabSize - 1}`, `${name}[${i}]`, id);
     }
     copy[i] = id;
   }

@@ -122,10 +122,10 @@ function promptIds(model: Model): number[] {
   const text = model.tokenize('Once upon a time there was a small house by the sea.', {
     addSpecial: true,
   });
-  return Array.from({ length: promptTokens }, (_, i) => text[i] ?? i % model.spec.vocab);
+  return Array.from({ length: promptTokens }, (_, i) => text[i] ?? i % model.spec.vocabSize);
 }
 
-/** Logits [tokens × vocab] of the prompt at once. */
+/** Logits [tokens × vocabSize] of the prompt at once. */
 async function logitsOf(model: Model, signal: AbortSignal | undefined): Promise<Float32Array> {
   const session = model.createSession({ contextLength: promptTokens });
   try {
@@ -141,13 +141,13 @@ async function prefillCheck(
   atOnce: Float32Array,
   signal: AbortSignal | undefined,
 ): Promise<Check> {
-  const { vocab } = model.spec;
+  const { vocabSize } = model.spec;
   const session = model.createSession({ contextLength: promptTokens });
   const end = performance.now() + longSteps;
   try {
     for (const [i, id] of promptIds(model).entries()) {
       const logits = await session.evaluate([id], { signal });
-      if (!equal(logits, atOnce.subarray(i * vocab, (i + 1) * vocab))) {
+      if (!equal(logits, atOnce.subarray(i * vocabSize, (i + 1) * vocabSize))) {
         const message = `a prompt at once and token by token differ after token ${i + 1}`;
         return fail('prefill', message, report);
       }
@@ -163,7 +163,7 @@ async function prefillCheck(
 function logitCheck({ spec }: Model, logits: Float32Array): Check {
   const wrong = logits.findIndex((logit) => !Number.isFinite(logit));
   if (wrong < 0) return ok('logits', `all ${logits.length.toLocaleString('en-US')} are finite`);
-  const place = `token ${wrong % spec.vocab} after position ${Math.floor(wrong / spec.vocab)}`;
+  const place = `token ${wrong % spec.vocabSize} after position ${Math.floor(wrong / spec.vocabSize)}`;
   const message = `that of ${place} is ${logits[wrong]}: the weights are damaged`;
   return fail('logits', message, damaged);
 }

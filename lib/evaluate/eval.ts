@@ -196,7 +196,7 @@ interface Tokens {
 }
 
 /**
- * The text as a whole is tokenised, as it would be read; the continuation begins where its tokens
+ * The text as a whole is tokenized, as it would be read; the continuation begins where its tokens
  * are no longer those of the context alone.
  */
 async function tokensOf(
@@ -296,7 +296,7 @@ class Tally {
       items,
       itemsInAll: this.#itemsInAll,
       accuracy: share(this.#right),
-      normalisedAccuracy: choice ? share(this.#rightPerByte) : null,
+      normalizedAccuracy: choice ? share(this.#rightPerByte) : null,
       chance: choice ? this.#chance / items : null,
       perplexity: choice ? null : Math.exp(-this.#sum / items),
       ...{ shortened, tokens },

@@ -151,7 +151,7 @@ async function scoresOf(
   onTokens: (tokens: number) => void,
 ): Promise<Float64Array> {
   session.reset();
-  // What is only context needs no pass through the output head.
+  // What is only context needs no output head.
   const context = ids.slice(0, from - 1);
   const onContext = (fraction: number) => onTokens(fraction * context.length);
   if (context.length > 0) {

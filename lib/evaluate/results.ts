@@ -43,7 +43,7 @@ export interface EvalResult {
    */
   readonly accuracy: Share;
   /** Of choices: how often the right one has the largest log-probability per UTF-8 byte. */
-  readonly normalisedAccuracy: Share | null;
+  readonly normalizedAccuracy: Share | null;
   /** Of choices: the mean of 1 over their number, what guessing gives. */
   readonly chance: number | null;
   /** Of last words: exp of the mean of -ln p(word). */

@@ -1,6 +1,6 @@
 import { BitnetError } from '../errors.js';
 import type { TopLogits } from './evaluator.js';
-import { type PenalisedTokens, type PenaltySettings, penalise } from './penalties.js';
+import { type PenalizedTokens, type PenaltySettings, penalize } from './penalties.js';
 
 /** A token that may come next. Lists of them go from the best logit down, ties to the lower id. */
 export interface Candidate {
@@ -11,25 +11,25 @@ export interface Candidate {
 /**
  * The `k` best tokens after penalties, from the best raw logits.
  *
- * Exact when `top` holds the k + p best of the vocabulary and `also` the p penalised tokens:
+ * Exact when `top` holds the k + p best of the vocabulary and `also` the p penalized tokens:
  * a token without a penalty among the k best has at most p + k - 1 tokens before it in raw order.
  */
 export function bestAfterPenalties(
   k: number,
   top: TopLogits,
-  penalised: PenalisedTokens,
+  penalized: PenalizedTokens,
   settings: PenaltySettings,
 ): Candidate[] {
   const candidates: Candidate[] = [];
   for (let i = 0; i < top.ids.length; i++) {
     const candidate = { id: top.ids[i]!, logit: checked(top.logits[i]!) };
-    if (!penalised.has(candidate.id)) candidates.push(candidate);
+    if (!penalized.has(candidate.id)) candidates.push(candidate);
   }
   let i = 0;
-  for (const [id, count] of penalised) {
-    candidates.push({ id, logit: penalise(checked(top.alsoLogits[i++]!), count, settings) });
+  for (const [id, count] of penalized) {
+    candidates.push({ id, logit: penalize(checked(top.extraLogits[i++]!), count, settings) });
   }
-  if (penalised.size > 0) candidates.sort((a, b) => b.logit - a.logit || a.id - b.id);
+  if (penalized.size > 0) candidates.sort((a, b) => b.logit - a.logit || a.id - b.id);
   const best = candidates.slice(0, k).filter(({ logit }) => logit !== -Infinity);
   if (best.length === 0) throw numericError('no token has a finite logit');
   return best;
@@ -38,16 +38,16 @@ export function bestAfterPenalties(
 /** All logits after penalties: `logits` itself when there are none, else a changed copy. */
 export function allAfterPenalties(
   logits: Float32Array,
-  penalised: PenalisedTokens,
+  penalized: PenalizedTokens,
   settings: PenaltySettings,
 ): Float32Array {
-  if (penalised.size === 0) return logits;
+  if (penalized.size === 0) return logits;
   const copy = logits.slice();
-  for (const [id, count] of penalised) copy[id] = penalise(copy[id]!, count, settings);
+  for (const [id, count] of penalized) copy[id] = penalize(copy[id]!, count, settings);
   return copy;
 }
 
-/** The largest of all logits `[vocab]`; throws `ERR_BITNET_NUMERIC` if one is NaN or none is finite. */
+/** The largest of all logits `[vocabSize]`; throws `ERR_BITNET_NUMERIC` if one is NaN or none is finite. */
 export function largestLogit(logits: Float32Array): number {
   let largest = -Infinity;
   for (let id = 0; id < logits.length; id++) {

@@ -2,12 +2,12 @@ import type { OnProgress } from './on-progress.js';
 
 /** Best candidates of one position, as `Evaluator.evaluateTop` returns them. */
 export interface TopLogits {
-  /** `[min(k, vocab)]` token ids, best logit first, ties to the lower id. */
+  /** `[min(k, vocabSize)]` token ids, best logit first, ties to the lower id. */
   readonly ids: Int32Array;
-  /** `[min(k, vocab)]` raw logits of `ids`. */
+  /** `[min(k, vocabSize)]` raw logits of `ids`. */
   readonly logits: Float32Array;
-  /** `[also.length]` raw logits of the ids asked for by name. */
-  readonly alsoLogits: Float32Array;
+  /** `[extraIds.length]` raw logits of the ids asked for by name. */
+  readonly extraLogits: Float32Array;
 }
 
 /**
@@ -22,15 +22,15 @@ export interface Evaluator {
   readonly position: number;
   /** Size of the context. */
   readonly contextLength: number;
-  /** Appends `ids` (at least one) and returns the `k` best logits of the last, and those of `also`. */
+  /** Appends `ids` (at least one) and returns the `k` best logits of the last, and those of `extraIds`. */
   evaluateTop(
     ids: ArrayLike<number>,
     k: number,
-    also: ArrayLike<number>,
+    extraIds: ArrayLike<number>,
     signal?: AbortSignal,
     onProgress?: OnProgress,
   ): Promise<TopLogits>;
-  /** Appends `ids` (at least one) and returns all logits of the last: `[vocab]`. */
+  /** Appends `ids` (at least one) and returns all logits of the last: `[vocabSize]`. */
   evaluateLast(
     ids: ArrayLike<number>,
     signal?: AbortSignal,

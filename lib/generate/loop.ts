@@ -115,7 +115,7 @@ async function* decode(
       progress.ids.push(id);
       unsaid.push(id);
       // An embedding may be padded to more rows than there are tokens: those have no text.
-      if (id < tokenizer.vocab) text = stream.push(id);
+      if (id < tokenizer.vocabSize) text = stream.push(id);
     }
     const stopReason = ended ? 'end' : reasonToStop(decoder);
     if (stopReason) text += stream.flush();
@@ -143,9 +143,9 @@ async function next(
     if (request.top === undefined) {
       return sampler.pickFromAll(await evaluator.evaluateLast(input, signal, onProgress), request);
     }
-    const also = [...request.penalised.keys()];
+    const extraIds = [...request.penalized.keys()];
     return sampler.pickFromTop(
-      await evaluator.evaluateTop(input, request.top, also, signal, onProgress),
+      await evaluator.evaluateTop(input, request.top, extraIds, signal, onProgress),
       request,
     );
   });

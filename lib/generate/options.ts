@@ -103,7 +103,7 @@ interface NumberRule {
   readonly accepts: (value: number) => boolean;
 }
 
-/** Generous bounds that keep every penalised logit finite. */
+/** Generous bounds that keep every penalized logit finite. */
 const penalty: NumberRule = {
   fallback: 0,
   expected: 'a number from -100 to 100',

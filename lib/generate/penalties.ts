@@ -7,16 +7,16 @@ export interface PenaltySettings {
 }
 
 /** Occurrences of each token id in the penalty window; empty when no penalty is on. */
-export type PenalisedTokens = ReadonlyMap<number, number>;
+export type PenalizedTokens = ReadonlyMap<number, number>;
 
 /**
  * The tokens whose logits the settings change, given all tokens so far (oldest first).
  * Only the last `repeatLastN` count; -1 means all of them.
  */
-export function penalisedTokens(
+export function penalizedTokens(
   history: ArrayLike<number>,
   settings: PenaltySettings,
-): PenalisedTokens {
+): PenalizedTokens {
   const counts = new Map<number, number>();
   const { repeatPenalty, presencePenalty, frequencyPenalty, repeatLastN } = settings;
   if (repeatPenalty === 1 && presencePenalty === 0 && frequencyPenalty === 0) return counts;
@@ -33,7 +33,7 @@ export function penalisedTokens(
  * The repeat penalty divides a positive logit and multiplies a negative one (both push it down);
  * presence is subtracted once, frequency once per occurrence.
  */
-export function penalise(logit: number, count: number, settings: PenaltySettings): number {
+export function penalize(logit: number, count: number, settings: PenaltySettings): number {
   const { repeatPenalty, presencePenalty, frequencyPenalty } = settings;
   const repeated = logit > 0 ? logit / repeatPenalty : logit * repeatPenalty;
   return Math.fround(repeated - presencePenalty - count * frequencyPenalty);

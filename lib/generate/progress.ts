@@ -17,7 +17,7 @@ export interface Timings {
   readonly prefillMilliseconds: number;
   /** All evaluations after that. */
   readonly decodeMilliseconds: number;
-  /** From the first call of `next()` to the first token: tokenising and prefill. */
+  /** From the first call of `next()` to the first token: tokenizing and prefill. */
   readonly timeToFirstTokenMilliseconds: number;
   /** Prompt tokens per second of prefill; 0 when there is nothing to divide. */
   readonly promptTokensPerSecond: number;

@@ -30,7 +30,7 @@ export function checkedPrompt(prompt: unknown): string | readonly number[] {
 }
 
 /**
- * The token ids of a prompt that goes at the session's position. Text is tokenised and, at
+ * The token ids of a prompt that goes at the session's position. Text is tokenized and, at
  * position 0 only, gets the beginning-of-text token if the tokenizer wants one and it is not there.
  */
 export async function promptIds(

@@ -6,7 +6,7 @@ import {
   largestLogit,
 } from './candidates.js';
 import type { TopLogits } from './evaluator.js';
-import { type PenalisedTokens, type PenaltySettings, penalisedTokens } from './penalties.js';
+import { type PenalizedTokens, type PenaltySettings, penalizedTokens } from './penalties.js';
 import { Random } from './random.js';
 
 /** Sampling options after validation, with every default filled in; see `GenerateOptions`. */
@@ -21,7 +21,7 @@ export interface SamplingSettings extends PenaltySettings {
 /** What a sampler must see of the next position's logits. */
 export interface SampleRequest {
   /** The tokens under penalty; their logits are needed whatever their rank. */
-  readonly penalised: PenalisedTokens;
+  readonly penalized: PenalizedTokens;
   /** How many of the best raw logits are needed; absent when only all of them will do. */
   readonly top?: number;
 }
@@ -49,19 +49,19 @@ export class Sampler {
 
   /** What to ask of the evaluator, given all tokens so far, oldest first. */
   request(history: ArrayLike<number>): SampleRequest {
-    const penalised = penalisedTokens(history, this.#settings);
-    const top = this.#k + penalised.size;
-    return top <= mostCandidates ? { penalised, top } : { penalised };
+    const penalized = penalizedTokens(history, this.#settings);
+    const top = this.#k + penalized.size;
+    return top <= mostCandidates ? { penalized, top } : { penalized };
   }
 
-  /** Chooses from the `request.top` best logits and those of the penalised tokens, in their order. */
-  pickFromTop(top: TopLogits, { penalised }: SampleRequest): number {
-    return this.#pick(bestAfterPenalties(this.#k, top, penalised, this.#settings));
+  /** Chooses from the `request.top` best logits and those of the penalized tokens, in their order. */
+  pickFromTop(top: TopLogits, { penalized }: SampleRequest): number {
+    return this.#pick(bestAfterPenalties(this.#k, top, penalized, this.#settings));
   }
 
-  /** Chooses from all logits `[vocab]`. */
-  pickFromAll(raw: Float32Array, { penalised }: SampleRequest): number {
-    const logits = allAfterPenalties(raw, penalised, this.#settings);
+  /** Chooses from all logits `[vocabSize]`. */
+  pickFromAll(raw: Float32Array, { penalized }: SampleRequest): number {
+    const logits = allAfterPenalties(raw, penalized, this.#settings);
     const largest = largestLogit(logits);
     const sorted = descending(logits, largest);
     if (this.#k <= logits.length) return this.#pick(take(sorted, this.#k));

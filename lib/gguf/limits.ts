@@ -16,7 +16,7 @@ export const maxTensors = 65_536;
  * Files of a split model. Stops a count that would look for tens of thousands of files; each stays
  * open while the model is loaded, and 1,024 is the usual limit of a process. Real models have up to 200.
  */
-export const maxSplitParts = 512;
+export const maxSplitShards = 512;
 
 /** Bytes of a metadata key, the limit of the GGUF specification itself. */
 export const maxKeyBytes = 65_535;

@@ -4,24 +4,24 @@ import { maxAlignment, maxMetadataEntries, maxTensors } from './limits.js';
 import { malformed } from './malformed.js';
 import { readMetadata } from './metadata.js';
 import { openFile } from './open.js';
-import { joinParts } from './split.js';
+import { joinShards } from './split.js';
 import { TimeSlice } from './time-slice.js';
 import type { GgufFile, GgufValue } from './types.js';
 
 /**
  * Reads the header of a GGUF file, version 2 or 3: metadata and tensor directory, no tensor data,
  * so that a file of many gigabytes takes milliseconds. Every count, length, dimension and offset
- * is checked; the event loop is never held for more than a few milliseconds. Given any part of a
+ * is checked; the event loop is never held for more than a few milliseconds. Given any shard of a
  * split model (`name-00002-of-00003.gguf`), reads the headers of all.
  *
- * @throws ERR_BITNET_FILE when the file or another part cannot be read, ERR_BITNET_GGUF when it is
- * not sound or the parts do not fit together
+ * @throws ERR_BITNET_FILE when the file or another shard cannot be read, ERR_BITNET_GGUF when it is
+ * not sound or the shards do not fit together
  */
 export async function readGguf(path: string): Promise<GgufFile> {
-  return joinParts(await readFile(path), readFile);
+  return joinShards(await readFile(path), readFile);
 }
 
-/** `model` is the metadata of the whole model where the file, a later part, has none. */
+/** `model` is the metadata of the whole model where the file, a later shard, has none. */
 async function readFile(path: string, model?: GgufFile['metadata']): Promise<GgufFile> {
   const { handle, size, stamp } = await openFile(path);
   try {
@@ -32,8 +32,8 @@ async function readFile(path: string, model?: GgufFile['metadata']): Promise<Ggu
 }
 
 /**
- * As `readGguf`, of one part: anything that can be read at a position and has `size` bytes. `model` is the metadata of the whole
- * model where a later part has none.
+ * As `readGguf`, of one shard: anything that can be read at a position and has `size` bytes. `model` is the metadata of the whole
+ * model where a later shard has none.
  *
  * magic "GGUF" | version u32 | tensors u64 | metadata entries u64 | the entries | the tensor
  * directory | zeros up to a multiple of the alignment | tensor data

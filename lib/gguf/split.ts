@@ -1,8 +1,8 @@
 import { access } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
-import { maxSplitParts, maxTensors } from './limits.js';
+import { maxSplitShards, maxTensors } from './limits.js';
 import { malformed, quote } from './malformed.js';
-import type { GgufFile, GgufPart, GgufTensor, GgufValue } from './types.js';
+import type { GgufFile, GgufShard, GgufTensor, GgufValue } from './types.js';
 
 /** The place of a file in a split model. */
 interface Place {
@@ -12,7 +12,7 @@ interface Place {
 }
 
 /** Reads one file; ids that programs use for different types are told apart by `metadata`, if given. */
-export type ReadPart = (
+export type ReadShard = (
   path: string,
   metadata?: ReadonlyMap<string, GgufValue>,
 ) => Promise<GgufFile>;
@@ -26,47 +26,47 @@ const tensorsKey = 'split.tensors.count';
  * metadata of the first file, and the tensors of all in order. A file that is not split is returned
  * as it is.
  *
- * @throws ERR_BITNET_FILE when a part is missing or cannot be read, ERR_BITNET_GGUF when the parts
+ * @throws ERR_BITNET_FILE when a shard is missing or cannot be read, ERR_BITNET_GGUF when the shards
  * do not belong together
  */
-export async function joinParts(file: GgufFile, read: ReadPart): Promise<GgufFile> {
+export async function joinShards(file: GgufFile, read: ReadShard): Promise<GgufFile> {
   const place = placeOf(file);
   if (place === undefined) return file;
-  const paths = partPaths(file.path, place);
-  await requireParts(paths, place);
-  const first = place.no === 0 ? file : await readPart(paths, { ...place, no: 0 }, read);
-  const parts = [partOf(first)];
-  const tensors: GgufTensor[] = first.tensors.map((tensor) => ({ ...tensor, part: 0 }));
+  const paths = shardPaths(file.path, place);
+  await requireShards(paths, place);
+  const first = place.no === 0 ? file : await readShard(paths, { ...place, no: 0 }, read);
+  const shards = [shardOf(first)];
+  const tensors: GgufTensor[] = first.tensors.map((tensor) => ({ ...tensor, shard: 0 }));
   const names = new Set(tensors.map(({ name }) => name));
   for (let no = 1; no < place.count; no++) {
-    const part = await readPart(paths, { ...place, no }, read, first.metadata);
-    refuseForeign(first, part, names);
-    parts.push(partOf(part));
-    for (const tensor of part.tensors) {
+    const shard = await readShard(paths, { ...place, no }, read, first.metadata);
+    refuseForeign(first, shard, names);
+    shards.push(shardOf(shard));
+    for (const tensor of shard.tensors) {
       names.add(tensor.name);
-      tensors.push({ ...tensor, part: no });
+      tensors.push({ ...tensor, shard: no });
     }
     if (tensors.length > maxTensors) {
-      const found = `${tensors.length} up to this part`;
-      throw malformed(part.path, 'the tensor count', `at most ${maxTensors}`, found);
+      const found = `${tensors.length} up to this shard`;
+      throw malformed(shard.path, 'the tensor count', `at most ${maxTensors}`, found);
     }
   }
   checkTensorCount(first, tensors.length);
-  const size = parts.reduce((sum, part) => sum + part.size, 0);
-  return { ...first, size, tensors, parts };
+  const size = shards.reduce((sum, shard) => sum + shard.size, 0);
+  return { ...first, size, tensors, shards };
 }
 
-function partOf({ path, size, tensors, stamp }: GgufFile): GgufPart {
+function shardOf({ path, size, tensors, stamp }: GgufFile): GgufShard {
   return { path, size, tensors: tensors.length, ...(stamp && { stamp }) };
 }
 
 /** What a file says about its place; nothing when it is whole. */
 function placeOf(file: GgufFile): Place | undefined {
-  const count = integer(file, countKey, 0, maxSplitParts) ?? 1;
+  const count = integer(file, countKey, 0, maxSplitShards) ?? 1;
   if (count <= 1) return undefined;
   const no = integer(file, numberKey, 0, count - 1);
   if (no === undefined) {
-    throw malformed(file.path, `metadata "${numberKey}"`, 'the number of the part', 'no such key');
+    throw malformed(file.path, `metadata "${numberKey}"`, 'the number of the shard', 'no such key');
   }
   return { no, count };
 }
@@ -81,25 +81,25 @@ function integer(file: GgufFile, key: string, min: number, max: number): number 
   throw malformed(file.path, `metadata "${key}"`, `an integer from ${min} to ${max}`, found);
 }
 
-/** The paths of all parts, by the one that is known. */
-function partPaths(path: string, { no, count }: Place): string[] {
-  const ending = partEnding(no, count);
+/** The paths of all shards, by the one that is known. */
+function shardPaths(path: string, { no, count }: Place): string[] {
+  const ending = shardEnding(no, count);
   if (!path.endsWith(ending)) {
-    const advice = 'give all parts of the model back the names they were made with';
-    const expected = `one that ends in "${ending}", as part ${no + 1} of ${count}`;
+    const advice = 'give all shards of the model back the names they were made with';
+    const expected = `one that ends in "${ending}", as shard ${no + 1} of ${count}`;
     throw malformed(path, 'the name', expected, 'another', advice);
   }
   const prefix = path.slice(0, -ending.length);
-  return Array.from({ length: count }, (_, i) => prefix + partEnding(i, count));
+  return Array.from({ length: count }, (_, i) => prefix + shardEnding(i, count));
 }
 
-function partEnding(no: number, count: number): string {
+function shardEnding(no: number, count: number): string {
   const digits = (value: number) => String(value).padStart(5, '0');
   return `-${digits(no + 1)}-of-${digits(count)}.gguf`;
 }
 
 /** Says at once which files are missing, before the first of many is read. */
-async function requireParts(paths: readonly string[], { no }: Place): Promise<void> {
+async function requireShards(paths: readonly string[], { no }: Place): Promise<void> {
   const missing: number[] = [];
   for (const [i, path] of paths.entries()) {
     const there = await access(path).then(
@@ -113,48 +113,48 @@ async function requireParts(paths: readonly string[], { no }: Place): Promise<vo
   const more =
     missing.length > 1 ? `, and of ${missing.length - 1} more there are none either` : '';
   const message =
-    `Expected part ${first + 1} of ${paths.length} of the split model "${paths[no]}" at ` +
-    `"${paths[first]}", but there is none${more}; put all its parts into one folder.`;
+    `Expected shard ${first + 1} of ${paths.length} of the split model "${paths[no]}" at ` +
+    `"${paths[first]}", but there is none${more}; put all its shards into one folder.`;
   throw new BitnetError('ERR_BITNET_FILE', message, { path: paths[first]! });
 }
 
-async function readPart(
+async function readShard(
   paths: readonly string[],
   place: Place,
-  read: ReadPart,
+  read: ReadShard,
   metadata?: ReadonlyMap<string, GgufValue>,
 ): Promise<GgufFile> {
-  const part = await read(paths[place.no]!, metadata);
-  const found = placeOf(part);
+  const shard = await read(paths[place.no]!, metadata);
+  const found = placeOf(shard);
   if (found?.no !== place.no || found.count !== place.count) {
-    const says = found ? `part ${found.no + 1} of ${found.count}` : 'a whole model';
-    const advice = 'the file was renamed or belongs to another model, get this part again';
-    const expected = `part ${place.no + 1} of ${place.count}`;
-    throw malformed(part.path, 'the split metadata', expected, says, advice);
+    const says = found ? `shard ${found.no + 1} of ${found.count}` : 'a whole model';
+    const advice = 'the file was renamed or belongs to another model, get this shard again';
+    const expected = `shard ${place.no + 1} of ${place.count}`;
+    throw malformed(shard.path, 'the split metadata', expected, says, advice);
   }
-  return part;
+  return shard;
 }
 
-/** Refuses a part that cannot be of the same model as the first. */
-function refuseForeign(first: GgufFile, part: GgufFile, names: ReadonlySet<string>): void {
-  const advice = 'this part belongs to another model, get it again';
-  for (const [key, value] of part.metadata) {
+/** Refuses a shard that cannot be of the same model as the first. */
+function refuseForeign(first: GgufFile, shard: GgufFile, names: ReadonlySet<string>): void {
+  const advice = 'this shard belongs to another model, get it again';
+  for (const [key, value] of shard.metadata) {
     const expected = first.metadata.get(key);
     if (key === numberKey || typeof value === 'object') continue;
     if (expected === undefined || expected === value) continue;
     const wanted = `${quote(String(expected))} as in "${first.path}"`;
-    throw malformed(part.path, `metadata ${quote(key)}`, wanted, quote(String(value)), advice);
+    throw malformed(shard.path, `metadata ${quote(key)}`, wanted, quote(String(value)), advice);
   }
-  const twice = part.tensors.find(({ name }) => names.has(name));
+  const twice = shard.tensors.find(({ name }) => names.has(name));
   if (twice === undefined) return;
   const field = `tensor ${quote(twice.name)}`;
-  throw malformed(part.path, field, 'in no earlier part', 'it in one of them too', advice);
+  throw malformed(shard.path, field, 'in no earlier shard', 'it in one of them too', advice);
 }
 
 function checkTensorCount(first: GgufFile, tensors: number): void {
   const stated = integer(first, tensorsKey, 0, maxTensors);
   if (stated === undefined || stated === tensors) return;
   const field = `metadata "${tensorsKey}"`;
-  const advice = 'a part belongs to another model, get all parts again';
-  throw malformed(first.path, field, `${tensors}, the tensors of all parts`, `${stated}`, advice);
+  const advice = 'a shard belongs to another model, get all shards again';
+  throw malformed(first.path, field, `${tensors}, the tensors of all shards`, `${stated}`, advice);
 }

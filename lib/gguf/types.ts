@@ -8,9 +8,9 @@ export type GgufValue = GgufScalar | GgufArray;
 
 /** What the header of a GGUF file says, or of all files of a split model; no tensor data is held. */
 export interface GgufFile {
-  /** Of a split model, the first part. */
+  /** Of a split model, the first shard. */
   readonly path: string;
-  /** Bytes of the whole file, or of all parts together. */
+  /** Bytes of the whole file, or of all shards together. */
   readonly size: number;
   /** 2 or 3; both have the same layout. */
   readonly version: number;
@@ -22,16 +22,16 @@ export interface GgufFile {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** The type each metadata value has in the file, in the same order. */
   readonly valueTypes: ReadonlyMap<string, GgufValueType>;
-  /** In file order, part after part. */
+  /** In file order, shard after shard. */
   readonly tensors: readonly GgufTensor[];
   /** The files of a split model, in order; everything else above is of the first. Absent when there is one file. */
-  readonly parts?: readonly GgufPart[];
+  readonly shards?: readonly GgufShard[];
   /** Of the file, or of the first, before its header was read; absent of what is no file. */
   readonly stamp?: FileStamp;
 }
 
 /** One file of a split model. */
-export interface GgufPart {
+export interface GgufShard {
   readonly path: string;
   /** Bytes of the whole file. */
   readonly size: number;
@@ -53,6 +53,6 @@ export interface GgufTensor {
   readonly offset: number;
   /** Bytes of data; for a type whose size is not known, everything up to the next tensor. */
   readonly bytes: number;
-  /** Of a split model: the place in `parts` of the file that holds the data. */
-  readonly part?: number;
+  /** Of a split model: the place in `shards` of the file that holds the data. */
+  readonly shard?: number;
 }

@@ -1,7 +1,7 @@
 import { multiplyInstruction, multiplyPeak, readBandwidth } from '../native.js';
 
 /** What this machine can do at most with a number of threads. */
-export interface Roofs {
+export interface Peaks {
   readonly threads: number;
   /** Bytes read from memory, in 10⁹ per second. */
   readonly gbPerSecond: number;
@@ -19,13 +19,13 @@ export interface MachineLimits {
 }
 
 /** @throws ERR_BITNET_MEMORY */
-export async function measureRoofs(threads: number): Promise<Roofs> {
+export async function measurePeaks(threads: number): Promise<Peaks> {
   const gmacPerSecond = await multiplyPeak(threads);
   return { threads, gbPerSecond: await readBandwidth(threads), gmacPerSecond };
 }
 
 /** The better of two measurements, number by number: something else only ever makes a machine slower. */
-export function better(a: Roofs, b: Roofs): Roofs {
+export function better(a: Peaks, b: Peaks): Peaks {
   return {
     threads: a.threads,
     gbPerSecond: Math.max(a.gbPerSecond, b.gbPerSecond),
@@ -34,10 +34,10 @@ export function better(a: Roofs, b: Roofs): Roofs {
 }
 
 /** As a report has them. */
-export function describeRoofs(roofs: readonly Roofs[]): MachineLimits {
+export function describePeaks(peaks: readonly Peaks[]): MachineLimits {
   return {
-    readBandwidth: roofs.map(({ threads, gbPerSecond }) => ({ threads, gbPerSecond })),
-    multiplyPeak: roofs.map(({ threads, gmacPerSecond }) => ({ threads, gmacPerSecond })),
+    readBandwidth: peaks.map(({ threads, gbPerSecond }) => ({ threads, gbPerSecond })),
+    multiplyPeak: peaks.map(({ threads, gmacPerSecond }) => ({ threads, gmacPerSecond })),
     multiplyInstruction: multiplyInstruction(),
   };
 }

@@ -7,7 +7,7 @@ export type Activation = 'relu2' | 'silu' | 'gelu_tanh';
 /** How the graph of one architecture differs from the others. */
 export interface Architecture {
   /**
-   * How rotary embedding pairs the columns of a head: 'norm' rotates neighbours (2j, 2j + 1),
+   * How rotary embedding pairs the columns of a head: 'norm' rotates neighbors (2j, 2j + 1),
    * 'neox' rotates column j with column j + half.
    */
   readonly rope: RopeType;
@@ -30,7 +30,7 @@ export interface Architecture {
   /** Whether the file may say that logits are soft-capped. */
   readonly logitSoftcapping?: true;
   /** Which layers see only the last few positions, where the file states a window. */
-  readonly local?: {
+  readonly slidingWindow?: {
     /** Of this many layers the last sees everything. */
     readonly period: number;
     /** Base of the rotary angles in the others, unless the file says another. */
@@ -112,7 +112,7 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       projectionNorms: true,
       scaledEmbedding: true,
       logitSoftcapping: true,
-      local: { period: 6, ropeBase: 10_000 },
+      slidingWindow: { period: 6, ropeBase: 10_000 },
       activation: 'gelu_tanh',
       activationReason: 'models of architecture gemma3 are trained with GELU, approximated by tanh',
     },

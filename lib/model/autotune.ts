@@ -82,7 +82,7 @@ function question(spec: ModelSpec, threads: number): Question {
     .map(({ name }) => name)
     .slice(0, mostCandidates);
   if (candidates.length < 2 || !worthMeasuring(spec)) return { shapes: [], candidates };
-  const shapes = tiledShapes(planLoad(spec, { kernel: '', skipZeros: false }));
+  const shapes = tiledShapes(planLoad(spec, { kernel: '', skipInactive: false }));
   const machine = [cpus()[0]?.model.trim(), isa, threads || usable, packageVersion(), compiler()];
   return {
     shapes: shapes.map(({ rows, cols }) => ({

@@ -62,7 +62,7 @@ function bindTensor(
   file: GgufFile,
   { role, kind, shape }: GraphTensor<TensorRole>,
   layer: number,
-  { name, dims, type, offset, bytes, part }: GgufTensor,
+  { name, dims, type, offset, bytes, shard }: GgufTensor,
   sizes: Sizes,
 ): TensorBinding {
   const [rows, cols] = shape(sizes);
@@ -79,7 +79,7 @@ function bindTensor(
     throw modelError(file.path, field, wanted, type, adviceFor(type), 'ERR_BITNET_TYPE');
   }
   const binding = { role, layer, name, type, rows, cols, offset, bytes };
-  return part === undefined ? binding : { ...binding, part };
+  return shard === undefined ? binding : { ...binding, shard };
 }
 
 /** A projection with how it is stored and where a scale of its own lies. */
@@ -94,12 +94,12 @@ function bindStorage(
     ...binding,
     ...storageOf(file, binding, storage),
     ...(scale && { scaleOffset: scale.offset }),
-    ...(scale?.part !== undefined && { scalePart: scale.part }),
+    ...(scale?.shard !== undefined && { scaleShard: scale.shard }),
   };
 }
 
 function adviceFor(type: string): string {
-  if (otherQuantised.test(type)) {
+  if (otherQuantized.test(type)) {
     return 'get the model as one of these types, which llama-quantize makes of an F16 file';
   }
   return (
@@ -107,8 +107,8 @@ function adviceFor(type: string): string {
   );
 }
 
-/** Quantised types of weights that are not ternary: I2_S could not hold them. */
-const otherQuantised = /^(Q[238]_K|Q8_1|Q6_0|IQ[1234]_(XXS|XS|S|M|NL_4_4)|Q4_0_\d_\d|MXFP4|NVFP4)$/;
+/** Quantized types of weights that are not ternary: I2_S could not hold them. */
+const otherQuantized = /^(Q[238]_K|Q8_1|Q6_0|IQ[1234]_(XXS|XS|S|M|NL_4_4)|Q4_0_\d_\d|MXFP4|NVFP4)$/;
 
 const typeAdvice: ReadonlyMap<string, string> = new Map([
   ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],

@@ -31,7 +31,7 @@ interface Embedder {
 
 const poolings: readonly Pooling[] = ['last', 'mean', 'first'];
 
-/** Texts under way at a time; they share passes, and each has a KV cache of its length. */
+/** Texts under way at a time; they share steps, and each has a KV cache of its length. */
 const mostSessions = 16;
 
 /** Tokens whose states are in memory at a time. */
@@ -109,8 +109,8 @@ async function inputIds(
       { index },
     );
   }
-  const { contextLength, vocab } = model.spec;
-  if (count <= contextLength) return copiedIds(ids, count, vocab, name);
+  const { contextLength, vocabSize } = model.spec;
+  if (count <= contextLength) return copiedIds(ids, count, vocabSize, name);
   throw new BitnetError(
     'ERR_BITNET_CONTEXT',
     `Expected at most ${contextLength} tokens in ${name}, the context the model was trained with, but it has ${count}; shorten or split it.`,

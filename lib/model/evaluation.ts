@@ -38,16 +38,16 @@ export interface TopTokens {
 export function logitsRows(
   logits: NonNullable<EvaluateOptions['logits']>,
   tokens: number,
-  vocab: number,
+  vocabSize: number,
 ): number {
   if (logits !== 'all' && logits !== 'last' && logits !== 'none') {
     throw argumentError("'all', 'last' or 'none'", 'option logits', logits);
   }
   const rows = logits === 'all' ? tokens : logits === 'last' ? 1 : 0;
-  if (rows * vocab * 4 > maxLogitsBytes) {
+  if (rows * vocabSize * 4 > maxLogitsBytes) {
     throw new BitnetError(
       'ERR_BITNET_ARGUMENT',
-      `Expected at most 1 GiB of logits, but all logits of ${rows} tokens are ${((rows * vocab * 4) / 2 ** 30).toFixed(1)} GiB; ` +
+      `Expected at most 1 GiB of logits, but all logits of ${rows} tokens are ${((rows * vocabSize * 4) / 2 ** 30).toFixed(1)} GiB; ` +
         'evaluate fewer tokens at a time, or use session.score(ids) for log-probabilities.',
     );
   }

@@ -56,7 +56,7 @@ export interface Sizes {
   readonly nHead: number;
   readonly nKvHead: number;
   readonly headDim: number;
-  readonly vocab: number;
+  readonly vocabSize: number;
   readonly rope: { readonly dim: number };
 }
 
@@ -117,7 +117,7 @@ const projection = <Role extends string>(
 
 const embedding = <Role extends string>(role: Role, name: string): GraphTensor<Role> => ({
   ...{ role, name, kind: 'embedding' },
-  shape: ({ vocab, dim }) => [vocab, dim],
+  shape: ({ vocabSize, dim }) => [vocabSize, dim],
 });
 
 /** Tensors a model has once. */

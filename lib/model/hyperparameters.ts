@@ -15,7 +15,7 @@ export type Hyperparameters = Pick<
   | 'headDim'
   | 'contextLength'
   | 'normEps'
-  | 'local'
+  | 'slidingWindow'
 > & { readonly rope: Omit<ModelSpec['rope'], 'type'> };
 
 /** Reads and checks the sizes and constants of a model. */
@@ -35,11 +35,11 @@ export function readHyperparameters(keys: Keys, graph: Graph): Hyperparameters {
   const contextLength = keys.integer('context_length', upTo(limits.maxContextLength));
   const normEps = keys.number('attention.layer_norm_rms_epsilon', limits.normEpsRange);
   const rope = readRope(keys, headDim, contextLength);
-  const local = readLocal(keys, graph, nLayer);
+  const slidingWindow = readSlidingWindow(keys, graph, nLayer);
   refuseVariants(keys);
   return {
     ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, contextLength, normEps, rope },
-    ...(local && { local }),
+    ...(slidingWindow && { slidingWindow }),
   };
 }
 
@@ -68,15 +68,19 @@ function readHeadDim(keys: Keys, dim: number, nHead: number): number {
 }
 
 /** The layers with a window, of an architecture that has such and a file that states one. */
-function readLocal(keys: Keys, { local }: Graph, nLayer: number): ModelSpec['local'] {
+function readSlidingWindow(
+  keys: Keys,
+  { slidingWindow }: Graph,
+  nLayer: number,
+): ModelSpec['slidingWindow'] {
   const range = { min: 0, max: limits.maxContextLength };
-  const window = local ? keys.integer('attention.sliding_window', range, 0) : 0;
-  if (!local || window === 0) return undefined;
+  const window = slidingWindow ? keys.integer('attention.sliding_window', range, 0) : 0;
+  if (!slidingWindow || window === 0) return undefined;
   const key = 'attention.sliding_window_pattern';
   const stated = keys.get(key);
   const magnitude = readAttnFactor(keys);
   const rope = {
-    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, local.ropeBase),
+    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, slidingWindow.ropeBase),
     ...(magnitude !== 1 && { ropeMagnitude: magnitude }),
   };
   if (typeof stated === 'object' && stated.elementType === 'bool') {
@@ -87,7 +91,7 @@ function readLocal(keys: Keys, { local }: Graph, nLayer: number): ModelSpec['loc
     const layers = Array.from({ length: nLayer }, (_, i) => Boolean(stated.get(i)));
     return { window, layers, ...rope };
   }
-  const period = keys.integer(key, { min: 1, max: limits.maxLayers }, local.period);
+  const period = keys.integer(key, { min: 1, max: limits.maxLayers }, slidingWindow.period);
   const layers = Array.from({ length: nLayer }, (_, i) => (i + 1) % period !== 0);
   return { window, layers, ...rope };
 }

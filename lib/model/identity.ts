@@ -8,7 +8,7 @@ import type { ModelSpec } from './spec.js';
 
 /** The stamps of a model's files, from before they were read. */
 export function stampsOf(file: GgufFile): readonly FileStamp[] {
-  return (file.parts ?? [file]).map(({ path, stamp }) => stamp ?? noStamp(path));
+  return (file.shards ?? [file]).map(({ path, stamp }) => stamp ?? noStamp(path));
 }
 
 /**
@@ -35,14 +35,14 @@ export class ModelIdentity {
   }
 
   async #compute(control: Int32Array): Promise<string> {
-    const { name, contextLength, decisions, unused, tensors, parts, ...graph } = this.#spec;
+    const { name, contextLength, decisions, unused, tensors, shards, ...graph } = this.#spec;
     await this.#checkUnchanged();
     const weights: string[] = [];
     for (const [file, { path }] of this.#loaded.entries()) {
       weights.push((await checksumFile(path, rangesIn(this.#spec, file), control)).toString(16));
     }
     await this.#checkUnchanged();
-    const shapes = tensors.map(({ offset, part, scaleOffset, scalePart, ...tensor }) => {
+    const shapes = tensors.map(({ offset, shard, scaleOffset, scaleShard, ...tensor }) => {
       return { ...tensor, scaled: scaleOffset !== undefined };
     });
     const text = JSON.stringify([graph, shapes, weights]);
@@ -65,9 +65,9 @@ export class ModelIdentity {
 
 /** Where the weights, and scales in tensors of their own, lie in one of a model's files. */
 function rangesIn({ tensors }: ModelSpec, file: number) {
-  const weights = tensors.filter(({ part = 0 }) => part === file);
-  const scales = tensors.flatMap(({ scaleOffset: offset, scalePart = 0 }) =>
-    offset === undefined || scalePart !== file ? [] : { offset, bytes: 4 },
+  const weights = tensors.filter(({ shard = 0 }) => shard === file);
+  const scales = tensors.flatMap(({ scaleOffset: offset, scaleShard = 0 }) =>
+    offset === undefined || scaleShard !== file ? [] : { offset, bytes: 4 },
   );
   return [...weights, ...scales];
 }

@@ -40,19 +40,19 @@ export interface LoadOptions {
    */
   readonly autotune?: boolean | undefined;
   /**
-   * Whether the best tokens of a large head in floats are found through an int8 shadow of it that
+   * Whether the best tokens of a large head in floats are found through an int8 copy of it that
    * proves which rows cannot be among them. Without, the head is held in memory as it is stored and
    * multiplied in full for every token. Results have the same bits either way.
    * @default true
    */
-  readonly screenHead?: boolean | undefined;
+  readonly headPrefilter?: boolean | undefined;
   /**
-   * Whether, for one token at a time, weights behind closed gates and zero activations of a
+   * Whether, for one token at a time, weights of inactive neurons and zero activations of a
    * squared-ReLU network are skipped, where the kernel can and, if `autotune` has measured, it
    * gains. Results have the same bits either way.
    * @default true
    */
-  readonly skipZeros?: boolean | undefined;
+  readonly skipInactive?: boolean | undefined;
   /** Activation of the feed-forward network, where the file is known to say it wrong. */
   readonly activation?: ModelSpec['activation'] | undefined;
   /**
@@ -97,8 +97,8 @@ const optionNames: (keyof LoadOptions)[] = [
   'threads',
   'kernel',
   'autotune',
-  'screenHead',
-  'skipZeros',
+  'headPrefilter',
+  'skipInactive',
   'activation',
   'i2sLayout',
   'tlTable',
@@ -128,8 +128,8 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
     chatTemplate: checkedTemplateOption(options.chatTemplate),
     onProgress: functionOption('onProgress', options.onProgress),
     autotune: booleanOption('autotune', options.autotune, true),
-    skipZeros: booleanOption('skipZeros', options.skipZeros, true),
-    screenHead: booleanOption('screenHead', options.screenHead, true),
+    skipInactive: booleanOption('skipInactive', options.skipInactive, true),
+    headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
     signal: signalOption(options.signal),
   };
 }

@@ -61,7 +61,7 @@ export class Model {
   readonly tuning: readonly ShapeTiming[];
   readonly threads: number;
   /** `[nLayer]` in which layers what meets only zeros is not read while one token is decoded. */
-  readonly skipsZeros: readonly boolean[];
+  readonly skipsInactive: readonly boolean[];
   /** Bytes of memory the weights take. */
   readonly memory: MemoryUse;
   /** How each tensor of `spec.tensors` is held. */
@@ -91,7 +91,7 @@ export class Model {
     ({ kernel: this.kernel, threads: this.threads } = native.info());
     this.plan = heldPlan(spec, native);
     this.memory = memoryOf(this.plan);
-    this.skipsZeros = skippingLayers(this.plan);
+    this.skipsInactive = skippingLayers(this.plan);
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;
@@ -108,7 +108,7 @@ export class Model {
     const session = new Session({
       native: this.native,
       tokenizer: this.tokenizer,
-      vocab: this.spec.vocab,
+      vocabSize: this.spec.vocabSize,
       dim: this.spec.dim,
       contextLength,
       kvType,

@@ -15,7 +15,7 @@ type Activation = ModelSpec['activation'];
 
 /** What the rules look at. */
 export interface ModelFacts
-  extends Pick<ModelSpec, 'nLayer' | 'dim' | 'ffnDim' | 'nHead' | 'headDim' | 'vocab'> {
+  extends Pick<ModelSpec, 'nLayer' | 'dim' | 'ffnDim' | 'nHead' | 'headDim' | 'vocabSize'> {
   readonly architecture: string;
   /** `tokenizer.ggml.model`; 'llama' is SentencePiece. */
   readonly tokenizer: unknown;
@@ -31,22 +31,22 @@ interface ActivationQuirk {
 const activationQuirks: readonly ActivationQuirk[] = [
   {
     // Microsoft's converter has registered the 1bitLLM models under the new name since 2026-07-13.
-    applies: ({ architecture, tokenizer, vocab }) =>
+    applies: ({ architecture, tokenizer, vocabSize }) =>
       (architecture === 'bitnet-b1.58' || architecture === 'bitnet-25') &&
       tokenizer === 'llama' &&
-      vocab === 32_002,
+      vocabSize === 32_002,
     activation: 'silu',
     reason:
       'a SentencePiece vocabulary of 32,002 is that of the 1bitLLM models, trained with SiLU, which recent converters name like the 2B-4T model',
   },
   {
     // llama.cpp's own converter and community files; with SiLU the text is fluent but wrong.
-    applies: ({ architecture, nLayer, dim, ffnDim, vocab }) =>
+    applies: ({ architecture, nLayer, dim, ffnDim, vocabSize }) =>
       architecture === 'bitnet' &&
       nLayer === 30 &&
       dim === 2560 &&
       ffnDim === 6912 &&
-      vocab === 128_256,
+      vocabSize === 128_256,
     activation: 'relu2',
     reason:
       'its shape is that of the 2B-4T model, trained with squared ReLU, which some converters name like the 1bitLLM models',

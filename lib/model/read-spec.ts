@@ -29,25 +29,25 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
   refusePrism(file);
   const keys = new Keys(file, architecture);
   const sizes = readHyperparameters(keys, graph);
-  const vocab = readVocab(keys, sizes);
+  const vocabSize = readVocab(keys, sizes);
   const facts = {
     ...sizes,
     architecture,
-    vocab,
+    vocabSize,
     tokenizer: file.metadata.get('tokenizer.ggml.model'),
   };
   const activation = decideActivation(keys, graph, facts, overrides.activation);
   const attentionScale = decideAttentionScale(facts);
   const softcapping = readSoftcapping(keys, graph);
   const pooling = decidePooling(keys, graph);
-  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocab }, overrides);
+  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocabSize }, overrides);
   noteIgnored(keys, { ...sizes, attentionScale: attentionScale.value });
   const name = file.metadata.get('general.name');
   return {
     architecture,
     ...(typeof name === 'string' ? { name } : {}),
     ...sizes,
-    vocab,
+    vocabSize,
     rope: { type: graph.rope, ...sizes.rope },
     attentionScale: attentionScale.value,
     embeddingScale: graph.scaledEmbedding ? Math.sqrt(sizes.dim) : 1,
@@ -63,7 +63,7 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
       ...keys.decisions,
     ],
     tensors,
-    ...(file.parts && { parts: file.parts.map(({ path }) => path) }),
+    ...(file.shards && { shards: file.shards.map(({ path }) => path) }),
     unused,
   };
 }
@@ -111,23 +111,23 @@ function readVocab(keys: Keys, { dim }: Hyperparameters): number {
   const name = 'token_embd.weight';
   const embedding = file.tensors.find((tensor) => tensor.name === name);
   if (embedding === undefined) throw missingTensor(file, name);
-  const vocab = embedding.dims[1] ?? 1;
-  if (vocab < 1 || vocab > maxVocab) {
+  const vocabSize = embedding.dims[1] ?? 1;
+  if (vocabSize < 1 || vocabSize > maxVocab) {
     const expected = `of shape [${dim}, vocabulary] with a vocabulary from 1 to ${maxVocab}`;
     const found = `[${embedding.dims.join(', ')}]`;
     throw modelError(file.path, `tensor "${name}"`, expected, found);
   }
   // Some converters write the number of tokens without the rows that pad them, or an older one.
   const stated = keys.get('vocab_size');
-  if (stated !== undefined && stated !== vocab) {
+  if (stated !== undefined && stated !== vocabSize) {
     const reason = `${keys.architecture}.vocab_size is ${keys.describe('vocab_size')}, but these are the rows of ${name}`;
-    keys.decide('vocabulary', String(vocab), reason);
+    keys.decide('vocabulary', String(vocabSize), reason);
   }
   const tokens = file.metadata.get('tokenizer.ggml.tokens');
-  if (typeof tokens === 'object' && tokens.length > vocab) {
-    const expected = `at most ${vocab} tokens, the rows of ${name}`;
+  if (typeof tokens === 'object' && tokens.length > vocabSize) {
+    const expected = `at most ${vocabSize} tokens, the rows of ${name}`;
     const found = `${tokens.length}`;
     throw modelError(file.path, 'metadata "tokenizer.ggml.tokens"', expected, found);
   }
-  return vocab;
+  return vocabSize;
 }

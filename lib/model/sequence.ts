@@ -10,7 +10,7 @@ import { TokenRecord } from './token-record.js';
 /** What a sequence needs of the model it belongs to. */
 export interface SequenceOwner {
   readonly native: NativeModel;
-  readonly vocab: number;
+  readonly vocabSize: number;
   readonly contextLength: number;
   readonly kvType: KvType;
   /** Called once, when the sequence closes. */
@@ -63,7 +63,7 @@ export class Sequence {
   /** Ids to evaluate, which there must be room for. */
   checkedIds(ids: ArrayLike<number>): Int32Array {
     const length = idCount(ids, 'ids', 1);
-    const { contextLength, vocab } = this.#owner;
+    const { contextLength, vocabSize } = this.#owner;
     const room = contextLength - this.position;
     if (length > room) {
       throw new BitnetError(
@@ -73,7 +73,7 @@ export class Sequence {
         { room, tokens: length },
       );
     }
-    return copiedIds(ids, length, vocab, 'ids');
+    return copiedIds(ids, length, vocabSize, 'ids');
   }
 
   /** Appends the request's tokens, or those that were evaluated before it failed. */

@@ -9,9 +9,9 @@ export function sessionPath(path: unknown): string {
   throw argumentError('the path of a session file', 'path', path);
 }
 
-export function checkedTop(top: unknown, vocab: number): number {
-  if (typeof top === 'number' && Number.isInteger(top) && top >= 1 && top <= vocab) return top;
-  throw argumentError(`an integer from 1 to the vocabulary size, ${vocab},`, 'option top', top);
+export function checkedTop(top: unknown, vocabSize: number): number {
+  if (typeof top === 'number' && Number.isInteger(top) && top >= 1 && top <= vocabSize) return top;
+  throw argumentError(`an integer from 1 to the vocabulary size, ${vocabSize},`, 'option top', top);
 }
 
 export function busy(why: string): BitnetError {

@@ -67,7 +67,7 @@ export interface SessionOwnership {
   readonly identity: string;
   readonly kvType: KvType;
   readonly contextLength: number;
-  readonly vocab: number;
+  readonly vocabSize: number;
 }
 
 /**
@@ -257,7 +257,7 @@ function checkOwner(path: string, header: Header, owner: SessionOwnership): void
       `Expected the session file "${path}" to hold keys and values as ${owner.kvType}, but it holds ${kvType}; use that type (--kv-type, kvType), or choose another file.`,
     );
   }
-  if (pending >= owner.vocab) throw damaged(path, 'it has a token that is not in the model');
+  if (pending >= owner.vocabSize) throw damaged(path, 'it has a token that is not in the model');
   if (position > owner.contextLength) {
     throw new BitnetError(
       'ERR_BITNET_CONTEXT',

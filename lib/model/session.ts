@@ -19,7 +19,7 @@ import { complete, generate } from '../generate/loop.js';
 import type { OnProgress } from '../generate/on-progress.js';
 import type { GenerateOptions } from '../generate/options.js';
 import type { Prompt } from '../generate/prompt.js';
-import { type KvType, want } from '../native-types.js';
+import { type KvType, outputs } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import {
   type EvaluateOptions,
@@ -52,7 +52,7 @@ export class Session {
   /** How keys and values are kept. */
   readonly kvType: KvType;
   readonly #tokenizer: Tokenizer;
-  readonly #vocab: number;
+  readonly #vocabSize: number;
   readonly #dim: number;
   readonly #evaluator: Evaluator;
   readonly #owner: SessionOwner;
@@ -62,7 +62,7 @@ export class Session {
   constructor(owner: SessionOwner) {
     this.contextLength = owner.contextLength;
     this.#tokenizer = owner.tokenizer;
-    this.#vocab = owner.vocab;
+    this.#vocabSize = owner.vocabSize;
     this.#dim = owner.dim;
     this.kvType = owner.kvType;
     this.#owner = owner;
@@ -102,7 +102,7 @@ export class Session {
   /**
    * Continues the session with `prompt` and generated text, as an async iterator of
    * `{ text, ids }` whose return value (also `generation.result`) is
-   * `{ stopReason, usage, timings, seed }`. A text is tokenised, with the begin token first when
+   * `{ stopReason, usage, timings, seed }`. A text is tokenized, with the begin token first when
    * the session is empty and the model wants one; ids are taken as they are.
    *
    * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_BUSY`, `ERR_BITNET_CONTEXT`,
@@ -120,7 +120,7 @@ export class Session {
   }
 
   /**
-   * Appends `ids` and returns exact f32 logits: `[vocab]` of the last position, `[n × vocab]` of
+   * Appends `ids` and returns exact f32 logits: `[vocabSize]` of the last position, `[n × vocabSize]` of
    * all of them, or nothing. They are numbers (or -Infinity): damaged weights end it with an error.
    *
    * @throws `ERR_BITNET_ARGUMENT` (wrong ids; 'all' above 1 GiB), `ERR_BITNET_CONTEXT`,
@@ -146,11 +146,11 @@ export class Session {
       if (given.logits !== undefined) {
         throw argumentError('either top or logits', 'option logits', logits);
       }
-      return this.#top(tokens, checkedTop(top, this.#vocab), signal, onProgress);
+      return this.#top(tokens, checkedTop(top, this.#vocabSize), signal, onProgress);
     }
-    const rows = logitsRows(logits, tokens.length, this.#vocab);
-    const output = new Float32Array(rows * this.#vocab);
-    const request = { tokens, want: want[logits], logits: output };
+    const rows = logitsRows(logits, tokens.length, this.#vocabSize);
+    const output = new Float32Array(rows * this.#vocabSize);
+    const request = { tokens, outputs: outputs[logits], logits: output };
     await this.#evaluate(request, signal, onProgress);
     return output;
   }
@@ -173,7 +173,7 @@ export class Session {
     const onProgress = functionOption('onProgress', given.onProgress);
     const tokens = this.#checkedIds(ids);
     const scores = new Float64Array(tokens.length - 1);
-    await this.#evaluate({ tokens, want: want.score, scores }, signal, onProgress);
+    await this.#evaluate({ tokens, outputs: outputs.score, scores }, signal, onProgress);
     return scores;
   }
 
@@ -189,7 +189,7 @@ export class Session {
     const tokens = this.#checkedIds(ids);
     const states = new Float32Array((which === 'all' ? tokens.length : 1) * this.#dim);
     await this.#evaluate(
-      { tokens, want: which === 'all' ? want.states : want.lastState, states },
+      { tokens, outputs: which === 'all' ? outputs.states : outputs.lastState, states },
       signal,
     );
     return states;
@@ -325,24 +325,24 @@ export class Session {
       get position() {
         return session.position;
       },
-      evaluateTop: async (ids, k, also, signal, onProgress) => {
-        const top = Math.min(k, session.#vocab);
+      evaluateTop: async (ids, k, extraIds, signal, onProgress) => {
+        const top = Math.min(k, session.#vocabSize);
         const request = {
           tokens: session.#sequence.checkedIds(ids),
-          want: want.top,
+          outputs: outputs.top,
           topIds: new Int32Array(top),
           topLogits: new Float32Array(top),
-          also: Int32Array.from(also),
-          alsoLogits: new Float32Array(also.length),
+          extraIds: Int32Array.from(extraIds),
+          extraLogits: new Float32Array(extraIds.length),
         };
         await session.#sequence.evaluate(request, signal, onProgress);
-        const { topIds, topLogits, alsoLogits } = request;
-        return { ids: topIds, logits: topLogits, alsoLogits };
+        const { topIds, topLogits, extraLogits } = request;
+        return { ids: topIds, logits: topLogits, extraLogits };
       },
       evaluateLast: async (ids, signal, onProgress) => {
-        const logits = new Float32Array(session.#vocab);
+        const logits = new Float32Array(session.#vocabSize);
         await session.#sequence.evaluate(
-          { tokens: session.#sequence.checkedIds(ids), want: want.last, logits },
+          { tokens: session.#sequence.checkedIds(ids), outputs: outputs.last, logits },
           signal,
           onProgress,
         );
@@ -360,14 +360,14 @@ export class Session {
     const ids = new Int32Array(top);
     const topLogits = new Float32Array(top);
     const logSumExp = new Float64Array(1);
-    const request = { tokens, want: want.top, topIds: ids, topLogits, logSumExp };
+    const request = { tokens, outputs: outputs.top, topIds: ids, topLogits, logSumExp };
     await this.#evaluate(request, signal, onProgress);
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
   }
 
   async #ownership(signal: AbortSignal): Promise<SessionOwnership> {
-    const { name, kvType, contextLength, vocab, identity } = this.#owner;
-    return { name, kvType, contextLength, vocab, identity: await identity(signal) };
+    const { name, kvType, contextLength, vocabSize, identity } = this.#owner;
+    return { name, kvType, contextLength, vocabSize, identity: await identity(signal) };
   }
 
   #checkIdle(): void {

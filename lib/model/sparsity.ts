@@ -1,13 +1,13 @@
 import { argumentError } from '../checks/options.js';
 import { promptIds } from '../generate/prompt.js';
 import { createNativeSession, nativeEvaluate } from '../native.js';
-import { type NativeModel, want } from '../native-types.js';
+import { type NativeModel, outputs } from '../native-types.js';
 import { checkModel, type Model } from './model.js';
 
 /** Parts of one layer's feed-forward network that were zero, from 0 to 1. */
 export interface LayerSparsity {
   /** Gate outputs that are at most 0: with squared ReLU, rows of `up` that need not be read. */
-  readonly closedGates: number;
+  readonly inactiveNeurons: number;
   /** Inputs of `down` that are 0, as int8 where it is ternary: columns that need not be read. */
   readonly zeroInputs: number;
 }
@@ -25,7 +25,7 @@ export interface Sparsity {
   readonly mean: LayerSparsity;
 }
 
-/** Numbers per layer in the engine's counts: closed gates, zero inputs of `down`, values of each kind. */
+/** Numbers per layer in the engine's counts: inactive neurons, zero inputs of `down`, values of each kind. */
 const countsPerLayer = 3;
 
 /**
@@ -45,7 +45,7 @@ export async function measureSparsity(model: Model, text: string): Promise<Spars
     layers.reduce((sum, layer) => sum + layer[part], 0) / layers.length;
   return {
     ...{ text, tokens, left: ids.length - tokens, layers },
-    mean: { closedGates: average('closedGates'), zeroInputs: average('zeroInputs') },
+    mean: { inactiveNeurons: average('inactiveNeurons'), zeroInputs: average('zeroInputs') },
   };
 }
 
@@ -62,12 +62,12 @@ export async function layerSparsity(
   const session = createNativeSession(native, tokens.length);
   const ffnCounts = new Float64Array(nLayer * countsPerLayer);
   try {
-    await nativeEvaluate(session, { tokens, want: want.none, control, ffnCounts });
+    await nativeEvaluate(session, { tokens, outputs: outputs.none, control, ffnCounts });
   } finally {
     session.close();
   }
   return Array.from({ length: nLayer }, (_, layer) => {
     const [closed, zero, values] = ffnCounts.subarray(countsPerLayer * layer);
-    return { closedGates: closed! / values!, zeroInputs: zero! / values! };
+    return { inactiveNeurons: closed! / values!, zeroInputs: zero! / values! };
   });
 }

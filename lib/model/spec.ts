@@ -19,7 +19,7 @@ export interface ModelSpec {
   /** Columns of one head, even. */
   readonly headDim: number;
   /** Rows of the embedding. */
-  readonly vocab: number;
+  readonly vocabSize: number;
   /** Positions the model was trained for. */
   readonly contextLength: number;
   readonly normEps: number;
@@ -39,10 +39,10 @@ export interface ModelSpec {
   /** The sum over query · key is multiplied by it. */
   readonly attentionScale: number;
   /** Layers that see only the last positions; without, all see all. */
-  readonly local?: {
+  readonly slidingWindow?: {
     /** Positions a token of such a layer sees, itself included. */
     readonly window: number;
-    /** [nLayer] which layers are local. */
+    /** [nLayer] which layers have one. */
     readonly layers: readonly boolean[];
     /** Base of the rotary angles in them; positions are not scaled there. */
     readonly ropeBase: number;
@@ -64,8 +64,8 @@ export interface ModelSpec {
   readonly decisions: readonly Decision[];
   /** The tensors of the graph: first those the model has once, then layer by layer. */
   readonly tensors: readonly TensorBinding[];
-  /** Paths of the files of a split model; `TensorBinding.part` counts them. Absent when there is one file. */
-  readonly parts?: readonly string[];
+  /** Paths of the files of a split model; `TensorBinding.shard` counts them. Absent when there is one file. */
+  readonly shards?: readonly string[];
   /** Names of tensors in the file that the graph does not need. */
   readonly unused: readonly string[];
 }
@@ -92,8 +92,8 @@ export interface TensorBinding {
   readonly tile?: Tile;
   /** Bytes from the start of the file to an f32 that the products are multiplied by, if any. */
   readonly scaleOffset?: number;
-  /** Which of the model's `parts` has that. */
-  readonly scalePart?: number;
-  /** Which of the model's `parts` it is in. */
-  readonly part?: number;
+  /** Which of the model's `shards` has that. */
+  readonly scaleShard?: number;
+  /** Which of the model's `shards` it is in. */
+  readonly shard?: number;
 }

@@ -121,6 +121,6 @@ export function decideStorage(
 
 function i2sReason(asked: I2sLayout | undefined): string {
   return asked === undefined
-    ? 'the file cannot say, and published files are so; if the text is noise and the file was quantised on ARM, try arm64'
+    ? 'the file cannot say, and published files are so; if the text is noise and the file was quantized on ARM, try arm64'
     : 'it was asked for; the file cannot say';
 }

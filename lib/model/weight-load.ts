@@ -6,13 +6,13 @@ import type {
   NativeModel,
   NativeSynthetic,
   ShapeTiming,
-  ZeroSkipping,
+  SkippingLayers,
 } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import { timingsIn, tuneKernels } from './autotune.js';
 import type { CheckedLoadOptions } from './load-options.js';
+import { ZeroChoice } from './neuron-skipping.js';
 import type { ModelSpec } from './spec.js';
-import { ZeroChoice } from './zero-skipping.js';
 
 /** Whose weights are read, and from where. */
 interface Source {
@@ -56,12 +56,12 @@ export class WeightLoad {
   /** Measures kernels where this machine has not, and begins to read. */
   static async begin(source: Source, options: CheckedLoadOptions): Promise<WeightLoad> {
     const { spec, stamps, synthetic } = source;
-    const { kernel, threads, autotune, skipZeros, screenHead, signal } = options;
+    const { kernel, threads, autotune, skipInactive, headPrefilter, signal } = options;
     const measure = autotune && kernel === '';
-    const zeros = measure && skipZeros ? ZeroChoice.of(spec, stamps, synthetic) : undefined;
+    const zeros = measure && skipInactive ? ZeroChoice.of(spec, stamps, synthetic) : undefined;
     const known = await zeros?.remembered();
     const tuning = measure ? await tuneKernels(spec, { threads, signal }) : []; // nothing else runs meanwhile
-    const choices = loadChoices(kernel, tuning, known ?? skipZeros, screenHead);
+    const choices = loadChoices(kernel, tuning, known ?? skipInactive, headPrefilter);
     return new WeightLoad(source, options, choices, tuning, known ? undefined : zeros);
   }
 
@@ -72,7 +72,7 @@ export class WeightLoad {
     const native = await this.#native;
     const layers = await this.#zeros?.measure(native, tokenizer, this.#control);
     if (layers?.includes(false) && this.#control[0] === 0) {
-      const choices = { ...this.#choices, skipZeros: layers, control: this.#control };
+      const choices = { ...this.#choices, skipInactive: layers, control: this.#control };
       this.#native = replanNativeModel(native, this.#spec, choices);
     }
     const held = await this.#native;
@@ -103,11 +103,11 @@ export class WeightLoad {
 export function loadChoices(
   kernel: string,
   byShape: readonly ShapeTiming[],
-  skipZeros: ZeroSkipping,
-  screenHead: boolean,
+  skipInactive: SkippingLayers,
+  headPrefilter: boolean,
 ): LoadChoices {
   return {
-    ...{ kernel, byShape, skipZeros },
-    ...(!screenHead && { screenFrom: Number.POSITIVE_INFINITY }),
+    ...{ kernel, byShape, skipInactive },
+    ...(!headPrefilter && { prefilterFrom: Number.POSITIVE_INFINITY }),
   };
 }

@@ -74,7 +74,7 @@ export function hubFileUrl(
 }
 
 /**
- * Paths of the GGUF files of a repository, of a split one its first part only.
+ * Paths of the GGUF files of a repository, of a split one its first shard only.
  * @throws ERR_BITNET_NETWORK
  */
 export async function hubFiles(

@@ -1,6 +1,6 @@
 import { received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
-import { maxSplitParts } from '../gguf/limits.js';
+import { maxSplitShards } from '../gguf/limits.js';
 
 /** Longest part of a name: file systems take 255 bytes, and a partial file's name is longer by 50. */
 const maxSegmentBytes = 200;
@@ -48,31 +48,31 @@ export function isOfType(name: string, type: string): boolean {
   return false;
 }
 
-/** Part and number of parts of a split file, by its name; a name with too many is that of a whole one. */
-export function splitOf(name: string): { part: number; count: number } | undefined {
-  const [part, count] = numbersOf(name);
-  return part >= 1 && part <= count && count <= maxSplitParts ? { part, count } : undefined;
+/** Shard and number of shards of a split file, by its name; a name with too many is that of a whole one. */
+export function splitOf(name: string): { shard: number; count: number } | undefined {
+  const [shard, count] = numbersOf(name);
+  return shard >= 1 && shard <= count && count <= maxSplitShards ? { shard, count } : undefined;
 }
 
-/** `partsOf`, of a file that is asked for. @throws ERR_BITNET_ARGUMENT when there are too many */
-export function partsToPull(name: string): string[] {
+/** `shardsOf`, of a file that is asked for. @throws ERR_BITNET_ARGUMENT when there are too many */
+export function shardsToPull(name: string): string[] {
   const [, count] = numbersOf(name);
-  if (count > maxSplitParts) {
+  if (count > maxSplitShards) {
     throw new BitnetError(
       'ERR_BITNET_ARGUMENT',
-      `Expected a model of at most ${maxSplitParts} files, but the name says that it has ${count}; check the address.`,
+      `Expected a model of at most ${maxSplitShards} files, but the name says that it has ${count}; check the address.`,
     );
   }
-  return partsOf(name);
+  return shardsOf(name);
 }
 
-function numbersOf(name: string): [part: number, count: number] {
+function numbersOf(name: string): [shard: number, count: number] {
   const found = /-(\d{5})-of-(\d{5})\.gguf$/i.exec(name);
   return [Number(found?.[1]), Number(found?.[2])];
 }
 
-/** All parts of a split file, or the file itself; works on names, paths and addresses. */
-export function partsOf(name: string): string[] {
+/** All shards of a split file, or the file itself; works on names, paths and addresses. */
+export function shardsOf(name: string): string[] {
   const split = splitOf(name);
   if (!split) return [name];
   return Array.from({ length: split.count }, (_, i) =>

@@ -16,7 +16,7 @@ import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
 import { Http } from './http.js';
 import { hubEndpoint, hubFiles, hubToken } from './hub.js';
-import { isOfType, isPlain, partsOf, splitOf } from './names.js';
+import { isOfType, isPlain, shardsOf, splitOf } from './names.js';
 import { type FileSource, hubFile, parseSource, type RepoSource } from './source.js';
 import { storePath } from './store.js';
 
@@ -42,8 +42,8 @@ export interface PullProgress {
   /** Name of the file. */
   readonly file: string;
   /** Of the files of the model, counted from 1. */
-  readonly part: number;
-  readonly parts: number;
+  readonly shard: number;
+  readonly shards: number;
   /** Bytes received so far. */
   readonly bytes: number;
   /** Total bytes, if the server says so. */
@@ -53,7 +53,7 @@ export interface PullProgress {
 export interface PullResult {
   /** Its name for `findModel` and the command line; absent with `output`. */
   readonly name?: string;
-  /** What `loadModel` takes; of a split model its first part. */
+  /** What `loadModel` takes; of a split model its first shard. */
   readonly path: string;
   /** Bytes of all its files. */
   readonly bytes: number;
@@ -80,7 +80,7 @@ const retryDelay = 1000;
 
 /**
  * Downloads a model from the Hugging Face Hub (a name in `modelCatalog`, `owner/repo`, `owner/repo:Q2_0`,
- * `owner/repo@revision`, `owner/repo/file.gguf`) or from an http or https address, of a split model all parts. A file appears under its name only when it is complete,
+ * `owner/repo@revision`, `owner/repo/file.gguf`) or from an http or https address, of a split model all shards. A file appears under its name only when it is complete,
  * starts like a GGUF file, and has the checksum that the server or the caller gave. What a
  * failed pull received is resumed by the next one. Proxies are those of `HTTP_PROXY`, `HTTPS_PROXY`
  * and `NO_PROXY`; `HF_ENDPOINT` and `HF_TOKEN` have their usual meaning.
@@ -128,7 +128,7 @@ async function pullFiles(http: Http, source: FileSource, settings: Settings): Pr
     }
     const file = basename(path);
     const onBytes = (bytes: number, total: number | undefined) =>
-      onProgress?.({ file, part: i + 1, parts: places.length, bytes, total });
+      onProgress?.({ file, shard: i + 1, shards: places.length, bytes, total });
     const done =
       (await fetched(http, source, i, path, { ...settings, there, retryDelay, onBytes })) ??
       (await existing(path, { ...settings, force: false }));
@@ -245,13 +245,13 @@ async function outputPaths(output: string, { files }: FileSource): Promise<strin
     if (files.every(isPlain)) return files.map((file) => join(resolve(output), file));
     throw argumentError('a file name, which the address does not give,', 'option output', output);
   }
-  const parts = partsOf(resolve(output));
+  const shards = shardsOf(resolve(output));
   const split = splitOf(output);
-  if (parts.length === files.length && (files.length === 1 || split?.part === 1)) return parts;
+  if (shards.length === files.length && (files.length === 1 || split?.shard === 1)) return shards;
   const end = `-00001-of-${`${files.length}`.padStart(5, '0')}.gguf`;
   throw argumentError(
     files.length === 1
-      ? 'a name that is not that of one part of several'
+      ? 'a name that is not that of one shard of several'
       : `a folder, or a name that ends with ${end}, because the model has ${files.length} files,`,
     'option output',
     output,

@@ -2,7 +2,7 @@ import { nearest, received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { catalogModel, modelCatalog } from './catalog.js';
 import { defaultEndpoint, type HubRepository, hubFileUrl, mainRevision } from './hub.js';
-import { nameOf, partsOf, partsToPull } from './names.js';
+import { nameOf, shardsOf, shardsToPull } from './names.js';
 
 /** A file to pull, of a split model all of them. */
 export interface FileSource {
@@ -63,7 +63,7 @@ export function parseSource(text: string, endpoint: string): FileSource | RepoSo
 export function hubFile(endpoint: string, from: HubRepository, path: string): FileSource {
   const folder = storeFolderOf(from);
   nameOf([...folder.split('/'), ...path.split('/')]); // refuses a path that leaves the repository
-  const paths = partsToPull(path);
+  const paths = shardsToPull(path);
   return {
     urls: paths.map((part) => hubFileUrl(endpoint, from, part)),
     files: paths.map((part) => part.split('/').at(-1)!),
@@ -106,11 +106,11 @@ function parseUrl(text: string, endpoint: string): FileSource | RepoSource {
 }
 
 function addressed(url: URL, segments: readonly string[]): FileSource {
-  const paths = partsToPull(url.pathname);
+  const paths = shardsToPull(url.pathname);
   return {
     urls: paths.map((pathname) => Object.assign(new URL(url), { pathname }).href),
     files: paths.map((pathname) => decoded(pathname.split('/').at(-1)!)),
-    names: () => partsOf(nameOf(segments)),
+    names: () => shardsOf(nameOf(segments)),
   };
 }
 

@@ -7,11 +7,11 @@ import { largestOf } from '../extremes.js';
 import { catalogModel, catalogStoreName } from './catalog.js';
 import { partialFiles } from './claims.js';
 import { diskError } from './disk.js';
-import { isOfType, partsOf } from './names.js';
+import { isOfType, shardsOf } from './names.js';
 
 /** A model that was pulled, or part of one. */
 export interface PulledModel {
-  /** `owner/repo/file.gguf`, or host and path of the address; of a split model its first part. */
+  /** `owner/repo/file.gguf`, or host and path of the address; of a split model its first shard. */
   readonly name: string;
   /** What `loadModel` takes. */
   readonly path: string;
@@ -53,7 +53,7 @@ export async function listModels(): Promise<PulledModel[]> {
   const store = storeFolder();
   if (store !== undefined) await collect(store, '', maxDepth, files);
   const models = [...files.keys()]
-    .map((name) => partsOf(name)[0]!)
+    .map((name) => shardsOf(name)[0]!)
     .filter((name, i, names) => names.indexOf(name) === i)
     .map((name) => pulledModel(name, files));
   return models.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -81,7 +81,7 @@ export async function findModel(name: string): Promise<PulledModel> {
  */
 export async function removeModel(name: string): Promise<PulledModel> {
   const model = await only(name);
-  for (const path of partsOf(model.path)) {
+  for (const path of shardsOf(model.path)) {
     const rest = await partialFiles(dirname(path), path);
     // What another process is writing is not ours to remove.
     const free = rest.filter(({ state }) => state !== 'busy').map((file) => file.path);
@@ -202,7 +202,7 @@ async function collect(
 }
 
 function pulledModel(name: string, stored: ReadonlyMap<string, StoredFile>): PulledModel {
-  const names = partsOf(name);
+  const names = shardsOf(name);
   const files = names.map((part) => stored.get(part)).filter((file) => file !== undefined);
   const complete = files.length === names.length && files.every((file) => file.complete);
   return {

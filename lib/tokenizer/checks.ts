@@ -32,10 +32,10 @@ export function checkIds(ids: unknown): asserts ids is Iterable<unknown> {
   throw argumentError(`Expected the token ids as an array, but received ${name(ids)}.`);
 }
 
-/** Throws ERR_BITNET_ARGUMENT unless `id` is one of `vocab` token ids. */
-export function checkId(id: unknown, vocab: number): asserts id is number {
-  if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocab) return;
-  throw argumentError(`Expected a token id from 0 to ${vocab - 1}, but received ${name(id)}.`);
+/** Throws ERR_BITNET_ARGUMENT unless `id` is one of `vocabSize` token ids. */
+export function checkId(id: unknown, vocabSize: number): asserts id is number {
+  if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize) return;
+  throw argumentError(`Expected a token id from 0 to ${vocabSize - 1}, but received ${name(id)}.`);
 }
 
 /** Throws ERR_BITNET_ARGUMENT once there are too many ids, or bytes of theirs, for one text. */

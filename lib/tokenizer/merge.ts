@@ -21,7 +21,7 @@ export interface MergeRule {
 /** The room a merge works in; use it again for the next word, so that short ones allocate nothing. */
 export class Merger {
   readonly #queue: MergeQueue;
-  /** [n] symbol at each place; a place whose symbol was merged into its left neighbour is dead. */
+  /** [n] symbol at each place; a place whose symbol was merged into its left neighbor is dead. */
   symbols = new Int32Array(shortWord);
   /** [n + 1] where each symbol begins, in bytes; starts[n] is the end of the last. */
   starts = new Int32Array(shortWord + 1);

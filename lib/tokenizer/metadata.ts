@@ -47,13 +47,13 @@ export function flagOf(
 const noIds: readonly GgufValue[] = [-1, 2 ** 32 - 1, 2n ** 64n - 1n];
 
 /**
- * Metadata `tokenizer.ggml.<key>` as the id of one of `vocab` tokens, `usual` when absent. What is no
+ * Metadata `tokenizer.ggml.<key>` as the id of one of `vocabSize` tokens, `usual` when absent. What is no
  * such id stands for `fallback`, and is noted, as a warning if the token is `used` for anything.
  */
 export function idOf(
   file: VocabularyFile,
   key: string,
-  vocab: number,
+  vocabSize: number,
   {
     usual,
     fallback,
@@ -63,7 +63,7 @@ export function idOf(
 ): number | undefined {
   const value = file.metadata.get(prefix + key);
   if (value === undefined) return usual;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < vocab) {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < vocabSize) {
     return value;
   }
   const none = noIds.includes(value);
@@ -72,7 +72,7 @@ export function idOf(
     choice: fallback === undefined ? 'none' : String(fallback),
     reason: none
       ? `the file says ${describe(value)}, which stands for none`
-      : `the file says ${describe(value)}, which is no id from 0 to ${vocab - 1}`,
+      : `the file says ${describe(value)}, which is no id from 0 to ${vocabSize - 1}`,
     ...(used && !none && { warning: true }),
   });
   return fallback;

@@ -7,7 +7,7 @@ import type { Vocabulary } from './vocabulary.js';
 export class Pieces {
   readonly #vocabulary: Vocabulary;
   readonly #kind: Tokenizer['kind'];
-  /** [vocab] */
+  /** [vocabSize] */
   readonly #known: (Uint8Array | undefined)[];
 
   constructor(vocabulary: Vocabulary, kind: Tokenizer['kind']) {

@@ -103,7 +103,7 @@ function byteOf(file: VocabularyFile, tokens: GgufStrings, id: number): number {
 }
 
 /**
- * The scores of SentencePiece tokens: [vocab], none of them NaN. A file without any has its tokens in
+ * The scores of SentencePiece tokens: [vocabSize], none of them NaN. A file without any has its tokens in
  * the order of their scores, as SentencePiece itself numbers them.
  */
 export function readScores(

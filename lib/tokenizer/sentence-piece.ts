@@ -7,7 +7,7 @@ import type { Vocabulary } from './vocabulary.js';
  * SentencePiece encoding (`llama`): spaces become U+2581, and of all adjacent pairs that together
  * are a token, the one of highest score is merged until none is left.
  *
- * @param scores [vocab]
+ * @param scores [vocabSize]
  * @param addSpacePrefix whether a text that begins the input or follows a special token gets a space
  */
 export function createSentencePiece(
@@ -20,7 +20,7 @@ export function createSentencePiece(
 
 class SentencePieceEncoder implements TextEncoder, MergeRule {
   readonly #vocabulary: Vocabulary;
-  /** [vocab] 0 for the highest score, 1 for the next, …; equal scores have equal ranks. */
+  /** [vocabSize] 0 for the highest score, 1 for the next, …; equal scores have equal ranks. */
   readonly #ranks: Int32Array;
   readonly #merger: Merger;
   readonly #addSpacePrefix: boolean;

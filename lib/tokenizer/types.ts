@@ -38,8 +38,8 @@ export interface Tokenizer {
   readonly kind: 'bpe' | 'sentencepiece';
   /** Name of the pre-tokenizer in use; byte-level BPE only. */
   readonly preTokenizer?: string;
-  /** Number of tokens; ids are 0 to vocab − 1. */
-  readonly vocab: number;
+  /** Number of tokens; ids are 0 to vocabSize − 1. */
+  readonly vocabSize: number;
   readonly bos?: number;
   readonly eos?: number;
   /** Whether the model wants `bos` before a text. */

@@ -30,7 +30,7 @@ const decodeSwitches = ['special'] as const;
 export class VocabularyTokenizer implements Tokenizer {
   readonly kind: Tokenizer['kind'];
   declare readonly preTokenizer?: string;
-  readonly vocab: number;
+  readonly vocabSize: number;
   declare readonly bos?: number;
   declare readonly eos?: number;
   readonly addBos: boolean;
@@ -48,7 +48,7 @@ export class VocabularyTokenizer implements Tokenizer {
     const { vocabulary, ids } = parts;
     this.kind = parts.kind;
     if (parts.preTokenizer !== undefined) this.preTokenizer = parts.preTokenizer;
-    this.vocab = vocabulary.size;
+    this.vocabSize = vocabulary.size;
     if (ids.bos !== undefined) this.bos = ids.bos;
     if (ids.eos !== undefined) this.eos = ids.eos;
     this.addBos = parts.addBos && ids.bos !== undefined;
@@ -100,7 +100,7 @@ export class VocabularyTokenizer implements Tokenizer {
     const size = { ids: 0, bytes: 0 };
     // a detached array is empty, as everywhere, but to iterate over it throws
     for (const id of ArrayBuffer.isView(ids) && ids.byteLength === 0 ? [] : ids) {
-      checkId(id, this.vocab);
+      checkId(id, this.vocabSize);
       const piece = this.#pieces.bytes(id, special);
       if (piece.length > 0) pieces.push(piece);
       size.ids++;
@@ -129,12 +129,12 @@ export class VocabularyTokenizer implements Tokenizer {
   }
 
   tokenBytes(id: number): Uint8Array {
-    checkId(id, this.vocab);
+    checkId(id, this.vocabSize);
     return this.#pieces.bytes(id).slice();
   }
 
   tokenText(id: number): string {
-    checkId(id, this.vocab);
+    checkId(id, this.vocabSize);
     return Buffer.from(this.#vocabulary.texts.bytes(id)).toString();
   }
 }

@@ -76,33 +76,33 @@ void AddonState::cancel(Napi::Env env) {
   --running_;
 }
 
-void AddonState::settle(std::unique_ptr<Settlement> settlement) {
+void AddonState::settle(std::unique_ptr<Deferred> deferred) {
   // Notified under the lock: after it, drain() may return and this object may be gone.
   std::lock_guard<std::mutex> lock(mutex_);
   if (closing_.load() == 0)
-    channel_.NonBlockingCall(settlement.release()); // deliver() takes it back
+    channel_.NonBlockingCall(deferred.release()); // deliver() takes it back
   else
-    settlement->next = std::move(orphans_), orphans_ = std::move(settlement);
+    deferred->next = std::move(orphans_), orphans_ = std::move(deferred);
   --running_;
   ended_.notify_all();
 }
 
 Napi::Promise AddonState::run(Napi::Env env, const Napi::Object& keep,
-                              std::function<void(Settlement&)> work,
+                              std::function<void(Deferred&)> work,
                               std::function<Napi::Value(Napi::Env)> result) {
-  auto settlement = std::make_unique<Settlement>(env);
-  settlement->result = std::move(result);
+  auto deferred = std::make_unique<Deferred>(env);
+  deferred->result = std::move(result);
   if (!keep.IsEmpty())
-    settlement->keep.push_back(Napi::Persistent(keep));
-  Napi::Promise promise = settlement->deferred.Promise();
-  start_thread(env, [this, work = std::move(work), raw = settlement.release()] {
-    std::unique_ptr<Settlement> settlement(raw);
+    deferred->keep.push_back(Napi::Persistent(keep));
+  Napi::Promise promise = deferred->promise.Promise();
+  start_thread(env, [this, work = std::move(work), raw = deferred.release()] {
+    std::unique_ptr<Deferred> deferred(raw);
     try {
-      work(*settlement);
+      work(*deferred);
     } catch (const std::bad_alloc&) {
-      settlement->status = out_of_memory();
+      deferred->status = out_of_memory();
     }
-    settle(std::move(settlement));
+    settle(std::move(deferred));
   });
   return promise;
 }
@@ -139,7 +139,7 @@ void AddonState::join_threads(bool all) {
   }
 }
 
-void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* raw) {
+void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Deferred* raw) {
   if (env == nullptr) {
     // The environment ended with this still queued. What belongs to it is gone; but the engine must
     // end now, or its threads would run on in a library that Node is about to unload.
@@ -147,18 +147,18 @@ void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Settl
     raw->ended = nullptr;
     return;
   }
-  std::unique_ptr<Settlement> settlement(raw);
+  std::unique_ptr<Deferred> deferred(raw);
   if (--state->pending_ == 0)
     state->channel_.Unref(env);
   Napi::HandleScope scope(env);
-  if (settlement->ended)
-    settlement->ended();
-  if (!settlement->status.ok())
-    return settlement->deferred.Reject(to_error(env, settlement->status).Value());
+  if (deferred->ended)
+    deferred->ended();
+  if (!deferred->status.ok())
+    return deferred->promise.Reject(to_error(env, deferred->status).Value());
   try {
-    settlement->deferred.Resolve(settlement->result ? settlement->result(env) : env.Undefined());
+    deferred->promise.Resolve(deferred->result ? deferred->result(env) : env.Undefined());
   } catch (const std::bad_alloc&) {
-    settlement->deferred.Reject(to_error(env, out_of_memory()).Value());
+    deferred->promise.Reject(to_error(env, out_of_memory()).Value());
   }
 }
 

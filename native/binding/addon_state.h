@@ -23,15 +23,15 @@ namespace bitnet {
  * A promise and what must stay alive until it settles. Made and destroyed on the JavaScript thread;
  * native threads only write `status` and whatever memory `keep` protects.
  */
-struct Settlement {
-  explicit Settlement(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) {}
+struct Deferred {
+  explicit Deferred(Napi::Env env) : promise(Napi::Promise::Deferred::New(env)) {}
 
-  Napi::Promise::Deferred deferred;
+  Napi::Promise::Deferred promise;
   std::vector<Napi::ObjectReference> keep;      // buffers that native code reads or writes
   Status status;                                // of the work
   std::function<Napi::Value(Napi::Env)> result; // the value to resolve with; undefined when empty
-  std::function<void()> ended; // called on the JavaScript thread before it settles; may be empty
-  std::unique_ptr<Settlement> next; // of those that ended while the environment was ending
+  std::function<void()> ended;    // called on the JavaScript thread before it settles; may be empty
+  std::unique_ptr<Deferred> next; // of those that ended while the environment was ending
 };
 
 /** One per environment (main thread or worker), as instance data: no mutable globals. */
@@ -46,13 +46,13 @@ public:
   /** JavaScript thread: the work did not start, and the promise will not settle. */
   void cancel(Napi::Env env);
   /** Any thread: work has ended; settles the promise on the JavaScript thread. */
-  void settle(std::unique_ptr<Settlement> settlement);
+  void settle(std::unique_ptr<Deferred> deferred);
   /**
    * JavaScript thread: runs `work` on a thread of its own and promises what it leaves in the
-   * settlement; memory that runs out meanwhile is its error. `keep` (may be empty) holds buffers
+   * deferred; memory that runs out meanwhile is its error. `keep` (may be empty) holds buffers
    * that `work` uses. What must be destroyed on the JavaScript thread belongs in `result`.
    */
-  Napi::Promise run(Napi::Env env, const Napi::Object& keep, std::function<void(Settlement&)> work,
+  Napi::Promise run(Napi::Env env, const Napi::Object& keep, std::function<void(Deferred&)> work,
                     std::function<Napi::Value(Napi::Env)> result = nullptr);
 
   /** Non-zero once the environment is going away: long work must stop. */
@@ -64,8 +64,8 @@ public:
   Napi::FunctionReference model_constructor;
 
 private:
-  static void deliver(Napi::Env env, Napi::Function, AddonState* state, Settlement* settlement);
-  using Channel = Napi::TypedThreadSafeFunction<AddonState, Settlement, deliver>;
+  static void deliver(Napi::Env env, Napi::Function, AddonState* state, Deferred* deferred);
+  using Channel = Napi::TypedThreadSafeFunction<AddonState, Deferred, deliver>;
 
   struct BackgroundThread {
     std::thread thread;
@@ -82,8 +82,8 @@ private:
   std::atomic<int32_t> closing_{0};
   std::mutex mutex_;
   std::condition_variable ended_;
-  size_t running_ = 0;                  // begun and not yet ended
-  std::unique_ptr<Settlement> orphans_; // drain() frees them
+  size_t running_ = 0;                // begun and not yet ended
+  std::unique_ptr<Deferred> orphans_; // drain() frees them
   std::list<BackgroundThread> threads_;
 };
 

@@ -18,8 +18,8 @@ TensorSpec tensor_of(const Napi::Object& object) {
                  static_cast<size_t>(number_of(object, "tileCols")),
                  static_cast<size_t>(number_of(object, "tileGroupRows"))};
   tensor.scale_offset = static_cast<uint64_t>(number_of(object, "scaleOffset"));
-  tensor.part = static_cast<uint32_t>(number_of(object, "part"));
-  tensor.scale_part = static_cast<uint32_t>(number_of(object, "scalePart"));
+  tensor.shard = static_cast<uint32_t>(number_of(object, "shard"));
+  tensor.scale_shard = static_cast<uint32_t>(number_of(object, "scaleShard"));
   return tensor;
 }
 
@@ -60,7 +60,7 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.n_head = count("nHead");
   spec.n_kv_head = count("nKvHead");
   spec.head_dim = count("headDim");
-  spec.vocab = count("vocab");
+  spec.vocab_size = count("vocabSize");
   spec.norm_eps = static_cast<float>(number_of(object, "normEps"));
   spec.rope_neox = number_of(object, "ropeNeox") != 0;
   spec.rope_dim = count("ropeDim");
@@ -70,15 +70,15 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.rope_factors = copy_of<double>(object, "ropeFactors");
   spec.embedding_scale = static_cast<float>(number_of(object, "embeddingScale"));
   spec.attention_scale = static_cast<float>(number_of(object, "attentionScale"));
-  spec.local = copy_of<int32_t>(object, "localLayers");
+  spec.windowed = copy_of<int32_t>(object, "windowedLayers");
   spec.window = count("window");
-  spec.local_rope_base = number_of(object, "localRopeBase");
-  spec.local_rope_magnitude = number_of(object, "localRopeMagnitude");
+  spec.window_rope_base = number_of(object, "windowRopeBase");
+  spec.window_rope_magnitude = number_of(object, "windowRopeMagnitude");
   spec.activation = static_cast<Activation>(count("activation"));
   spec.logit_softcapping = static_cast<float>(number_of(object, "logitSoftcapping"));
   spec.path = string_of(object, "path");
-  read_array(object, "parts",
-             [&](const Napi::Object& part) { spec.parts.push_back(string_of(part, "path")); });
+  read_array(object, "shards",
+             [&](const Napi::Object& shard) { spec.shards.push_back(string_of(shard, "path")); });
   const std::vector<int64_t> stamps = copy_of<int64_t>(object, "stamps");
   for (size_t i = 0; i + 2 < stamps.size(); i += 3)
     spec.stamps.push_back({stamps[i], stamps[i + 1], stamps[i + 2]});

@@ -64,10 +64,10 @@ Napi::Value timed_kernels(const Napi::CallbackInfo& info) {
   const Abort abort{control, state.closing()};
   return state.run(env, options,
                    [vector = kernels.vector, threads, budget, abort, shapes = std::move(shapes),
-                    candidates = std::move(candidates)](Settlement& settlement) {
+                    candidates = std::move(candidates)](Deferred& deferred) {
                      ThreadPool pool(threads);
-                     settlement.result = [results = time_kernels(shapes, candidates, *vector, pool,
-                                                                 budget, abort)](Napi::Env env) {
+                     deferred.result = [results = time_kernels(shapes, candidates, *vector, pool,
+                                                               budget, abort)](Napi::Env env) {
                        return to_array(env, results);
                      };
                    });

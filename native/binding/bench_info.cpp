@@ -17,11 +17,11 @@ namespace {
 Napi::Value measured(const Napi::CallbackInfo& info, Status (*measure)(ThreadPool&, double*)) {
   Napi::Env env = info.Env();
   const size_t threads = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
-  return AddonState::of(env).run(env, {}, [threads, measure](Settlement& settlement) {
+  return AddonState::of(env).run(env, {}, [threads, measure](Deferred& deferred) {
     double value = 0;
     ThreadPool pool(threads);
-    settlement.status = measure(pool, &value);
-    settlement.result = [value](Napi::Env env) -> Napi::Value {
+    deferred.status = measure(pool, &value);
+    deferred.result = [value](Napi::Env env) -> Napi::Value {
       return Napi::Number::New(env, value);
     };
   });

@@ -63,9 +63,9 @@ Napi::Value selected_kernels(const Napi::CallbackInfo& info) {
 
 Napi::Value break_even_sparsity(const Napi::CallbackInfo& info) {
   KernelSet kernels;
-  if (!choose(info, &kernels) || !kernels.units)
+  if (!choose(info, &kernels) || !kernels.neurons)
     return info.Env().Undefined();
-  return Napi::Number::New(info.Env(), kernels.units->pays_from);
+  return Napi::Number::New(info.Env(), kernels.neurons->break_even);
 }
 
 Napi::Object kernel_names(Napi::Env env, const KernelSet& kernels) {

@@ -13,7 +13,7 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info);
 Napi::Value selected_kernels(const Napi::CallbackInfo& info);
 
 /**
- * breakEvenSparsity(forced) → UnitKernel::pays_from of the chosen kernel, undefined without one;
+ * breakEvenSparsity(forced) → NeuronKernel::break_even of the chosen kernel, undefined without one;
  * throws ERR_BITNET_KERNEL.
  */
 Napi::Value break_even_sparsity(const Napi::CallbackInfo& info);

@@ -56,19 +56,19 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
   auto work = [plan = std::move(plan), threads, load_control,
-               spec = std::move(spec)](Settlement& settlement) mutable {
+               spec = std::move(spec)](Deferred& deferred) mutable {
     std::shared_ptr<Weights> weights;
     {
       ThreadPool pool(threads); // of its own: the engine's threads may be busy generating
-      settlement.status =
+      deferred.status =
           load_weights(std::move(spec), std::move(plan), pool, load_control, &weights);
     }
     std::shared_ptr<Engine> engine;
-    if (settlement.status.ok() && !(engine = shared_engine(threads)))
-      settlement.status = Status::error(
+    if (deferred.status.ok() && !(engine = shared_engine(threads)))
+      deferred.status = Status::error(
           Code::kMemory, "Could not start a thread for the model: the system's limit is reached; "
                          "end other programs or raise the limit.");
-    settlement.result = made_of(std::move(weights), std::move(engine));
+    deferred.result = made_of(std::move(weights), std::move(engine));
   };
   return state.run(env, options, std::move(work));
 }
@@ -90,10 +90,10 @@ Napi::Value ModelObject::js_replan(const Napi::CallbackInfo& info) {
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
   auto work = [weights = loaded->weights, engine = loaded->engine, plan = std::move(plan),
-               load_control](Settlement& settlement) {
+               load_control](Deferred& deferred) {
     ThreadPool pool(engine->threads());
-    settlement.status = replan_weights(*weights, plan, pool, load_control);
-    settlement.result = made_of(weights, engine);
+    deferred.status = replan_weights(*weights, plan, pool, load_control);
+    deferred.result = made_of(weights, engine);
   };
   loaded.reset();
   return state.run(env, options, std::move(work));
@@ -109,7 +109,7 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   result.Set("kernel", kernel_names(env, weights.kernels));
   const HeadCounts& counts = loaded->model.workspace.head_counts;
   Napi::Object head = Napi::Object::New(env);
-  head.Set("screened", static_cast<double>(counts.screened.load()));
+  head.Set("prefiltered", static_cast<double>(counts.prefiltered.load()));
   head.Set("candidates", static_cast<double>(counts.candidates.load()));
   head.Set("full", static_cast<double>(counts.full.load()));
   result.Set("head", head);

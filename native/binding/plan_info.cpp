@@ -20,10 +20,10 @@ LoadChoices choices_of(const Napi::Object& options) {
                                   static_cast<uint64_t>(number_of(choice, "cols")), kernel});
   });
   choices.skip_layers = copy_of<int32_t>(options, "skipLayers");
-  const double screen_from = number_of(options, "screenFrom");
-  if (screen_from > 0)
-    choices.screen_from =
-        std::isfinite(screen_from) ? static_cast<uint64_t>(screen_from) : UINT64_MAX;
+  const double prefilter_from = number_of(options, "prefilterFrom");
+  if (prefilter_from > 0)
+    choices.prefilter_from =
+        std::isfinite(prefilter_from) ? static_cast<uint64_t>(prefilter_from) : UINT64_MAX;
   return choices;
 }
 

@@ -9,7 +9,7 @@
 namespace bitnet {
 
 /**
- * planLoad(spec, { kernel, byShape: [{ rows, cols, kernel }], skipLayers, screenFrom }) →
+ * planLoad(spec, { kernel, byShape: [{ rows, cols, kernel }], skipLayers, prefilterFrom }) →
  * [{ layout, kernel, bytes }], in the order of the spec's tensors; throws as loadModel.
  */
 Napi::Value plan_info(const Napi::CallbackInfo& info);

@@ -9,10 +9,10 @@ namespace bitnet {
 
 Napi::Value tested_kernels(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  return AddonState::of(env).run(env, {}, [](Settlement& settlement) {
+  return AddonState::of(env).run(env, {}, [](Deferred& deferred) {
     std::vector<KernelVerdict> verdicts;
-    settlement.status = self_test(detect_cpu_features(), &verdicts);
-    settlement.result = [verdicts = std::move(verdicts)](Napi::Env env) -> Napi::Value {
+    deferred.status = self_test(detect_cpu_features(), &verdicts);
+    deferred.result = [verdicts = std::move(verdicts)](Napi::Env env) -> Napi::Value {
       Napi::Array list = Napi::Array::New(env);
       for (const KernelVerdict& verdict : verdicts) {
         Napi::Object entry = Napi::Object::New(env);

@@ -31,7 +31,7 @@ Napi::Value on_a_thread(Napi::Env env, const Napi::Object& request, Work&& work,
     return env.Undefined();
   const Abort abort{requested, state.closing()};
   return state.run(
-      env, request, [abort, work](Settlement& settlement) { settlement.status = work(abort); },
+      env, request, [abort, work](Deferred& deferred) { deferred.status = work(abort); },
       std::move(result));
 }
 
@@ -52,7 +52,7 @@ Napi::Value SessionObject::js_save(const Napi::CallbackInfo& info) {
   const size_t header_bytes = length_of(request, "header");
   const int32_t* tokens = elements_of<int32_t>(request, "tokens");
   const uint64_t seed = seed_of(request);
-  SessionData* session = data_.get(); // kept by the settlement, whose thread this is not
+  SessionData* session = data_.get(); // kept by the deferred, whose thread this is not
   return on_a_thread(
       info.Env(), request,
       [=](const Abort& abort) {
@@ -83,7 +83,7 @@ Napi::Value SessionObject::js_load(const Napi::CallbackInfo& info) {
         if (status.ok())
           status = read_session(path, offset, seed, n, tokens, read, abort);
         for (size_t i = 0; status.ok() && i < n; ++i)
-          if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= spec.vocab)
+          if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= spec.vocab_size)
             status =
                 Status::error(Code::kSession, "Expected the tokens of the session file \"" + path +
                                                   "\" to be the model's, but found " +

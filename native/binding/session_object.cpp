@@ -10,15 +10,15 @@ EvaluateRequest request_of(const Napi::Object& object) {
   EvaluateRequest request;
   request.tokens = elements_of<int32_t>(object, "tokens");
   request.n = length_of(object, "tokens");
-  request.want =
-      static_cast<EvaluateRequest::Want>(static_cast<uint32_t>(number_of(object, "want")));
+  request.outputs =
+      static_cast<EvaluateRequest::Outputs>(static_cast<uint32_t>(number_of(object, "outputs")));
   request.logits = elements_of<float>(object, "logits");
   request.top = length_of(object, "topIds");
   request.top_ids = elements_of<int32_t>(object, "topIds");
   request.top_logits = elements_of<float>(object, "topLogits");
-  request.also = elements_of<int32_t>(object, "also");
-  request.also_count = length_of(object, "also");
-  request.also_logits = elements_of<float>(object, "alsoLogits");
+  request.extra_ids = elements_of<int32_t>(object, "extraIds");
+  request.extra_count = length_of(object, "extraIds");
+  request.extra_logits = elements_of<float>(object, "extraLogits");
   request.log_sum_exp = elements_of<double>(object, "logSumExp");
   request.ffn_counts = elements_of<double>(object, "ffnCounts");
   request.progress = elements_of<std::atomic<int32_t>>(object, "progress");
@@ -27,22 +27,22 @@ EvaluateRequest request_of(const Napi::Object& object) {
   return request;
 }
 
-// Lives on the engine's thread; everything that belongs to JavaScript is in the settlement.
+// Lives on the engine's thread; everything that belongs to JavaScript is in the deferred.
 class EvaluationJob : public Job {
 public:
-  EvaluationJob(AddonState& state, std::unique_ptr<Settlement> settlement, SessionData& session,
+  EvaluationJob(AddonState& state, std::unique_ptr<Deferred> deferred, SessionData& session,
                 const EvaluateRequest& request, const Abort& abort)
       : Job(Evaluation(session.loaded->model, session.cache, request, abort)), state_(state),
-        settlement_(std::move(settlement)) {}
+        deferred_(std::move(deferred)) {}
 
   void finished() override {
-    settlement_->status = evaluation.take_status();
-    state_.settle(std::move(settlement_));
+    deferred_->status = evaluation.take_status();
+    state_.settle(std::move(deferred_));
   }
 
 private:
   AddonState& state_;
-  std::unique_ptr<Settlement> settlement_;
+  std::unique_ptr<Deferred> deferred_;
 };
 
 } // namespace
@@ -83,24 +83,24 @@ void SessionObject::create(const Napi::CallbackInfo& info) {
   data_ = std::move(data);
 }
 
-// evaluate({ tokens, want, control, … }) → Promise<void>; outputs are written into the request's
+// evaluate({ tokens, outputs, control, … }) → Promise<void>; outputs are written into the request's
 // typed arrays.
 Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Napi::Object object = info[0].As<Napi::Object>();
   AddonState& state = AddonState::of(env);
   const EvaluateRequest request = request_of(object);
-  auto settlement = std::make_unique<Settlement>(env);
-  Napi::Promise promise = settlement->deferred.Promise();
-  settlement->keep.push_back(Napi::Persistent(object));
+  auto deferred = std::make_unique<Deferred>(env);
+  Napi::Promise promise = deferred->promise.Promise();
+  deferred->keep.push_back(Napi::Persistent(object));
   // Holds the KV cache and the engine until the promise settles, even if the session is closed
   // meanwhile, and lets go of them on this thread: the engine must not end on its own.
-  settlement->ended = [data = data_] { data->report(); };
+  deferred->ended = [data = data_] { data->report(); };
   const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
   if (!abort.requested) // read last: the worker is being terminated
     return env.Undefined();
   SessionData& session = *data_;
-  auto job = std::make_unique<EvaluationJob>(state, std::move(settlement), session, request, abort);
+  auto job = std::make_unique<EvaluationJob>(state, std::move(deferred), session, request, abort);
   state.begin(env);
   try {
     session.loaded->engine->submit(std::move(job));

@@ -55,7 +55,7 @@ private:
   bool take_from(size_t share, size_t thread);
   bool idle() const;
 
-  // A thread's share of a job: neighbouring chunks, so that it reads memory in one stream, which
+  // A thread's share of a job: neighboring chunks, so that it reads memory in one stream, which
   // the prefetchers of CPUs follow (two threads taking turns at 80 rows of weights got 28 GB/s
   // where separate streams get 40). A thread that is done steals chunks of others. High half: number of
   // the job; low half: untaken chunks of the share. Taking a chunk is one

@@ -2,8 +2,8 @@
 //
 //   [ n/4 bytes of nibbles ][ f32 scale ][ 28 bytes of anything ]          n = rows * cols
 //
-// A nibble is 3 t0 + t1 + 4 for two neighbours of a row, 0..8; a byte holds two such pairs, the
-// first in the high bits, which are four neighbours of a row. The order of the bytes depends on the
+// A nibble is 3 t0 + t1 + 4 for two neighbors of a row, 0..8; a byte holds two such pairs, the
+// first in the high bits, which are four neighbors of a row. The order of the bytes depends on the
 // tile, which is not in the file. From the outermost to the innermost loop:
 //
 //   tiles of BM rows | tiles of BK columns | groups of bmm rows | 256 / bmm columns |

@@ -3,7 +3,7 @@
 //   [ nibbles of triples ][ their signs ][ nibbles of pairs ][ padding ][ f32 scale ][ 28 bytes ]
 //
 // The first floor(cols / BK) * BK columns are in triples T = 9 t0 + 3 t1 + t2: |T| (0..13) is the
-// nibble. The others are in pairs, 3 t0 + t1 + 4. Two neighbours share a byte, the first in the
+// nibble. The others are in pairs, 3 t0 + t1 + 4. Two neighbors share a byte, the first in the
 // high bits. Every section is of the whole matrix and in an order that depends on the tile, which
 // the file does not record. From the outermost to the innermost loop:
 //

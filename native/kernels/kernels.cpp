@@ -11,22 +11,22 @@ namespace bitnet {
 extern const TernaryKernel kMad2Scalar;
 extern const DenseKernel kDenseScalar;
 extern const VectorKernel kVectorScalar;
-extern const ScreenKernel kScreenScalar;
+extern const PrefilterKernel kPrefilterScalar;
 extern const TernaryKernel kBase3Scalar, kLutScalar;
-extern const UnitKernel kUnitsScalar;
-extern const Roof kRoofScalar;
+extern const NeuronKernel kNeuronsScalar;
+extern const Peak kPeakScalar;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx2;
 extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
-extern const ScreenKernel kScreenAvx2, kScreenAvx512Vnni;
-extern const UnitKernel kUnitsAvx512Vnni, kUnitsAvx2;
-extern const Roof kRoofAvx2, kRoofAvx512Vnni;
+extern const PrefilterKernel kPrefilterAvx2, kPrefilterAvx512Vnni;
+extern const NeuronKernel kNeuronsAvx512Vnni, kNeuronsAvx2;
+extern const Peak kPeakAvx2, kPeakAvx512Vnni;
 #if defined(BITNET_AVXVNNI) // the compiler knows it
 extern const TernaryKernel kMad2AvxVnni, kBase3AvxVnni;
-extern const ScreenKernel kScreenAvxVnni;
-extern const UnitKernel kUnitsAvxVnni;
-extern const Roof kRoofAvxVnni;
+extern const PrefilterKernel kPrefilterAvxVnni;
+extern const NeuronKernel kNeuronsAvxVnni;
+extern const Peak kPeakAvxVnni;
 #endif
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
@@ -34,9 +34,9 @@ extern const TernaryKernel kMad2Neon, kMad2NeonDot, kMad2NeonI8mm;
 extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
-extern const ScreenKernel kScreenNeon, kScreenNeonDot;
-extern const UnitKernel kUnitsNeon, kUnitsNeonDot, kUnitsNeonI8mm;
-extern const Roof kRoofNeon, kRoofNeonDot, kRoofNeonI8mm;
+extern const PrefilterKernel kPrefilterNeon, kPrefilterNeonDot;
+extern const NeuronKernel kNeuronsNeon, kNeuronsNeonDot, kNeuronsNeonI8mm;
+extern const Peak kPeakNeon, kPeakNeonDot, kPeakNeonI8mm;
 #endif
 
 namespace {
@@ -75,46 +75,46 @@ const VectorKernel* const kVectorKernels[] = {
 #endif
     &kVectorScalar,
 };
-const ScreenKernel* const kScreenKernels[] = {
+const PrefilterKernel* const kPrefilterKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kScreenAvx512Vnni,
+    &kPrefilterAvx512Vnni,
 #if defined(BITNET_AVXVNNI)
-    &kScreenAvxVnni,
+    &kPrefilterAvxVnni,
 #endif
-    &kScreenAvx2,
+    &kPrefilterAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kScreenNeonDot,    &kScreenNeon,
+    &kPrefilterNeonDot,    &kPrefilterNeon,
 #endif
-    &kScreenScalar,
+    &kPrefilterScalar,
 };
 
-const UnitKernel* const kUnitKernels[] = {
+const NeuronKernel* const kNeuronKernels[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kUnitsAvx512Vnni,
+    &kNeuronsAvx512Vnni,
 #if defined(BITNET_AVXVNNI)
-    &kUnitsAvxVnni,
+    &kNeuronsAvxVnni,
 #endif
-    &kUnitsAvx2,
+    &kNeuronsAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kUnitsNeonI8mm,   &kUnitsNeonDot, &kUnitsNeon,
+    &kNeuronsNeonI8mm,   &kNeuronsNeonDot, &kNeuronsNeon,
 #endif
-    &kUnitsScalar,
+    &kNeuronsScalar,
 };
 
-const Roof* const kRoofs[] = {
+const Peak* const kPeaks[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    &kRoofAvx512Vnni,
+    &kPeakAvx512Vnni,
 #if defined(BITNET_AVXVNNI)
-    &kRoofAvxVnni,
+    &kPeakAvxVnni,
 #endif
-    &kRoofAvx2,
+    &kPeakAvx2,
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
-    &kRoofNeonI8mm,   &kRoofNeonDot, &kRoofNeon,
+    &kPeakNeonI8mm,   &kPeakNeonDot, &kPeakNeon,
 #endif
-    &kRoofScalar,
+    &kPeakScalar,
 };
 
 template <class Kernel> bool usable(const Kernel* kernel, uint32_t features) {
@@ -130,11 +130,12 @@ std::vector<const Kernel*> usable_kernels(const Kernel* const (&list)[kCount], u
   return found;
 }
 
-// The unit kernel of the same family and instruction set, or null: slower code is not worth a skip.
-const UnitKernel* units_of(const TernaryKernel* kernel) {
-  for (const UnitKernel* units : kUnitKernels)
-    if (strcmp(units->family, kernel->family) == 0 && strcmp(units->isa, kernel->isa) == 0)
-      return units;
+// The neuron kernel of the same family and instruction set, or null: slower code is not worth a
+// skip.
+const NeuronKernel* neurons_of(const TernaryKernel* kernel) {
+  for (const NeuronKernel* neurons : kNeuronKernels)
+    if (strcmp(neurons->family, kernel->family) == 0 && strcmp(neurons->isa, kernel->isa) == 0)
+      return neurons;
   return nullptr;
 }
 
@@ -180,8 +181,8 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
     // A forced kernel's own needs are the ISA level the others must stay within.
     const uint32_t level = forced.empty() ? features : kernel->features;
     *out = {kernel, usable_kernels(kDenseKernels, level)[0],
-            usable_kernels(kVectorKernels, level)[0], usable_kernels(kScreenKernels, level)[0],
-            units_of(kernel)};
+            usable_kernels(kVectorKernels, level)[0], usable_kernels(kPrefilterKernels, level)[0],
+            neurons_of(kernel)};
     return Status{};
   }
   return Status::error(
@@ -202,14 +203,14 @@ std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features) {
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features) {
   return usable_kernels(kVectorKernels, features);
 }
-std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features) {
-  return usable_kernels(kScreenKernels, features);
+std::vector<const PrefilterKernel*> usable_prefilter_kernels(uint32_t features) {
+  return usable_kernels(kPrefilterKernels, features);
 }
-std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features) {
-  return usable_kernels(kUnitKernels, features);
+std::vector<const NeuronKernel*> usable_neuron_kernels(uint32_t features) {
+  return usable_kernels(kNeuronKernels, features);
 }
-std::vector<const Roof*> usable_roofs(uint32_t features) {
-  return usable_kernels(kRoofs, features);
+std::vector<const Peak*> usable_peaks(uint32_t features) {
+  return usable_kernels(kPeaks, features);
 }
 
 } // namespace bitnet

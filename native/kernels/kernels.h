@@ -9,8 +9,9 @@
 
 #include "../common/status.h"
 #include "dense/dense.h"
-#include "roof/roof.h"
-#include "screen/screen.h"
+#include "neuron/neuron.h"
+#include "peak/peak.h"
+#include "prefilter/prefilter.h"
 #include "ternary/ternary.h"
 #include "vector/vector.h"
 
@@ -21,8 +22,8 @@ struct KernelSet {
   const TernaryKernel* ternary;
   const DenseKernel* dense;
   const VectorKernel* vector;
-  const ScreenKernel* screen;
-  const UnitKernel* units; // null where the ternary kernel has no counterpart
+  const PrefilterKernel* prefilter;
+  const NeuronKernel* neurons; // null where the ternary kernel has no counterpart
 };
 
 /** A row of the list a user can print: ternary kernels in priority order, fastest first. */
@@ -51,9 +52,9 @@ Status select_kernels(uint32_t features, const std::string& forced, KernelSet* o
 std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features);
 std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
-std::vector<const ScreenKernel*> usable_screen_kernels(uint32_t features);
-std::vector<const UnitKernel*> usable_unit_kernels(uint32_t features);
+std::vector<const PrefilterKernel*> usable_prefilter_kernels(uint32_t features);
+std::vector<const NeuronKernel*> usable_neuron_kernels(uint32_t features);
 /** The strongest multiplication first. */
-std::vector<const Roof*> usable_roofs(uint32_t features);
+std::vector<const Peak*> usable_peaks(uint32_t features);
 
 } // namespace bitnet

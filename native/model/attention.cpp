@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "pass.h"
+#include "step.h"
 
 namespace bitnet {
 namespace {
@@ -18,27 +18,27 @@ struct RowPlace {
   size_t position;
 };
 
-RowPlace place_of(const Pass& pass, size_t row) {
-  const BatchItem* item = pass.items;
+RowPlace place_of(const Step& step, size_t row) {
+  const BatchItem* item = step.items;
   while (row >= item->n)
     row -= item++->n;
   return {item, item->cache->position + row};
 }
 
-// Cosines of one token's angles, times the magnitude, then as many sines; local layers turn by a
-// table of their own.
-float* rope_of(const Pass& pass, size_t table, size_t row) {
-  return pass.ws.rope.row(row) + table * 2 * pass.ws.rope_frequency[0].size();
+// Cosines of one token's angles, times the magnitude, then as many sines; sliding-window layers
+// turn by a table of their own.
+float* rope_of(const Step& step, size_t table, size_t row) {
+  return step.ws.rope.row(row) + table * 2 * step.ws.rope_frequency[0].size();
 }
 
-void fill_rope(Pass& pass) {
-  const std::vector<std::vector<double>>& tables = pass.ws.rope_frequency;
-  pass.pool.parallel(tables.size() * pass.n, [&](size_t task, size_t) {
-    const size_t table = task / pass.n, row = task % pass.n, pairs = tables[table].size();
-    const double position = static_cast<double>(place_of(pass, row).position);
-    const ModelSpec& spec = pass.weights.spec;
-    const double magnitude = table == 0 ? spec.rope_magnitude : spec.local_rope_magnitude;
-    float* cosine = rope_of(pass, table, row);
+void fill_rope(Step& step) {
+  const std::vector<std::vector<double>>& tables = step.ws.rope_frequency;
+  step.pool.parallel(tables.size() * step.n, [&](size_t task, size_t) {
+    const size_t table = task / step.n, row = task % step.n, pairs = tables[table].size();
+    const double position = static_cast<double>(place_of(step, row).position);
+    const ModelSpec& spec = step.weights.spec;
+    const double magnitude = table == 0 ? spec.rope_magnitude : spec.window_rope_magnitude;
+    float* cosine = rope_of(step, table, row);
     float* sine = cosine + pairs;
     for (size_t j = 0; j < pairs; ++j) {
       cosine[j] = static_cast<float>(magnitude * cos(position * tables[table][j]));
@@ -48,10 +48,10 @@ void fill_rope(Pass& pass) {
 }
 
 // RMSNorm of each head of a token, where the graph has one.
-void norm_heads(const Pass& pass, const std::vector<float>& norm, size_t heads, float* x) {
-  const ModelSpec& spec = pass.weights.spec;
+void norm_heads(const Step& step, const std::vector<float>& norm, size_t heads, float* x) {
+  const ModelSpec& spec = step.weights.spec;
   for (size_t head = 0; head < heads && !norm.empty(); ++head)
-    pass.vector().rms_norm(x + head * spec.head_dim, norm.data(), spec.head_dim, spec.norm_eps,
+    step.vector().rms_norm(x + head * spec.head_dim, norm.data(), spec.head_dim, spec.norm_eps,
                            x + head * spec.head_dim);
 }
 
@@ -85,18 +85,18 @@ struct Tile {
   size_t count; // tokens
 };
 
-size_t tiles_of(const Pass& pass, const BatchItem& item) {
-  return (item.n + pass.ws.plan.tile_tokens - 1) / pass.ws.plan.tile_tokens;
+size_t tiles_of(const Step& step, const BatchItem& item) {
+  return (item.n + step.ws.plan.tile_tokens - 1) / step.ws.plan.tile_tokens;
 }
 
-Tile tile_at(const Pass& pass, size_t index) {
-  const BatchItem* item = pass.items;
+Tile tile_at(const Step& step, size_t index) {
+  const BatchItem* item = step.items;
   size_t row = 0;
-  while (index >= tiles_of(pass, *item)) {
-    index -= tiles_of(pass, *item);
+  while (index >= tiles_of(step, *item)) {
+    index -= tiles_of(step, *item);
     row += item++->n;
   }
-  const size_t tokens = pass.ws.plan.tile_tokens, skip = index * tokens;
+  const size_t tokens = step.ws.plan.tile_tokens, skip = index * tokens;
   return {.item = item,
           .row = row + skip,
           .first = item->cache->position + skip,
@@ -104,9 +104,9 @@ Tile tile_at(const Pass& pass, size_t index) {
 }
 
 // Attention of one tile for the query heads of one KV head.
-void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadScratch& scratch) {
-  const ModelSpec& spec = pass.weights.spec;
-  const VectorKernel& vector = pass.vector();
+void attend(Step& step, size_t layer, const Tile& tile, size_t kv_head, ThreadScratch& scratch) {
+  const ModelSpec& spec = step.weights.spec;
+  const VectorKernel& vector = step.vector();
   const KvCache& cache = *tile.item->cache;
   const size_t width = cache.head_dim();
   const size_t group = spec.n_head / spec.n_kv_head;
@@ -121,7 +121,7 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t head = kv_head * group + r % group;
-    const float* from = pass.ws.q.row(tile.row + r / group) + head * spec.head_dim;
+    const float* from = step.ws.q.row(tile.row + r / group) + head * spec.head_dim;
     std::copy(from, from + spec.head_dim, q + r * width);
     std::fill(q + r * width + spec.head_dim, q + (r + 1) * width, 0.0f);
     std::fill(o + r * width, o + (r + 1) * width, 0.0f);
@@ -130,7 +130,7 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
   }
 
   const auto first_seen = [&](size_t position) {
-    return spec.is_local(layer) && position >= spec.window ? position - spec.window + 1 : 0;
+    return spec.is_windowed(layer) && position >= spec.window ? position - spec.window + 1 : 0;
   };
   const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
     const size_t at = begin * cache.row_bytes();
@@ -166,7 +166,7 @@ void attend(Pass& pass, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t head = kv_head * group + r % group;
-    float* to = pass.ws.attn.row(tile.row + r / group) + head * spec.head_dim;
+    float* to = step.ws.attn.row(tile.row + r / group) + head * spec.head_dim;
     const float inverse = 1.0f / l[r];
     for (size_t d = 0; d < spec.head_dim; ++d)
       to[d] = o[r * width + d] * inverse;
@@ -180,23 +180,23 @@ size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens) {
   return (3 * width + 4 * kFloatPad) * group * tokens * sizeof(float);
 }
 
-void norm_rotate_and_store(Pass& pass, size_t layer) {
-  const ModelSpec& spec = pass.weights.spec;
-  const VectorKernel& vector = pass.vector();
-  const LayerWeights& weights = pass.weights.layers[layer];
-  const size_t pairs = pass.ws.rope_frequency[0].size();
+void norm_rotate_and_store(Step& step, size_t layer) {
+  const ModelSpec& spec = step.weights.spec;
+  const VectorKernel& vector = step.vector();
+  const LayerWeights& weights = step.weights.layers[layer];
+  const size_t pairs = step.ws.rope_frequency[0].size();
   if (layer == 0)
-    fill_rope(pass);
-  pass.pool.parallel(pass.n, [&](size_t row, size_t) {
-    const RowPlace place = place_of(pass, row);
+    fill_rope(step);
+  step.pool.parallel(step.n, [&](size_t row, size_t) {
+    const RowPlace place = place_of(step, row);
     const KvCache& cache = *place.item->cache;
-    const float* cosine = rope_of(pass, spec.is_local(layer) ? 1 : 0, row);
+    const float* cosine = rope_of(step, spec.is_windowed(layer) ? 1 : 0, row);
     const float* sine = cosine + pairs;
-    float* q = pass.ws.q.row(row);
-    float* k = pass.ws.k.row(row);
-    const float* v = pass.ws.v.row(row);
-    norm_heads(pass, weights.q_norm, spec.n_head, q);
-    norm_heads(pass, weights.k_norm, spec.n_kv_head, k);
+    float* q = step.ws.q.row(row);
+    float* k = step.ws.k.row(row);
+    const float* v = step.ws.v.row(row);
+    norm_heads(step, weights.q_norm, spec.n_head, q);
+    norm_heads(step, weights.k_norm, spec.n_kv_head, k);
     for (size_t head = 0; head < spec.n_head; ++head)
       rotate(q + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
     for (size_t head = 0; head < spec.n_kv_head; ++head) {
@@ -210,15 +210,15 @@ void norm_rotate_and_store(Pass& pass, size_t layer) {
   });
 }
 
-void attention(Pass& pass, size_t layer) {
-  const size_t n_kv_head = pass.weights.spec.n_kv_head;
+void attention(Step& step, size_t layer) {
+  const size_t n_kv_head = step.weights.spec.n_kv_head;
   size_t tiles = 0;
-  for (size_t i = 0; i < pass.item_count; ++i)
-    tiles += tiles_of(pass, pass.items[i]);
-  pass.pool.parallel(tiles * n_kv_head, [&](size_t task, size_t thread) {
-    const Tile tile = tile_at(pass, task / n_kv_head);
+  for (size_t i = 0; i < step.item_count; ++i)
+    tiles += tiles_of(step, step.items[i]);
+  step.pool.parallel(tiles * n_kv_head, [&](size_t task, size_t thread) {
+    const Tile tile = tile_at(step, task / n_kv_head);
     if (!tile.item->abort->raised()) // else nobody will look at what its rows hold
-      attend(pass, layer, tile, task % n_kv_head, pass.ws.scratch[thread]);
+      attend(step, layer, tile, task % n_kv_head, step.ws.scratch[thread]);
   });
 }
 

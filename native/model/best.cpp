@@ -1,10 +1,10 @@
-// The screened search for the best rows of the head.
+// The prefiltered search for the best rows of the head.
 //
-// Every row has a lower and an upper bound of its logit (shadow.h). With T the worst of any k exact
-// logits, a row whose upper bound is below T is worse than k rows: it cannot be among the k best.
-// (A row that ties with T has an upper bound of at least T, and stays.) So whichever rows give T,
-// the answer is exact; the closer T is to the k-th best logit, the fewer rows are left. The k rows
-// with the best lower bounds are a good choice:
+// Every row has a lower and an upper bound of its logit (head_copy.h). With T the worst of any k
+// exact logits, a row whose upper bound is below T is worse than k rows: it cannot be among the k
+// best. (A row that ties with T has an upper bound of at least T, and stays.) So whichever rows
+// give T, the answer is exact; the closer T is to the k-th best logit, the fewer rows are left. The
+// k rows with the best lower bounds are a good choice:
 //
 //   logit  ------[====x====]--------[==x======]---[=====x===]-->   x exact, [ ] bounds
 //                          ^ ruled out: ends before T       the k best lower bounds
@@ -25,7 +25,7 @@ namespace {
 // What each thread found of the i-th vector on its way: at its place, which has room for its k.
 std::span<Best> lower_of(Workspace& ws, size_t i) {
   const size_t threads = ws.scratch.size();
-  const size_t place = static_cast<size_t>(ws.head.screened[i] - ws.head.vectors.data());
+  const size_t place = static_cast<size_t>(ws.head.prefiltered[i] - ws.head.vectors.data());
   return {ws.head.lower.data() + place * threads, threads};
 }
 
@@ -39,45 +39,47 @@ void take(const std::vector<Candidate>& best, const BestRow& row) {
 // Bounds of all logits: upper ones where the logits will be, and the rows with the k best lower ones
 // into the vectors' ids.
 void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
-  const Shadow& shadow = weights.shadow;
+  const HeadCopy& head_copy = weights.head_copy;
   HeadScratch& head = ws.head;
-  const size_t vocab = weights.spec.vocab, n = head.screened.size();
+  const size_t vocab_size = weights.spec.vocab_size, n = head.prefiltered.size();
   for (size_t i = 0; i < n; ++i)
     for (Best& best : lower_of(ws, i))
-      best.begin(head.screened[i]->row->k);
-  pool.parallel((vocab + kScreenRows - 1) / kScreenRows, [&](size_t chunk, size_t thread) {
-    const size_t begin = chunk * kScreenRows;
-    const size_t end = std::min(shadow.scale.size(), begin + kScreenRows);
-    const size_t count = std::min(end, vocab) - begin;
-    shadow.kernel->product({.packed = shadow.packed.data(),
-                            .cols = shadow.padded_cols,
-                            .high = head.high.as<int8_t>(),
-                            .low = head.low.as<int8_t>(),
-                            .high_sum = head.high_sum.data(),
-                            .low_sum = head.low_sum.data(),
-                            .n = n,
-                            .out = logits_row(ws, 0) + begin,
-                            .out_stride = head.logits_stride},
-                           begin, end);
-    for (size_t i = 0; i < n; ++i) {
-      const ScreenVector& v = head.screened[i]->v;
-      float* upper = logits_row(ws, i) + begin;
-      float low[kScreenRows];
-      for (size_t r = 0; r < count; ++r) {
-        const size_t row = begin + r;
-        const float middle = upper[r] * (shadow.scale[row] * v.step);
-        const float bound = shadow.error[row] * v.error_factor + shadow.norm[row] * v.norm_factor;
-        upper[r] = middle + bound;
-        low[r] = middle - bound;
-      }
-      Best& best = lower_of(ws, i)[thread];
-      for (size_t r = 0; r < count; ++r)
-        if (!best.full() || low[r] > best.worst().logit)
-          best.show({low[r], static_cast<int32_t>(begin + r)});
-    }
-  });
+      best.begin(head.prefiltered[i]->row->k);
+  pool.parallel((vocab_size + kPrefilterRows - 1) / kPrefilterRows,
+                [&](size_t chunk, size_t thread) {
+                  const size_t begin = chunk * kPrefilterRows;
+                  const size_t end = std::min(head_copy.scale.size(), begin + kPrefilterRows);
+                  const size_t count = std::min(end, vocab_size) - begin;
+                  head_copy.kernel->product({.packed = head_copy.packed.data(),
+                                             .cols = head_copy.padded_cols,
+                                             .high = head.high.as<int8_t>(),
+                                             .low = head.low.as<int8_t>(),
+                                             .high_sum = head.high_sum.data(),
+                                             .low_sum = head.low_sum.data(),
+                                             .n = n,
+                                             .out = logits_row(ws, 0) + begin,
+                                             .out_stride = head.logits_stride},
+                                            begin, end);
+                  for (size_t i = 0; i < n; ++i) {
+                    const PrefilterVector& v = head.prefiltered[i]->v;
+                    float* upper = logits_row(ws, i) + begin;
+                    float low[kPrefilterRows];
+                    for (size_t r = 0; r < count; ++r) {
+                      const size_t row = begin + r;
+                      const float middle = upper[r] * (head_copy.scale[row] * v.step);
+                      const float bound = head_copy.error[row] * v.error_factor +
+                                          head_copy.norm[row] * v.norm_factor;
+                      upper[r] = middle + bound;
+                      low[r] = middle - bound;
+                    }
+                    Best& best = lower_of(ws, i)[thread];
+                    for (size_t r = 0; r < count; ++r)
+                      if (!best.full() || low[r] > best.worst().logit)
+                        best.show({low[r], static_cast<int32_t>(begin + r)});
+                  }
+                });
   for (size_t i = 0; i < n; ++i) {
-    ScreenedVector& vector = *head.screened[i];
+    ScreenedVector& vector = *head.prefiltered[i];
     const std::span<Best> lower = lower_of(ws, i);
     Best& all = lower.front();
     for (const Best& other : lower.subspan(1))
@@ -91,22 +93,22 @@ void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
 // Adds the rows that T leaves to the ids of each vector, whose own are all known; or takes all ids
 // away where they would be too many.
 void add_candidates(const Weights& weights, Workspace& ws, ThreadPool& pool) {
-  const size_t vocab = weights.spec.vocab, most = vocab / kMostCandidates;
-  pool.parallel(ws.head.screened.size(), [&](size_t i, size_t) {
-    ScreenedVector& vector = *ws.head.screened[i];
+  const size_t vocab_size = weights.spec.vocab_size, most = vocab_size / kMostCandidates;
+  pool.parallel(ws.head.prefiltered.size(), [&](size_t i, size_t) {
+    ScreenedVector& vector = *ws.head.prefiltered[i];
     const float* upper = logits_row(ws, i);
     // Bounds are of raw logits.
     const float t = soft_cap_reaches(weights.spec.logit_softcapping, vector.worst());
     // Written so that a NaN keeps rows.
     const auto may_be = [&](size_t row) { return !(upper[row] < t); };
     size_t count = 0;
-    for (size_t row = 0; row < vocab; ++row)
+    for (size_t row = 0; row < vocab_size; ++row)
       count += may_be(row);
     if (count > most)
       return vector.ids.clear();
     size_t known = 0;
     const size_t known_count = vector.ids.size();
-    for (size_t row = 0; row < vocab && count > 0; ++row) {
+    for (size_t row = 0; row < vocab_size && count > 0; ++row) {
       if (!may_be(row))
         continue;
       --count;
@@ -130,7 +132,7 @@ void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t 
 Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
   std::vector<ExactRun>& runs = ws.head.runs;
   runs.clear();
-  for (ScreenedVector* vector : ws.head.screened) {
+  for (ScreenedVector* vector : ws.head.prefiltered) {
     if (vector->ids.empty())
       continue;
     const BestRow& row = *vector->row;
@@ -139,7 +141,7 @@ Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
     add_runs(runs, vector->h, vector->ids.data() + known, vector->ids.size() - known,
              vector->exact.data() + known);
     if (known == 0)
-      add_runs(runs, vector->h, row.also, row.also_count, row.also_logits);
+      add_runs(runs, vector->h, row.extra_ids, row.extra_count, row.extra_logits);
   }
   clear_failures(ws);
   pool.parallel(runs.size(), [&](size_t index, size_t thread) {
@@ -161,25 +163,25 @@ bool sound(const BestRow& row) {
   return all_logits(row.logits, row.k) && row.logits[0] > -INFINITY;
 }
 
-// Lets those of the group's rows that can go through the screen begin, and adds the others to
+// Lets those of the group's rows that can go through the prefilter begin, and adds the others to
 // ws.head.rest.
-void begin_screen(const Weights& weights, Workspace& ws, const BestRow* rows, size_t n) {
+void begin_prefilter(const Weights& weights, Workspace& ws, const BestRow* rows, size_t n) {
   HeadScratch& head = ws.head;
-  const size_t padded_cols = weights.shadow.padded_cols;
+  const size_t padded_cols = weights.head_copy.padded_cols;
   for (size_t i = 0; i < n; ++i) {
     ScreenedVector& vector = head.vectors[i];
-    const size_t at = head.screened.size() * padded_cols;
-    if (may_screen(weights, rows[i])) {
-      normalise_row(weights, ws, rows[i].row, i);
-      if (screen_vector(ws.h.row(i), weights.spec.dim, padded_cols, head.high.as<int8_t>(at),
-                        head.low.as<int8_t>(at), &vector.v)) {
+    const size_t at = head.prefiltered.size() * padded_cols;
+    if (may_prefilter(weights, rows[i])) {
+      normalize_row(weights, ws, rows[i].row, i);
+      if (prefilter_vector(ws.h.row(i), weights.spec.dim, padded_cols, head.high.as<int8_t>(at),
+                           head.low.as<int8_t>(at), &vector.v)) {
         vector.row = &rows[i];
         vector.h = i;
         vector.ids.clear();
         vector.exact.clear();
         head.high_sum.push_back(vector.v.high_sum);
         head.low_sum.push_back(vector.v.low_sum);
-        head.screened.push_back(&vector);
+        head.prefiltered.push_back(&vector);
         continue;
       }
     }
@@ -187,12 +189,12 @@ void begin_screen(const Weights& weights, Workspace& ws, const BestRow* rows, si
   }
 }
 
-// Answers the rows that the screen can, and adds the others to ws.head.rest.
-Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
-                size_t n) {
+// Answers the rows that the prefilter can, and adds the others to ws.head.rest.
+Status prefiltered(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
+                   size_t n) {
   HeadScratch& head = ws.head;
-  begin_screen(weights, ws, rows, n);
-  if (head.screened.empty())
+  begin_prefilter(weights, ws, rows, n);
+  if (head.prefiltered.empty())
     return {};
   bound_logits(weights, ws, pool);
   Status status = exact_logits(weights, ws, pool);
@@ -202,7 +204,7 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
   status = exact_logits(weights, ws, pool);
   if (!status.ok())
     return status;
-  for (const ScreenedVector* vector : head.screened) {
+  for (const ScreenedVector* vector : head.prefiltered) {
     const BestRow& row = *vector->row;
     if (vector->ids.empty()) {
       head.rest.push_back(&row);
@@ -215,16 +217,16 @@ Status screened(const Weights& weights, Workspace& ws, ThreadPool& pool, const B
     take(best.sorted(), row);
     if (!sound(row))
       return not_numbers();
-    ++ws.head_counts.screened;
+    ++ws.head_counts.prefiltered;
     ws.head_counts.candidates += vector->ids.size();
   }
   return {};
 }
 
 // Answers ws.head.rest from all their logits.
-Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows) {
+Status full(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows) {
   HeadScratch& head = ws.head;
-  const size_t vocab = weights.spec.vocab;
+  const size_t vocab_size = weights.spec.vocab_size;
   for (size_t i = 0; i < head.rest.size(); ++i)
     head.full.push_back({head.rest[i]->row, logits_row(ws, i)});
   Status status = output_logits(weights, ws, pool, head.full.data(), head.full.size());
@@ -235,13 +237,13 @@ Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool, const
     const float* of_row = head.full[i].logits;
     Best& best = head.best[static_cast<size_t>(&row - rows)]; // which has room for its k
     best.begin(row.k);
-    for (size_t id = 0; id < vocab; ++id)
+    for (size_t id = 0; id < vocab_size; ++id)
       best.show({of_row[id], static_cast<int32_t>(id)});
     take(best.sorted(), row);
-    for (size_t j = 0; j < row.also_count; ++j)
-      row.also_logits[j] = of_row[static_cast<size_t>(row.also[j])];
+    for (size_t j = 0; j < row.extra_count; ++j)
+      row.extra_logits[j] = of_row[static_cast<size_t>(row.extra_ids[j])];
     if (row.log_sum_exp)
-      *row.log_sum_exp = log_sum_exp(of_row, vocab);
+      *row.log_sum_exp = log_sum_exp(of_row, vocab_size);
   });
   for (const BestRow* row : head.rest)
     if (!sound(*row))
@@ -253,25 +255,25 @@ Status unscreened(const Weights& weights, Workspace& ws, ThreadPool& pool, const
 Status best_of_group(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
                      size_t n) {
   HeadScratch& head = ws.head;
-  head.screened.clear();
+  head.prefiltered.clear();
   head.rest.clear();
   head.full.clear();
   head.high_sum.clear();
   head.low_sum.clear();
-  const Status status = screened(weights, ws, pool, rows, n);
-  return status.ok() ? unscreened(weights, ws, pool, rows) : status;
+  const Status status = prefiltered(weights, ws, pool, rows, n);
+  return status.ok() ? full(weights, ws, pool, rows) : status;
 }
 
 } // namespace
 
-bool may_screen(const Weights& weights, const BestRow& row) {
-  return !weights.shadow.empty() && !row.log_sum_exp &&
-         row.k <= weights.spec.vocab / kMostCandidates;
+bool may_prefilter(const Weights& weights, const BestRow& row) {
+  return !weights.head_copy.empty() && !row.log_sum_exp &&
+         row.k <= weights.spec.vocab_size / kMostCandidates;
 }
 
 Status best_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestRow* rows,
                    size_t n) {
-  const size_t together = head_vectors(weights.spec.vocab);
+  const size_t together = head_vectors(weights.spec.vocab_size);
   for (size_t first = 0; first < n; first += together) {
     Status status = best_of_group(weights, ws, pool, rows + first, std::min(together, n - first));
     if (!status.ok())

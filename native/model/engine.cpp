@@ -6,12 +6,12 @@
 #include <map>
 #include <system_error>
 
-#include "shared_pass.h"
+#include "shared_step.h"
 
 namespace bitnet {
 namespace {
 
-// This part of the last pass's time is worth waiting for the next session to come back.
+// This part of the last step's time is worth waiting for the next session to come back.
 constexpr int kGatherShare = 16;
 
 } // namespace
@@ -37,7 +37,7 @@ void Engine::submit(std::unique_ptr<Job> job) {
 }
 
 // Whoever just got a token asks for the next one in a moment, but one after the other, because
-// JavaScript has one thread. Without a short wait the first would get a pass of its own and miss
+// JavaScript has one thread. Without a short wait the first would get a step of its own and miss
 // the one of all others. Waits as long as they keep coming.
 void Engine::gather(std::unique_lock<std::mutex>& lock) {
   while (!stop_ && arrived_ < ended_jobs_) {
@@ -48,7 +48,7 @@ void Engine::gather(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-// The job in front, and those that can share its pass.
+// The job in front, and those that can share its step.
 Engine::Jobs Engine::take() {
   Jobs batch;
   batch.splice(batch.end(), jobs_, jobs_.begin());
@@ -78,7 +78,7 @@ void Engine::run() {
     for (const std::unique_ptr<Job>& job : batch)
       evaluations[count++] = &job->evaluation;
     const Clock::time_point begin = Clock::now();
-    run_pass(pool_, evaluations.data(), count);
+    run_step(pool_, evaluations.data(), count);
 
     lock.lock();
     ended_ = Clock::now();

@@ -25,7 +25,7 @@ public:
 
 /**
  * A runner thread and its pool. Evaluations of the same model that wait together run together, a
- * pass at a time; models take turns.
+ * step at a time; models take turns.
  */
 class Engine {
 public:
@@ -49,8 +49,8 @@ private:
   std::condition_variable wake_;
   Jobs jobs_;
   bool stop_ = false;
-  size_t arrived_ = 0;        // jobs submitted since the last pass ended
-  size_t ended_jobs_ = 0;     // that the last pass ended well
+  size_t arrived_ = 0;        // jobs submitted since the last step ended
+  size_t ended_jobs_ = 0;     // that the last step ended well
   Clock::time_point ended_;   // when
   Clock::duration took_ = {}; // how long it ran
   std::thread runner_;        // last: it uses everything above

@@ -1,4 +1,4 @@
-// Which rows of a pass an evaluation wants to see, and where they go.
+// Which rows of a step an evaluation wants to see, and where they go.
 #include "evaluate.h"
 
 #include <algorithm>
@@ -9,38 +9,38 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
   const EvaluateRequest& r = request_;
   const bool ends = n == remaining();
   const size_t last = row + n - 1;
-  switch (r.want) {
-  case EvaluateRequest::Want::kNone:
+  switch (r.outputs) {
+  case EvaluateRequest::Outputs::kNone:
     break;
-  case EvaluateRequest::Want::kLast:
+  case EvaluateRequest::Outputs::kLast:
     if (ends)
       work.logits.push_back({last, r.logits});
     break;
-  case EvaluateRequest::Want::kAll:
+  case EvaluateRequest::Outputs::kAll:
     for (size_t i = 0; i < n; ++i)
-      work.logits.push_back({row + i, r.logits + (done_ + i) * model_->weights->spec.vocab});
+      work.logits.push_back({row + i, r.logits + (done_ + i) * model_->weights->spec.vocab_size});
     break;
-  case EvaluateRequest::Want::kTop:
+  case EvaluateRequest::Outputs::kTop:
     if (ends)
       work.best.push_back({.row = last,
                            .k = r.top,
                            .ids = r.top_ids,
                            .logits = r.top_logits,
-                           .also = r.also,
-                           .also_count = r.also_count,
-                           .also_logits = r.also_logits,
+                           .extra_ids = r.extra_ids,
+                           .extra_count = r.extra_count,
+                           .extra_logits = r.extra_logits,
                            .log_sum_exp = r.log_sum_exp});
     break;
-  case EvaluateRequest::Want::kScore:
+  case EvaluateRequest::Outputs::kScore:
     // The very last token predicts nothing asked for.
     for (size_t i = 0; i < n && done_ + i + 1 < r.n; ++i)
       work.scores.push_back({row + i, r.tokens[done_ + i + 1], r.scores + done_ + i});
     break;
-  case EvaluateRequest::Want::kLastState:
+  case EvaluateRequest::Outputs::kLastState:
     if (ends)
       work.states.push_back({last, r.states});
     break;
-  case EvaluateRequest::Want::kStates:
+  case EvaluateRequest::Outputs::kStates:
     for (size_t i = 0; i < n; ++i)
       work.states.push_back({row + i, r.states + (done_ + i) * model_->weights->spec.dim});
     break;
@@ -55,7 +55,7 @@ void Evaluation::advance(size_t n) {
 void Evaluation::add_counts(const std::vector<FfnCounts>& counts) {
   for (size_t layer = 0; layer < counts.size(); ++layer) {
     double* out = request_.ffn_counts + 3 * layer;
-    out[0] += static_cast<double>(counts[layer].closed_gates);
+    out[0] += static_cast<double>(counts[layer].inactive_neurons);
     out[1] += static_cast<double>(counts[layer].zero_inputs);
     out[2] += static_cast<double>(counts[layer].values);
   }

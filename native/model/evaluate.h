@@ -16,7 +16,7 @@ struct StepLists {
 };
 
 /**
- * A loaded model: weights that all sessions share, and the working memory of the pass that runs.
+ * A loaded model: weights that all sessions share, and the working memory of the step that runs.
  */
 struct Model {
   Model(std::shared_ptr<const Weights> w, size_t threads, uint64_t budget = kWorkspaceBudget)
@@ -25,29 +25,29 @@ struct Model {
   std::shared_ptr<const Weights> weights;
   Workspace workspace;
   StepLists lists;
-  std::atomic<uint64_t> workspace_bytes{0}; // after the last pass, for any thread
+  std::atomic<uint64_t> workspace_bytes{0}; // after the last step, for any thread
 };
 
 /** What an evaluation leaves behind besides the longer KV cache. Memory is the caller's. */
 struct EvaluateRequest {
-  enum class Want : uint32_t { kNone, kLast, kAll, kTop, kScore, kLastState, kStates };
+  enum class Outputs : uint32_t { kNone, kLast, kAll, kTop, kScore, kLastState, kStates };
 
-  const int32_t* tokens; // [n], each in [0, vocab)
+  const int32_t* tokens; // [n], each in [0, vocab_size)
   size_t n;
-  Want want;
-  float* logits = nullptr; // kLast: [vocab]; kAll: [n, vocab]
+  Outputs outputs;
+  float* logits = nullptr; // kLast: [vocab_size]; kAll: [n, vocab_size]
 
   size_t top = 0; // kTop: best logits of the last token, descending, ties to the lower id
-  int32_t* top_ids = nullptr;    // [top]
-  float* top_logits = nullptr;   // [top]
-  const int32_t* also = nullptr; // ids whose logits are wanted too
-  size_t also_count = 0;
-  float* also_logits = nullptr;  // [also_count]
+  int32_t* top_ids = nullptr;         // [top]
+  float* top_logits = nullptr;        // [top]
+  const int32_t* extra_ids = nullptr; // ids whose logits are wanted too
+  size_t extra_count = 0;
+  float* extra_logits = nullptr; // [extra_count]
   double* log_sum_exp = nullptr; // [1], optional: log Σ exp(logit) of the last token
 
   float* states = nullptr; // what the head would multiply; kLastState: [dim], kStates: [n, dim]
 
-  // [n_layer, 3], optional, added to: closed gates, zero inputs of down, values of each.
+  // [n_layer, 3], optional, added to: inactive neurons, zero inputs of down, values of each.
   double* ffn_counts = nullptr;
 
   std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
@@ -71,7 +71,7 @@ public:
   /** Its activations are counted: they must not mix with those of others. */
   bool runs_alone() const { return request_.ffn_counts != nullptr; }
 
-  /** The next `n` tokens as part of a pass. */
+  /** The next `n` tokens as part of a step. */
   BatchItem item(size_t n) const {
     return {.cache = cache_,
             .tokens = request_.tokens + done_,
@@ -81,11 +81,11 @@ public:
                          .begin = thousandths(done_),
                          .end = thousandths(done_ + n)}};
   }
-  /** Adds what is wanted of the next `n` tokens, which begin at `row` of the pass. */
+  /** Adds what is wanted of the next `n` tokens, which begin at `row` of the step. */
   void ask(size_t row, size_t n, HeadWork& work) const;
   /** The next `n` tokens are done: only now does the position move. */
   void advance(size_t n);
-  /** `counts`: [n_layer], of a pass that is done; when runs_alone(). */
+  /** `counts`: [n_layer], of a step that is done; when runs_alone(). */
   void add_counts(const std::vector<FfnCounts>& counts);
   void fail(Status status) { status_ = std::move(status); }
 

@@ -1,4 +1,4 @@
-// The transformer's forward pass over a batch that may mix several sequences.
+// The transformer's forward step over a batch that may mix several sequences.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +14,8 @@
 
 namespace bitnet {
 
-/** Where an evaluation says how far it has come, in thousandths, and which of them a pass does. */
-struct PassProgress {
+/** Where an evaluation says how far it has come, in thousandths, and which of them a step does. */
+struct StepProgress {
   std::atomic<int32_t>* done; // nullptr: nobody asks
   int32_t begin, end;
 };
@@ -23,17 +23,17 @@ struct PassProgress {
 /** Tokens to append to one sequence. A sequence appears once in a batch. */
 struct BatchItem {
   KvCache* cache;
-  const int32_t* tokens; // [n], each in [0, vocab)
+  const int32_t* tokens; // [n], each in [0, vocab_size)
   size_t n;              // position + n <= context
   const Abort* abort;
-  PassProgress progress;
+  StepProgress progress;
 };
 
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */
 struct FfnCounts {
-  std::atomic<uint64_t> closed_gates{0}; // gate outputs <= 0
-  std::atomic<uint64_t> zero_inputs{0};  // zeros, of int8 or f32, that enter the down projection
-  std::atomic<uint64_t> values{0};       // of each kind
+  std::atomic<uint64_t> inactive_neurons{0}; // gate outputs <= 0
+  std::atomic<uint64_t> zero_inputs{0}; // zeros, of int8 or f32, that enter the down projection
+  std::atomic<uint64_t> values{0};      // of each kind
 };
 
 /**

@@ -31,12 +31,12 @@ bool all_logits(const float* values, size_t count) {
   return !odd;
 }
 
-size_t head_vectors(size_t vocab) {
+size_t head_vectors(size_t vocab_size) {
   constexpr size_t most = 32, bytes = size_t{128} << 20;
-  return std::min(most, std::max<size_t>(1, bytes / (vocab * sizeof(float))));
+  return std::min(most, std::max<size_t>(1, bytes / (vocab_size * sizeof(float))));
 }
 
-void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
+void normalize_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
   float* h = ws.h.row(i);
   write_state(weights, ws, {row, h});
   std::fill(h + weights.spec.dim, h + pad_to(weights.spec.dim, kFloatPad), 0.0f);
@@ -89,13 +89,13 @@ Status output_logits(const Weights& weights, Workspace& ws, ThreadPool& pool, co
                      size_t n) {
   if (n == 0)
     return {};
-  const size_t vocab = weights.head().rows();
+  const size_t vocab_size = weights.head().rows();
   ws.head_counts.full += n;
   for (size_t i = 0; i < n; ++i)
-    normalise_row(weights, ws, rows[i].row, i);
+    normalize_row(weights, ws, rows[i].row, i);
   clear_failures(ws);
-  pool.parallel((vocab + kFullRows - 1) / kFullRows, [&](size_t chunk, size_t thread) {
-    const RowRange range = {chunk * kFullRows, std::min(vocab, (chunk + 1) * kFullRows)};
+  pool.parallel((vocab_size + kFullRows - 1) / kFullRows, [&](size_t chunk, size_t thread) {
+    const RowRange range = {chunk * kFullRows, std::min(vocab_size, (chunk + 1) * kFullRows)};
     ThreadScratch& scratch = ws.scratch[thread];
     Status& failure = ws.head.statuses[thread];
     const Mat out = packed(scratch.values.as<float>(), n, range.size());
@@ -118,8 +118,8 @@ namespace {
 
 Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const ScoreRow* rows,
                   size_t n) {
-  const size_t vocab = weights.spec.vocab;
-  const size_t together = std::min(n, head_vectors(vocab));
+  const size_t vocab_size = weights.spec.vocab_size;
+  const size_t together = std::min(n, head_vectors(vocab_size));
   std::vector<LogitsRow>& group = ws.head.full;
   for (size_t first = 0; first < n; first += together) {
     const size_t count = std::min(together, n - first);
@@ -132,7 +132,7 @@ Status score_rows(const Weights& weights, Workspace& ws, ThreadPool& pool, const
     pool.parallel(count, [&](size_t i, size_t) {
       const ScoreRow& row = rows[first + i];
       const float* of_row = group[i].logits;
-      *row.score = of_row[static_cast<size_t>(row.next)] - log_sum_exp(of_row, vocab);
+      *row.score = of_row[static_cast<size_t>(row.next)] - log_sum_exp(of_row, vocab_size);
     });
     for (size_t i = 0; i < count; ++i)
       if (std::isnan(*rows[first + i].score)) // all logits were minus infinity
@@ -163,7 +163,7 @@ Status answer(const Weights& weights, Workspace& ws, ThreadPool& pool, const Hea
 }
 
 ScratchBytes head_thread_scratch(const Weights& weights, const HeadWork& work) {
-  const size_t group = head_vectors(weights.spec.vocab);
+  const size_t group = head_vectors(weights.spec.vocab_size);
   const size_t n =
       std::max(work.logits.size(), std::min(group, std::max(work.best.size(), work.scores.size())));
   if (n == 0)

@@ -17,22 +17,22 @@ namespace bitnet {
  */
 struct LogitsRow {
   size_t row;
-  float* logits; // [vocab] out
+  float* logits; // [vocab_size] out
 };
 
 /**
  * The best logits of one row, and those of `also`: bit-equal to what LogitsRow gives. Where the head
- * has a shadow, only rows of the head that the bounds cannot rule out are read, unless all logits
- * are needed for log_sum_exp.
+ * has an int8 copy, only rows of the head that the bounds cannot rule out are read, unless all
+ * logits are needed for log_sum_exp.
  */
 struct BestRow {
   size_t row;
-  size_t k;            // 1..vocab
-  int32_t* ids;        // [k] out: highest logit first, ties to the lower id
-  float* logits;       // [k] out
-  const int32_t* also; // [also_count]
-  size_t also_count;
-  float* also_logits;  // [also_count] out
+  size_t k;                 // 1..vocab_size
+  int32_t* ids;             // [k] out: highest logit first, ties to the lower id
+  float* logits;            // [k] out
+  const int32_t* extra_ids; // [extra_count]
+  size_t extra_count;
+  float* extra_logits; // [extra_count] out
   double* log_sum_exp; // [1] out, or null: log Σ exp(logit)
 };
 

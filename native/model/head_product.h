@@ -6,9 +6,9 @@ namespace bitnet {
 
 /** Rows of the head that one thread takes at a time: of a full product, … */
 constexpr size_t kFullRows = 128;
-/** … of the screen, … */
-constexpr size_t kScreenRows = 512;
-/** … and of those that the screen leaves. */
+/** … of the prefilter, … */
+constexpr size_t kPrefilterRows = 512;
+/** … and of those that the prefilter leaves. */
 constexpr size_t kExactRows = 8;
 
 /**
@@ -18,16 +18,16 @@ constexpr size_t kExactRows = 8;
 constexpr size_t kMostCandidates = 16; // 1/16
 
 /** Whether only the rows that bounds cannot rule out may answer `row`. */
-bool may_screen(const Weights& weights, const BestRow& row);
+bool may_prefilter(const Weights& weights, const BestRow& row);
 
 /**
  * Vectors whose logits, or bounds of them, are in memory together: 32, or fewer where these would
  * be more than 128 MiB.
  */
-size_t head_vectors(size_t vocab);
+size_t head_vectors(size_t vocab_size);
 
 /** RMSNorm of row `row` of the residual stream into row `i` of ws.h. */
-void normalise_row(const Weights& weights, Workspace& ws, size_t row, size_t i);
+void normalize_row(const Weights& weights, Workspace& ws, size_t row, size_t i);
 
 /**
  * Rows of the head times `n` vectors of ws.h from `vector` on; out: [n, rows]. Uses

@@ -8,11 +8,11 @@
 namespace bitnet {
 
 bool HeadScratch::ensure(const Weights& weights, size_t threads, const HeadWork& work) {
-  const size_t vocab = weights.spec.vocab;
+  const size_t vocab_size = weights.spec.vocab_size;
   const size_t group =
-      std::min(head_vectors(vocab), std::max(work.best.size(), work.scores.size()));
-  logits_stride = pad_to(vocab, kScreenRows);
-  const size_t planes = std::min(group, work.best.size()) * weights.shadow.padded_cols;
+      std::min(head_vectors(vocab_size), std::max(work.best.size(), work.scores.size()));
+  logits_stride = pad_to(vocab_size, kPrefilterRows);
+  const size_t planes = std::min(group, work.best.size()) * weights.head_copy.padded_cols;
   if (!logits.ensure(group * logits_stride * sizeof(float)) || !high.ensure(planes) ||
       !low.ensure(planes))
     return false;
@@ -32,7 +32,7 @@ void HeadScratch::reserve(const Weights& weights, size_t threads, const HeadWork
     return;
   for (std::vector<int32_t>* sums : {&high_sum, &low_sum})
     sums->reserve(group);
-  screened.reserve(group);
+  prefiltered.reserve(group);
   rest.reserve(group);
   if (vectors.size() < group)
     vectors.resize(group);
@@ -40,21 +40,21 @@ void HeadScratch::reserve(const Weights& weights, size_t threads, const HeadWork
     best.resize(group);
   if (lower.size() < threads * group)
     lower.resize(threads * group);
-  const size_t most = weights.spec.vocab / kMostCandidates;
+  const size_t most = weights.spec.vocab_size / kMostCandidates;
   size_t most_runs = 0; // of a group, in either round
   for (size_t i = 0; i < work.best.size(); ++i) {
     const BestRow& row = work.best[i];
-    const size_t place = i % head_vectors(weights.spec.vocab);
+    const size_t place = i % head_vectors(weights.spec.vocab_size);
     if (place == 0)
       most_runs = 0;
     best[place].reserve(row.k);
-    if (!may_screen(weights, row))
+    if (!may_prefilter(weights, row))
       continue;
     vectors[place].ids.reserve(row.k + most);
     vectors[place].exact.reserve(row.k + most);
     for (size_t thread = 0; thread < threads; ++thread)
       lower[place * threads + thread].reserve(row.k);
-    most_runs += (row.k + most) / kExactRows + row.also_count / kExactRows + 2;
+    most_runs += (row.k + most) / kExactRows + row.extra_count / kExactRows + 2;
     runs.reserve(most_runs);
   }
 }

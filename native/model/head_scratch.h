@@ -10,7 +10,7 @@
 
 #include "../common/aligned_buffer.h"
 #include "../common/status.h"
-#include "shadow.h"
+#include "head_copy.h"
 
 namespace bitnet {
 
@@ -68,11 +68,11 @@ private:
   std::vector<Candidate> heap_;
 };
 
-/** A vector on its way through the screen. */
+/** A vector on its way through the prefilter. */
 struct ScreenedVector {
   const BestRow* row = nullptr;
   size_t h = 0; // row of the vector in the workspace's h
-  ScreenVector v;
+  PrefilterVector v;
   std::vector<int32_t> ids; // rows of the head to multiply; none where they would be too many
   std::vector<float> exact; // their logits, as far as they are known
 
@@ -96,17 +96,17 @@ struct HeadScratch {
   uint64_t bytes() const { return logits.size() + high.size() + low.size(); }
 
   std::vector<Status> statuses; // [threads]
-  AlignedBuffer logits;         // float [group, vocab padded], first upper bounds of them
+  AlignedBuffer logits;         // float [group, vocab_size padded], first upper bounds of them
   size_t logits_stride = 0;
   std::vector<LogitsRow> full; // [group] rows whose logits go there
   std::vector<Best> best;      // [group]
 
-  std::vector<ScreenedVector> vectors;    // [group]
-  std::vector<ScreenedVector*> screened;  // those of them on their way
-  std::vector<const BestRow*> rest;       // the others
-  AlignedBuffer high, low;                // int8 [screened, padded_cols]
-  std::vector<int32_t> high_sum, low_sum; // [screened]
-  std::vector<Best> lower;                // [group, threads] those with the best lower bounds
+  std::vector<ScreenedVector> vectors;      // [group]
+  std::vector<ScreenedVector*> prefiltered; // those of them on their way
+  std::vector<const BestRow*> rest;         // the others
+  AlignedBuffer high, low;                  // int8 [prefiltered, padded_cols]
+  std::vector<int32_t> high_sum, low_sum;   // [prefiltered]
+  std::vector<Best> lower;                  // [group, threads] those with the best lower bounds
   std::vector<ExactRun> runs;
 
 private:

@@ -118,10 +118,10 @@ void multiply(const TernaryBlocks& blocks, const Product& p) {
 }
 
 // All neurons of a matrix with all tokens.
-UnitProduct neuron_product(const Product& p, size_t neuron_bytes, size_t width, size_t count,
-                           const MatOf<int32_t>& sums) {
-  return {.units = p.w.data.data(),
-          .unit_bytes = neuron_bytes,
+NeuronProduct neuron_product(const Product& p, size_t neuron_bytes, size_t width, size_t count,
+                             const MatOf<int32_t>& sums) {
+  return {.neurons = p.w.data.data(),
+          .neuron_bytes = neuron_bytes,
           .width = width,
           .count = count,
           .q = p.a.q.data,
@@ -144,26 +144,26 @@ ScratchBytes scratch_of(const NeuronRows& neurons, const Linear& w, size_t rows,
 
 void multiply(const NeuronRows& neurons, const Product& p) {
   const MatOf<int32_t> sums = sums_of(p, pad_to(p.rows.size(), kFloatPad));
-  neurons.kernel->rows(neuron_product(p, neurons.neuron_bytes, p.w.cols, p.w.rows, sums),
-                       p.rows.begin, p.rows.end);
+  neurons.kernel->up_all(neuron_product(p, neurons.neuron_bytes, p.w.cols, p.w.rows, sums),
+                         p.rows.begin, p.rows.end);
   scale_batch(p, sums);
 }
 
 size_t tile_rows_of(const NeuronColumns& neurons, size_t n) {
-  return neurons.kernel->column_step(n);
+  return neurons.kernel->down_step(n);
 }
 
 ScratchBytes scratch_of(const NeuronColumns& neurons, const Linear& w, size_t rows, size_t n) {
-  const size_t computed = pad_to(rows, neurons.kernel->column_step(n));
+  const size_t computed = pad_to(rows, neurons.kernel->down_step(n));
   const size_t written = pad_to(computed, kFloatPad);
   return {.acc = n * written * sizeof(int32_t), .kernel = neurons.kernel->scratch_bytes(w.rows)};
 }
 
 void multiply(const NeuronColumns& neurons, const Product& p) {
-  const size_t end = pad_to(p.rows.end, neurons.kernel->column_step(p.a.n()));
+  const size_t end = pad_to(p.rows.end, neurons.kernel->down_step(p.a.n()));
   const MatOf<int32_t> sums = sums_of(p, pad_to(end - p.rows.begin, kFloatPad));
-  neurons.kernel->columns(neuron_product(p, neurons.neuron_bytes, p.w.rows, p.w.cols, sums),
-                          p.rows.begin, end);
+  neurons.kernel->down_all(neuron_product(p, neurons.neuron_bytes, p.w.rows, p.w.cols, sums),
+                           p.rows.begin, end);
   scale_batch(p, sums);
 }
 
@@ -229,8 +229,8 @@ void scale_sums(const Linear& w, const VectorKernel& vector, const int32_t* acc,
 void linear_some_rows(const Linear& w, const VectorKernel& vector, const Activations& a,
                       const int32_t* ids, size_t count, float* out, ThreadScratch& scratch) {
   int32_t* acc = scratch.acc.as<int32_t>();
-  std::get<NeuronRows>(w.layout).kernel->dot(w.data.data(), w.cols, ids, count, a.q.data,
-                                             a.q_sum[0], acc);
+  std::get<NeuronRows>(w.layout).kernel->up_some(w.data.data(), w.cols, ids, count, a.q.data,
+                                                 a.q_sum[0], acc);
   if (w.row_scale.empty())
     vector.scale_all(acc, w.scale * a.q_step[0], count, out);
   else

@@ -13,8 +13,8 @@
 
 namespace bitnet {
 
-constexpr size_t kFloatPad = 16;      // the 16 virtual lanes
-constexpr size_t kInt8Pad = kUnitPad; // whole cache lines, and what row units are padded to
+constexpr size_t kFloatPad = 16;        // the 16 virtual lanes
+constexpr size_t kInt8Pad = kNeuronPad; // whole cache lines, and what row neurons are padded to
 
 /** A batch of vectors entering a linear layer, as floats and, for ternary weights, as int8. */
 struct Activations {
@@ -43,13 +43,13 @@ struct TernaryBlocks {
 
 /** `up`: one neuron's row after the other. */
 struct NeuronRows {
-  const UnitKernel* kernel = nullptr;
+  const NeuronKernel* kernel = nullptr;
   size_t neuron_bytes = 0; // of a row
 };
 
 /** `down`: one neuron's column after the other. */
 struct NeuronColumns {
-  const UnitKernel* kernel = nullptr;
+  const NeuronKernel* kernel = nullptr;
   size_t neuron_bytes = 0; // of a column
 };
 
@@ -64,7 +64,7 @@ struct DenseRows {
 struct Linear {
   using Layout = std::variant<DenseRows, TernaryTiles, TernaryBlocks, NeuronRows, NeuronColumns>;
   /** The layouts' names, in the same order. */
-  enum class Kind { kDense, kTernary, kTernaryBlocks, kRowUnits, kColumnUnits };
+  enum class Kind { kDense, kTernary, kTernaryBlocks, kRowNeurons, kColumnNeurons };
 
   Layout layout;
   size_t rows = 0;
@@ -110,7 +110,7 @@ struct ThreadScratch {
   AlignedBuffer acc;     // int32 [n, rows of a chunk]
   AlignedBuffer kernel;  // whatever the kernel asks for
   AlignedBuffer values;  // float: whatever the caller keeps between two products
-  bool has_sums = false; // acc holds this thread's share of a sum over live units
+  bool has_sums = false; // acc holds this thread's share of a sum over active neurons
 
   /** False when memory runs out. */
   bool ensure(const ScratchBytes& bytes);

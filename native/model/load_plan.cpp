@@ -1,9 +1,9 @@
 // Every rule about what is packed how.
 #include "load_plan.h"
 
+#include "head_copy.h"
 #include "q4_0_block.h"
 #include "roles.h"
-#include "shadow.h"
 #include "tensor_loader.h"
 
 namespace bitnet {
@@ -16,8 +16,8 @@ class Planner {
 public:
   Planner(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices)
       : spec_(spec), kernels_(kernels), choices_(choices), tied_(!has_role(spec, "output")),
-        skips_(kernels.units && spec.activation == Activation::kRelu2 &&
-               spec.dim <= kMaxUnitWidth && !has_branch_norms(spec, Branch::kFeedForward)) {}
+        skips_(kernels.neurons && spec.activation == Activation::kRelu2 &&
+               spec.dim <= kMaxNeuronWidth && !has_branch_norms(spec, Branch::kFeedForward)) {}
 
   Status plan(const TensorSpec& tensor, PlannedTensor* out) const {
     const Role* role = find_role(tensor.role);
@@ -46,9 +46,9 @@ private:
     if (const TernaryFormat* format = find_ternary_format(tensor.type)) {
       *out = {matrix_layout(tensor), &tiles_for(rows, cols), format->row_scales ? rows * 4 : 0};
       if (out->layout == TensorLayout::kNeuronRows)
-        out->bytes += rows * kernels_.units->unit_bytes(cols);
+        out->bytes += rows * kernels_.neurons->neuron_bytes(cols);
       else if (out->layout == TensorLayout::kNeuronColumns)
-        out->bytes += cols * kernels_.units->unit_bytes(rows);
+        out->bytes += cols * kernels_.neurons->neuron_bytes(rows);
       else
         out->bytes += packed_bytes(*out->tiles, rows, cols);
       return {};
@@ -82,8 +82,9 @@ private:
     return *kernels_.ternary;
   }
 
-  // Quantised types are as small as the shadow would be; unpadded rows cannot be multiplied where
-  // they lie. A head stays in the file only where it is screened, other tables are read row by row.
+  // Quantized types are as small as the copy would be; unpadded rows cannot be multiplied where
+  // they lie. A head stays in the file only where it is prefiltered, other tables are read row by
+  // row.
   Status plan_table(const TensorSpec& tensor, PlannedTensor* out) const {
     const size_t rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
     const TernaryFormat* format = find_ternary_format(tensor.type);
@@ -98,10 +99,10 @@ private:
                                             "convert the model with F16 or Q8_0 there.");
     const bool is_head = tied_ || tensor.role == "output";
     if (!is_float(type) || cols % kFloatPad != 0 ||
-        tensor.bytes < (is_head ? choices_.screen_from : kLeaveInFile))
+        tensor.bytes < (is_head ? choices_.prefilter_from : kLeaveInFile))
       *out = {TensorLayout::kDense, nullptr, rows * held_row_bytes(type, cols)};
     else if (is_head)
-      *out = {TensorLayout::kPrefilter, nullptr, shadow_bytes(*kernels_.screen, rows, cols)};
+      *out = {TensorLayout::kPrefilter, nullptr, shadow_bytes(*kernels_.prefilter, rows, cols)};
     else
       *out = {TensorLayout::kFile, nullptr, 0};
     return {};
@@ -145,13 +146,13 @@ std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels) {
     return name_of(*planned.tiles);
   case TensorLayout::kNeuronRows:
   case TensorLayout::kNeuronColumns:
-    return std::string(kernels.units->family) + "-" + kernels.units->isa;
+    return std::string(kernels.neurons->family) + "-" + kernels.neurons->isa;
   case TensorLayout::kDense:
   case TensorLayout::kQ4_0:
   case TensorLayout::kFile:
     return kernels.dense->isa;
   case TensorLayout::kPrefilter:
-    return kernels.screen->isa;
+    return kernels.prefilter->isa;
   }
   return "";
 }

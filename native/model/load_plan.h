@@ -27,8 +27,8 @@ enum class TensorLayout : uint32_t {
 /** As inspect prints it. */
 const char* name_of(TensorLayout layout);
 
-/** Heads in floats from this many bytes on are worth an int8 shadow. */
-constexpr uint64_t kScreenFrom = uint64_t{32} << 20;
+/** Heads in floats from this many bytes on are worth an int8 copy. */
+constexpr uint64_t kPrefilterFrom = uint64_t{32} << 20;
 
 /** What of a plan is not decided by the model and the kernels: what was asked for or measured. */
 struct LoadChoices {
@@ -37,9 +37,10 @@ struct LoadChoices {
     uint64_t cols;
     const TernaryKernel* kernel;
   };
-  std::vector<ShapeKernel> by_shape;  // instead of the model's ternary kernel
-  std::vector<int32_t> skip_layers;   // [n_layer] 1 to skip zeros where a kernel can; empty: all
-  uint64_t screen_from = kScreenFrom; // bytes of the smallest head in floats that is screened
+  std::vector<ShapeKernel> by_shape; // instead of the model's ternary kernel
+  std::vector<int32_t> skip_layers;  // [n_layer] 1 to skip zeros where a kernel can; empty: all
+  uint64_t prefilter_from =
+      kPrefilterFrom; // bytes of the smallest head in floats that is prefiltered
 };
 
 /** How the tensor in the same place of ModelSpec::tensors is held. */

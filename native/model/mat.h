@@ -1,4 +1,4 @@
-// A matrix that lies in somebody else's memory: what the forward pass hands from step to step.
+// A matrix that lies in somebody else's memory: what the forward step hands from step to step.
 #pragma once
 #include <stddef.h>
 

@@ -9,7 +9,7 @@ namespace {
 
 using Size = uint64_t(const ModelSpec&);
 constexpr Size* kOne = [](const ModelSpec&) -> uint64_t { return 1; };
-constexpr Size* kVocab = [](const ModelSpec& s) -> uint64_t { return s.vocab; };
+constexpr Size* kVocab = [](const ModelSpec& s) -> uint64_t { return s.vocab_size; };
 constexpr Size* kDim = [](const ModelSpec& s) -> uint64_t { return s.dim; };
 constexpr Size* kFfn = [](const ModelSpec& s) -> uint64_t { return s.ffn_dim; };
 constexpr Size* kHead = [](const ModelSpec& s) -> uint64_t { return s.head_dim; };

@@ -26,8 +26,8 @@ struct TensorSpec {
   uint64_t bytes;
   TileShape tile = {};       // of TL1 and TL2
   uint64_t scale_offset = 0; // of an f32 in the file that the product is multiplied by; 0: none
-  uint32_t part = 0;         // which of the model's files it is in
-  uint32_t scale_part = 0;   // and which has that scale
+  uint32_t shard = 0;        // which of the model's files it is in
+  uint32_t scale_shard = 0;  // and which has that scale
 };
 
 /** What decides the weights of a model that is made and not read (bench/synth/load.ts). */
@@ -45,7 +45,7 @@ struct ModelSpec {
   uint32_t n_head;
   uint32_t n_kv_head;
   uint32_t head_dim;
-  uint32_t vocab;
+  uint32_t vocab_size;
   float norm_eps;
   bool rope_neox;    // rotate (x[j], x[j + rope_dim/2]); otherwise (x[2j], x[2j+1])
   uint32_t rope_dim; // leading components of a head that are rotated
@@ -55,19 +55,19 @@ struct ModelSpec {
   double rope_magnitude = 1;        // cosines and sines are multiplied by it
   float embedding_scale;            // embeddings are multiplied by it
   float attention_scale;            // of q · k: usually 1 / sqrt(head_dim)
-  std::vector<int32_t> local;       // [n_layer] 1 where attention is local, or empty: nowhere
-  uint32_t window;                  // positions a token of a local layer sees, itself included
-  double local_rope_base;           // of local layers, whose positions are not scaled
-  double local_rope_magnitude = 1;
+  std::vector<int32_t> windowed;    // [n_layer] 1 where attention has a window, or empty: nowhere
+  uint32_t window;         // positions a token of a sliding-window layer sees, itself included
+  double window_rope_base; // of sliding-window layers, whose positions are not scaled
+  double window_rope_magnitude = 1;
   Activation activation;
-  float logit_softcapping = 0;    // logits become c * tanh(logit / c); 0: they stay
-  std::string path;               // of the file, or what errors call the model
-  std::vector<std::string> parts; // paths of a split model's files; empty: `path` is all of it
-  std::vector<FileStamp> stamps;  // of these files when all this was read from them, or empty
+  float logit_softcapping = 0;     // logits become c * tanh(logit / c); 0: they stay
+  std::string path;                // of the file, or what errors call the model
+  std::vector<std::string> shards; // paths of a split model's files; empty: `path` is all of it
+  std::vector<FileStamp> stamps;   // of these files when all this was read from them, or empty
   std::shared_ptr<const SyntheticSpec> synthetic; // null: read from the file
   std::vector<TensorSpec> tensors;
 
-  bool is_local(size_t layer) const { return !local.empty() && local[layer] != 0; }
+  bool is_windowed(size_t layer) const { return !windowed.empty() && windowed[layer] != 0; }
 };
 
 } // namespace bitnet

@@ -168,10 +168,10 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   if (one_scale)
     status = file_.read(tensor.offset + format.tensor_scale_offset(shape), sizeof(float),
                         reinterpret_cast<uint8_t*>(scales.data()));
-  const bool units = planned->layout != TensorLayout::kTiles;
+  const bool neurons = planned->layout != TensorLayout::kTiles;
   if (status.ok())
-    status = units ? pack_units(tensor, format, planned->layout, out, scales.data())
-                   : pack_tiles(tensor, format, *planned->tiles, shape.cols, out, scales.data());
+    status = neurons ? pack_neurons(tensor, format, planned->layout, out, scales.data())
+                     : pack_tiles(tensor, format, *planned->tiles, shape.cols, out, scales.data());
   if (status.code == Code::kType) { // sound, but not ternary
     arena_.give_back(out->data);
     planned->layout = TensorLayout::kQ4_0;
@@ -275,20 +275,20 @@ Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& f
   return decode_rows(tensor, format, tile_rows, scales, pack);
 }
 
-Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& format,
-                                TensorLayout layout, Linear* out, float* scales) {
-  const UnitKernel& kernel = *kernels_.units;
+Status TensorLoader::pack_neurons(const TensorSpec& tensor, const TernaryFormat& format,
+                                  TensorLayout layout, Linear* out, float* scales) {
+  const NeuronKernel& kernel = *kernels_.neurons;
   const bool by_row = layout == TensorLayout::kNeuronRows;
   const size_t width = by_row ? out->cols : out->rows;
-  const size_t units = by_row ? out->rows : out->cols;
-  const size_t neuron_bytes = kernel.unit_bytes(width);
+  const size_t neurons = by_row ? out->rows : out->cols;
+  const size_t neuron_bytes = kernel.neuron_bytes(width);
   if (by_row)
     out->layout = NeuronRows{.kernel = &kernel, .neuron_bytes = neuron_bytes};
   else
     out->layout = NeuronColumns{.kernel = &kernel, .neuron_bytes = neuron_bytes};
-  out->data = arena_.take(units * neuron_bytes);
+  out->data = arena_.take(neurons * neuron_bytes);
   if (!out->data.data())
-    return no_memory(tensor, units * neuron_bytes);
+    return no_memory(tensor, neurons * neuron_bytes);
   uint8_t* packed = out->data.data();
   if (by_row) {
     std::vector<std::vector<uint8_t>> padded(pool_.threads()); // one row
@@ -298,16 +298,16 @@ Status TensorLoader::pack_units(const TensorSpec& tensor, const TernaryFormat& f
                        [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
                          for (size_t r = 0; r < count; ++r) {
                            memcpy(padded[thread].data(), codes + r * width, width);
-                           kernel.pack_row(padded[thread].data(), width,
-                                           packed + (row + r) * neuron_bytes);
+                           kernel.pack_up(padded[thread].data(), width,
+                                          packed + (row + r) * neuron_bytes);
                          }
                        });
   }
   return decode_rows(tensor, format, kernel.block, scales,
                      [&](size_t row, size_t count, const uint8_t* codes, size_t) {
                        for (size_t r = 0; r < count; r += kernel.block)
-                         kernel.pack_columns(codes + r * units, units, row + r, packed,
-                                             neuron_bytes);
+                         kernel.pack_down(codes + r * neurons, neurons, row + r, packed,
+                                          neuron_bytes);
                      });
 }
 

@@ -30,7 +30,7 @@ public:
   Status load_linear(const TensorSpec& tensor, PlannedTensor* planned, Linear* out);
 
   /**
-   * The rows of an embedding or head. Of those that stay in the file a screened head reads a few
+   * The rows of an embedding or head. Of those that stay in the file a head prefilter reads a few
    * hundred per token, an embedding one.
    */
   Status load_table(const TensorSpec& tensor, const PlannedTensor& planned,
@@ -68,8 +68,8 @@ private:
   /** Packs the matrix as one packed matrix per `block_cols` columns. */
   Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
                     const TernaryKernel& kernel, size_t block_cols, Linear* out, float* scales);
-  Status pack_units(const TensorSpec& tensor, const TernaryFormat& format, TensorLayout layout,
-                    Linear* out, float* scales);
+  Status pack_neurons(const TensorSpec& tensor, const TernaryFormat& format, TensorLayout layout,
+                      Linear* out, float* scales);
   Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);
   Status load_dense(const TensorSpec& tensor, DenseType type, Linear* out);
 

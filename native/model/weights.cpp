@@ -32,7 +32,7 @@ Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
     out->push_back(source);
     return pool ? source->prepare(*pool) : Status();
   }
-  std::vector<std::string> paths = spec.parts;
+  std::vector<std::string> paths = spec.shards;
   if (paths.empty())
     paths.push_back(spec.path);
   for (size_t i = 0; i < paths.size(); ++i) {
@@ -47,22 +47,22 @@ Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
 
 Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor,
                    PlannedTensor* planned) {
-  if (tensor.part >= files.size() || tensor.scale_part >= files.size())
+  if (tensor.shard >= files.size() || tensor.scale_shard >= files.size())
     return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" lies in no file.");
   const Slot slot = slot_of(*find_role(tensor.role), tensor.layer, w);
-  TensorLoader loader(*files[tensor.part], *files[tensor.scale_part], w.kernels, pool, w.arena);
+  TensorLoader loader(*files[tensor.shard], *files[tensor.scale_shard], w.kernels, pool, w.arena);
   if (std::vector<float>* const* vector = std::get_if<std::vector<float>*>(&slot))
     return loader.load_vector(tensor, *vector);
   if (RowTable* const* table = std::get_if<RowTable*>(&slot))
-    return loader.load_table(tensor, *planned, files[tensor.part], *table);
+    return loader.load_table(tensor, *planned, files[tensor.shard], *table);
   return loader.load_linear(tensor, planned, std::get<Linear*>(slot));
 }
 
-// The head gets a shadow where its rows stay in the file.
+// The head gets an int8 copy where its rows stay in the file.
 Status finish_head(Weights& w, ThreadPool& pool) {
   w.tied = w.output.rows() == 0;
   if (!w.head().in_memory())
-    return build_shadow(w.head(), *w.kernels.screen, pool, &w.shadow);
+    return build_head_copy(w.head(), *w.kernels.prefilter, pool, &w.head_copy);
   return {};
 }
 

@@ -7,10 +7,10 @@
 #include "../common/abort.h"
 #include "../common/arena.h"
 #include "../common/thread_pool.h"
+#include "head_copy.h"
 #include "linear.h"
 #include "load_plan.h"
 #include "row_table.h"
-#include "shadow.h"
 #include "spec.h"
 
 namespace bitnet {
@@ -34,9 +34,9 @@ struct Weights {
   std::vector<PlannedTensor> plan; // as it was carried out
   Arena arena;                     // holds the matrices
   std::vector<LayerWeights> layers;
-  RowTable embedding; // [vocab, dim]
-  RowTable output;    // [vocab, dim]; empty when the head is the embedding
-  Shadow shadow;      // of the head; empty where it would save nothing
+  RowTable embedding; // [vocab_size, dim]
+  RowTable output;    // [vocab_size, dim]; empty when the head is the embedding
+  HeadCopy head_copy; // of the head; empty where it would save nothing
   bool tied = false;
   std::vector<float> output_norm; // [dim]
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty

@@ -7,8 +7,8 @@
 
 #include "head.h"
 #include "kv_cache.h"
-#include "pass.h"
 #include "roles.h"
+#include "step.h"
 
 namespace bitnet {
 namespace {
@@ -69,7 +69,7 @@ StepValues::StepValues(const ModelSpec& spec)
       attn(q.cols, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
       branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
       up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad),
-      rope((spec.local.empty() ? 1 : 2) * (spec.rope_dim / 2) * 2, 1) {}
+      rope((spec.windowed.empty() ? 1 : 2) * (spec.rope_dim / 2) * 2, 1) {}
 
 template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
   use(self.x), use(self.h), use(self.q8), use(self.q_sum), use(self.q_step);
@@ -102,9 +102,9 @@ Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
     plan.batch = 1; // of a model that load_weights would have refused
   rope_frequency.push_back(frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale,
                                        weights.rope_freqs, spec.rope_factors));
-  if (!spec.local.empty())
-    rope_frequency.push_back(frequencies(spec.rope_dim, spec.local_rope_base, 1.0, {}, {}));
-  open.resize(most_gate_chunks(weights, threads));
+  if (!spec.windowed.empty())
+    rope_frequency.push_back(frequencies(spec.rope_dim, spec.window_rope_base, 1.0, {}, {}));
+  active_in.resize(most_gate_chunks(weights, threads));
 }
 
 Status Workspace::ensure(size_t n, const HeadWork& work) {
@@ -113,7 +113,7 @@ Status Workspace::ensure(size_t n, const HeadWork& work) {
   thread.cover(head_thread_scratch(weights_, work));
   thread.cover({.kernel = weights_.embedding.buffer_bytes(1),
                 .values = attention_scratch(weights_.spec, width, std::min(n, plan.tile_tokens))});
-  bool ok = StepValues::ensure(n) && live.ensure((h.stride + kLiveSlack) * sizeof(int32_t)) &&
+  bool ok = StepValues::ensure(n) && active.ensure((h.stride + kActiveSlack) * sizeof(int32_t)) &&
             head.ensure(weights_, scratch.size(), work);
   for (ThreadScratch& of_thread : scratch)
     ok = ok && of_thread.ensure(thread);
@@ -123,7 +123,7 @@ Status Workspace::ensure(size_t n, const HeadWork& work) {
 }
 
 uint64_t Workspace::bytes() const {
-  uint64_t sum = StepValues::bytes() + live.size() + head.bytes();
+  uint64_t sum = StepValues::bytes() + active.size() + head.bytes();
   for (const ThreadScratch& of_thread : scratch)
     sum += of_thread.bytes();
   return sum;

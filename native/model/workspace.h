@@ -1,4 +1,4 @@
-// Intermediate values of one forward pass: one per model, used by one pass at a time.
+// Intermediate values of one forward step: one per model, used by one step at a time.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -17,38 +17,38 @@ namespace bitnet {
 
 /** How the heads of some tokens were answered; any thread may read it. */
 struct HeadCounts {
-  std::atomic<uint64_t> screened{0};   // tokens for which only candidates were multiplied
-  std::atomic<uint64_t> candidates{0}; // rows multiplied for these
-  std::atomic<uint64_t> full{0};       // tokens for which all rows were
+  std::atomic<uint64_t> prefiltered{0}; // tokens for which only candidates were multiplied
+  std::atomic<uint64_t> candidates{0};  // rows multiplied for these
+  std::atomic<uint64_t> full{0};        // tokens for which all rows were
 };
 
-/** Tokens of one pass at most: more share each weight read, but wait longer for an abort. */
+/** Tokens of one step at most: more share each weight read, but wait longer for an abort. */
 constexpr size_t kMaxBatch = 512;
 
 /**
- * Most bytes of the working values of a model: a full pass of the largest public models takes a
- * third of it. Wider ones get fewer tokens in a pass.
+ * Most bytes of the working values of a model: a full step of the largest public models takes a
+ * third of it. Wider ones get fewer tokens in a step.
  */
 constexpr uint64_t kWorkspaceBudget = uint64_t{512} << 20;
 
 /** What fits into the budget. The numbers decide about speed and memory, never about a bit. */
 struct WorkspacePlan {
-  size_t batch;       // tokens of a pass, 1..kMaxBatch
+  size_t batch;       // tokens of a step, 1..kMaxBatch
   size_t tile_tokens; // that go through the same keys together
 };
 
-/** kMemory, with the numbers, where not even one token of a pass fits. */
+/** kMemory, with the numbers, where not even one token of a step fits. */
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan,
                       uint64_t budget = kWorkspaceBudget);
 
-/** What one part of the pass hands to the next: a row for each token. */
+/** What one part of the step hands to the next: a row for each token. */
 class StepValues {
 public:
   explicit StepValues(const ModelSpec& spec);
 
   TokenMat<float> x;       // [n, dim] the residual stream
-  TokenMat<float> h;       // [n, widest input] input of the next linear layer, normalised
-  TokenMat<int8_t> q8;     // [n, widest input] the same, quantised
+  TokenMat<float> h;       // [n, widest input] input of the next linear layer, normalized
+  TokenMat<int8_t> q8;     // [n, widest input] the same, quantized
   TokenMat<int32_t> q_sum; // [n, 1]
   TokenMat<float> q_step;  // [n, 1]
   TokenMat<float> q;       // [n, n_head * head_dim]
@@ -84,10 +84,11 @@ struct Workspace : StepValues {
   uint64_t bytes() const;
 
   WorkspacePlan plan;
-  AlignedBuffer live;       // int32 [widest + kLiveSlack]: inputs of a layer that are not zero
-  std::vector<size_t> open; // how many gates of each chunk of a layer's rows are open
+  AlignedBuffer active; // int32 [widest + kActiveSlack]: inputs of a layer that are not zero
+  std::vector<size_t> active_in; // neurons of each chunk of a layer's rows that are active
 
-  // Radians per position [rope_dim / 2]; the second, where there is one, is that of local layers.
+  // Radians per position [rope_dim / 2]; the second, where there is one, is that of sliding-window
+  // layers.
   std::vector<std::vector<double>> rope_frequency;
   std::vector<ThreadScratch> scratch; // one per thread
   HeadScratch head;

@@ -9,7 +9,7 @@ namespace bitnet {
 
 /** How one kernel did on small random products and on the largest values. */
 struct KernelVerdict {
-  std::string family; // "ternary", "units", "dense", "screen", "vector"
+  std::string family; // "ternary", "neuron", "dense", "prefilter", "vector"
   std::string name;   // "mad2-avx2" of a ternary kernel, "avx2" of others
   std::string wrong;  // the first wrong result, empty when there is none
 };
@@ -25,9 +25,9 @@ Status self_test(uint32_t features, std::vector<KernelVerdict>* out);
  * the scalar kernel; empty when there is none.
  */
 std::string check_kernel(const TernaryKernel& kernel);
-std::string check_kernel(const UnitKernel& kernel);
+std::string check_kernel(const NeuronKernel& kernel);
 std::string check_kernel(const DenseKernel& kernel, const DenseKernel& scalar);
-std::string check_kernel(const ScreenKernel& kernel);
+std::string check_kernel(const PrefilterKernel& kernel);
 std::string check_kernel(const VectorKernel& kernel, const VectorKernel& scalar);
 
 } // namespace bitnet

@@ -41,7 +41,7 @@ Results elementwise(const VectorKernel& kernel) {
   results.add(y);
   Array<int8_t> q(kPadded);
   Array<int32_t> sums(kCount);
-  kernel.quantise(x.data(), kCount, q.data(), kPadded, sums.data(), y.data());
+  kernel.quantize(x.data(), kCount, q.data(), kPadded, sums.data(), y.data());
   results.add(q);
   results.add(sums);
   std::mt19937 random(3);

@@ -8,7 +8,7 @@ import { loadedTinyModel, rejection } from './tiny.js';
 // biome-ignore lint/suspicious/noExplicitAny: the types would refuse what is tested here
 type Any = any;
 
-const model = loadedTinyModel({ vocab: 320, nLayer: 1 });
+const model = loadedTinyModel({ vocabSize: 320, nLayer: 1 });
 const temp = tempFolder();
 
 async function expectError(promise: Promise<unknown>, code: string, message: string | RegExp) {
@@ -54,8 +54,11 @@ describe('loadModel refuses', () => {
       { tlTable: 5 },
       'Expected a preset (large, 3b, llama3-8b) or a path for option tlTable, but received 5.',
     ],
-    [{ screenHead: 'no' }, 'Expected true or false for option screenHead, but received "no".'],
-    [{ skipZeros: 0 }, 'Expected true or false for option skipZeros, but received 0.'],
+    [
+      { headPrefilter: 'no' },
+      'Expected true or false for option headPrefilter, but received "no".',
+    ],
+    [{ skipInactive: 0 }, 'Expected true or false for option skipInactive, but received 0.'],
     [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
     [{ signal: 'stop' }, signal('"stop"')],
     [{ signal: {} }, signal('an object')],

@@ -7,9 +7,9 @@ import { loadedTinyModel, manyTokens } from './tiny.js';
 const temp = tempFolder();
 const load = modelLoader();
 
-const vocab = 515;
-const model = loadedTinyModel({ vocab, ffnDim: 770, nKvHead: 2, contextLength: 1200 });
-const ids = manyTokens(600, vocab);
+const vocabSize = 515;
+const model = loadedTinyModel({ vocabSize, ffnDim: 770, nKvHead: 2, contextLength: 1200 });
+const ids = manyTokens(600, vocabSize);
 
 /** Natural logarithms of the probabilities that logits stand for. */
 function logSoftmax(logits: Float32Array): Float64Array {
@@ -18,13 +18,14 @@ function logSoftmax(logits: Float32Array): Float64Array {
   return Float64Array.from(logits, (logit) => logit - max - Math.log(sum));
 }
 
-const row = (logits: Float32Array, i: number) => logits.subarray(i * vocab, (i + 1) * vocab);
+const row = (logits: Float32Array, i: number) =>
+  logits.subarray(i * vocabSize, (i + 1) * vocabSize);
 
 describe('evaluate', () => {
   it('gives the logits of all tokens, of the last one or none', async () => {
     const [a, b, c] = [model().createSession(), model().createSession(), model().createSession()];
     const all = await a.evaluate(ids, { logits: 'all' });
-    expect(all).toHaveLength(600 * vocab);
+    expect(all).toHaveLength(600 * vocabSize);
     expect(await b.evaluate(ids)).toEqual(row(all, 599));
     expect(await c.evaluate(ids, { logits: 'none' })).toHaveLength(0);
     expect(await c.evaluate([5], { logits: 'last' })).toEqual(await a.evaluate([5]));
@@ -87,7 +88,7 @@ describe('evaluate', () => {
     const [a, b] = [model().createSession(), model().createSession()];
     const expected = logSoftmax(await a.evaluate(ids));
     const order = [...expected.keys()].sort((i, j) => expected[j]! - expected[i]! || i - j);
-    const { ids: best, logProbs } = await b.evaluate(ids, { top: vocab });
+    const { ids: best, logProbs } = await b.evaluate(ids, { top: vocabSize });
     expect([...best]).toEqual(order);
     best.forEach((id, i) => {
       expect(logProbs[i]).toBeCloseTo(expected[id]!, 10);
@@ -100,14 +101,14 @@ describe('evaluate', () => {
   });
 
   it('ranks equal logits by id', async () => {
-    const twins = tinyModel({ vocab, nLayer: 1 });
+    const twins = tinyModel({ vocabSize, nLayer: 1 });
     const rows = twins.tensors.get('token_embd.weight')!.bytes;
-    const rowBytes = rows.length / vocab;
+    const rowBytes = rows.length / vocabSize;
     for (const id of [3, 200, 514]) rows.copyWithin(id * rowBytes, 7 * rowBytes, 8 * rowBytes);
     const path = temp('twins.gguf');
     await twins.write(path);
     const session = (await load(path)).createSession();
-    const { ids: best, logProbs } = await session.evaluate([1], { top: vocab });
+    const { ids: best, logProbs } = await session.evaluate([1], { top: vocabSize });
     const first = best.indexOf(3);
     expect([...best.subarray(first, first + 4)]).toEqual([3, 7, 200, 514]);
     expect(new Set(logProbs.subarray(first, first + 4)).size).toBe(1);
@@ -197,7 +198,7 @@ describe('a session', () => {
     expect(threads).toBeGreaterThanOrEqual(1);
     // At least 1.6 bits a weight, packed five to a byte; two bytes each in the embedding.
     expect(memory.ternary).toBeGreaterThan((2 * (256 * (512 + 256) + 3 * 256 * 770)) / 5 - 1);
-    expect(memory.head).toBe(vocab * 256 * 2);
-    expect([path.endsWith('tiny.gguf'), spec.vocab]).toEqual([true, vocab]);
+    expect(memory.head).toBe(vocabSize * 256 * 2);
+    expect([path.endsWith('tiny.gguf'), spec.vocabSize]).toEqual([true, vocabSize]);
   });
 });

@@ -41,12 +41,12 @@ it('timers go on while a large model loads, fills its cache and writes', async (
   });
   const session = model!.createSession();
   const prefill = await longestHold(() =>
-    session.evaluate(manyTokens(512, model!.spec.vocab), { logits: 'none' }),
+    session.evaluate(manyTokens(512, model!.spec.vocabSize), { logits: 'none' }),
   );
   const decode = await longestHold(() =>
     session.complete([1, 2, 3], { maxTokens: 32, temperature: 0 }),
   );
-  const scoring = await longestHold(() => session.score(manyTokens(128, model!.spec.vocab)));
+  const scoring = await longestHold(() => session.score(manyTokens(128, model!.spec.vocabSize)));
   const closing = await longestHold(async () => model!.close());
   for (const [name, hold] of Object.entries({ loading, prefill, decode, scoring, closing })) {
     expect(hold, name).toBeLessThan(bound);

@@ -13,7 +13,7 @@ import { loadModel } from '../../lib/index.js';
 import { stampsOf } from '../../lib/model/identity.js';
 import { readSpec } from '../../lib/model/read-spec.js';
 import { createNativeSession, loadNativeModel, nativeEvaluate } from '../../lib/native.js';
-import { type NativeSession, want } from '../../lib/native-types.js';
+import { type NativeSession, outputs } from '../../lib/native-types.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { writeLargeModel } from './large-model.js';
@@ -63,7 +63,7 @@ async function loadInFile(change = () => {}) {
   const file = await readGguf(path);
   change();
   return loadNativeModel(path, readSpec(file), {
-    ...{ threads: 2, kernel: '', screenFrom: 1 },
+    ...{ threads: 2, kernel: '', prefilterFrom: 1 },
     stamps: stampsOf(file),
     control: new Int32Array(2),
   });
@@ -72,7 +72,7 @@ async function loadInFile(change = () => {}) {
 async function nativeLogits(session: NativeSession): Promise<Float32Array> {
   const logits = new Float32Array(320);
   const request = { tokens: Int32Array.of(1, 2, 3), logits, control: new Int32Array(1) };
-  await nativeEvaluate(session, { ...request, want: want.last });
+  await nativeEvaluate(session, { ...request, outputs: outputs.last });
   return logits;
 }
 

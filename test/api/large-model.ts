@@ -6,7 +6,14 @@ import { tinyModel } from '../fixtures/tiny-model.js';
  * bitnet-b1.58-2B-4T. Its weights repeat every megabyte; nobody will read what it says.
  */
 export async function writeLargeModel(path: string): Promise<void> {
-  const shape = { dim: 2560, ffnDim: 6912, nHead: 20, nKvHead: 5, vocab: 512, contextLength: 4096 };
+  const shape = {
+    dim: 2560,
+    ffnDim: 6912,
+    nHead: 20,
+    nKvHead: 5,
+    vocabSize: 512,
+    contextLength: 4096,
+  };
   const nLayer = 12;
   // The names and metadata come from a narrow model with as many layers.
   const { metadata, tensors } = tinyModel({
@@ -15,7 +22,7 @@ export async function writeLargeModel(path: string): Promise<void> {
     ffnDim: 128,
     nHead: 2,
     nKvHead: 1,
-    vocab: 512,
+    vocabSize: 512,
   });
   const arch = 'bitnet-b1.58';
   const set = (key: string, value: number) =>

@@ -5,13 +5,13 @@ import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { loadedTinyModel, manyTokens, rejection } from './tiny.js';
 
-const vocab = 320;
+const vocabSize = 320;
 const contextLength = 16_384;
-const model = loadedTinyModel({ vocab, contextLength, nLayer: 4 });
+const model = loadedTinyModel({ vocabSize, contextLength, nLayer: 4 });
 const temp = tempFolder();
 
 /** Takes about a second: long enough to be interrupted wherever one likes. */
-const long = manyTokens(8192, vocab);
+const long = manyTokens(8192, vocabSize);
 
 const codeOf = async (promise: Promise<unknown>) =>
   ((await rejection(promise)) as BitnetError).code;

@@ -5,7 +5,7 @@ import { inspectModel, loadModel, loadTokenizer } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { loadedTinyModel, rejection } from './tiny.js';
 
-const model = loadedTinyModel({ vocab: 320, nLayer: 1 });
+const model = loadedTinyModel({ vocabSize: 320, nLayer: 1 });
 const temp = tempFolder();
 
 /** Vocabulary sizes: of the tiny model, and of the embedded one. */
@@ -28,24 +28,24 @@ describe('a model is loaded', () => {
     ['by the text of a file: URL', () => [odd().href], tiny],
     ['without a path, but with options', () => [{ threads: 1 }], embedded],
     ['without anything', () => [], embedded],
-  ])('%s, as its tokenizer is, and inspected', async (_, args, vocab) => {
+  ])('%s, as its tokenizer is, and inspected', async (_, args, vocabSize) => {
     const loaded = await loadModel(...(args() as [string, Options]));
-    expect(loaded.spec.vocab).toBe(vocab);
+    expect(loaded.spec.vocabSize).toBe(vocabSize);
     loaded.close();
     const others = args().map((arg) => {
       if (typeof arg !== 'object' || arg instanceof URL) return arg;
       const { threads, ...rest } = arg;
       return rest;
     }) as [string, Options];
-    expect((await loadTokenizer(...others)).vocab).toBe(vocab);
-    expect((await inspectModel(...others)).model?.vocab).toBe(vocab);
+    expect((await loadTokenizer(...others)).vocabSize).toBe(vocabSize);
+    expect((await inspectModel(...others)).model?.vocabSize).toBe(vocabSize);
   });
 
   it('with null for whatever is left out', async () => {
     const nothing = JSON.parse('{ "path": null, "threads": null, "signal": null }');
     for (const args of [[null], [null, null], [nothing], [null, nothing]]) {
       const loaded = await loadModel(...(args as []));
-      expect(loaded.spec.vocab).toBe(embedded);
+      expect(loaded.spec.vocabSize).toBe(embedded);
       loaded.close();
     }
   });

@@ -11,7 +11,7 @@ import { loadedTinyModel, rejection } from './tiny.js';
 type Any = any;
 type Accepts = (value: unknown) => boolean;
 
-const model = loadedTinyModel({ vocab: 320, nLayer: 1 });
+const model = loadedTinyModel({ vocabSize: 320, nLayer: 1 });
 const temp = tempFolder();
 let session: bitnet.Session;
 let chat: bitnet.Chat;
@@ -78,7 +78,7 @@ const generateOptions = {
 };
 const loadOptions = {
   ...{ path: is.text, threads: is.nothing, kernel: is.text, activation: is.nothing },
-  ...{ autotune: is.flag, screenHead: is.flag, skipZeros: is.flag, i2sLayout: is.nothing },
+  ...{ autotune: is.flag, headPrefilter: is.flag, skipInactive: is.flag, i2sLayout: is.nothing },
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing },
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
@@ -110,7 +110,7 @@ const calls: Record<string, Call> = {
     argument: is.source,
     options: {
       ...{ path: is.nothing, kernel: is.text, activation: is.nothing, i2sLayout: is.nothing },
-      ...{ tlTable: is.text, preTokenizer: is.text, screenHead: is.flag, skipZeros: is.flag },
+      ...{ tlTable: is.text, preTokenizer: is.text, headPrefilter: is.flag, skipInactive: is.flag },
       metadataOverrides: is.object,
     },
   },

@@ -39,7 +39,7 @@ describeShared('files as they are in the world run, and say how they were read:'
   it('a vocabulary size without the padding is that of the rows', async () => {
     const { model, by } = await decisions('vocabsize');
     expect(by('vocabulary')).toMatchObject({ choice: '384' });
-    expect([model.spec.vocab, model.tokenizer.vocab]).toEqual([384, 320]);
+    expect([model.spec.vocabSize, model.tokenizer.vocabSize]).toEqual([384, 320]);
   });
 
   it('a chat template that is an array is none, which is a warning', async () => {

@@ -21,8 +21,8 @@ export function loadedTinyModel(options: TinyOptions = {}): () => Model {
 }
 
 /** Different ids, to make a prompt as long as wanted. */
-export function manyTokens(count: number, vocab: number): number[] {
-  return Array.from({ length: count }, (_, i) => (i * 7919) % vocab);
+export function manyTokens(count: number, vocabSize: number): number[] {
+  return Array.from({ length: count }, (_, i) => (i * 7919) % vocabSize);
 }
 
 /** What a promise rejects with; resolving is an error. */

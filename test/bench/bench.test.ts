@@ -10,7 +10,7 @@ import { TrialProcess } from '../../bench/trial/trial-process.js';
 import { openMeter } from '../../lib/machine/energy/open-meter.js';
 import { embeddedModelPath } from '../../lib/model/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
-import { partName, writeSplit } from '../fixtures/split-model.js';
+import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { onlyPowercap, Powercap } from '../machine/energy/powercap.js';
@@ -96,7 +96,7 @@ describe('bench', () => {
         ...{ assumedWatts: 20, assumedEnergySource: 'estimate:assumed-watts' },
       });
       expect(result.assumedJoulesPerToken! * tokensPerSecond.median).toBeCloseTo(20, 9);
-      const { nm7, nm45 } = result.modelledJoulesPerToken;
+      const { nm7, nm45 } = result.modeledJoulesPerToken;
       expect([nm7, nm45].map((joules) => joules > 1e-8 && joules < 1e-4)).toEqual([true, true]);
     }
     expect(measured).toBeLessThan(wall);
@@ -172,7 +172,7 @@ describe('bench', () => {
   });
 
   test('tells a split model by the hash of all its parts', async () => {
-    const path = (no: number) => file(partName('tiny', no, 2));
+    const path = (no: number) => file(shardName('tiny', no, 2));
     await writeSplit(tinyModel(), path, 2);
     const options = { ...quick, models: [path(1)], prompts: [2], generations: [], repetitions: 1 };
     const { results } = await bench(options);
@@ -247,7 +247,7 @@ describe('bench', () => {
 });
 
 describe('a trial process', () => {
-  const switches = { autotune: true, screenHead: true, skipZeros: true };
+  const switches = { autotune: true, headPrefilter: true, skipInactive: true };
   const setting = { model: undefined, threads: 1, kernel: '', ...switches };
   const room = { contextLength: 16, sequences: 1 };
   const once = { prompt: 0, generate: 0, depth: 0, sequences: 1 };

@@ -4,7 +4,7 @@ import { testLabel, testLength, testTokens } from '../../bench/trial/tests.js';
 import { cpuInfo } from '../../lib/index.js';
 
 describe('benchPlan', () => {
-  const engine = { autotune: true, screenHead: true, skipZeros: true, metadataOverrides: {} };
+  const engine = { autotune: true, headPrefilter: true, skipInactive: true, metadataOverrides: {} };
 
   test('without options measures the embedded model as llama-bench would', () => {
     const { threads } = cpuInfo();
@@ -27,7 +27,7 @@ describe('benchPlan', () => {
     });
     expect(settings).toHaveLength(12);
     expect(settings[3]).toEqual({ model: 'a', threads: 2, kernel: 'y', ...engine });
-    const off = { autotune: false, screenHead: false, skipZeros: false };
+    const off = { autotune: false, headPrefilter: false, skipInactive: false };
     expect(benchPlan(off).settings[0]).toMatchObject(off);
     expect(threads).toEqual([1, 2]);
   });

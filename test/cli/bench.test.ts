@@ -25,7 +25,7 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
     nHead: 20,
     nKvHead: 5,
     headDim: 128,
-    vocab: 128_256,
+    vocabSize: 128_256,
   },
   format: 'i2_s',
   modelSha256: 'ab'.repeat(32),
@@ -37,7 +37,7 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
   batch: 512,
   threads: 2,
   kernel: { ternary: 'base3-avx512vnni', dense: 'avx512', vector: 'avx512' },
-  ...{ tuning: [], screenHead: true, skipZeros: true },
+  ...{ tuning: [], headPrefilter: true, skipInactive: true },
   tokensPerSecond: { median: 41.26, mean: 41, sd: 0.5 },
   samples: [41.26],
   noisy: false,
@@ -70,7 +70,7 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
   watts: null,
   idleWatts: null,
   energyReason: 'no counter; buy one',
-  modelledJoulesPerToken: { nm7: 0.000_175_4, nm45: 0.000_555 },
+  modeledJoulesPerToken: { nm7: 0.000_175_4, nm45: 0.000_555 },
   assumedWatts: null,
   assumedJoulesPerToken: null,
   assumedEnergySource: null,
@@ -110,7 +110,7 @@ describe('bitnet bench', () => {
     expect(stdout).toMatch(/\nenergy: (not measured: .+; .+|\w+:\S+, .* W when idle)\n/);
     expect(stdout).toContain('\nstories-ternary.gguf: i2_s, 6 layers, loaded in ');
     expect(stdout).toMatch(
-      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modelled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n/,
+      /\ntest +threads {2}kernel +tokens\/s .* peak RSS +modeled mJ\npp16 +1 .*% mul\..*\ntg4 +1 .*% read.*\n/,
     );
   });
 
@@ -327,12 +327,12 @@ describe('the table', () => {
       'multiplies int8 with VPDPBUSD zmm: 472 GMAC/s on 2 threads',
       'bitnet 1.2.3, GCC 12.2.0, Node 20.0.0',
       'energy: not measured: no counter; buy one',
-      'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
+      'modeled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s',
       'ternary 512.0 MiB, head 256.0 MiB, norms 16.0 KiB, kv 1.0 MiB; node 16.0 MiB, scratch 4.0 MiB',
       '',
-      'test   threads  kernel                tokens/s  ms/token  first token  GB/s   of limit  peak RSS  modelled mJ',
+      'test   threads  kernel                tokens/s  ms/token  first token  GB/s   of limit  peak RSS  modeled mJ',
       'pp512        2  base3-avx512vnni    612 ± 50.0      1.63       836 ms     –  74 % mul.         –        0.175',
       'tg128        2  base3-avx512vnni  41.3 ± 0.500      24.2            –  31.1  91 % read  1.20 GiB        0.175',
     ]);
@@ -345,8 +345,8 @@ describe('the table', () => {
     const [, row, hint] = lines(80);
     expect(row).toMatch(/^tg128 +2 +base3-avx512vnni +41\.3 ± 0\.500 +24\.2 .* 91 % read$/);
     expect(row!.length).toBeLessThanOrEqual(80);
-    expect(hint).toMatch(/^not shown here: .*modelled mJ \(-o md has all\)$/);
-    expect(hintLines.join(' ')).toMatch(/^not shown here: .*modelled mJ.* \(-o md has all\)$/);
+    expect(hint).toMatch(/^not shown here: .*modeled mJ \(-o md has all\)$/);
+    expect(hintLines.join(' ')).toMatch(/^not shown here: .*modeled mJ.* \(-o md has all\)$/);
     expect(benchLines(report, 30)).toContainEqual(
       expect.stringMatching(/^tg128 +2 +41\.3 ± 0\.500$/),
     );
@@ -360,7 +360,7 @@ describe('the table', () => {
     expect(last(0.99)).toMatch(/^tg128 /);
   });
 
-  test('keeps measured energy apart from what is modelled or assumed', () => {
+  test('keeps measured energy apart from what is modeled or assumed', () => {
     const measured = result({
       ...{
         joulesPerToken: 0.912_34,
@@ -380,11 +380,11 @@ describe('the table', () => {
       'energy: rapl:package-0+dram, a number each 0.001 s, 12.1 W when idle',
       'energy: not measured: no counter; buy one',
       'assumed energy: not measured, 15.0 W as stated',
-      'modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
+      'modeled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
     ]);
     const [heading, first, second] = lines.slice(-3);
     expect(heading).toMatch(
-      / of limit +J\/token +net J\/token +watts +peak RSS +assumed J +modelled mJ/,
+      / of limit +J\/token +net J\/token +watts +peak RSS +assumed J +modeled mJ/,
     );
     expect(first).toMatch(/ 91 % read +0\.912 ± 0\.0312 +0\.0481 +37\.6 +1\.20 GiB +– +0\.175/);
     expect(second).toMatch(/ 91 % read +– +– +– +1\.20 GiB +0\.364 +0\.175/);
@@ -425,12 +425,12 @@ describe('the table', () => {
   test('is Markdown, CSV and a line of JSON for each result as well', () => {
     expect(markdownLines({ ...report, command: 'bitnet bench' }).slice(4)).toEqual([
       '- energy: not measured: no counter; buy one',
-      '- modelled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
+      '- modeled energy: not measured, arithmetic alone in a 7 nm chip by published tables',
       '- `bitnet bench`',
       '',
       'big\\u001b.gguf: 2b4t, i2_s, 30 layers, loaded in 1.23 s; ternary 512.0 MiB, head 256.0 MiB, norms 16.0 KiB, kv 1.0 MiB; node 16.0 MiB, scratch 4.0 MiB',
       '',
-      '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS | modelled mJ |',
+      '| test | threads | kernel | tokens/s | ms/token | first token | GB/s | of limit | peak RSS | modeled mJ |',
       '| --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |',
       '| pp512 | 2 | base3-avx512vnni | 612 ± 50.0 | 1.63 | 836 ms | – | 74 % mul. | – | 0.175 |',
       '| tg128 | 2 | base3-avx512vnni | 41.3 ± 0.500 | 24.2 | – | 31.1 | 91 % read | 1.20 GiB | 0.175 |',
@@ -443,7 +443,7 @@ describe('the table', () => {
     expect(first).toContain(',"a,""b"".gguf",');
     expect(second!.split(',')[at('tokensPerSecond.median')]).toBe('612.3');
     expect(second!.split(',')[at('memory.mappedFile')]).toBe('');
-    expect(second!.split(',')[at('modelledJoulesPerToken.nm7')]).toBe('0.0001754');
+    expect(second!.split(',')[at('modeledJoulesPerToken.nm7')]).toBe('0.0001754');
     expect(second!.split(',')[at('joulesPerToken')]).toBe('');
     expect(at('tuning')).toBe(-1);
     const lines = jsonLines(report).map((line) => JSON.parse(line));

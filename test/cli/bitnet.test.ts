@@ -203,7 +203,7 @@ describe('docs/cli', () => {
   });
 });
 
-describe('colours', () => {
+describe('colors', () => {
   const plain = ['run', '-p', 'x', '-n', '1'];
   const csi = '\x1b[';
 

@@ -18,7 +18,7 @@ describe('bitnet eval', () => {
     expect({ code, stdout }).toEqual({
       code: 0,
       stdout:
-        'Accuracy        100.00 % ± 0.00 %\nNormalised      100.00 % ± 0.00 % (per byte)\nBy chance       50.00 %\nItems           2\n',
+        'Accuracy        100.00 % ± 0.00 %\nNormalized      100.00 % ± 0.00 % (per byte)\nBy chance       50.00 %\nItems           2\n',
     });
     expect(stderr).toMatch(
       /^item 1 of 2: accuracy 100.00 %\nitem 2 of 2: accuracy 100.00 %\n\d+ threads, [\d.]+ s\n$/,

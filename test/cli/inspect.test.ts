@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { writeGguf } from '../../lib/gguf/writer.js';
 import type { Sparsity } from '../../lib/index.js';
-import { partName, writeSplit } from '../fixtures/split-model.js';
+import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { tinyVocabulary } from '../fixtures/tiny-vocabulary.js';
@@ -49,9 +49,11 @@ describe('bitnet inspect', () => {
   test('--sparsity counts the zeros of a text, and says of which', async () => {
     const { code, stdout } = await bitnet(['inspect', storiesPath, '--sparsity']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Zeros\n {2}Over 200 tokens of the text "Once upon a time/m);
     expect(stdout).toMatch(
-      /^ {2}layer +closed gates +zero inputs of down\n( {2}\d .*%\n){6} {2}mean/m,
+      /^Activation sparsity\n {2}Over 200 tokens of the text "Once upon a time/m,
+    );
+    expect(stdout).toMatch(
+      /^ {2}layer +inactive neurons +zero inputs of down\n( {2}\d .*%\n){6} {2}mean/m,
     );
     await writeFile(file('text.txt'), 'One day, a cat sat down.\n');
     const given = ['-p', 'One day, a cat sat down.'];
@@ -65,9 +67,9 @@ describe('bitnet inspect', () => {
     expect(memory).toBeDefined();
     expect(sparsity).toMatchObject({ text: given[1], left: 0 });
     expect(sparsity.layers).toHaveLength(6);
-    for (const { closedGates, zeroInputs } of sparsity.layers) {
-      expect(closedGates).toBeGreaterThan(0.4);
-      expect(zeroInputs).toBeGreaterThanOrEqual(closedGates);
+    for (const { inactiveNeurons, zeroInputs } of sparsity.layers) {
+      expect(inactiveNeurons).toBeGreaterThan(0.4);
+      expect(zeroInputs).toBeGreaterThanOrEqual(inactiveNeurons);
       expect(zeroInputs).toBeLessThan(1);
     }
   });
@@ -87,19 +89,19 @@ describe('bitnet inspect', () => {
   });
 
   test('shows the files of a split model', async () => {
-    const part = (no: number) => file(partName('split', no, 2));
-    await writeSplit(tinyModel(), part, 2);
-    const { code, stdout } = await bitnet(['inspect', part(1)]);
+    const shard = (no: number) => file(shardName('split', no, 2));
+    await writeSplit(tinyModel(), shard, 2);
+    const { code, stdout } = await bitnet(['inspect', shard(1)]);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^Parts {13}split-00001-of-00002\.gguf: 12 tensors, .*\n {18}split-00002-of-00002\.gguf: 12 tensors, /m,
+      /^Shards {12}split-00001-of-00002\.gguf: 12 tensors, .*\n {18}split-00002-of-00002\.gguf: 12 tensors, /m,
     );
-    const json = JSON.parse((await bitnet(['inspect', '--json', part(0)])).stdout);
-    expect(json.file.parts).toMatchObject([
-      { path: part(0), tensors: 12 },
-      { path: part(1), tensors: 12 },
+    const json = JSON.parse((await bitnet(['inspect', '--json', shard(0)])).stdout);
+    expect(json.file.shards).toMatchObject([
+      { path: shard(0), tensors: 12 },
+      { path: shard(1), tensors: 12 },
     ]);
-    expect(json.tensors[12]).toMatchObject({ part: 1 });
+    expect(json.tensors[12]).toMatchObject({ shard: 1 });
     expect(json.problems).toEqual([]);
   });
 

@@ -26,7 +26,7 @@ describe('the manual page', () => {
       }
     }
     for (const [name] of environment) expect(page).toContain(`.B ${name}\n`);
-    expect(page).toContain('bitnet run model.gguf -p "Summarise:" < report.txt');
+    expect(page).toContain('bitnet run model.gguf -p "Summarize:" < report.txt');
   });
 
   const hasMandoc = spawnSync('mandoc', ['-h']).error === undefined;

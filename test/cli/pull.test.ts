@@ -181,7 +181,7 @@ describe('the name of a pulled model', () => {
     expect(JSON.parse(stdout)).toMatchObject({ model: storiesPath });
   });
 
-  test('is suggested where it is misspelt, and only there', async () => {
+  test('is suggested where it is misspelled, and only there', async () => {
     expect((await bitnet(['inspect', 'storis'])).stderr).toBe(
       `error: Expected a model file or the name of a pulled model, but there is no "storis"; did you mean "${name}"?\n`,
     );
@@ -194,11 +194,11 @@ describe('the name of a pulled model', () => {
 });
 
 describe('bitnet pull shows', () => {
-  const progress = { file: 'a.gguf', part: 1, parts: 1, bytes: 2 ** 20, total: 2 ** 22 };
+  const progress = { file: 'a.gguf', shard: 1, shards: 1, bytes: 2 ** 20, total: 2 ** 22 };
   test.each([
     [progress, 2 ** 20, 'a.gguf: 25 % of 4.0 MiB, 1.0 MiB/s, 0:03 left'],
     [
-      { ...progress, part: 2, parts: 3 },
+      { ...progress, shard: 2, shards: 3 },
       300,
       'a.gguf (2 of 3): 25 % of 4.0 MiB, 300 bytes/s, 2:54:46 left',
     ],

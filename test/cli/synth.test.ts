@@ -22,16 +22,16 @@ describe('bitnet synth', () => {
 
   test('prints the gates it closed, layer by layer, as text or as JSON', async () => {
     const path = file('sparse.gguf');
-    const options = ['--gate-sparsity', '0.8', '-o', path];
+    const options = ['--activation-sparsity', '0.8', '-o', path];
     const text = await bitnet([...small, ...options]);
     expect(text.code).toBe(0);
-    const [, percent] = /^layer 0: (\d+\.\d) % of the gates closed$/m.exec(text.stderr) ?? [];
+    const [, percent] = /^layer 0: (\d+\.\d) % of the neurons inactive$/m.exec(text.stderr) ?? [];
     expect(Math.abs(Number(percent) - 80)).toBeLessThanOrEqual(2);
     const json = await bitnet([...small, ...options, '--force', '--json']);
     expect(json).toMatchObject({ code: 0, stderr: '' });
-    const { closedGates, ...rest } = JSON.parse(json.stdout);
+    const { inactiveNeurons, ...rest } = JSON.parse(json.stdout);
     expect(rest).toMatchObject({ path, format: 'i2_s', seed: 0, shape: { nLayer: 1 } });
-    expect((100 * closedGates[0]).toFixed(1)).toBe(percent);
+    expect((100 * inactiveNeurons[0]).toFixed(1)).toBe(percent);
   });
 
   test('refuses to replace a file without --force', async () => {
@@ -63,7 +63,7 @@ describe('bitnet synth', () => {
     ['SIGHUP', 129],
   ] as const)('after %s leaves nothing behind and exits with %i', async (signal, code) => {
     const path = file(`${signal}.gguf`);
-    const child = start(['synth', '--shape', '7b', '-o', path, '--gate-sparsity', '0.8']);
+    const child = start(['synth', '--shape', '7b', '-o', path, '--activation-sparsity', '0.8']);
     const begun = () => readdirSync(dirname(path)).some((name) => name.startsWith(`${signal}.`));
     await vi.waitUntil(begun, { timeout: 20_000 });
     child.kill(signal);
@@ -97,7 +97,7 @@ describe('bitnet synth', () => {
       'Allowed choices are 125m, 700m, 1.3b, 2b4t, 3b, 3.9b, 7b, 13b, 30b, 70b, 100b',
     ],
     [[...small, '-o', 'x', '--format', 'q2_k'], 'Allowed choices are i2_s, tq1_0'],
-    [[...small, '-o', 'x', '--gate-sparsity', '1'], 'Expected a number from 0.05 to 0.95.'],
+    [[...small, '-o', 'x', '--activation-sparsity', '1'], 'Expected a number from 0.05 to 0.95.'],
   ])('%j is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await bitnet(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -9,7 +9,7 @@ const temp = tempFolder();
 const load = modelLoader();
 
 // Several of everything: heads that pad, rows that end inside a tile, three sequence-block borders.
-const shape = { ffnDim: 770, vocab: 515, contextLength: 2048, nLayer: 2 };
+const shape = { ffnDim: 770, vocabSize: 515, contextLength: 2048, nLayer: 2 };
 const variants: Record<string, TinyOptions> = {
   I2_S: { ...shape, arch: 'bitnet', dim: 320, nHead: 4, nKvHead: 2, headDim: 100 },
   'TQ2_0 with unequal scales': {
@@ -42,7 +42,7 @@ const names = Object.keys(variants);
 const pathOf = (name: string) => temp(`${names.indexOf(name)}.gguf`);
 
 const next = random(11);
-const tokens = Array.from({ length: 700 }, () => Math.floor(next() * shape.vocab));
+const tokens = Array.from({ length: 700 }, () => Math.floor(next() * shape.vocabSize));
 
 beforeAll(async () => {
   for (const name of names) await tinyModel(variants[name]!).write(pathOf(name));
@@ -111,7 +111,7 @@ describe('a sequence of 700 tokens has the same bits', () => {
       session.truncate(position);
       expect(session.position).toBe(position);
       const logits = await chunkedLogits(session, tokens.slice(position), 100);
-      const tail = expected.subarray(position * shape.vocab * 4);
+      const tail = expected.subarray(position * shape.vocabSize * 4);
       expect(bits(logits).equals(tail), `from ${position}`).toBe(true);
     }
     session.close();
@@ -157,7 +157,7 @@ describe('a sequence of 700 tokens has the same bits', () => {
     );
     const ids = tokens.slice(0, 300);
     for (const logits of await Promise.all(models.map((each) => allLogits(each, ids, 100)))) {
-      expect(bits(logits).equals(expected.subarray(0, 300 * shape.vocab * 4))).toBe(true);
+      expect(bits(logits).equals(expected.subarray(0, 300 * shape.vocabSize * 4))).toBe(true);
     }
   });
 });

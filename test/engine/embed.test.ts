@@ -31,7 +31,7 @@ const texts = [
 
 async function write(name: string): Promise<string> {
   const path = temp(`${name}.gguf`);
-  await tinyModel({ vocab: 515, contextLength: 512, ...models[name] }).write(path);
+  await tinyModel({ vocabSize: 515, contextLength: 512, ...models[name] }).write(path);
   return path;
 }
 

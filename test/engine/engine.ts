@@ -20,7 +20,7 @@ export function modelLoader(): (path?: string, options?: LoadOptions) => Promise
   };
 }
 
-/** All logits [ids × vocab] of a fresh sequence, evaluated in chunks of the given size. */
+/** All logits [ids × vocabSize] of a fresh sequence, evaluated in chunks of the given size. */
 export async function allLogits(
   model: Model,
   ids: readonly number[],

@@ -7,7 +7,7 @@ import { describeShared, sharedPath } from '../shared.js';
 import { allLogits, modelLoader } from './engine.js';
 
 const load = modelLoader();
-const vocab = 512;
+const vocabSize = 512;
 const folder = 'golden/graphs';
 
 const graph = (file: string) => sharedPath(`${folder}/${file}.gguf`);
@@ -28,9 +28,9 @@ async function engineLogits(model: string, type: string, chunk?: number) {
 
 /** Relative rms at every position, sorted. */
 function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[] {
-  const rows = Array.from({ length: expected.length / vocab }, (_, i) => {
-    const row = Float32Array.from({ length: vocab }, (_, j) => actual[i * vocab + j]!);
-    return difference(row, expected.subarray(i * vocab, (i + 1) * vocab)).rms;
+  const rows = Array.from({ length: expected.length / vocabSize }, (_, i) => {
+    const row = Float32Array.from({ length: vocabSize }, (_, j) => actual[i * vocabSize + j]!);
+    return difference(row, expected.subarray(i * vocabSize, (i + 1) * vocabSize)).rms;
   });
   return rows.sort((a, b) => a - b);
 }

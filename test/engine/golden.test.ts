@@ -11,13 +11,13 @@ import { allLogits, modelLoader } from './engine.js';
 
 const temp = tempFolder();
 const load = modelLoader();
-const vocab = 512;
+const vocabSize = 512;
 
 /** Relative rms against logits of the golden folder: over all positions, and at the worst one. */
 async function rmsTo(path: string, engine: string, model: string, variant: string) {
   const logits = await allLogits(await load(path), goldenIds(model));
   const expected = goldenLogits(engine, model, variant);
-  const [all, worst] = [difference(logits, expected), worstRow(logits, expected, vocab)];
+  const [all, worst] = [difference(logits, expected), worstRow(logits, expected, vocabSize)];
   return { overall: all.rms, worst: worst.rms };
 }
 
@@ -25,7 +25,7 @@ async function rmsTo(path: string, engine: string, model: string, variant: strin
 async function maxToReference(path: string, model: string) {
   const ids = goldenIds(model);
   const expected = referenceLogits(await referenceModel(path), ids, engineRounding);
-  return worstRow(await allLogits(await load(path), ids), expected, vocab).max;
+  return worstRow(await allLogits(await load(path), ids), expected, vocabSize).max;
 }
 
 const models = ['tiny-b158', 'tiny-bitnet', 'mix-b158', 'mix-llama'];

@@ -62,7 +62,7 @@ async function withBytes(
 describe('a model file with some bytes changed', () => {
   it('is refused or runs, 10,000 times in its header and 300 of those that parse to the end', async () => {
     const path = temp('flipped.gguf');
-    const options = { dim: 128, ffnDim: 128, nHead: 2, nLayer: 1, vocab: 270, ropeFreqs: true };
+    const options = { dim: 128, ffnDim: 128, nHead: 2, nLayer: 1, vocabSize: 270, ropeFreqs: true };
     await tinyModel({ ...options, weightType: 'IQ1_BN' }).write(path);
     const sound = await readFile(path);
     const { dataStart } = await readGguf(path);
@@ -142,7 +142,7 @@ describe('a model file with some bytes changed', () => {
 });
 
 describe('numbers that are none', () => {
-  const tiny = { dim: 256, ffnDim: 256, nLayer: 1, vocab: 320 };
+  const tiny = { dim: 256, ffnDim: 256, nLayer: 1, vocabSize: 320 };
   const path = temp('numbers.gguf');
 
   async function errorOf(options: TinyOptions, change: (model: TinyModel) => void) {

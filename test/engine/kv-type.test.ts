@@ -9,11 +9,11 @@ import { allLogits, modelLoader } from './engine.js';
 
 const temp = tempFolder();
 const load = modelLoader();
-const shape = { ffnDim: 770, vocab: 515, contextLength: 256 };
+const shape = { ffnDim: 770, vocabSize: 515, contextLength: 256 };
 const q8: { readonly kvType: 'q8_0' } = { kvType: 'q8_0' };
 
 const next = random(5);
-const tokens = Array.from({ length: 150 }, () => Math.floor(next() * shape.vocab));
+const tokens = Array.from({ length: 150 }, () => Math.floor(next() * shape.vocabSize));
 
 describe('keys and values in q8_0', () => {
   it.each<[title: string, options: TinyOptions, tokens: number]>([

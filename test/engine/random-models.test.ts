@@ -13,9 +13,9 @@ const load = modelLoader();
 async function compare(model: TinyModel, tokens: number, floor: number): Promise<Comparison> {
   const path = temp('model.gguf');
   await model.write(path);
-  const { vocab } = model.options;
+  const { vocabSize } = model.options;
   const next = random(tokens);
-  const ids = Array.from({ length: tokens }, () => Math.floor(next() * vocab));
+  const ids = Array.from({ length: tokens }, () => Math.floor(next() * vocabSize));
   const logits = await allLogits(await load(path), ids);
   return compareWithTies(await referenceModel(path), ids, logits, floor);
 }
@@ -186,7 +186,7 @@ const dense: Case[] = [
     150,
   ],
   [
-    'gemma3, F16, YaRN with an attention factor, local layers without YaRN',
+    'gemma3, F16, YaRN with an attention factor, sliding-window layers without YaRN',
     {
       arch: 'gemma3',
       weightType: 'F16',
@@ -219,7 +219,7 @@ const dense: Case[] = [
 const mostTies = 3;
 
 // 770 and 515 are multiples of no tile, vector or block.
-const odd = { ffnDim: 770, vocab: 515, contextLength: 256 };
+const odd = { ffnDim: 770, vocabSize: 515, contextLength: 256 };
 
 describe('the engine agrees with the reference', () => {
   it.each(ternary)('to 1e-3 of the largest logit: %s', async (_, options, tokens = 12) => {
@@ -240,7 +240,7 @@ describe('the engine agrees with the reference', () => {
     const model = tinyModel(options);
     const variants = types.map((weightType) => tinyModel({ ...options, nLayer: 1, weightType }));
     const projections = [...model.tensors.keys()].filter((name) => !/norm|embd/.test(name));
-    // Steps of 5 in 17 types over 7 projections: other neighbours in every layer.
+    // Steps of 5 in 17 types over 7 projections: other neighbors in every layer.
     projections.forEach((name, i) => {
       const tensor = variants[(5 * i) % types.length]!.tensors.get(name.replace(/\d+/, '0'))!;
       model.tensors.set(name, { ...tensor, name });

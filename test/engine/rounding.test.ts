@@ -66,7 +66,7 @@ it('numbers in the very middle of two codes, or two halves, go to the even one',
       return atTie(steps);
     };
     const expected = referenceLogits(reference, ids, { ...engineRounding, round });
-    return worstRow(logits, expected, model.options.vocab).max;
+    return worstRow(logits, expected, model.options.vocabSize).max;
   };
   expect(differenceWith(roundHalfEven)).toBeLessThan(1e-6);
   expect(ties).toBeGreaterThan((252 + 100) * ids.length);

@@ -33,7 +33,7 @@ async function everyWay(model: Model) {
   session.reset();
   const scores = await session.score(ids);
   session.reset();
-  const best = await session.evaluator.evaluateTop(ids, 20, [1, 300]); // the screen's own
+  const best = await session.evaluator.evaluateTop(ids, 20, [1, 300]); // the prefilter's own
   session.close();
   return { last, top, scores, best };
 }
@@ -52,13 +52,13 @@ describe('soft-capped logits', () => {
     expect(await allLogits(model, ids, 1)).toEqual(all);
 
     const { last, top, scores, best } = await everyWay(model);
-    const vocab = last.length;
-    expect(last).toEqual(all.slice(-vocab));
+    const vocabSize = last.length;
+    expect(last).toEqual(all.slice(-vocabSize));
     const order = [...last.keys()].sort((a, b) => last[b]! - last[a]! || a - b);
     expect([...top.ids]).toEqual(order.slice(0, 20));
     expect(best.ids).toEqual(top.ids);
     expect([...best.logits]).toEqual([...best.ids].map((id) => last[id]));
-    expect([...best.alsoLogits]).toEqual([last[1], last[300]]);
+    expect([...best.extraLogits]).toEqual([last[1], last[300]]);
     const logSumExp = (row: Float32Array) => {
       const max = Math.max(...row);
       return max + Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - max), 0));
@@ -67,7 +67,7 @@ describe('soft-capped logits', () => {
       expect(top.logProbs[i]).toBeCloseTo(last[id]! - logSumExp(last), 12);
     });
     scores.forEach((score, i) => {
-      const row = all.subarray(i * vocab, (i + 1) * vocab);
+      const row = all.subarray(i * vocabSize, (i + 1) * vocabSize);
       expect(score).toBeCloseTo(row[ids[i + 1]!]! - logSumExp(row), 12);
     });
   });
@@ -83,12 +83,12 @@ describe('soft-capped logits', () => {
     await sameBits(path, [{}, { kernel: 'scalar' }, { threads: 1 }]);
   });
 
-  it('have the same bits with a screened head', async () => {
+  it('have the same bits with a head prefilter', async () => {
     const large = temp('large.gguf');
-    // 32 MiB: the smallest head that is screened. At a cap of 0.5 many of the best logits tie.
-    const head = { dim: 256, ffnDim: 256, vocab: 2 ** 15, headType: 'F32' } as const;
+    // 32 MiB: the smallest head that is prefiltered. At a cap of 0.5 many of the best logits tie.
+    const head = { dim: 256, ffnDim: 256, vocabSize: 2 ** 15, headType: 'F32' } as const;
     await tinyModel({ ...shape, ...head, logitSoftcapping: 0.5 }).write(large);
-    await sameBits(large, [{}, { screenHead: false }]);
+    await sameBits(large, [{}, { headPrefilter: false }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { readSpec } from '../../lib/model/read-spec.js';
-import { partName, writeSplit } from '../fixtures/split-model.js';
+import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { addScale } from '../fixtures/storage-variants.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
@@ -19,18 +19,18 @@ describe('a split model gives the bits of the whole file', () => {
     // 34 MB: more than is copied into memory, so its rows are read from the second file.
     [
       'an embedding that stays in its file and is the head too',
-      { arch: 'bitnet', headType: 'F32', dim: 512, nHead: 4, nLayer: 1, vocab: 16_500 },
+      { arch: 'bitnet', headType: 'F32', dim: 512, nHead: 4, nLayer: 1, vocabSize: 16_500 },
       4,
     ],
   ])('%s', async (name, options, count) => {
     const model = tinyModel(options);
     const whole = temp(`${count}.gguf`);
-    const part = (no: number) => temp(partName(`split-${count}`, no, count));
+    const shard = (no: number) => temp(shardName(`split-${count}`, no, count));
     await model.write(whole);
-    await writeSplit(model, part, count, count === 4 ? 0 : undefined);
+    await writeSplit(model, shard, count, count === 4 ? 0 : undefined);
     const expected = await allLogits(await load(whole), ids);
-    expect(await allLogits(await load(part(0)), ids), name).toEqual(expected);
-    expect(await allLogits(await load(part(count - 1)), ids), name).toEqual(expected);
+    expect(await allLogits(await load(shard(0)), ids), name).toEqual(expected);
+    expect(await allLogits(await load(shard(count - 1)), ids), name).toEqual(expected);
   });
 });
 
@@ -42,26 +42,26 @@ it('finds the scales of projections in another part', async () => {
   for (const [i, name] of projections.entries()) {
     if (!name.includes('norm')) addScale(model, name, 0.5 + i / 16);
   }
-  const part = (no: number) => temp(partName('scales', no, 4));
+  const shard = (no: number) => temp(shardName('scales', no, 4));
   await model.write(temp('scales.gguf'));
-  await writeSplit(model, part, 4);
-  const places = readSpec(await readGguf(part(0))).tensors;
+  await writeSplit(model, shard, 4);
+  const places = readSpec(await readGguf(shard(0))).tensors;
   expect(
-    places.some(({ part: own, scalePart }) => scalePart !== undefined && scalePart !== own),
+    places.some(({ shard: own, scaleShard }) => scaleShard !== undefined && scaleShard !== own),
   ).toBe(true);
   const expected = await allLogits(await load(temp('scales.gguf')), ids);
-  expect(await allLogits(await load(part(0)), ids)).toEqual(expected);
+  expect(await allLogits(await load(shard(0)), ids)).toEqual(expected);
 });
 
 it('a part that was cut short is named', async () => {
-  const part = (no: number) => temp(partName('cut', no, 3));
-  await writeSplit(tinyModel(), part, 3);
-  const sound = await readFile(part(1));
-  await truncate(part(1), sound.length - 100);
-  await expect(load(part(0))).rejects.toMatchObject({
+  const shard = (no: number) => temp(shardName('cut', no, 3));
+  await writeSplit(tinyModel(), shard, 3);
+  const sound = await readFile(shard(1));
+  await truncate(shard(1), sound.length - 100);
+  await expect(load(shard(0))).rejects.toMatchObject({
     code: 'ERR_BITNET_GGUF',
-    message: expect.stringContaining(`"${part(1)}" to be at most`),
+    message: expect.stringContaining(`"${shard(1)}" to be at most`),
   });
-  await writeFile(part(1), sound);
-  await load(part(0));
+  await writeFile(shard(1), sound);
+  await load(shard(0));
 });

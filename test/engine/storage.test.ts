@@ -111,7 +111,7 @@ describe('the same trits have the same bits as in I2_S', () => {
   });
 
   it('matrices longer than what is read at once, with a table of larger tiles', async () => {
-    const sizes = { dim: 1536, ffnDim: 4096, nHead: 12, nLayer: 1, vocab: 300 } as const;
+    const sizes = { dim: 1536, ffnDim: 4096, nHead: 12, nLayer: 1, vocabSize: 300 } as const;
     const model = tinyModel(sizes);
     const trits = [...model.tensors];
     const expected = await logitsOf(model);

@@ -8,11 +8,11 @@ import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { modelLoader } from './engine.js';
 
-// Sessions of one model that have work at the same time share forward passes. Nothing of that may show.
+// Sessions of one model that have work at the same time share steps. Nothing of that may show.
 
 const temp = tempFolder();
 const load = modelLoader();
-const vocab = 515;
+const vocabSize = 515;
 const path = temp('together.gguf');
 let model: Model;
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
     nHead: 4,
     nKvHead: 2,
     nLayer: 2,
-    vocab,
+    vocabSize,
     contextLength: 4096,
   }).write(path);
   model = await load(path);
@@ -35,7 +35,7 @@ const bits = (logits: Float32Array | Float64Array) =>
 
 const idsOf = (seed: number, count: number) => {
   const next = random(seed);
-  return Array.from({ length: count }, () => Math.floor(next() * vocab));
+  return Array.from({ length: count }, () => Math.floor(next() * vocabSize));
 };
 
 /** Something one session does, and what came out of it as text. */

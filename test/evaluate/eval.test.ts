@@ -12,13 +12,13 @@ import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { logProbability } from './reference-perplexity.js';
 
-const vocab = 320;
+const vocabSize = 320;
 const file = tempFolder();
 const load = modelLoader();
 const models: Model[] = [];
 beforeAll(async () => {
   for (const begin of [true, false]) {
-    const tiny = tinyModel({ vocab });
+    const tiny = tinyModel({ vocabSize });
     tiny.metadata.set('tokenizer.ggml.add_bos_token', { type: 'bool', value: begin });
     await tiny.write(file(`${begin}.gguf`));
     models.push(await load(file(`${begin}.gguf`)));
@@ -33,7 +33,7 @@ const questions: ChoiceItem[] = [
     choices: ['they sing', 'they sit', 'none', 'öl'],
     label: 3,
   },
-  { question: 'There', choices: ['x', 'the rain in there on a tin roof'], label: 0 },
+  { question: 'There', choices: ['x', 'the rain in there on a tin peak'], label: 0 },
   { question: '', choices: ['On', 'off it goes'], label: 1 },
 ];
 const blanks: ChoiceItem[] = [
@@ -41,7 +41,7 @@ const blanks: ChoiceItem[] = [
   { question: '_ was late, so Ann waited.', choices: ['Ann', 'Bob'], label: 1 },
 ];
 const texts: LastWordItem[] = [
-  { text: 'the rain on the tin roof' },
+  { text: 'the rain on the tin peak' },
   { text: 'one\n and another  ' },
   { text: 'again and again and again' },
 ];
@@ -57,7 +57,7 @@ async function scored(model: Model, context: string, continuation: string) {
   const logits = await allLogits(model, ids);
   const rows = ids.slice(from).map((id, i) => ({
     id,
-    row: logits.subarray((from + i - 1) * vocab, (from + i) * vocab),
+    row: logits.subarray((from + i - 1) * vocabSize, (from + i) * vocabSize),
   }));
   return {
     sum: rows.reduce((sum, { row, id }) => sum + logProbability(row, id), 0),
@@ -91,7 +91,7 @@ describe.each([0, 1])('evalItems, with and without a begin token (%i)', (which) 
       });
       expect(seen[i]).toMatchObject({
         ...{ kind: 'choice', items: n, itemsInAll: questions.length, perplexity: null },
-        ...{ accuracy: share(right), normalisedAccuracy: share(rightPerByte) },
+        ...{ accuracy: share(right), normalizedAccuracy: share(rightPerByte) },
       });
     }
     expect(result).toEqual(seen.at(-1));
@@ -113,7 +113,7 @@ describe.each([0, 1])('evalItems, with and without a begin token (%i)', (which) 
 
   it('predicts last words', async () => {
     const model = models[which]!;
-    const words = [' roof', ' another', ' again'];
+    const words = [' peak', ' another', ' again'];
     const contexts = ['the rain on the tin', 'one\n and', 'again and again and'];
     const result = await evalItems(model, texts);
     let [sum, right] = [0, 0];
@@ -122,7 +122,7 @@ describe.each([0, 1])('evalItems, with and without a begin token (%i)', (which) 
       sum += logProbability;
       right += Number(likeliest);
     }
-    expect(result).toMatchObject({ kind: 'last-word', normalisedAccuracy: null, chance: null });
+    expect(result).toMatchObject({ kind: 'last-word', normalizedAccuracy: null, chance: null });
     expect(result.accuracy.value).toBe(right / 3);
     expect(Math.abs(result.perplexity! / Math.exp(-sum / 3) - 1)).toBeLessThan(1e-9);
   });

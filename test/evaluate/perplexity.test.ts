@@ -8,19 +8,19 @@ import { beginId } from '../fixtures/tiny-vocabulary.js';
 import { ownStories } from './held-out.js';
 import { logProbability } from './reference-perplexity.js';
 
-const vocab = 320;
+const vocabSize = 320;
 const file = tempFolder();
 const load = modelLoader();
 let withBegin: Model;
 let without: Model;
 beforeAll(async () => {
-  const tiny = tinyModel({ vocab });
+  const tiny = tinyModel({ vocabSize });
   await tiny.write(file('without.gguf'));
   tiny.metadata.set('tokenizer.ggml.add_bos_token', { type: 'bool', value: true });
   await tiny.write(file('with.gguf'));
   [withBegin, without] = [await load(file('with.gguf')), await load(file('without.gguf'))];
 });
-const text = 'the rain on the tin roof, again and then there ünd wörds. '.repeat(5);
+const text = 'the rain on the tin peak, again and then there ünd wörds. '.repeat(5);
 
 /** What chunks or windows must give, from all logits and the formulas of docs/cli/perplexity.md. */
 async function naive(model: Model, windows: readonly { ids: number[]; first: number }[]) {
@@ -29,7 +29,7 @@ async function naive(model: Model, windows: readonly { ids: number[]; first: num
   for (const { ids, first } of windows) {
     const logits = await allLogits(model, ids);
     for (let i = first; i < ids.length; i++) {
-      nlls.push(-logProbability(logits.subarray((i - 1) * vocab, i * vocab), ids[i]!));
+      nlls.push(-logProbability(logits.subarray((i - 1) * vocabSize, i * vocabSize), ids[i]!));
       bytes += model.tokenizer.tokenBytes(ids[i]!).length;
     }
   }
@@ -67,7 +67,7 @@ describe('perplexity', () => {
       const chunks = Math.floor(all.length / contextLength);
       const windows = Array.from({ length: chunks }, (_, i) => {
         const ids = all.slice(i * contextLength, (i + 1) * contextLength);
-        ids[0] = beginId(vocab);
+        ids[0] = beginId(vocabSize);
         return { ids, first: Math.floor(contextLength / 2) + 1 };
       });
       const result = await perplexity(withBegin, text, { contextLength });
@@ -90,7 +90,7 @@ describe('perplexity', () => {
     const windows: { ids: number[]; first: number }[] = [];
     for (let start = 0, done = 0; done < ids.length; start += stride) {
       const some = ids.slice(start, start + room);
-      windows.push({ ids: [beginId(vocab), ...some], first: 1 + done - start });
+      windows.push({ ids: [beginId(vocabSize), ...some], first: 1 + done - start });
       done = start + some.length;
     }
     const result = await perplexity(withBegin, text, { contextLength, stride });

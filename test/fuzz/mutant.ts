@@ -70,7 +70,7 @@ function makeSoundModel(draw: Draw, seed: number): TinyModel {
     headDim: draw.of([64, 64, 128]),
     nHead: 4,
     nKvHead: draw.of([1, 2, 4]),
-    vocab: draw.of([266, 300, 515]),
+    vocabSize: draw.of([266, 300, 515]),
     tied: draw.chance(0.7),
     weightType: draw.of([
       ...(['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'IQ2_BN_R4', 'Q2_0', 'PQ2_0'] as const),

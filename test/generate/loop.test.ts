@@ -56,18 +56,18 @@ describe('a generation', () => {
     const model = reciter('ab', 4);
     await complete(model, tokenizer, 'xyz', greedy);
     expect(model.calls).toEqual([
-      { ids: [toyBos, 120, 121, 122], k: 1, also: [] },
-      { ids: [97], k: 1, also: [] },
-      { ids: [98], k: 1, also: [] },
+      { ids: [toyBos, 120, 121, 122], k: 1, extraIds: [] },
+      { ids: [97], k: 1, extraIds: [] },
+      { ids: [98], k: 1, extraIds: [] },
     ]);
   });
 
-  test('asks for the penalised tokens by id, prompt and generated ones', async () => {
+  test('asks for the penalized tokens by id, prompt and generated ones', async () => {
     const model = new ToyEvaluator({ logits: babbles() });
     await complete(model, tokenizer, 'ab', { maxTokens: 2, presencePenalty: 0.1, seed: 1 });
     const [first, second] = model.calls;
-    expect(first).toMatchObject({ k: 43, also: [toyBos, 97, 98] });
-    expect(second!.also).toEqual([...new Set([toyBos, 97, 98, second!.ids[0]])]);
+    expect(first).toMatchObject({ k: 43, extraIds: [toyBos, 97, 98] });
+    expect(second!.extraIds).toEqual([...new Set([toyBos, 97, 98, second!.ids[0]])]);
   });
 
   test('asks for all logits when there is no limit on the candidates', async () => {
@@ -280,12 +280,14 @@ describe('the next generation of a session', () => {
     expect(model.history).toEqual([toyBos, ...Buffer.from('xabYZ')]);
   });
 
-  test('penalises tokens of the one before', async () => {
+  test('penalizes tokens of the one before', async () => {
     const model = new ToyEvaluator({ logits: babbles() });
     const options = { presencePenalty: 1, maxTokens: 2, seed: 3 };
     const { ids } = await complete(model, tokenizer, 'a', options);
     await complete(model, tokenizer, 'b', options);
-    expect(model.calls.at(-1)!.also.slice(0, 5)).toEqual([...new Set([toyBos, 97, ...ids, 98])]);
+    expect(model.calls.at(-1)!.extraIds.slice(0, 5)).toEqual([
+      ...new Set([toyBos, 97, ...ids, 98]),
+    ]);
   });
 
   test('needs room for that token too', async () => {
@@ -521,8 +523,8 @@ describe('progress', () => {
       evaluateTop: {
         value: (...args: [number[], number, number[], AbortSignal?, unknown?]) => {
           asked.push(args[4]);
-          const [ids, k, also, signal] = args;
-          return evaluateTop(ids, k, also, signal);
+          const [ids, k, extraIds, signal] = args;
+          return evaluateTop(ids, k, extraIds, signal);
         },
       },
       position: { get: () => model.position },

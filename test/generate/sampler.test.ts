@@ -15,7 +15,7 @@ function pick(logits: ArrayLike<number>, options: GenerateOptions, history: numb
   const request = sampler.request(history);
   const choice = new Sampler(settings).pickFromAll(all, request);
   if (request.top !== undefined) {
-    const top = topOf(all, request.top, [...request.penalised.keys()]);
+    const top = topOf(all, request.top, [...request.penalized.keys()]);
     expect(sampler.pickFromTop(top, request)).toBe(choice);
   }
   return choice;
@@ -95,19 +95,19 @@ describe('the sampler', () => {
     expect(pick(logits, { temperature: 0, presencePenalty: -100 }, [90])).toBe(90);
   });
 
-  test('only the last repeatLastN tokens are penalised, or all with -1', () => {
+  test('only the last repeatLastN tokens are penalized, or all with -1', () => {
     const options = { temperature: 0, presencePenalty: 5 };
     expect(pick([4, 2], { ...options, repeatLastN: 2 }, [0, 1, 1])).toBe(0);
     expect(pick([4, 2, -9], { ...options, repeatLastN: -1 }, [0, 2, 2])).toBe(1);
   });
 
-  test('it asks for top-k plus the penalised tokens, never for more than it needs', () => {
+  test('it asks for top-k plus the penalized tokens, never for more than it needs', () => {
     const request = (options: GenerateOptions, history: number[] = [7, 8, 7]) =>
       new Sampler(generateSettings(options)).request(history);
     expect(request({}).top).toBe(40);
     expect(request({ temperature: 0 }).top).toBe(1);
     expect(request({ temperature: 0, repeatPenalty: 1.1 })).toEqual({
-      penalised: new Map([
+      penalized: new Map([
         [7, 2],
         [8, 1],
       ]),
@@ -133,8 +133,8 @@ describe('the sampler', () => {
       code: 'ERR_BITNET_NUMERIC',
       message: `Expected finite logits from the model, but ${reason}; the model file is probably damaged or uses weights this version misreads.`,
     });
-    const request = { penalised: new Map(), top: 2 };
-    const top = { ids: Int32Array.of(0, 1), logits: all, alsoLogits: new Float32Array() };
+    const request = { penalized: new Map(), top: 2 };
+    const top = { ids: Int32Array.of(0, 1), logits: all, extraLogits: new Float32Array() };
     expect(() => new Sampler(settings).pickFromAll(all, request)).toThrow(error);
     expect(() => new Sampler(settings).pickFromTop(top, request)).toThrow(error);
   });
@@ -150,21 +150,21 @@ describe('best candidates and all logits', () => {
     const random = Random.fromSeed(2024);
     const among = <T>(items: readonly T[]) => items[Math.floor(random.next() * items.length)]!;
     for (let trial = 0; trial < 6000; trial++) {
-      const vocab = among([3, 17, 100, 700]);
+      const vocabSize = among([3, 17, 100, 700]);
       const spread = among([0.5, 4, 30]);
       // Rounding makes ties; the offset makes logits that are all negative or all positive.
       const grain = among([0, 0, 0.5]);
       const offset = among([0, -50, 50]);
-      const logits = Float32Array.from({ length: vocab }, () => {
+      const logits = Float32Array.from({ length: vocabSize }, () => {
         const logit = offset + spread * (random.next() + random.next() - 1);
         return grain ? Math.round(logit / grain) * grain : logit;
       });
       const history = Array.from({ length: among([0, 3, 80]) }, () =>
-        Math.floor(random.next() * vocab),
+        Math.floor(random.next() * vocabSize),
       );
       const options = {
         temperature: among([0, 0.3, 0.8, 1.5]),
-        topK: among([0, 1, 5, 40, vocab, 2000]),
+        topK: among([0, 1, 5, 40, vocabSize, 2000]),
         topP: among([0, 0.5, 0.95, 1]),
         minP: among([0, 0.05, 0.5, 1]),
         repeatPenalty: among([1, 1.1, 2, 0.7]),

@@ -11,7 +11,7 @@ export const toyEos = 257;
 export function toyTokenizer(overrides: Partial<Tokenizer> = {}): Tokenizer {
   const tokenBytes = (id: number) => (id < 256 ? Uint8Array.of(id) : new Uint8Array());
   return {
-    vocab: toyVocab,
+    vocabSize: toyVocab,
     bos: toyBos,
     eos: toyEos,
     addBos: true,
@@ -46,8 +46,8 @@ export interface ToyOptions {
 export class ToyEvaluator implements Evaluator {
   readonly contextLength: number;
   readonly history: number[] = [];
-  /** `[ids, k or 'all', also]` of every call. */
-  readonly calls: { ids: number[]; k: number | 'all'; also: number[] }[] = [];
+  /** `[ids, k or 'all', extraIds]` of every call. */
+  readonly calls: { ids: number[]; k: number | 'all'; extraIds: number[] }[] = [];
   readonly #options: ToyOptions;
 
   constructor(options: ToyOptions) {
@@ -62,15 +62,15 @@ export class ToyEvaluator implements Evaluator {
   async evaluateTop(
     ids: ArrayLike<number>,
     k: number,
-    also: ArrayLike<number>,
+    extraIds: ArrayLike<number>,
     signal?: AbortSignal,
   ): Promise<TopLogits> {
-    this.calls.push({ ids: Array.from(ids), k, also: Array.from(also) });
-    return topOf(await this.#evaluate(ids, signal), k, also);
+    this.calls.push({ ids: Array.from(ids), k, extraIds: Array.from(extraIds) });
+    return topOf(await this.#evaluate(ids, signal), k, extraIds);
   }
 
   async evaluateLast(ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
-    this.calls.push({ ids: Array.from(ids), k: 'all', also: [] });
+    this.calls.push({ ids: Array.from(ids), k: 'all', extraIds: [] });
     return this.#evaluate(ids, signal);
   }
 
@@ -88,12 +88,12 @@ export class ToyEvaluator implements Evaluator {
 }
 
 /** The k best of some logits, by a full sort: what an evaluator promises to return. */
-export function topOf(logits: Float32Array, k: number, also: ArrayLike<number>): TopLogits {
+export function topOf(logits: Float32Array, k: number, extraIds: ArrayLike<number>): TopLogits {
   const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, k);
   return {
     ids: Int32Array.from(order),
     logits: Float32Array.from(order, (id) => logits[id]!),
-    alsoLogits: Float32Array.from(also, (id) => logits[id]!),
+    extraLogits: Float32Array.from(extraIds, (id) => logits[id]!),
   };
 }
 

@@ -17,7 +17,7 @@ const candidates = cpuInfo()
   .map(({ name }) => name)
   .slice(0, 5);
 
-/** Just large enough to be measured, and without units: every matrix is packed in tiles. */
+/** Just large enough to be measured, and without neurons: every matrix is packed in tiles. */
 const path = temp('model.gguf');
 const shapes = ['512x512', '4096x512', '512x4096'];
 let expected: Float32Array;

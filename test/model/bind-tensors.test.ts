@@ -88,15 +88,15 @@ describe('tensors', () => {
   const denseList = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, Q4_1, Q5_0, Q5_1, Q5_K';
   const projections = `I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, ${denseList} or IQ4_NL`;
   const tables = `${denseList}, IQ4_NL, TQ1_0, TQ2_0, Q2_0, Q2_0_G128 or PQ2_0`;
-  const quantise = 'get the model as one of these types, which llama-quantize makes of an F16 file';
+  const quantize = 'get the model as one of these types, which llama-quantize makes of an F16 file';
   const convert = 'convert the model with weights of one of these types, I2_S if ternary';
   it.each([
     ...[
       ...['Q2_K', 'Q3_K', 'Q8_K', 'Q8_1', 'Q6_0', 'IQ1_S', 'IQ1_M', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S'],
       ...['IQ3_XXS', 'IQ3_S', 'IQ4_XS', 'MXFP4', 'NVFP4', 'Q4_0_4_4', 'Q4_0_8_8', 'IQ4_NL_4_4'],
     ].flatMap((type): [string, string, string, string][] => [
-      ['blk.0.ffn_up.weight', type, projections, quantise],
-      ['token_embd.weight', type, tables, quantise],
+      ['blk.0.ffn_up.weight', type, projections, quantize],
+      ['token_embd.weight', type, tables, quantize],
     ]),
     ['blk.0.ffn_up.weight', 'type 77', projections, convert],
     ['token_embd.weight', 'I2_S', tables, convert],

@@ -15,7 +15,9 @@ describe('a model file with one to four bytes changed', () => {
     'of architecture %s is read or refused with a BitnetError, 5000 times',
     async (arch) => {
       const path = temp(`${arch}.gguf`);
-      await tinyModel({ arch, nLayer: 1, dim: 128, ffnDim: 128, nHead: 2, vocab: 270 }).write(path);
+      await tinyModel({ arch, nLayer: 1, dim: 128, ffnDim: 128, nHead: 2, vocabSize: 270 }).write(
+        path,
+      );
       const sound = await readFile(path);
       const { dataStart } = await readGguf(path);
       const next = random(arch.length);

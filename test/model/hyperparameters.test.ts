@@ -9,7 +9,7 @@ describe('hyper-parameters', () => {
       .drop('.vocab_size');
     expect(readSpec(model.file)).toMatchObject({
       nKvHead: 4,
-      vocab: 300,
+      vocabSize: 300,
       rope: { dim: 32, base: 10000, scale: 1 },
     });
   });
@@ -131,10 +131,10 @@ describe('hyper-parameters', () => {
     expect(yarn({ attn_factor: 0.5 }).rope.magnitude).toBeCloseTo(0.5 + 0.05 * Math.log(4), 12);
     const linear = new PaperModel().set('.rope.scaling.attn_factor', 'f32', 1.5);
     expect(readSpec(linear.file).rope).toMatchObject({ scale: 1, magnitude: 1.5 });
-    const local = new PaperModel({ arch: 'gemma3' })
+    const slidingWindow = new PaperModel({ arch: 'gemma3' })
       .set('.attention.sliding_window', 'u32', 4)
       .set('.rope.scaling.attn_factor', 'f32', 1.5);
-    expect(readSpec(local.file).local?.ropeMagnitude).toBe(1.5);
+    expect(readSpec(slidingWindow.file).slidingWindow?.ropeMagnitude).toBe(1.5);
   });
 
   it('follow what the file says of YaRN in detail, and say so', () => {
@@ -173,8 +173,8 @@ describe('hyper-parameters', () => {
 
   it('take the rows of the embedding for the vocabulary, whatever the file says of it', () => {
     const vocabulary = ({ file }: PaperModel) => {
-      const { vocab, decisions } = readSpec(file);
-      return [vocab, decisions.find(({ subject }) => subject === 'vocabulary')?.reason];
+      const { vocabSize, decisions } = readSpec(file);
+      return [vocabSize, decisions.find(({ subject }) => subject === 'vocabulary')?.reason];
     };
     const says = (found: string) =>
       `bitnet-b1.58.vocab_size is ${found}, but these are the rows of token_embd.weight`;
@@ -193,29 +193,29 @@ describe('hyper-parameters', () => {
     expect(['llama', 'qwen3', 'gemma3'].map(scaleOf)).toEqual([1, 1, 8]);
   });
 
-  it('know the local layers of gemma3, where the file states a window', () => {
+  it('know the sliding-window layers of gemma3, where the file states a window', () => {
     const gemma = (nLayer = 12) =>
       new PaperModel({ arch: 'gemma3', nLayer }).set('.rope.freq_base', 'f32', 1e6);
-    expect(readSpec(gemma().file).local).toBeUndefined();
+    expect(readSpec(gemma().file).slidingWindow).toBeUndefined();
     const stated = gemma().set('.attention.sliding_window', 'u32', 512);
     const five = [true, true, true, true, true];
-    expect(readSpec(stated.file).local).toEqual({
+    expect(readSpec(stated.file).slidingWindow).toEqual({
       window: 512,
       layers: [...five, false, ...five, false],
       ropeBase: 10_000,
     });
     stated.set('.rope.freq_base_swa', 'f32', 20_000);
     stated.set('.attention.sliding_window_pattern', 'u32', 2);
-    expect(readSpec(stated.file).local).toMatchObject({
+    expect(readSpec(stated.file).slidingWindow).toMatchObject({
       layers: Array.from({ length: 12 }, (_, i) => i % 2 === 0),
       ropeBase: 20_000,
     });
     const each = gemma(3)
       .set('.attention.sliding_window', 'u32', 4)
       .setArray('.attention.sliding_window_pattern', 'bool', [0, 1, 0]);
-    expect(readSpec(each.file).local?.layers).toEqual([false, true, false]);
+    expect(readSpec(each.file).slidingWindow?.layers).toEqual([false, true, false]);
     const llama = new PaperModel({ arch: 'llama' }).set('.attention.sliding_window', 'u32', 512);
-    expect(readSpec(llama.file).local).toBeUndefined();
+    expect(readSpec(llama.file).slidingWindow).toBeUndefined();
   });
 
   it('compute the rotary factors of Llama 3.1, unless the file has them as a tensor', () => {

@@ -13,7 +13,7 @@ export interface PaperOptions {
   readonly nHead?: number;
   readonly nKvHead?: number;
   readonly headDim?: number;
-  readonly vocab?: number;
+  readonly vocabSize?: number;
   readonly tied?: boolean;
   readonly weightType?: string;
   readonly headType?: string;
@@ -32,7 +32,12 @@ export class PaperModel {
 
   constructor(options: PaperOptions = {}) {
     const { arch = 'bitnet-b1.58', nLayer = 2, dim = 128, ffnDim = 192, nHead = 4 } = options;
-    const { nKvHead = 2, headDim = dim / nHead, vocab = 300, tied = arch !== 'llama' } = options;
+    const {
+      nKvHead = 2,
+      headDim = dim / nHead,
+      vocabSize = 300,
+      tied = arch !== 'llama',
+    } = options;
     const { weightType = 'I2_S', headType = 'F16', tokenizer = 'gpt2' } = options;
     const { projectionNorms = false } = options;
     this.arch = arch;
@@ -45,13 +50,13 @@ export class PaperModel {
     this.set('.attention.head_count', 'u32', nHead);
     this.set('.attention.head_count_kv', 'u32', nKvHead);
     this.set('.attention.layer_norm_rms_epsilon', 'f32', Math.fround(1e-5));
-    this.set('.vocab_size', 'u32', vocab);
+    this.set('.vocab_size', 'u32', vocabSize);
     if (headDim !== dim / nHead) this.set('.attention.key_length', 'u32', headDim);
     this.set('tokenizer.ggml.model', 'string', tokenizer);
-    this.set('tokenizer.ggml.tokens', 'array', emptyStrings(vocab));
-    this.add('token_embd.weight', [dim, vocab], headType);
+    this.set('tokenizer.ggml.tokens', 'array', emptyStrings(vocabSize));
+    this.add('token_embd.weight', [dim, vocabSize], headType);
     this.add('output_norm.weight', [dim], 'F32');
-    if (!tied) this.add('output.weight', [dim, vocab], headType);
+    if (!tied) this.add('output.weight', [dim, vocabSize], headType);
     for (let i = 0; i < nLayer; i++) {
       const add = (name: string, dims: readonly number[], type: string) =>
         this.add(`blk.${i}.${name}.weight`, dims, type);
@@ -168,7 +173,7 @@ export const sizes2b = {
   ffnDim: 6912,
   nHead: 20,
   nKvHead: 5,
-  vocab: 128_256,
+  vocabSize: 128_256,
 } as const;
 
 /** The shape of microsoft/bitnet-embedding-0.6b, of architecture qwen3. */
@@ -179,7 +184,7 @@ export const embedding06b = {
   nHead: 16,
   nKvHead: 8,
   headDim: 128,
-  vocab: 151_936,
+  vocabSize: 151_936,
   projectionNorms: true,
 } as const;
 
@@ -191,7 +196,7 @@ export const embedding270m = {
   nHead: 4,
   nKvHead: 1,
   headDim: 256,
-  vocab: 262_144,
+  vocabSize: 262_144,
   projectionNorms: true,
 } as const;
 

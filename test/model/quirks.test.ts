@@ -10,7 +10,7 @@ describe('the activation', () => {
     expect(decision?.choice).toBe(spec.activation);
     return [spec.activation, decision?.reason];
   };
-  const sentencePiece = { vocab: 32_002, tokenizer: 'llama' };
+  const sentencePiece = { vocabSize: 32_002, tokenizer: 'llama' };
   const cases: [title: string, model: PaperModel, activation: string, reason: string][] = [
     [
       'bitnet-b1.58',
@@ -62,13 +62,13 @@ describe('the activation', () => {
     ],
     [
       'another SentencePiece vocabulary',
-      new PaperModel({ ...sentencePiece, vocab: 32_000 }),
+      new PaperModel({ ...sentencePiece, vocabSize: 32_000 }),
       'relu2',
       'models of architecture bitnet-b1.58 are trained with squared ReLU',
     ],
     [
       '32,002 tokens of another kind',
-      new PaperModel({ vocab: 32_002 }),
+      new PaperModel({ vocabSize: 32_002 }),
       'relu2',
       'models of architecture bitnet-b1.58 are trained with squared ReLU',
     ],

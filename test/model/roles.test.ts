@@ -13,7 +13,7 @@ test('the graph and the table of the engine have the same roles', () => {
 
 test('both give every role the same shape', () => {
   const sizes = {
-    ...{ nLayer: 1, dim: 768, ffnDim: 2048, nHead: 6, nKvHead: 2, headDim: 96, vocab: 1000 },
+    ...{ nLayer: 1, dim: 768, ffnDim: 2048, nHead: 6, nKvHead: 2, headDim: 96, vocabSize: 1000 },
     rope: { type: 'norm', dim: 64, base: 10_000, scale: 1 },
   } as const;
   const spec = (grow: number) =>

@@ -14,8 +14,24 @@ const ggufs = (folder: string) =>
     : [];
 
 describeShared('the golden models', () => {
-  const tiny = { nLayer: 2, dim: 256, ffnDim: 768, nHead: 4, nKvHead: 2, headDim: 64, vocab: 512 };
-  const mix = { nLayer: 3, dim: 256, ffnDim: 1024, nHead: 4, nKvHead: 1, headDim: 64, vocab: 512 };
+  const tiny = {
+    nLayer: 2,
+    dim: 256,
+    ffnDim: 768,
+    nHead: 4,
+    nKvHead: 2,
+    headDim: 64,
+    vocabSize: 512,
+  };
+  const mix = {
+    nLayer: 3,
+    dim: 256,
+    ffnDim: 1024,
+    nHead: 4,
+    nKvHead: 1,
+    headDim: 64,
+    vocabSize: 512,
+  };
   const weightTypes: Record<string, string> = {
     f16: 'F16',
     i2s: 'I2_S',
@@ -67,7 +83,7 @@ describeShared('the story model', () => {
       nHead: 4,
       nKvHead: 2,
       headDim: 64,
-      vocab: 4096,
+      vocabSize: 4096,
       contextLength: 256,
       activation: 'relu2',
       rope: { type: 'neox', dim: 64, base: 10_000, scale: 1 },

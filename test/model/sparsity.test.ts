@@ -7,10 +7,10 @@ import { type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
 const temp = tempFolder();
 const load = modelLoader();
 
-async function measured(options: TinyOptions, text: string, skipZeros = true) {
+async function measured(options: TinyOptions, text: string, skipInactive = true) {
   const path = temp(`${JSON.stringify(options).replaceAll(/\W/g, '')}.gguf`);
   await tinyModel(options).write(path);
-  return measureSparsity(await load(path, { skipZeros }), text);
+  return measureSparsity(await load(path, { skipInactive }), text);
 }
 
 describe('measureSparsity', () => {
@@ -22,15 +22,15 @@ describe('measureSparsity', () => {
       { nLayer: 3, weightType: 'F32', ternaryValues: true },
       'some text',
     );
-    for (const [i, { closedGates, zeroInputs }] of sparsity.layers.entries()) {
-      expect(closedGates).toBeGreaterThan(0.3);
-      expect(closedGates).toBeLessThan(0.7); // random weights know no preference
-      expect(zeroInputs).toBeGreaterThanOrEqual(closedGates); // small activations round to zero too
-      // Nothing is rounded in floats: zeros come from closed gates alone.
-      expect(dense.layers[i]!.zeroInputs).toBeCloseTo(dense.layers[i]!.closedGates, 6);
+    for (const [i, { inactiveNeurons, zeroInputs }] of sparsity.layers.entries()) {
+      expect(inactiveNeurons).toBeGreaterThan(0.3);
+      expect(inactiveNeurons).toBeLessThan(0.7); // random weights know no preference
+      expect(zeroInputs).toBeGreaterThanOrEqual(inactiveNeurons); // small activations round to zero too
+      // Nothing is rounded in floats: zeros come from inactive neurons alone.
+      expect(dense.layers[i]!.zeroInputs).toBeCloseTo(dense.layers[i]!.inactiveNeurons, 6);
     }
-    const mean = sparsity.layers.reduce((sum, layer) => sum + layer.closedGates / 3, 0);
-    expect(sparsity.mean.closedGates).toBeCloseTo(mean, 12);
+    const mean = sparsity.layers.reduce((sum, layer) => sum + layer.inactiveNeurons / 3, 0);
+    expect(sparsity.mean.inactiveNeurons).toBeCloseTo(mean, 12);
   });
 
   test('evaluates as much of the text as the context holds', async () => {

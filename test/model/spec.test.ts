@@ -22,7 +22,7 @@ describe('readSpec', () => {
       nHead: 4,
       nKvHead: 2,
       headDim: 32,
-      vocab: 300,
+      vocabSize: 300,
       contextLength: 4096,
       normEps: Math.fround(1e-5),
       rope: { type: 'neox', dim: 32, base: 10000, scale: 1 },
@@ -78,11 +78,51 @@ describe('readSpec', () => {
     const bytes = spec.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
     expect(bytes).toBe(1_179_449_920);
     const published = [
-      { arch: 'bitnet', nLayer: 24, dim: 1536, ffnDim: 4096, nHead: 16, nKvHead: 16, vocab: 32002 },
-      { arch: 'bitnet', nLayer: 24, dim: 2048, ffnDim: 5460, nHead: 32, nKvHead: 32, vocab: 32002 },
-      { arch: 'bitnet', nLayer: 26, dim: 3200, ffnDim: 8640, nHead: 32, nKvHead: 32, vocab: 32002 },
-      { arch: 'llama', nLayer: 32, dim: 4096, ffnDim: 14336, nHead: 32, nKvHead: 8, vocab: 128256 },
-      { arch: 'llama', nLayer: 40, dim: 3072, ffnDim: 23040, nHead: 12, nKvHead: 4, vocab: 131072 },
+      {
+        arch: 'bitnet',
+        nLayer: 24,
+        dim: 1536,
+        ffnDim: 4096,
+        nHead: 16,
+        nKvHead: 16,
+        vocabSize: 32002,
+      },
+      {
+        arch: 'bitnet',
+        nLayer: 24,
+        dim: 2048,
+        ffnDim: 5460,
+        nHead: 32,
+        nKvHead: 32,
+        vocabSize: 32002,
+      },
+      {
+        arch: 'bitnet',
+        nLayer: 26,
+        dim: 3200,
+        ffnDim: 8640,
+        nHead: 32,
+        nKvHead: 32,
+        vocabSize: 32002,
+      },
+      {
+        arch: 'llama',
+        nLayer: 32,
+        dim: 4096,
+        ffnDim: 14336,
+        nHead: 32,
+        nKvHead: 8,
+        vocabSize: 128256,
+      },
+      {
+        arch: 'llama',
+        nLayer: 40,
+        dim: 3072,
+        ffnDim: 23040,
+        nHead: 12,
+        nKvHead: 4,
+        vocabSize: 131072,
+      },
       { ...embedding06b, arch: 'qwen3' },
       { ...embedding270m, arch: 'gemma3' },
     ];
@@ -161,7 +201,7 @@ describe('the file', () => {
 
   it('may have fewer tokens than embeddings, and no tokens at all', () => {
     const fewer = new PaperModel().set('tokenizer.ggml.tokens', 'array', emptyStrings(299));
-    expect(readSpec(fewer.file).vocab).toBe(300);
-    expect(readSpec(new PaperModel().drop('tokenizer.ggml.tokens').file).vocab).toBe(300);
+    expect(readSpec(fewer.file).vocabSize).toBe(300);
+    expect(readSpec(new PaperModel().drop('tokenizer.ggml.tokens').file).vocabSize).toBe(300);
   });
 });

@@ -28,7 +28,7 @@ describe('a tiny model written and read again', () => {
       { ...small, arch: 'llama', dim: 256, nHead: 4, nKvHead: 1 },
     ],
     ['llama, tied', { ...small, arch: 'llama', tied: true }],
-    ['odd numbers of rows', { ...small, ffnDim: 770, vocab: 515 }],
+    ['odd numbers of rows', { ...small, ffnDim: 770, vocabSize: 515 }],
     ['heads of 128 in BF16', { ...small, dim: 256, weightType: 'BF16', headType: 'BF16' }],
     ['half norms', { ...small, normType: 'F16' }],
     ['scaled positions', { ...small, ropeScale: 4, ropeDim: 32, ropeFreqs: true }],
@@ -51,7 +51,7 @@ describe('a tiny model written and read again', () => {
     const model = tinyModel(options);
     await model.write(path);
     const [spec, bytes] = [readSpec(await readGguf(path)), await readFile(path)];
-    const { arch, nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocab, contextLength } =
+    const { arch, nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize, contextLength } =
       model.options;
     expect(spec).toMatchObject({
       nLayer,
@@ -60,7 +60,7 @@ describe('a tiny model written and read again', () => {
       nHead,
       nKvHead,
       headDim,
-      vocab,
+      vocabSize,
       contextLength,
     });
     expect(spec.architecture).toBe(arch);

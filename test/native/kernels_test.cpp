@@ -69,7 +69,7 @@ TEST("AVX-VNNI comes after AVX-512 VNNI and before AVX2, with the AVX2 dense and
   for (const KernelInfo& info : list_kernels(avxvnni))
     built |= info.isa == "avxvnni" && info.usable;
   CHECK_EQ(choose(avxvnni, ""), built ? "base3-avxvnni avx2 avx2" : "mad2-avx2 avx2 avx2", "");
-  CHECK_EQ(set.screen->isa, std::string(built ? "avxvnni" : "avx2"), "screen");
+  CHECK_EQ(set.prefilter->isa, std::string(built ? "avxvnni" : "avx2"), "prefilter");
   CHECK_EQ(choose(both, ""), "base3-avx512vnni avx512 avx512", "");
   if (built) {
     CHECK_EQ(choose(both, "avxvnni"), "base3-avxvnni avx2 avx2", "");

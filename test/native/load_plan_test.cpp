@@ -23,7 +23,7 @@ uint64_t held_bytes(Weights& weights, const TensorSpec& tensor) {
   if (const auto* vector = std::get_if<std::vector<float>*>(&slot))
     return (*vector)->size() * sizeof(float);
   if (const auto* table = std::get_if<RowTable*>(&slot))
-    return (*table)->in_memory() ? (*table)->linear.data.size() : weights.shadow.bytes();
+    return (*table)->in_memory() ? (*table)->linear.data.size() : weights.head_copy.bytes();
   const Linear& linear = *std::get<Linear*>(slot);
   return linear.data.size() + linear.row_scale.size() * sizeof(float);
 }
@@ -43,12 +43,12 @@ TEST("a plan says in what layout and how many bytes every tensor is held") {
     for (ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll}) {
       ModelFile file(ternary, 24, extras);
       for (const KernelInfo& kernel : list_kernels(detect_cpu_features()))
-        for (uint64_t screen_from : {uint64_t{1}, kScreenFrom}) {
+        for (uint64_t prefilter_from : {uint64_t{1}, kPrefilterFrom}) {
           if (!kernel.usable)
             continue;
           const KernelSet kernels = kernels_of(kernel.name);
           LoadChoices choices;
-          choices.screen_from = screen_from;
+          choices.prefilter_from = prefilter_from;
           LoadPlan plan;
           CHECK(plan_load(file.spec(), kernels, choices, &plan).ok(), kernel.name);
           std::shared_ptr<Weights> weights;

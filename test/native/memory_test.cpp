@@ -104,7 +104,7 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
       constexpr size_t kJobs = 3;
       KvCache caches[kJobs];
       std::vector<int32_t> ids(5);
-      std::vector<float> top(5), logits(80 * file.spec().vocab);
+      std::vector<float> top(5), logits(80 * file.spec().vocab_size);
       std::vector<double> scores(80);
       Flags flags;
       std::atomic<int> ended{0}, well{0};
@@ -114,9 +114,9 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
         EvaluateRequest request = {};
         request.tokens = tokens.data();
         request.n = i == 2 ? 1 : 80;
-        request.want = i == 0   ? EvaluateRequest::Want::kAll
-                       : i == 1 ? EvaluateRequest::Want::kScore
-                                : EvaluateRequest::Want::kTop;
+        request.outputs = i == 0   ? EvaluateRequest::Outputs::kAll
+                          : i == 1 ? EvaluateRequest::Outputs::kScore
+                                   : EvaluateRequest::Outputs::kTop;
         request.logits = logits.data();
         request.scores = scores.data();
         request.top = ids.size();
@@ -159,26 +159,27 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
     items.push_back({&cache, tokens.data(), n, &abort, {}});
   }
   std::vector<FfnCounts> counts(weights.layers.size());
-  const size_t vocab = weights.spec.vocab;
-  std::vector<float> logits(n * vocab), top(3 * vocab), also(3 * 2), states(n * weights.spec.dim);
-  std::vector<int32_t> ids(3 * vocab);
-  const std::vector<int32_t> also_ids = {3, 5};
+  const size_t vocab_size = weights.spec.vocab_size;
+  std::vector<float> logits(n * vocab_size), top(3 * vocab_size), extra_logits(3 * 2),
+      states(n * weights.spec.dim);
+  std::vector<int32_t> ids(3 * vocab_size);
+  const std::vector<int32_t> extra_ids = {3, 5};
   std::vector<double> scores(n), log_sum_exp(3);
   for (const size_t count : {1, 3}) {
     HeadWork work;
     for (size_t row = 0; row < n; ++row) {
-      work.logits.push_back({row, logits.data() + row * vocab});
+      work.logits.push_back({row, logits.data() + row * vocab_size});
       work.scores.push_back({row, tokens[row], scores.data() + row});
       work.states.push_back({row, states.data() + row * weights.spec.dim});
     }
     for (size_t i = 0; i < count; ++i)
       work.best.push_back({.row = i * n,
                            .k = 2 + 2 * i,
-                           .ids = ids.data() + i * vocab,
-                           .logits = top.data() + i * vocab,
-                           .also = also_ids.data(),
-                           .also_count = 2,
-                           .also_logits = also.data() + 2 * i,
+                           .ids = ids.data() + i * vocab_size,
+                           .logits = top.data() + i * vocab_size,
+                           .extra_ids = extra_ids.data(),
+                           .extra_count = 2,
+                           .extra_logits = extra_logits.data() + 2 * i,
                            .log_sum_exp = log_sums && i == 1 ? log_sum_exp.data() + i : nullptr});
     CHECK(ws.ensure(count * n, work).ok(), what);
     const uint64_t bytes = ws.bytes();
@@ -203,16 +204,16 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
 TEST("a step allocates nothing once the workspace has its room") {
   for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll})
     for (const bool ternary : {false, true})
-      for (const bool screened : {false, true}) {
+      for (const bool prefiltered : {false, true}) {
         ModelFile file(ternary, 24, extras);
         std::shared_ptr<const Weights> weights;
-        CHECK(load(file.spec(), "", 2, &weights, screened ? 0 : SIZE_MAX).ok(), "load");
-        CHECK(weights->shadow.empty() != screened, "whether the head is screened");
+        CHECK(load(file.spec(), "", 2, &weights, prefiltered ? 0 : SIZE_MAX).ok(), "load");
+        CHECK(weights->head_copy.empty() != prefiltered, "whether the head is prefiltered");
         for (const size_t threads : {1, 3})
           for (const size_t n : {1, 80})
-            run_without_memory(*weights, threads, n, screened,
-                               std::string(ternary ? "ternary" : "dense") + ", screened " +
-                                   std::to_string(screened) + ", " + std::to_string(threads) +
+            run_without_memory(*weights, threads, n, prefiltered,
+                               std::string(ternary ? "ternary" : "dense") + ", prefiltered " +
+                                   std::to_string(prefiltered) + ", " + std::to_string(threads) +
                                    " threads, " + std::to_string(n) + " tokens");
       }
 }
@@ -237,7 +238,7 @@ TEST("an engine's steps allocate nothing after the first of their kind") {
       EvaluateRequest request = {};
       request.tokens = tokens.data() + step;
       request.n = 1;
-      request.want = EvaluateRequest::Want::kTop;
+      request.outputs = EvaluateRequest::Outputs::kTop;
       request.top = 5;
       request.top_ids = ids.data() + 5 * i;
       request.top_logits = top.data() + 5 * i;
@@ -245,7 +246,7 @@ TEST("an engine's steps allocate nothing after the first of their kind") {
     }
     Evaluation* both[] = {&evaluations[0], &evaluations[1]};
     made = 0;
-    run_pass(pool, both, 2);
+    run_step(pool, both, 2);
     const int64_t allocations = made;
     CHECK(evaluations[0].status().ok() && evaluations[1].status().ok(), "steps");
     CHECK(step == 0 || allocations == 0, "step " + std::to_string(step));

@@ -21,7 +21,7 @@ std::vector<float> logits_of(const std::shared_ptr<const Weights>& weights, size
                              const std::vector<int32_t>& tokens, size_t chunk,
                              KvType type = kKvF16) {
   const ModelSpec& spec = weights->spec;
-  std::vector<float> logits(tokens.size() * spec.vocab);
+  std::vector<float> logits(tokens.size() * spec.vocab_size);
   Model model(weights, threads);
   ThreadPool pool(threads);
   KvCache cache;
@@ -31,8 +31,8 @@ std::vector<float> logits_of(const std::shared_ptr<const Weights>& weights, size
     EvaluateRequest request = {};
     request.tokens = tokens.data() + at;
     request.n = std::min(chunk, tokens.size() - at);
-    request.want = EvaluateRequest::Want::kAll;
-    request.logits = logits.data() + at * spec.vocab;
+    request.outputs = EvaluateRequest::Outputs::kAll;
+    request.logits = logits.data() + at * spec.vocab_size;
     Evaluation evaluation(model, cache, request, flags.signal());
     finish(pool, {&evaluation});
     CHECK(evaluation.status().ok(), evaluation.status().message);
@@ -112,7 +112,7 @@ TEST("logits are bit-equal whatever kernel each shape uses") {
   const uint32_t features = detect_cpu_features();
   const std::vector<const TernaryKernel*> usable = usable_ternary_kernels(features);
   for (size_t shift = 0; shift < usable.size(); ++shift)
-    for (const char* forced : {"", "scalar"}) { // with and without units, where there are any
+    for (const char* forced : {"", "scalar"}) { // with and without neurons, where there are any
       KernelSet kernels;
       CHECK(select_kernels(features, forced, &kernels).ok(), "select");
       size_t next = shift;
@@ -132,7 +132,7 @@ TEST("logits are bit-equal whatever kernel each shape uses") {
       const LayerWeights& layer = weights->layers[1];
       for (const Linear* w : {&layer.q, &layer.k, &layer.o, &layer.gate, &layer.down}) {
         const auto* tiles = std::get_if<TernaryTiles>(&w->layout);
-        CHECK(!tiles || tiles->kernel == chosen(w->rows, w->cols), "the choice is honoured");
+        CHECK(!tiles || tiles->kernel == chosen(w->rows, w->cols), "the choice is honored");
       }
       for (size_t chunk : {1, 20})
         CHECK(same_bits(logits_of(weights, 2, tokens, chunk), expected),
@@ -149,23 +149,25 @@ TEST("logits are bit-equal whether zeros are skipped or not") {
   size_t skipping = 0;
   for (const KernelInfo& kernel : list_kernels(features)) {
     KernelSet kernels;
-    if (!kernel.usable || !select_kernels(features, kernel.name, &kernels).ok() || !kernels.units)
+    if (!kernel.usable || !select_kernels(features, kernel.name, &kernels).ok() || !kernels.neurons)
       continue;
     ++skipping;
-    for (const UnitKernel* units : {kernels.units, static_cast<const UnitKernel*>(nullptr)}) {
-      kernels.units = units;
+    for (const NeuronKernel* neurons :
+         {kernels.neurons, static_cast<const NeuronKernel*>(nullptr)}) {
+      kernels.neurons = neurons;
       std::shared_ptr<Weights> weights;
       const Status status = load(spec, kernels, {}, 2, &weights);
       CHECK(status.ok(), status.message);
       for (const LayerWeights& layer : weights->layers) {
-        CHECK((layer.up.kind() == Linear::Kind::kRowUnits) == (units != nullptr), "layout of up");
-        CHECK((layer.down.kind() == Linear::Kind::kColumnUnits) == (units != nullptr),
+        CHECK((layer.up.kind() == Linear::Kind::kRowNeurons) == (neurons != nullptr),
+              "layout of up");
+        CHECK((layer.down.kind() == Linear::Kind::kColumnNeurons) == (neurons != nullptr),
               "layout of down");
       }
       for (size_t threads : check::values({1, 2, 3, 7}, {2, 3}))
         for (size_t chunk : {1, 2, 7, 40})
           CHECK(same_bits(logits_of(weights, threads, tokens, chunk), expected),
-                kernel.name + (units ? ", skipping, " : ", not skipping, ") +
+                kernel.name + (neurons ? ", skipping, " : ", not skipping, ") +
                     std::to_string(threads) + " threads, chunks of " + std::to_string(chunk));
     }
   }
@@ -203,14 +205,14 @@ TEST("zeros are counted alike in one batch and token by token, with int8 and wit
     for (size_t layer = 0; layer < spec.n_layer; ++layer) {
       const double closed = together[3 * layer], zeros = together[3 * layer + 1];
       CHECK_EQ(together[3 * layer + 2], static_cast<double>(kTokens * spec.ffn_dim), "values");
-      // Floats are zero behind a closed gate only; int8 values also where they round to zero.
+      // Floats are zero behind a inactive neuron only; int8 values also where they round to zero.
       CHECK(closed > 0 && (ternary ? zeros > closed : zeros == closed),
             std::to_string(closed) + " closed, " + std::to_string(zeros) + " zero");
     }
   }
 }
 
-TEST("one pass that mixes sequences gives each what it would get alone") {
+TEST("one step that mixes sequences gives each what it would get alone") {
   ModelFile file(true);
   const ModelSpec& spec = file.spec();
   std::shared_ptr<const Weights> weights;
@@ -222,11 +224,11 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
   Flags flags;
   KvCache first, second;
   CHECK(first.allocate(spec, 90).ok() && second.allocate(spec, 90).ok(), "caches");
-  std::vector<float> logits(spec.vocab);
+  std::vector<float> logits(spec.vocab_size);
   HeadWork work;
   work.logits.push_back({0, logits.data()});
   for (size_t step = 0; step < 30; ++step) {
-    // The first sequence takes two tokens a pass, the second one: a prefill beside a decode.
+    // The first sequence takes two tokens a step, the second one: a prefill beside a decode.
     const Abort abort = flags.signal();
     const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort, {}},
                                {&second, tokens.data() + step, 1, &abort, {}}};
@@ -238,8 +240,8 @@ TEST("one pass that mixes sequences gives each what it would get alone") {
       work.logits[0].row = row;
       CHECK(answer(*weights, model.workspace, pool, work).ok(), "logits");
       const size_t position = row == 1 ? 2 * step + 1 : step;
-      CHECK(memcmp(logits.data(), expected.data() + position * spec.vocab,
-                   spec.vocab * sizeof(float)) == 0,
+      CHECK(memcmp(logits.data(), expected.data() + position * spec.vocab_size,
+                   spec.vocab_size * sizeof(float)) == 0,
             "step " + std::to_string(step) + ", row " + std::to_string(row));
     }
   }
@@ -268,7 +270,7 @@ TEST("jobs of several sessions share an engine, which ends them before itself") 
       EvaluateRequest request = {};
       request.tokens = tokens.data();
       request.n = tokens.size();
-      request.want = EvaluateRequest::Want::kScore;
+      request.outputs = EvaluateRequest::Outputs::kScore;
       request.scores = scores.data() + i * 600;
       engine->submit(
           std::make_unique<Work>(Evaluation(model, caches[i], request, flags.signal()), ended));
@@ -328,7 +330,7 @@ TEST("a file that is written to between two of its tensors is refused, however i
   growing.pack_tile = pack_and_grow;
   growing_path = file.spec().path;
   kernels.ternary = &growing;
-  kernels.units = nullptr;
+  kernels.neurons = nullptr;
   std::shared_ptr<Weights> weights;
   const Status status = load(file.spec(), kernels, {}, 1, &weights);
   CHECK(status.code == Code::kFile &&

@@ -14,20 +14,20 @@ void wrong_ternary(const TernaryProduct& p, size_t begin, size_t end) {
   original<TernaryKernel>->product(p, begin, end);
   p.out[(p.n - 1) * p.out_stride + end - begin - 1] ^= 1;
 }
-void wrong_rows(const UnitProduct& p, size_t begin, size_t end) {
-  original<UnitKernel>->rows(p, begin, end);
+void wrong_rows(const NeuronProduct& p, size_t begin, size_t end) {
+  original<NeuronKernel>->up_all(p, begin, end);
   p.out[0] += 1;
 }
-void wrong_columns(const UnitProduct& p, size_t begin, size_t end) {
-  original<UnitKernel>->columns(p, begin, end);
+void wrong_columns(const NeuronProduct& p, size_t begin, size_t end) {
+  original<NeuronKernel>->down_all(p, begin, end);
   p.out[end - begin - 1] -= 1;
 }
 void wrong_dense(const DenseProduct& p, size_t begin, size_t end) {
   original<DenseKernel>->product[kDenseQ8_0](p, begin, end);
   p.out[0] *= 1.0000002f;
 }
-void wrong_screen(const ScreenProduct& p, size_t begin, size_t end) {
-  original<ScreenKernel>->product(p, begin, end);
+void wrong_prefilter(const PrefilterProduct& p, size_t begin, size_t end) {
+  original<PrefilterKernel>->product(p, begin, end);
   p.out[0] += 128.0f;
 }
 void wrong_silu(const float* g, const float* u, size_t count, float* y) {
@@ -46,8 +46,8 @@ TEST("every usable kernel passes the self-test") {
   std::vector<KernelVerdict> verdicts;
   CHECK(self_test(features, &verdicts).ok(), "status");
   const size_t count =
-      usable_ternary_kernels(features).size() + usable_unit_kernels(features).size() +
-      usable_dense_kernels(features).size() + usable_screen_kernels(features).size() +
+      usable_ternary_kernels(features).size() + usable_neuron_kernels(features).size() +
+      usable_dense_kernels(features).size() + usable_prefilter_kernels(features).size() +
       usable_vector_kernels(features).size();
   CHECK_EQ(verdicts.size(), count, "verdicts");
   for (const KernelVerdict& verdict : verdicts)
@@ -61,21 +61,22 @@ TEST("the self-test notices one wrong value of each kind of kernel") {
   CHECK_EQ(check_kernel(ternary), "", "ternary");
   CHECK(check_kernel(broken).find("product of ") == 0, check_kernel(broken));
 
-  UnitKernel units = *(original<UnitKernel> = usable_unit_kernels(0).front());
-  units.rows = wrong_rows;
-  CHECK(check_kernel(units).find("rows: element 0 ") == 0, check_kernel(units));
-  units = *original<UnitKernel>;
-  units.columns = wrong_columns;
-  CHECK(check_kernel(units).find("columns: element ") == 0, check_kernel(units));
+  NeuronKernel neurons = *(original<NeuronKernel> = usable_neuron_kernels(0).front());
+  neurons.up_all = wrong_rows;
+  CHECK(check_kernel(neurons).find("rows: element 0 ") == 0, check_kernel(neurons));
+  neurons = *original<NeuronKernel>;
+  neurons.down_all = wrong_columns;
+  CHECK(check_kernel(neurons).find("columns: element ") == 0, check_kernel(neurons));
 
   const DenseKernel& scalar = *(original<DenseKernel> = usable_dense_kernels(0).front());
   DenseKernel dense = scalar;
   dense.product.q8_0 = wrong_dense;
   CHECK(check_kernel(dense, scalar).find("product of type 3 ") == 0, check_kernel(dense, scalar));
 
-  ScreenKernel screen = *(original<ScreenKernel> = usable_screen_kernels(0).front());
-  screen.product = wrong_screen;
-  CHECK(check_kernel(screen).find("product of 1 vectors: element 0 ") == 0, check_kernel(screen));
+  PrefilterKernel prefilter = *(original<PrefilterKernel> = usable_prefilter_kernels(0).front());
+  prefilter.product = wrong_prefilter;
+  CHECK(check_kernel(prefilter).find("product of 1 vectors: element 0 ") == 0,
+        check_kernel(prefilter));
 
   const VectorKernel& exact = *(original<VectorKernel> = usable_vector_kernels(0).front());
   VectorKernel vector = exact;

@@ -38,6 +38,12 @@ foreach(file IN LISTS files)
   set(intrinsics "<immintrin.h>" "<arm_neon.h>")
   set(allowed "<stddef.h>" "<stdint.h>" "<string.h>" "<type_traits>" "\"${family}.h\"" "\"../cpu_features.h\"")
   set(lanes "")
+  if(family STREQUAL "neuron") # shares the layouts of the ternary kernels
+    file(GLOB shared RELATIVE "${folder}" "${KERNELS}/ternary/*.h")
+    foreach(header IN LISTS shared)
+      list(APPEND allowed "\"${header}\"")
+    endforeach()
+  endif()
   if(name MATCHES "_scalar.cpp$") # compiled without ISA flags, so inline functions do no harm
     list(APPEND allowed "<math.h>")
     set(lanes "../lanes/exp.h")

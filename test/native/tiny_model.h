@@ -13,7 +13,7 @@
 
 #include "formats/formats.h"
 #include "kernels/cpu_features.h"
-#include "model/shared_pass.h"
+#include "model/shared_step.h"
 
 namespace bitnet {
 
@@ -34,7 +34,7 @@ public:
     spec_.head_dim = head_dim;
     spec_.dim = 128;
     spec_.ffn_dim = 192;
-    spec_.vocab = 67;
+    spec_.vocab_size = 67;
     spec_.norm_eps = 1e-5f;
     spec_.rope_neox = true;
     spec_.rope_dim = head_dim;
@@ -45,7 +45,7 @@ public:
     spec_.activation = Activation::kRelu2;
     spec_.path = path_;
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
-    matrix("token_embd", -1, spec_.vocab, spec_.dim, false);
+    matrix("token_embd", -1, spec_.vocab_size, spec_.dim, false);
     vector("output_norm", -1, spec_.dim);
     for (int32_t layer = 0; layer < 2; ++layer) {
       vector("attn_norm", layer, spec_.dim);
@@ -67,9 +67,9 @@ public:
     if (extras == Extras::kAll) {
       spec_.activation = Activation::kGeluTanh;
       spec_.embedding_scale = 3;
-      spec_.local = {1, 0};
+      spec_.windowed = {1, 0};
       spec_.window = 37;
-      spec_.local_rope_base = 500;
+      spec_.window_rope_base = 500;
     }
     save(bytes_.size());
   }
@@ -160,12 +160,12 @@ inline Status load(const ModelSpec& spec, const KernelSet& kernels, const LoadCh
 }
 
 inline Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
-                   std::shared_ptr<const Weights>* out, uint64_t screen_from = kScreenFrom) {
+                   std::shared_ptr<const Weights>* out, uint64_t prefilter_from = kPrefilterFrom) {
   KernelSet kernels;
   Status status = select_kernels(detect_cpu_features(), kernel, &kernels);
   std::shared_ptr<Weights> weights;
   LoadChoices choices;
-  choices.screen_from = screen_from;
+  choices.prefilter_from = prefilter_from;
   if (status.ok())
     status = load(spec, kernels, choices, threads, &weights);
   *out = std::move(weights);
@@ -176,7 +176,7 @@ inline Status load(const ModelSpec& spec, const std::string& kernel, size_t thre
 inline void finish(ThreadPool& pool, std::vector<Evaluation*> evaluations) {
   const auto over = [](const Evaluation* evaluation) { return evaluation->over(); };
   while (!evaluations.empty()) {
-    run_pass(pool, evaluations.data(), evaluations.size());
+    run_step(pool, evaluations.data(), evaluations.size());
     evaluations.erase(std::remove_if(evaluations.begin(), evaluations.end(), over),
                       evaluations.end());
   }

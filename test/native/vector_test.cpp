@@ -115,7 +115,7 @@ TEST("rms_norm equals scalar to the bit and the formula in double") {
     });
 }
 
-TEST("quantise equals scalar and fills up to the stride with zeros") {
+TEST("quantize equals scalar and fills up to the stride with zeros") {
   for (const VectorKernel* kernel : kernels())
     for_counts([&](size_t count) {
       const size_t stride = (count + 63) / 64 * 64;
@@ -128,8 +128,8 @@ TEST("quantise equals scalar and fills up to the stride with zeros") {
         memset(q.data(), 99, stride);
         int32_t sum = 1, expected_sum = 0, total = 0;
         float step = 1, expected_step = 0;
-        scalar().quantise(x.data(), count, expected.data(), stride, &expected_sum, &expected_step);
-        kernel->quantise(x.data(), count, q.data(), stride, &sum, &step);
+        scalar().quantize(x.data(), count, expected.data(), stride, &expected_sum, &expected_step);
+        kernel->quantize(x.data(), count, q.data(), stride, &sum, &step);
         CHECK(memcmp(q.data(), expected.data(), stride) == 0, at(*kernel, count));
         CHECK_EQ(sum, expected_sum, at(*kernel, count));
         CHECK_EQ(bits_of(step), bits_of(expected_step), at(*kernel, count));
@@ -145,7 +145,7 @@ TEST("quantise equals scalar and fills up to the stride with zeros") {
     });
 }
 
-TEST("quantise rounds halves to even and keeps the largest value at 127") {
+TEST("quantize rounds halves to even and keeps the largest value at 127") {
   const float x[16] = {127,  0.5f,   1.5f,        2.5f, -0.5f, -1.5f, -2.5f,  126.5f,
                        -127, 125.5f, 0.49999997f, 0,    -0.0f, 3.5f,  1e-30f, 64};
   const int expected[16] = {127, 0, 2, 2, 0, -2, -2, 126, -127, 126, 0, 0, 0, 4, 0, 64};
@@ -153,14 +153,14 @@ TEST("quantise rounds halves to even and keeps the largest value at 127") {
     int8_t q[64];
     int32_t sum;
     float step;
-    kernel->quantise(x, 16, q, 64, &sum, &step);
+    kernel->quantize(x, 16, q, 64, &sum, &step);
     for (int i = 0; i < 16; i++)
       CHECK_EQ(static_cast<int>(q[i]), expected[i], kernel->isa + std::to_string(i));
     CHECK_EQ(step, 1.0f, kernel->isa);
   }
 }
 
-TEST("quantise shows a NaN or an infinity in the step, and keeps zeros and tiny values") {
+TEST("quantize shows a NaN or an infinity in the step, and keeps zeros and tiny values") {
   for (const VectorKernel* kernel : kernels())
     for (size_t count : {1, 7, 8, 16, 33, 64})
       for (size_t position : {size_t{0}, count / 2, count - 1}) {
@@ -173,7 +173,7 @@ TEST("quantise shows a NaN or an infinity in the step, and keeps zeros and tiny 
             v = 1.0f;
           x[position] = bad;
           memset(q.data(), 99, 64);
-          kernel->quantise(x.data(), count, q.data(), 64, &sum, &step);
+          kernel->quantize(x.data(), count, q.data(), 64, &sum, &step);
           CHECK(isnan(step), at(*kernel, count));
           CHECK_EQ(sum, 0, at(*kernel, count));
           for (int8_t v : q)
@@ -182,7 +182,7 @@ TEST("quantise shows a NaN or an infinity in the step, and keeps zeros and tiny 
         for (float tiny : {0.0f, 1e-42f, 1e-9f}) {
           for (float& v : x)
             v = tiny;
-          kernel->quantise(x.data(), count, q.data(), 64, &sum, &step);
+          kernel->quantize(x.data(), count, q.data(), 64, &sum, &step);
           CHECK_EQ(step, 1e-5f / 127.0f, at(*kernel, count));
           CHECK_EQ(sum, 0, at(*kernel, count));
         }

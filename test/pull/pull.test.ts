@@ -43,7 +43,7 @@ describe('pullModel', () => {
     server().handler = serveFile(data);
     const seen: unknown[] = [];
     await pullModel(source, { onProgress: (progress) => seen.push(progress) });
-    const common = { file: 'model.gguf', part: 1, parts: 1, total: data.length };
+    const common = { file: 'model.gguf', shard: 1, shards: 1, total: data.length };
     expect(seen[0]).toEqual({ ...common, bytes: 0 });
     expect(seen.at(-1)).toEqual({ ...common, bytes: data.length });
   });

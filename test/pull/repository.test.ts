@@ -68,7 +68,7 @@ describe('a repository', () => {
     expect(await pullModel('owner/repo/m.gguf')).toMatchObject({ received: data.length });
   });
 
-  test('with a split file gives all its parts', async () => {
+  test('with a split file gives all its shards', async () => {
     const name = (part: number) => `owner/repo/m-0000${part}-of-00003.gguf`;
     server().handler = listing(...[1, 2, 3].map((part) => name(part).slice('owner/repo/'.length)));
     const result = await pullModel('owner/repo');

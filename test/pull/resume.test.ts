@@ -11,8 +11,8 @@ const ranges = () => server().requests.map(({ headers }) => headers.range);
 describe('a cut connection', () => {
   test('is resumed at once', async () => {
     server().handler = (request, response) => {
-      const behaviour = server().requests.length === 1 ? { stallAfter: 100_000 } : {};
-      return serveFile(data, behaviour)(request, response);
+      const behavior = server().requests.length === 1 ? { stallAfter: 100_000 } : {};
+      return serveFile(data, behavior)(request, response);
     };
     const notices: string[] = [];
     const result = await pullModel(source, {

@@ -81,7 +81,7 @@ export function sha256(data: Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-export interface FileBehaviour {
+export interface FileBehavior {
   /** @default '"1"' */
   readonly etag?: string | undefined;
   /** False: ranges are ignored. @default true */
@@ -96,9 +96,9 @@ export interface FileBehaviour {
 }
 
 /** Serves one file. */
-export function serveFile(data: Buffer, behaviour: FileBehaviour = {}): Handler {
-  const { ranges = true, breaks, stallAfter, length = true, headers = {} } = behaviour;
-  const etag = 'etag' in behaviour ? behaviour.etag : '"1"';
+export function serveFile(data: Buffer, behavior: FileBehavior = {}): Handler {
+  const { ranges = true, breaks, stallAfter, length = true, headers = {} } = behavior;
+  const etag = 'etag' in behavior ? behavior.etag : '"1"';
   return ({ headers: { range } }, response) => {
     const asked = ranges ? /^bytes=(\d+)-$/.exec(range ?? '') : null;
     const from = Number(asked?.[1] ?? 0);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findModel, listModels, modelCatalog, removeModel } from '../../lib/index.js';
-import { isOfType, nameOf, partsOf } from '../../lib/pull/names.js';
+import { isOfType, nameOf, shardsOf } from '../../lib/pull/names.js';
 import { parseSource } from '../../lib/pull/source.js';
 import { pullEnvironment } from './environment.js';
 
@@ -83,7 +83,7 @@ describe('removeModel', () => {
     await expect(removeModel('b')).rejects.toThrow('none was pulled yet');
   });
 
-  test('removes all parts, and what was left of a pull', async () => {
+  test('removes all shards, and what was left of a pull', async () => {
     for (const part of [1, 2]) put(`o/r/m-0000${part}-of-00003.gguf`);
     put('o/r/m-00003-of-00003.gguf.0123456789abcdef.part', 5);
     const name = 'o/r/m-00001-of-00003.gguf';
@@ -179,7 +179,7 @@ describe('sources', () => {
     });
   });
 
-  test('a short name that is misspelt is suggested', () => {
+  test('a short name that is misspelled is suggested', () => {
     expect(() => names('bitnet2b')).toThrow(/did you mean bitnet-2b\?$/);
     expect(() => names('nothing-like-it')).toThrow(/bitnet pull --list lists short names\.$/);
   });
@@ -205,10 +205,10 @@ describe('sources', () => {
     expect(isOfType(file, type)).toBe(expected);
   });
 
-  test('names of parts', () => {
-    expect(partsOf('a-00001-of-00001.gguf')).toEqual(['a-00001-of-00001.gguf']);
-    expect(partsOf('a-00003-of-00002.gguf')).toEqual(['a-00003-of-00002.gguf']);
-    expect(partsOf('a-00000-of-00002.gguf')).toEqual(['a-00000-of-00002.gguf']);
+  test('names of shards', () => {
+    expect(shardsOf('a-00001-of-00001.gguf')).toEqual(['a-00001-of-00001.gguf']);
+    expect(shardsOf('a-00003-of-00002.gguf')).toEqual(['a-00003-of-00002.gguf']);
+    expect(shardsOf('a-00000-of-00002.gguf')).toEqual(['a-00000-of-00002.gguf']);
     expect(nameOf(['a', 'B (1).GGUF'])).toBe('a/B (1).GGUF');
   });
 });

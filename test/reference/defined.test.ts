@@ -12,15 +12,15 @@ it('the defined numbers are the engine’s to the bit, and its float64 that of t
   const reference = await referenceModel(model.path);
   const ids = model.tokenize('Once upon a time there was a fox.', { addSpecial: true });
   // Beyond the first block of 64 positions.
-  while (ids.length < 80) ids.push((ids.at(-1)! * 7919 + 13) % model.spec.vocab);
+  while (ids.length < 80) ids.push((ids.at(-1)! * 7919 + 13) % model.spec.vocabSize);
 
-  const { vocab } = model.spec;
+  const { vocabSize } = model.spec;
   const logits = await allLogits(model, ids);
   const defined = new DefinedSequence(reference, 'engine');
   const exact = new DefinedSequence(reference, 'float64');
   const naive = new ReferenceSequence(reference, { int8Activations: true });
   for (const [i, id] of ids.entries()) {
-    const row = logits.subarray(i * vocab, (i + 1) * vocab);
+    const row = logits.subarray(i * vocabSize, (i + 1) * vocabSize);
     expect(
       Buffer.from(Float32Array.from(defined.next(id)).buffer).equals(
         Buffer.from(row.slice().buffer),

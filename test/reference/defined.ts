@@ -17,7 +17,7 @@ const field = 2 ** 18;
 /**
  * The forward pass of forward.ts once more, for thousands of tokens: ternary products in integers,
  * which are exact in any order, and f32 arithmetic as the engine defines it. A reference in plain
- * float64 rounds a few activations of every token to the other neighbour, and whatever follows
+ * float64 rounds a few activations of every token to the other neighbor, and whatever follows
  * them differs; this one has the engine's own bits. For ternary projections with one scale and a
  * squared ReLU, such as the embedded model's.
  */
@@ -52,7 +52,7 @@ export class DefinedSequence {
     this.#position = 0;
   }
 
-  /** Appends a token and returns the logits [vocab] of the one after it. */
+  /** Appends a token and returns the logits [vocabSize] of the one after it. */
   next(token: number): Float64Array {
     const { embedding, outputNorm } = this.#model;
     const x = embedding.values.slice(token * embedding.cols, (token + 1) * embedding.cols);
@@ -67,7 +67,7 @@ export class DefinedSequence {
   #attention(layer: Layer, index: number, h: Float64Array): Float64Array {
     const keys = this.#keys[index]!;
     const values = this.#values[index]!;
-    const input = this.#quantise(h);
+    const input = this.#quantize(h);
     const q = this.#rotate(this.#multiply(layer.q, input), layer.rope);
     keys.push(this.#stored(this.#rotate(this.#multiply(layer.k, input), layer.rope)));
     values.push(this.#stored(this.#multiply(layer.v, input)));
@@ -78,7 +78,7 @@ export class DefinedSequence {
       out.set(this.#attend(q, head * headDim, keys, values, at), head * headDim);
     }
     const normed = layer.attnSubNorm ? this.#norm(out, layer.attnSubNorm) : out;
-    return this.#multiply(layer.o, this.#quantise(normed));
+    return this.#multiply(layer.o, this.#quantize(normed));
   }
 
   /** One query head over all positions: blocks of 64, each folded into what came before. */
@@ -122,14 +122,14 @@ export class DefinedSequence {
 
   #feedForward(layer: Layer, h: Float64Array): Float64Array {
     const f32 = this.#f32;
-    const input = this.#quantise(h);
+    const input = this.#quantize(h);
     const up = this.#multiply(layer.up, input);
     const f = this.#multiply(layer.gate, input).map((g, i) => {
       const open = g > 0 ? g : 0;
       return f32(f32(open * open) * up[i]!);
     });
     const normed = layer.ffnSubNorm ? this.#norm(f, layer.ffnSubNorm) : f;
-    return this.#multiply(layer.down, this.#quantise(normed));
+    return this.#multiply(layer.down, this.#quantize(normed));
   }
 
   /** Σ trits · codes in integers, times the weights' scale and the value of a code. */
@@ -211,7 +211,7 @@ export class DefinedSequence {
     return x.map((v, i) => f32(f32(v * factor) * weight[i]!));
   }
 
-  #quantise(x: Float64Array): Codes {
+  #quantize(x: Float64Array): Codes {
     const f32 = this.#f32;
     let largest = f32(1e-5);
     for (const v of x) largest = Math.max(largest, Math.abs(v));

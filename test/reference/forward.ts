@@ -38,7 +38,7 @@ export class ReferenceSequence {
     this.#values = model.layers.map(() => []);
   }
 
-  /** Appends a token and returns the logits [vocab] of the one after it. */
+  /** Appends a token and returns the logits [vocabSize] of the one after it. */
   next(token: number): Float64Array {
     const { head, softcapping: c } = this.#model;
     const logits = multiply(head, this.nextState(token));
@@ -159,7 +159,7 @@ export class ReferenceSequence {
   }
 }
 
-/** Logits [ids.length][vocab] of every position of a sequence. */
+/** Logits [ids.length][vocabSize] of every position of a sequence. */
 export function referenceLogits(
   model: ReferenceModel,
   ids: readonly number[],

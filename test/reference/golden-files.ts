@@ -15,7 +15,7 @@ export function goldenIds(model: string): number[] {
     .map(Number);
 }
 
-/** `logits-<engine>-<model>-<variant>.bin`: [ids × vocab] of f32. */
+/** `logits-<engine>-<model>-<variant>.bin`: [ids × vocabSize] of f32. */
 export function goldenLogits(engine: string, model: string, variant: string): Float32Array {
   const folder = model.startsWith('mix') ? 'mix' : '.';
   const bytes = readFileSync(goldenPath(join(folder, `logits-${engine}-${model}-${variant}.bin`)));

@@ -27,7 +27,7 @@ const ceiling = 0.1;
  * 1e-2; it says nothing about either side. So where the logits of a position differ, the reference
  * tries the few numbers that lie in the middle the other way round, and goes on with what helped.
  *
- * @param logits [ids.length × vocab]
+ * @param logits [ids.length × vocabSize]
  * @param floor error, as a fraction of the largest logit, that needs no explanation
  * @param rounding the engine's rounding points
  */
@@ -49,13 +49,14 @@ export function compareWithTies(
     return flipped.has(call) ? rounded + Math.sign(steps - rounded) : rounded;
   };
   const sequence = new ReferenceSequence(model, { ...rounding, round });
-  const vocab = logits.length / ids.length;
+  const vocabSize = logits.length / ids.length;
 
   const errorAt = (position: number, flips: Set<number>) => {
     [calls, flipped, middles] = [0, flips, []];
     sequence.truncate(position);
     const expected = sequence.next(ids[position]!);
-    return difference(logits.subarray(position * vocab, (position + 1) * vocab), expected).max;
+    return difference(logits.subarray(position * vocabSize, (position + 1) * vocabSize), expected)
+      .max;
   };
   /** The one more flip that helps most. */
   const improve = (position: number, flips: Set<number>) => {

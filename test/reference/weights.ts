@@ -124,7 +124,7 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
         bias: vector(`blk.${i}.${part}.bias`),
       });
       // Of Gemma's layers the 6th, 12th, … see everything.
-      const local = window > 0 && i % 6 !== 5;
+      const slidingWindow = window > 0 && i % 6 !== 5;
       return {
         attnNorm: norm(name('attn_norm')),
         qNorm: vector(name('attn_q_norm')),
@@ -141,8 +141,8 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
         gate: projection('ffn_gate'),
         up: projection('ffn_up'),
         down: projection('ffn_down'),
-        window: local ? window : Number.POSITIVE_INFINITY,
-        rope: local
+        window: slidingWindow ? window : Number.POSITIVE_INFINITY,
+        rope: slidingWindow
           ? { ...rope, base: 10_000, scale: 1, factors: undefined }
           : scaling === 'llama3'
             ? { ...rope, scale: 1, factors: llama3Factors(rope) }

@@ -87,10 +87,10 @@ function exercise(tokenizer: Tokenizer): void {
   const options = { addSpecial: true, parseSpecial: true };
   const ids = tokenizer.encode('abc aab<s>  é<|eot_id|>', options);
   for (const id of [...ids, ...tokenizer.endOfGeneration]) {
-    if (!(id >= 0 && id < tokenizer.vocab)) throw new Error(`id ${id}`);
+    if (!(id >= 0 && id < tokenizer.vocabSize)) throw new Error(`id ${id}`);
   }
   tokenizer.decode(
-    Array.from({ length: tokenizer.vocab }, (_, id) => id),
+    Array.from({ length: tokenizer.vocabSize }, (_, id) => id),
     { special: true },
   );
 }

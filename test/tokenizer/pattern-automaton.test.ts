@@ -7,7 +7,7 @@ import { random } from '../fixtures/random.js';
 
 const source = { path: 'vocabulary.gguf' };
 
-function partsOf(texts: readonly string[], text: string, control: boolean): (string | number)[] {
+function shardsOf(texts: readonly string[], text: string, control: boolean): (string | number)[] {
   const tokens = texts.map((token, id) => ({ id, text: token, control: id % 3 === 0 }));
   const parts: (string | number)[] = [];
   new SpecialTokens(tokens, source).split(text, control, (part) => parts.push(part));
@@ -46,7 +46,7 @@ describe('Special tokens', () => {
       const texts = Array.from({ length: 1 + Math.floor(6 * next()) }, () => word(5).join(''));
       const text = word(60).join('');
       for (const control of [false, true]) {
-        const found = partsOf(texts, text, control);
+        const found = shardsOf(texts, text, control);
         expect(found, `seed ${seed}`).toEqual(naiveParts(texts, text, control));
       }
     }

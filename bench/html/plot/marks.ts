@@ -1,7 +1,7 @@
 import { type Markup, markup } from '../markup.js';
 
-/** Colours there are in style.ts; a line further down differs by dashes and marks, as those near each other do too. */
-const colours = 6;
+/** Colors there are in style.ts; a line further down differs by dashes and marks, as those near each other do too. */
+const colors = 6;
 
 /** Outlines around 0, 0. */
 const outlines = [
@@ -16,9 +16,9 @@ const outlines = [
 
 const dashes = ['none', '7 3', '2 3', '8 3 2 3', '12 3'];
 
-/** The class that colours a series. */
+/** The class that colors a series. */
 export function seriesClass(series: number): string {
-  return `s${series % colours}`;
+  return `s${series % colors}`;
 }
 
 /** The mark of a series at a point; `note` is shown to a pointer that rests on it. */

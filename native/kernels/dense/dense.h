@@ -1,4 +1,4 @@
-// Contract of the dense products: stored rows (floats and quantised blocks, the types of DenseType)
+// Contract of the dense products: stored rows (floats and quantized blocks, the types of DenseType)
 // times f32 activations.
 //
 // Float results are defined, so that every ISA, batch and thread split gives the same bits:

@@ -40,7 +40,7 @@ void fields_times_few(const Fields& fields, const int8_t* q, size_t q_stride, in
       for (int h = 0; h < kHalves; h++) {
         const __m256i low = load(fields.bytes + 16 * k + 32 * h);
         const __m256i high =
-            _mm256_srli_epi16(low, 4); // bits from the neighbour byte are masked away
+            _mm256_srli_epi16(low, 4); // bits from the neighbor byte are masked away
         const __m256i w[4] = {_mm256_and_si256(low, f0), _mm256_and_si256(low, f1),
                               _mm256_and_si256(high, f0), _mm256_and_si256(high, f1)};
 #pragma GCC unroll 2

@@ -16,7 +16,7 @@ inline void multiply_add(Pair& sum, int8x16_t w, int8x16_t a) {
   sum.high = vmlal_high_s8(sum.high, w, a);
 }
 
-/** Sums over every four neighbours, in int32. */
+/** Sums over every four neighbors, in int32. */
 inline int32x4_t widen(const Pair& sum) {
   return vpaddq_s32(vpaddlq_s16(sum.low), vpaddlq_s16(sum.high));
 }

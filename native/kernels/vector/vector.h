@@ -79,7 +79,7 @@ struct VectorKernel {
    * Writes q[0..count) and zeros up to q_stride, a multiple of 64. An infinity or a NaN among x
    * makes *step NaN, so that every output shows it, and all q and *sum 0.
    */
-  void (*quantise)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum,
+  void (*quantize)(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum,
                    float* step);
 
   /** y[i] = float(acc[i]) * (row_scale[i] * step). y may lie where acc does, as below. */

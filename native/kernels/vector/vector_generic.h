@@ -50,7 +50,7 @@ inline uint32_t max_of(const IntLanes& v) {
   return static_cast<uint32_t>(max_of(top));
 }
 
-void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
+void quantize(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
   IntLanes top = lanes_of(int32_t{0}), total = top;
   for_groups(count, [&](size_t i, auto some) { top = larger(top, load(some, x + i)); });
   const uint32_t most = max_of(top);
@@ -170,7 +170,7 @@ constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
       .isa = isa,
       .features = features,
       .rms_norm = rms_norm,
-      .quantise = quantise,
+      .quantize = quantize,
       .scale_rows = scale_rows,
       .scale_all = scale_all,
       .relu2_mul = relu2_mul,

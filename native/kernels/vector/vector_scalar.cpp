@@ -83,7 +83,7 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
     y[i] = (x[i] * r) * w[i];
 }
 
-void quantise(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
+void quantize(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
   uint32_t top = 0; // magnitudes order as their bits do, with infinity and NaN above all
   for (size_t i = 0; i < count; i++) {
     const uint32_t magnitude = bits_of_float(x[i]) & 0x7fffffff;
@@ -223,7 +223,7 @@ const VectorKernel kVectorScalar = {
     .isa = "scalar",
     .features = 0,
     .rms_norm = rms_norm,
-    .quantise = quantise,
+    .quantize = quantize,
     .scale_rows = scale_rows,
     .scale_all = scale_all,
     .relu2_mul = relu2_mul,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
-  modelledJoules,
-  modelledJoulesPerToken,
+  modeledJoules,
+  modeledJoulesPerToken,
   operationPicojoules,
 } from '../../../bench/energy/model.js';
 import { sumOperations, tokenOperations } from '../../../bench/energy/operations.js';
@@ -48,10 +48,10 @@ describe('the operations of a token', () => {
   });
 });
 
-describe('the modelled energy', () => {
+describe('the modeled energy', () => {
   test('of matrices is 71.4 times less for ternary ones at 7 nm, and 50 times at 45 nm', () => {
     const joules = (weightType: string) =>
-      modelledJoules(tokenOperations(specOf({ ...small, weightType }), 1).linear);
+      modeledJoules(tokenOperations(specOf({ ...small, weightType }), 1).linear);
     const [fp16, ternary] = [joules('F16'), joules('I2_S')];
     expect(fp16.nm7).toBeCloseTo(linear * (0.16 + 0.34) * 1e-12, 20);
     expect(ternary.nm7).toBeCloseTo(linear * 0.007 * 1e-12, 20);
@@ -66,7 +66,7 @@ describe('the modelled energy', () => {
   ])('of a whole %s at 512 tokens is less by about the published factor', (_, shape, published) => {
     const joules = (weightType: string) => {
       const operations = tokenOperations(specOf({ ...shape, arch: 'llama', weightType }), 512);
-      return modelledJoules(sumOperations([operations.linear, operations.attention])).nm7;
+      return modeledJoules(sumOperations([operations.linear, operations.attention])).nm7;
     };
     const ratio = joules('F16') / joules('I2_S');
     expect(Math.abs(ratio / published - 1)).toBeLessThan(0.03);
@@ -82,13 +82,13 @@ describe('the modelled energy', () => {
     const [nLayer, dim, ffnDim, nHead, nKvHead] = numbers;
     const shape = { nLayer, dim, ffnDim, nHead, nKvHead, weightType, arch: 'llama' };
     const { linear, attention } = tokenOperations(specOf(shape), 512);
-    const { nm7 } = modelledJoules(sumOperations([linear, attention]));
+    const { nm7 } = modeledJoules(sumOperations([linear, attention]));
     expect((512 * nm7).toFixed(3)).toBe(published);
   });
 
   test('of a run counts a head for each generated token and one for a prompt, and positions as they grow', () => {
     const spec = specOf(small);
-    const { nm7: joules } = modelledJoulesPerToken(spec, { prompt: 3, generate: 2, depth: 100 });
+    const { nm7: joules } = modeledJoulesPerToken(spec, { prompt: 3, generate: 2, depth: 100 });
     const picojoules = (positions: number, heads: number) => {
       const { rest } = tokenOperations(spec, positions);
       const attended = 2 * positions * 4 * 32 * 2;
@@ -104,8 +104,8 @@ describe('the modelled energy', () => {
       ...[picojoules(104, 1), picojoules(105, 1)],
     ];
     expect((joules * 1e12) / (tokens.reduce((sum, x) => sum + x, 0) / 5)).toBeCloseTo(1, 12);
-    const prompt = modelledJoulesPerToken(spec, { prompt: 8, generate: 0, depth: 0 });
-    const decoded = modelledJoulesPerToken(spec, { prompt: 0, generate: 8, depth: 0 });
+    const prompt = modeledJoulesPerToken(spec, { prompt: 8, generate: 0, depth: 0 });
+    const decoded = modeledJoulesPerToken(spec, { prompt: 0, generate: 8, depth: 0 });
     expect((decoded.nm45 - prompt.nm45) * 1e12).toBeCloseTo((7 / 8) * 1.5 * 300 * 128, 6);
   });
 

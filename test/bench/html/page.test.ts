@@ -25,7 +25,7 @@ const missing = {
 describe('the page', () => {
   test('of one result has its limit, and says how to get the rest', () => {
     expect(contentsOf(reportOf([resultOf()]))).toEqual({
-      plots: ['Decoding: bytes read', 'Modelled energy'],
+      plots: ['Decoding: bytes read', 'Modeled energy'],
       missing: [
         missing.sizes,
         expect.stringContaining('need a test of a prompt and a ternary model'),
@@ -133,7 +133,7 @@ describe('the page', () => {
     expect(line.attributes.points).toBe('64,176 220,126 376,26');
   });
 
-  test('keeps measured, assumed and modelled energy apart', () => {
+  test('keeps measured, assumed and modeled energy apart', () => {
     const measured = {
       ...{ joulesPerToken: 0.5, netJoulesPerToken: 0.3, watts: 20, idleWatts: 8 },
       ...{ energySource: 'rapl:package-0', energyResolution: 0.001, energyReason: null },
@@ -141,7 +141,7 @@ describe('the page', () => {
       assumedEnergySource: 'estimate:assumed-watts',
     } as const;
     const { plots, missing: sentences } = contentsOf(reportOf([resultOf(measured)]));
-    expect(plots.slice(1)).toEqual(['Measured energy', 'Assumed energy', 'Modelled energy']);
+    expect(plots.slice(1)).toEqual(['Measured energy', 'Assumed energy', 'Modeled energy']);
     expect(sentences).not.toContain(missing.energy);
     const page = benchPage(reportOf([resultOf(measured)]));
     expect(page).toContain('Measured energy: 2b4t: 500"');
@@ -150,9 +150,9 @@ describe('the page', () => {
     );
     expect(page).toContain('Assumed energy: 2b4t: 400"');
     expect(page).toContain('for as long as a token took. 16 W.');
-    expect(page).toContain('Modelled energy: 2b4t: 20"');
+    expect(page).toContain('Modeled energy: 2b4t: 20"');
     expect(page).toContain('Not measured, and nothing about this machine');
-    for (const unit of ['mJ per token<', 'mJ per token, assumed<', 'µJ per token, modelled<']) {
+    for (const unit of ['mJ per token<', 'mJ per token, assumed<', 'µJ per token, modeled<']) {
       expect(page).toContain(unit);
     }
   });
@@ -162,13 +162,13 @@ describe('the page', () => {
       resultOf(),
       resultOf({ model: 'other.gguf', shape: sizedShape(3) }),
       promptOf(),
-      promptOf({ test: 'pp64', modelledJoulesPerToken: { nm7: 1e-5, nm45: 1e-4 } }),
+      promptOf({ test: 'pp64', modeledJoulesPerToken: { nm7: 1e-5, nm45: 1e-4 } }),
     ];
     expect(contentsOf(reportOf(results)).plots.slice(-2)).toEqual([
-      'Modelled energy, tg128',
-      'Modelled energy',
+      'Modeled energy, tg128',
+      'Modeled energy',
     ]);
-    expect(benchPage(reportOf(results))).toContain('Modelled energy: pp512: 20; pp64: 10');
+    expect(benchPage(reportOf(results))).toContain('Modeled energy: pp512: 20; pp64: 10');
   });
 
   test('names its models, the first few of many', () => {
@@ -214,7 +214,7 @@ describe('the page', () => {
     const texts = (tag: string) => elements.filter(({ name }) => name === tag).map((e) => e.text);
     expect(texts('th')).toEqual([
       ...['model', 'format', 'parameters', 'weights + KV', 'test', 'note', 'threads', 'kernel'],
-      ...['tokens/s', 'ms/token', 'first token', 'GB/s', 'of limit', 'peak RSS', 'modelled mJ'],
+      ...['tokens/s', 'ms/token', 'first token', 'GB/s', 'of limit', 'peak RSS', 'modeled mJ'],
     ]);
     expect(texts('td').slice(0, 15)).toEqual([
       ...['2b4t.gguf', 'I2_S (ternary)', '2.41B', '677.1 MiB', 'tg128', '', '2', 'base3-avx2'],

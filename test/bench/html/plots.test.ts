@@ -85,7 +85,7 @@ describe('a line plot', () => {
     expect(notes[1]).toBe('A\nten\nSize: 10\ntokens/s: 30');
   });
 
-  test('tells series apart without colours', () => {
+  test('tells series apart without colors', () => {
     const marks = elements.filter(({ attributes }) => attributes.class === 'mark');
     const lines = elements.filter(({ name }) => name === 'polyline');
     expect(marks[0]!.attributes.d).not.toBe(marks[3]!.attributes.d);

@@ -3,7 +3,7 @@ import type { BenchReport, BenchResult } from '../../../bench/report/report.js';
 /** Of BitNet b1.58 2B-4T. */
 const shape = {
   ...{ name: '2b4t', nLayer: 30, dim: 2560, ffnDim: 6912, nHead: 20, nKvHead: 5, headDim: 128 },
-  vocab: 128_256,
+  vocabSize: 128_256,
 };
 
 /** A decode test of a model; what a test is about replaces what it says. */
@@ -13,7 +13,7 @@ export function resultOf(changes: Partial<BenchResult> = {}): BenchResult {
     ...{ model: '/models/2b4t.gguf', modelSha256: null, shape, format: 'i2_s', test: 'tg128' },
     ...{ nPrompt: 0, nGenerate: 128, depth: 0, sequences: 1, batch: 512, threads: 2, tuning: [] },
     kernel: { ternary: 'base3-avx2', dense: 'avx2', vector: 'avx2' },
-    ...{ screenHead: true, skipZeros: true, noisy: false, samples: [40] },
+    ...{ headPrefilter: true, skipInactive: true, noisy: false, samples: [40] },
     tokensPerSecond: { median: 40, mean: 40, sd: 0.5 },
     ...{ millisecondsPerToken: 25, timeToFirstTokenMilliseconds: null, loadMilliseconds: 900 },
     ...{ bytesPerToken: 755e6, gbPerSecond: 30.2, fractionOfReadBandwidth: 0.888 },
@@ -25,7 +25,7 @@ export function resultOf(changes: Partial<BenchResult> = {}): BenchResult {
     ...{ joulesPerToken: null, joulesPerTokenSd: null, joulesPerTokenSamples: [] },
     ...{ netJoulesPerToken: null, watts: null, idleWatts: null },
     ...{ energySource: null, energyResolution: null, energyReason: 'no counters' },
-    modelledJoulesPerToken: { nm7: 0.000_02, nm45: 0.0001 },
+    modeledJoulesPerToken: { nm7: 0.000_02, nm45: 0.0001 },
     ...{ assumedWatts: null, assumedJoulesPerToken: null, assumedEnergySource: null },
     ...changes,
   };

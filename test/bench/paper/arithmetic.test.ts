@@ -52,7 +52,7 @@ describe('the arithmetic of the tables', () => {
 });
 
 describe('the best throughput', () => {
-  const passes = [
+  const steps = [
     { sequences: 1, milliseconds: 100 },
     { sequences: 8, milliseconds: 170 },
     { sequences: 32, milliseconds: 650 },
@@ -68,15 +68,15 @@ describe('the best throughput', () => {
     [32, 32, 32 / 0.65],
     [1000, 32, 32 / 0.65],
   ])('with at most %d sequences has %d of them', (batch, sequences, tokensPerSecond) => {
-    const best = bestThroughput(passes, batch)!;
+    const best = bestThroughput(steps, batch)!;
     expect(best.sequences).toBe(sequences);
     expect(best.tokensPerSecond).toBeCloseTo(tokensPerSecond, 9);
   });
 
   test('is where more sequences are slower again, and nowhere without one', () => {
-    const worse = [...passes.slice(0, 2), { sequences: 32, milliseconds: 1000 }];
+    const worse = [...steps.slice(0, 2), { sequences: 32, milliseconds: 1000 }];
     expect(bestThroughput(worse, 32)).toEqual({ sequences: 8, tokensPerSecond: 8000 / 170 });
-    expect(bestThroughput(passes, 0)).toBeNull();
+    expect(bestThroughput(steps, 0)).toBeNull();
   });
 });
 
@@ -87,7 +87,7 @@ describe('claims', () => {
     const [smaller, energy, hundred] = claims({ ...facts, gbPerSecond: 36 });
     expect(smaller).toMatchObject({ claim: '16 times smaller than FP16', verdict: 'impossible' });
     expect(smaller!.why).toMatch(/^10 times .* 1\.6 bits, 10\.1 .*; all of the 70b is 9\.5 times/);
-    expect(energy!.verdict).toBe('modelled');
+    expect(energy!.verdict).toBe('modeled');
     // 72 layers of four matrices 8192 x 8192 and three 8192 x 45568, 1.6 bits a weight; 36 / 19.99 = 1.80
     expect((72 * (4 * 8192 ** 2 + 3 * 8192 * 45_568) * 1.6) / 8 / 1e9).toBeCloseTo(19.99, 2);
     expect(hundred).toMatchObject({ verdict: 'impossible here' });

@@ -11,7 +11,7 @@ import {
   repetitionsWithin,
   slownessOf,
 } from '../../../bench/paper/plan.js';
-import { publishedModelledEnergy } from '../../../bench/paper/published.js';
+import { publishedModeledEnergy } from '../../../bench/paper/published.js';
 import { describedModel } from '../../../bench/synth/model.js';
 import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
@@ -33,13 +33,13 @@ describe('the plan of a size', () => {
 
   test('counts what is loaded', async () => {
     const plan = (await formatPlan('7b', 'f16', 1e12, '')) as FormatPlan;
-    const { dim, ffnDim, vocab } = shapes['7b'];
+    const { dim, ffnDim, vocabSize } = shapes['7b'];
     const perLayer = 2 * weightsPerLayer(shapes['7b']) + 4 * (3 * dim + ffnDim);
-    // embedding in FP16, its int8 shadow with three numbers a row in tiles of 64, the last norm
-    const rest = 2 * vocab * dim + Math.ceil(vocab / 64) * 64 * (dim + 12) + 4 * dim;
+    // embedding in FP16, its int8 copy with three numbers a row in tiles of 64, the last norm
+    const rest = 2 * vocabSize * dim + Math.ceil(vocabSize / 64) * 64 * (dim + 12) + 4 * dim;
     expect(plan.layers).toEqual([1, 3]);
     expect(plan.loadBytes).toBe(4 * perLayer + 2 * (rest + processBytes));
-    expect(plan.embeddingBytes).toBe(2 * vocab * dim);
+    expect(plan.embeddingBytes).toBe(2 * vocabSize * dim);
     expect(plan.weights).toBe(4 * weightsPerLayer(shapes['7b']));
   });
 
@@ -87,15 +87,15 @@ describe('how slow a machine is', () => {
   });
 });
 
-describe('modelled energy', () => {
-  // The paper's figure is modelled arithmetic, so that it must come out whatever the machine; of the 3B it does not quite.
+describe('modeled energy', () => {
+  // The paper's figure is modeled arithmetic, so that it must come out whatever the machine; of the 3B it does not quite.
   test.each(['1.3b', '7b', '13b', '70b'] as const)('of %s is that of the paper', async (shape) => {
     const joules = async (format: 'f16' | 'i2_s') => {
       const { file } = await synthSource(describedModel({ shape, format }));
       return paperJoules(readSpec(file));
     };
     const ratio = (await joules('f16')) / (await joules('i2_s'));
-    const { ratio: published } = publishedModelledEnergy[shape]!;
+    const { ratio: published } = publishedModeledEnergy[shape]!;
     expect(Math.abs(ratio / published - 1)).toBeLessThan(0.025);
   });
 });

@@ -27,7 +27,7 @@ export function formatOf(
   changes: Partial<BenchResult> = {},
 ): FormatResults {
   return {
-    ...{ format, modelBytes, modelledJoules: modelBytes * 1e-12 },
+    ...{ format, modelBytes, modeledJoules: modelBytes * 1e-12 },
     prefill: resultOf(decode / 4, { test: 'pp64', gbPerSecond: null, ...changes }),
     decode: resultOf(decode, changes),
     batches: [
@@ -47,5 +47,5 @@ export function sizeOf(
   formats: readonly FormatResults[],
   gbPerSecond = 36,
 ): SizeResults {
-  return { size, roofs: { threads: 2, gbPerSecond, gmacPerSecond: 500 }, formats };
+  return { size, peaks: { threads: 2, gbPerSecond, gmacPerSecond: 500 }, formats };
 }

@@ -35,7 +35,7 @@ describe('the table of sizes', () => {
     expect(ternary!.decode.error).toBeCloseTo(0.01, 9);
     expect(ternary!.decode.samples).toBe(2);
     expect(ternary!.energy).toEqual({
-      ...{ value: 1e-3, basis: 'modelled', layers: null, error: 0, samples: 0 },
+      ...{ value: 1e-3, basis: 'modeled', layers: null, error: 0, samples: 0 },
     });
     expect(ternary!.prefillEnergy).toBeNull();
     expect(ternary!.fractionOfReadBandwidth).toBeCloseTo(30 / 36, 9);
@@ -67,7 +67,7 @@ describe('the table of sizes', () => {
     });
     const some = sizeOf('3b', [formatOf('f16', 8e9, 200, joules(4)), formatOf('i2_s', 1e9, 40)]);
     expect(sizeRows([some])[0]!.formats.map(({ energy }) => energy.basis)).toEqual([
-      ...['modelled', 'modelled'],
+      ...['modeled', 'modeled'],
     ]);
     const all = sizeOf('7b', [
       formatOf('f16', 8e9, 200, joules(10)),

@@ -5,7 +5,7 @@ import { spread } from '../../../bench/report/spread.js';
 import { comparisonLines } from '../../../bin/commands/bench-comparison-view.mjs';
 import { reportOf, resultOf } from '../html/report.js';
 
-interface Row extends Partial<Pick<BenchResult, 'batch' | 'screenHead' | 'skipZeros'>> {
+interface Row extends Partial<Pick<BenchResult, 'batch' | 'headPrefilter' | 'skipInactive'>> {
   readonly test: string;
   readonly kernel?: string;
   readonly samples: readonly number[];
@@ -83,7 +83,7 @@ describe('comparing two reports', () => {
     const samples = [10, 10];
     const older = report([
       { test, samples, batch: 512 },
-      { test, samples, batch: 64, screenHead: false },
+      { test, samples, batch: 64, headPrefilter: false },
     ]);
     const newer = report([
       { test, samples: [30, 30], batch: 64 },
@@ -92,12 +92,12 @@ describe('comparing two reports', () => {
     const comparison = compareReports(older, newer);
     expect(comparison.changes.map(({ ratio, differences }) => [ratio, differences])).toEqual([
       [2, []],
-      [3, ['screened head off → on']],
+      [3, ['head prefilter off → on']],
     ]);
-    expect(comparisonLines(comparison)[2]).toMatch(/ % {2}screened head off → on$/);
-    const other = report([{ test, samples, batch: 8, skipZeros: false }]);
+    expect(comparisonLines(comparison)[2]).toMatch(/ % {2}head prefilter off → on$/);
+    const other = report([{ test, samples, batch: 8, skipInactive: false }]);
     expect(compareReports(report([{ test, samples }]), other).changes[0]!.differences).toEqual([
-      ...['batch 512 → 8', 'skipped zeros on → off'],
+      ...['batch 512 → 8', 'skipping of inactive neurons on → off'],
     ]);
   });
 

@@ -35,7 +35,7 @@ function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult
     noisy: false,
     joulesPerTokenSamples: [4 * layers + 2, 4 * layers, 8 * layers],
     ...{ joulesPerToken: 4 * layers + 2, netJoulesPerToken: layers, watts: 30 },
-    modelledJoulesPerToken: { nm7: layers + 1, nm45: 2 * layers },
+    modeledJoulesPerToken: { nm7: layers + 1, nm45: 2 * layers },
     assumedJoulesPerToken: null,
     fractionOfReadBandwidth: 0.5,
     peakRssBytes: 100 * layers + 7,
@@ -99,7 +99,7 @@ describe('an extrapolated result', () => {
     expect(full).toMatchObject({
       ...{ joulesPerToken: 322, netJoulesPerToken: 80, assumedJoulesPerToken: null },
       joulesPerTokenSamples: [322, 320, 640],
-      modelledJoulesPerToken: { nm7: 81, nm45: 160 },
+      modeledJoulesPerToken: { nm7: 81, nm45: 160 },
     });
     expect(full.joulesPerTokenSd).toBeCloseTo(spread([322, 320, 640]).sd, 9);
     expect(full.watts).toBeCloseTo(322 * median, 9);
@@ -170,13 +170,13 @@ describe('the layers that fit', () => {
 
   test('are told from the bytes of the weights, head, embedding, norms and keys', async () => {
     const { layers, of, memory } = await fitShape('7b', 'f16', 8e9, { positions: 100 });
-    const { dim, ffnDim, nHead, vocab } = shapes['7b'];
+    const { dim, ffnDim, nHead, vocabSize } = shapes['7b'];
     const kv =
       100 * kvBytesPerPosition({ nLayer: 1, nKvHead: nHead, headDim: dim / nHead } as never);
     const perLayer = 2 * weightsPerLayer(shapes['7b']) + 4 * (3 * dim + ffnDim) + kv;
-    // The shadow of the head is int8 in tiles of 64 rows, with three numbers a row.
-    const head = Math.ceil(vocab / 64) * 64 * (dim + 12);
-    expect(memory).toEqual({ perLayer, rest: head + 2 * vocab * dim + 4 * dim + processBytes });
+    // The copy of the head is int8 in tiles of 64 rows, with three numbers a row.
+    const head = Math.ceil(vocabSize / 64) * 64 * (dim + 12);
+    expect(memory).toEqual({ perLayer, rest: head + 2 * vocabSize * dim + 4 * dim + processBytes });
     expect({ layers, of }).toEqual({ layers: Math.floor((8e9 - memory.rest) / perLayer), of: 32 });
     expect((await fitShape('7b', 'i2_s', 8e9)).layers).toBe(32);
     expect((await fitShape('7b', 'f16', 1)).layers).toBe(0);
@@ -199,8 +199,8 @@ describe('the settings that fit', () => {
     threads: 1,
     kernel: '',
     autotune: true,
-    screenHead: true,
-    skipZeros: true,
+    headPrefilter: true,
+    skipInactive: true,
   });
   const within = (budget: number, available: number) => ({ budget, available, positions: 1 });
   const layersOf = (settings: readonly Setting[]) =>

@@ -20,7 +20,7 @@ const shape: Shape = {
   ffnDim: 1280,
   nHead: 4,
   nKvHead: 2,
-  vocab: 900,
+  vocabSize: 900,
   contextLength: 512,
   ropeBase: 10_000,
 };
@@ -61,8 +61,8 @@ describe('a synthetic model without a file', () => {
     const options = { threads: 2 };
     const description = { shape: '1.3b', layers: 1, seed: 3 } as const;
     const model = await loadSynthetic(description, options);
-    const { synthesise } = await import('../../../bench/synth/synth.js');
-    await synthesise(file('1.3b'), description);
+    const { synthesize } = await import('../../../bench/synth/synth.js');
+    await synthesize(file('1.3b'), description);
     const written = await loadModel(file('1.3b'), options);
     expect(model.path).toBe('synthetic 1.3b i2_s (1 layer)');
     expect(model.plan).toEqual(written.plan);
@@ -114,10 +114,10 @@ describe('the memory of a synthetic model', () => {
     ['f16', 2],
     ['q8_0', 34 / 32],
     ['q4_0', 18 / 32],
-  ])('in %s is its weights, the shadow of the head, and the embedding', async (format, bytes) => {
+  ])('in %s is its weights, the copy of the head, and the embedding', async (format, bytes) => {
     const { file: header } = await synthSource({
       name: 'test',
-      shape: { ...shape, vocab: 40_000 },
+      shape: { ...shape, vocabSize: 40_000 },
       format,
       seed: 1,
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { closedGates } from '../../../bench/synth/closed-gates.js';
 import { commonShare } from '../../../bench/synth/gate.js';
+import { inactiveNeurons } from '../../../bench/synth/inactive-neurons.js';
 import { type SynthModel, synthTensors } from '../../../bench/synth/model.js';
 import type { Shape } from '../../../bench/synth/shapes.js';
 import { tuneGates } from '../../../bench/synth/tune-gates.js';
@@ -19,7 +19,7 @@ const shape: Shape = {
   ffnDim: 832, // six and a half of the pieces that gates are made in
   nHead: 4,
   nKvHead: 2,
-  vocab: 600,
+  vocabSize: 600,
   contextLength: 512,
   ropeBase: 10_000,
 };
@@ -84,18 +84,18 @@ describe('a synthetic model', () => {
   });
 
   test('has embeddings of energy one; with tilted gates half of it is common to all', async () => {
-    const { dim, vocab } = shape;
+    const { dim, vocabSize } = shape;
     for (const [model, share] of [
       [plain, 0],
       [{ ...plain, tilts: [0, 0, 0] }, commonShare],
     ] as const) {
-      const rows = decode('F16', await bytesOf(model, 'token_embd.weight'), vocab, dim);
+      const rows = decode('F16', await bytesOf(model, 'token_embd.weight'), vocabSize, dim);
       const energy = rows.reduce((sum, x) => sum + x * x, 0) / rows.length;
       expect(energy).toBeCloseTo(1, 1);
       let common = 0;
       for (let col = 0; col < dim; col++) {
         let mean = 0;
-        for (let row = 0; row < vocab; row++) mean += rows[row * dim + col]! / vocab;
+        for (let row = 0; row < vocabSize; row++) mean += rows[row * dim + col]! / vocabSize;
         common += mean ** 2 / dim;
       }
       expect(common).toBeCloseTo(share, 1);
@@ -103,7 +103,7 @@ describe('a synthetic model', () => {
   });
 
   test('has the same first rows of the embedding whatever the vocabulary', async () => {
-    const short = { ...plain, shape: { ...shape, vocab: 300 } };
+    const short = { ...plain, shape: { ...shape, vocabSize: 300 } };
     const some = await bytesOf(short, 'token_embd.weight');
     const all = await bytesOf(plain, 'token_embd.weight');
     expect(Buffer.compare(some, all.subarray(0, some.length))).toBe(0);
@@ -160,13 +160,13 @@ describe('tuneGates', () => {
     await expect(readGguf(trial)).rejects.toMatchObject({ code: 'ERR_BITNET_FILE' });
     const path = file('tuned.gguf');
     await writeSynthModel(path, { ...plain, tilts }, {});
-    expect(await closedGates(path, 512, plain.seed)).toEqual(closed);
+    expect(await inactiveNeurons(path, 512, plain.seed)).toEqual(closed);
   });
 });
 
-describe('closedGates', () => {
+describe('inactiveNeurons', () => {
   test('counts what the definition says: about half of plain random gates', async () => {
-    for (const fraction of await closedGates(file('i2_s.gguf'), 512, 1)) {
+    for (const fraction of await inactiveNeurons(file('i2_s.gguf'), 512, 1)) {
       expect(fraction).toBeCloseTo(0.5, 1);
     }
   });

@@ -2,18 +2,18 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type ShapeName, shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
-import { type SynthOptions, synthesise } from '../../../bench/synth/synth.js';
+import { type SynthOptions, synthesize } from '../../../bench/synth/synth.js';
 import { inspectModel } from '../../../lib/index.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
 const file = tempFolder();
 const small = { shape: '700m', layers: 1 } as const;
 
-describe('synthesise', () => {
+describe('synthesize', () => {
   test('writes a model of the shape that is asked for, the same bytes each time', async () => {
     const path = file('a.gguf');
     const seen: number[] = [];
-    const result = await synthesise(path, {
+    const result = await synthesize(path, {
       ...small,
       seed: 3,
       onProgress: (step, fraction) => {
@@ -31,8 +31,8 @@ describe('synthesise', () => {
     const inspection = await inspectModel(path);
     expect(inspection).toMatchObject({
       problems: [],
-      model: { nLayer: 1, dim: 1536, ffnDim: 4096, headDim: 96, vocab: 32_002 },
-      tokenizer: { vocab: 32_002, addBos: true },
+      model: { nLayer: 1, dim: 1536, ffnDim: 4096, headDim: 96, vocabSize: 32_002 },
+      tokenizer: { vocabSize: 32_002, addBos: true },
     });
     expect(inspection.tensors.filter(({ type }) => type === 'I2_S')).toHaveLength(7);
   });
@@ -40,22 +40,22 @@ describe('synthesise', () => {
   test('does not replace a file unless told to', async () => {
     const path = file('there.gguf');
     writeFileSync(path, 'precious');
-    await expect(synthesise(path, small)).rejects.toMatchObject({
+    await expect(synthesize(path, small)).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
       message: `Expected no file at "${path}", but there is one; choose another name, or allow it to be replaced (--force).`,
     });
     expect(statSync(path).size).toBe(8);
-    const { bytes } = await synthesise(path, { ...small, overwrite: true });
+    const { bytes } = await synthesize(path, { ...small, overwrite: true });
     expect(statSync(path).size).toBe(bytes);
   });
 
   test('leaves nothing behind when aborted, in the trial or in the model', async () => {
-    for (const gateSparsity of [undefined, 0.7]) {
+    for (const activationSparsity of [undefined, 0.7]) {
       const path = file('aborted.gguf');
       const controller = new AbortController();
-      const writing = synthesise(path, {
+      const writing = synthesize(path, {
         ...small,
-        gateSparsity,
+        activationSparsity,
         signal: controller.signal,
         onProgress: () => controller.abort(),
       });
@@ -68,7 +68,7 @@ describe('synthesise', () => {
   });
 
   test('tells the folder that is not there', async () => {
-    await expect(synthesise(file('no/folder.gguf'), small)).rejects.toMatchObject({
+    await expect(synthesize(file('no/folder.gguf'), small)).rejects.toMatchObject({
       code: 'ERR_BITNET_FILE',
     });
     expect(existsSync(file('no'))).toBe(false);
@@ -84,11 +84,11 @@ describe('synthesise', () => {
     ['option layers', { shape: '2b4t', layers: 2.5 }],
     ['option seed', { ...small, seed: -1 }],
     ['option seed', { ...small, seed: 2 ** 32 }],
-    ['option gateSparsity', { ...small, gateSparsity: 1 }],
-    ['option gateSparsity', { ...small, gateSparsity: Number.NaN }],
-    ['gatesparsity', { ...small, gatesparsity: 0.5 }],
+    ['option activationSparsity', { ...small, activationSparsity: 1 }],
+    ['option activationSparsity', { ...small, activationSparsity: Number.NaN }],
+    ['activationsparsity', { ...small, activationsparsity: 0.5 }],
   ])('refuses a wrong %s', async (option, options) => {
-    await expect(synthesise(file('wrong.gguf'), options as SynthOptions)).rejects.toMatchObject({
+    await expect(synthesize(file('wrong.gguf'), options as SynthOptions)).rejects.toMatchObject({
       ...{ code: 'ERR_BITNET_ARGUMENT', option },
     });
     expect(existsSync(file('wrong.gguf'))).toBe(false);
@@ -110,8 +110,8 @@ describe('shapes', () => {
     ['70b', 68.714e9, 70e9],
     ['100b', 100.225e9, 100e9],
   ])('%s has %d parameters', (name, parameters, named) => {
-    const { nLayer, dim, vocab } = shapes[name];
-    const count = nLayer * weightsPerLayer(shapes[name]) + vocab * dim;
+    const { nLayer, dim, vocabSize } = shapes[name];
+    const count = nLayer * weightsPerLayer(shapes[name]) + vocabSize * dim;
     expect(count / parameters).toBeCloseTo(1, 2);
     expect(Math.abs(count / named - 1)).toBeLessThan(0.11);
   });

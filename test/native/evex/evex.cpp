@@ -8,8 +8,8 @@ using namespace bitnet;
 #if defined(__x86_64__) || defined(_M_X64)
 namespace bitnet {
 extern const TernaryKernel kMad2Evex, kBase3Evex;
-extern const ScreenKernel kScreenEvex;
-extern const UnitKernel kUnitsEvex;
+extern const PrefilterKernel kPrefilterEvex;
+extern const NeuronKernel kNeuronsEvex;
 } // namespace bitnet
 
 namespace {
@@ -31,27 +31,27 @@ std::vector<const TernaryKernel*> evex_ternary_kernels(uint32_t features) {
   return {&base3, &mad2};
 }
 
-std::vector<const ScreenKernel*> evex_screen_kernels(uint32_t features) {
-  static const ScreenKernel screen = evex(kScreenEvex);
+std::vector<const PrefilterKernel*> evex_prefilter_kernels(uint32_t features) {
+  static const PrefilterKernel prefilter = evex(kPrefilterEvex);
   if ((kNeeds & ~features) != 0)
     return {};
-  return {&screen};
+  return {&prefilter};
 }
 
-std::vector<const UnitKernel*> evex_unit_kernels(uint32_t features) {
-  static const UnitKernel units = evex(kUnitsEvex);
+std::vector<const NeuronKernel*> evex_neuron_kernels(uint32_t features) {
+  static const NeuronKernel neurons = evex(kNeuronsEvex);
   if ((kNeeds & ~features) != 0)
     return {};
-  return {&units};
+  return {&neurons};
 }
 #else
 std::vector<const TernaryKernel*> evex_ternary_kernels(uint32_t) {
   return {};
 }
-std::vector<const ScreenKernel*> evex_screen_kernels(uint32_t) {
+std::vector<const PrefilterKernel*> evex_prefilter_kernels(uint32_t) {
   return {};
 }
-std::vector<const UnitKernel*> evex_unit_kernels(uint32_t) {
+std::vector<const NeuronKernel*> evex_neuron_kernels(uint32_t) {
   return {};
 }
 #endif

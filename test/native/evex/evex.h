@@ -9,5 +9,5 @@
 
 /** The ISA "avxvnni-evex" that these CpuFeature bits can run; the engine never uses it. */
 std::vector<const bitnet::TernaryKernel*> evex_ternary_kernels(uint32_t features);
-std::vector<const bitnet::ScreenKernel*> evex_screen_kernels(uint32_t features);
-std::vector<const bitnet::UnitKernel*> evex_unit_kernels(uint32_t features);
+std::vector<const bitnet::PrefilterKernel*> evex_prefilter_kernels(uint32_t features);
+std::vector<const bitnet::NeuronKernel*> evex_neuron_kernels(uint32_t features);

@@ -1,0 +1,132 @@
+// Sharing out a step, running it, and trying alone what failed together.
+#include "shared_step.h"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+namespace bitnet {
+namespace {
+
+// An evaluation's part of a step.
+struct Part {
+  Evaluation* evaluation;
+  size_t n;   // tokens
+  size_t row; // of the first of them
+};
+
+// Short ones first: whoever needs less than an equal part leaves the rest to the others.
+void share_out(Part* parts, size_t count) {
+  std::sort(parts, parts + count, [](const Part& a, const Part& b) {
+    return a.evaluation->remaining() < b.evaluation->remaining();
+  });
+  const size_t most = parts[0].evaluation->model().workspace.plan.batch;
+  size_t room = count == 1 ? most : std::min(most, count + kSharedTokens);
+  size_t row = 0;
+  for (size_t i = 0; i < count; ++i) {
+    parts[i].n = std::min(parts[i].evaluation->remaining(), room / (count - i));
+    parts[i].row = row;
+    room -= parts[i].n;
+    row += parts[i].n;
+  }
+}
+
+// What the evaluations want of the head, but for those that are aborted.
+void ask(const Part* parts, size_t count, HeadWork& work) {
+  work.clear();
+  for (size_t i = 0; i < count; ++i)
+    if (!parts[i].evaluation->abort_raised())
+      parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
+}
+
+Status try_step(ThreadPool& pool, const Part* parts, size_t count) {
+  Model& model = parts[0].evaluation->model();
+  const Weights& weights = *model.weights;
+  StepLists& lists = model.lists;
+  const bool counted = parts[0].evaluation->runs_alone();
+  const size_t n = parts[count - 1].row + parts[count - 1].n;
+  // All the memory that the step takes.
+  lists.items.clear();
+  for (size_t i = 0; i < count; ++i)
+    lists.items.push_back(parts[i].evaluation->item(parts[i].n));
+  if (counted)
+    lists.counts = std::vector<FfnCounts>(weights.layers.size());
+  ask(parts, count, lists.work);
+  Status status = model.workspace.ensure(n, lists.work);
+  if (!status.ok())
+    return status;
+
+  status = forward(weights, model.workspace, pool, lists.items.data(), count,
+                   counted ? lists.counts.data() : nullptr);
+  if (!status.ok())
+    return status;
+  const auto raised = [](const Part& part) { return part.evaluation->abort_raised(); };
+  if (std::any_of(parts, parts + count, raised)) { // nobody wants to know what became of those
+    ask(parts, count, lists.work);
+    status = model.workspace.ensure(n, lists.work);
+    if (!status.ok())
+      return status;
+  }
+  status = answer(weights, model.workspace, pool, lists.work);
+  // Once, behind all that was read: a change before any of it shows.
+  if (status.ok() || status.code == Code::kNumeric) {
+    Status files = weights.files_unchanged();
+    if (!files.ok())
+      return files;
+  }
+  if (!status.ok())
+    return status;
+  if (counted)
+    parts[0].evaluation->add_counts(lists.counts);
+  return {};
+}
+
+Status aborted() {
+  return Status::error(Code::kAborted, "The evaluation was aborted.");
+}
+
+void run_parts(ThreadPool& pool, Part* parts, size_t count) {
+  Status status;
+  try {
+    status = try_step(pool, parts, count);
+  } catch (const std::bad_alloc&) {
+    status = Status::error(Code::kMemory, "Not enough memory for the evaluation.");
+  }
+  if (!status.ok() && count > 1) {
+    for (size_t i = 0; i < count; ++i) {
+      parts[i].row = 0;
+      run_parts(pool, parts + i, 1);
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    Evaluation& evaluation = *parts[i].evaluation;
+    if (evaluation.abort_raised())
+      evaluation.fail(aborted());
+    else if (!status.ok())
+      evaluation.fail(std::move(status));
+    else
+      evaluation.advance(parts[i].n);
+  }
+}
+
+} // namespace
+
+void run_step(ThreadPool& pool, Evaluation* const* evaluations, size_t count) {
+  std::array<Part, kMaxBatch> parts;
+  size_t live = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (evaluations[i]->abort_raised())
+      evaluations[i]->fail(aborted());
+    else
+      parts[live++] = {evaluations[i], 0, 0};
+  }
+  if (live == 0)
+    return;
+  share_out(parts.data(), live);
+  run_parts(pool, parts.data(), live);
+  Model& model = evaluations[0]->model();
+  model.workspace_bytes.store(model.workspace.bytes());
+}
+
+} // namespace bitnet

@@ -1,0 +1,72 @@
+// What every step of one forward step needs at hand, and the steps that all layers are made of.
+#pragma once
+#include <initializer_list>
+
+#include "forward.h"
+
+namespace bitnet {
+
+struct Step {
+  const Weights& weights;
+  Workspace& ws;
+  ThreadPool& pool;
+  const BatchItem* items;
+  size_t item_count;
+  size_t n;          // tokens of all items
+  FfnCounts* counts; // [n_layer] or null
+
+  const VectorKernel& vector() const { return *weights.kernels.vector; }
+};
+
+/**
+ * Rows of x as input of `layers`: RMSNorm with `norm` (none when empty), rounded to int8 unless
+ * they read only floats. The result lives in ws.h, ws.q8 (or x itself) until the next call; floats
+ * that none of them reads are not kept.
+ */
+Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
+                      std::initializer_list<const Linear*> layers);
+
+/** Where one linear layer's result goes. */
+struct Projection {
+  const Linear* w;
+  Mat out; // [n, w->rows]
+};
+
+/**
+ * Several layers of the same input, shared out as if they were one matrix. Where layers norm what
+ * enters them, one after the other; `a` is used up.
+ */
+void project(Step& step, const Activations& a, std::initializer_list<Projection> layers);
+
+/** x += W a, or the RMSNorm of W a where there is a `post_norm`: the end of a residual branch. */
+void project_add(Step& step, const Activations& a, const Linear& w,
+                 const std::vector<float>& post_norm, Mat x);
+
+/** out = activation(gate a) * (up a); counts inactive neurons when asked to. `a` is used up. */
+void project_gated(Step& step, const Activations& a, const Linear& gate, const Linear& up, Mat out,
+                   FfnCounts* counts);
+
+/** What all of these take of a thread's memory in a step of `n` tokens. */
+ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n);
+
+/** Chunks in which a layer's gates are computed for one token, at most. */
+size_t most_gate_chunks(const Weights& weights, size_t threads);
+
+/**
+ * Norms the heads of q and k where the graph does, rotates them, writes k and v into the caches;
+ * fills ws.rope on the first layer.
+ */
+void norm_rotate_and_store(Step& step, size_t layer);
+
+/**
+ * ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches.
+ */
+void attention(Step& step, size_t layer);
+
+/**
+ * Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
+ * rows are padded to `width`.
+ */
+size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens);
+
+} // namespace bitnet
