@@ -6,7 +6,7 @@ export function tuningText({ rows, cols, kernel, timings }: ShapeTiming): string
   return `${rows} × ${cols}: ${kernel} (Gweights/s: ${rates})`;
 }
 
-/** `skipped in 28 of 30 layers`. */
+/** `inactive neurons in 28 of 30 layers`. */
 export function skippingText(skipsInactive: readonly boolean[]): string {
   const count = skipsInactive.filter(Boolean).length;
   return `inactive neurons in ${count} of ${skipsInactive.length} layers`;

@@ -12,7 +12,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['nPredict', 'numPredict', 'predict', 'maxNewTokens', 'maxCompletionTokens'],
     ...['maxOutputTokens', 'maxLength', 'maxGenLen', 'tokenLimit'],
   ],
-  normalize: ['normalize', 'embdNormalize', 'normalizeEmbeddings'],
+  normalize: ['normalise', 'embdNormalize', 'normalizeEmbeddings'],
   onProgress: ['onLoadProgress', 'progressCallback', 'progress'],
   parseSpecial: ['parseSpecialTokens', 'specialTokens'],
   path: ['model', 'modelPath', 'modelFile', 'file', 'filename'],

@@ -22,7 +22,7 @@ describe('loadTokenizer', () => {
   it.each<[unknown, unknown, string]>([
     ['', undefined, 'ERR_BITNET_ARGUMENT'],
     [3, undefined, 'ERR_BITNET_ARGUMENT'],
-    [undefined, { preTokenizer: 'qwen2' }, 'ERR_BITNET_ARGUMENT'],
+    [undefined, { pretokenizer: 'qwen2' }, 'ERR_BITNET_ARGUMENT'],
     [undefined, { preTokenizer: 3 }, 'ERR_BITNET_ARGUMENT'],
     [undefined, { preTokenizer: 'none' }, 'ERR_BITNET_TOKENIZER'],
     ['/nothing/there.gguf', undefined, 'ERR_BITNET_FILE'],
