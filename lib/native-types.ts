@@ -167,6 +167,8 @@ export interface NativeSynthetic {
   readonly scales: Float32Array;
   /** `[tensors]` */
   readonly halfScales: Uint16Array;
+  /** 0: of tensors, 1: of rows, 2: of blocks. */
+  readonly scalesOf: number;
 }
 
 /** What decides the plan of a load besides the model. */

@@ -7,13 +7,22 @@ export type SynthFormat = keyof typeof formats;
 interface Format {
   readonly type: string;
   readonly fileType: number;
-  readonly encode: (codes: ArrayLike<number>, scale: number) => Uint8Array;
+  readonly encode: (codes: ArrayLike<number>, scaleAt: ScaleAt) => Uint8Array;
 }
+
+/** The f16 bits of the size of the weight at an index of what is encoded. */
+export type ScaleAt = (index: number) => number;
+
+/** What has a scale of its own. */
+export type SynthScales = (typeof synthScales)[number];
+export const synthScales = ['tensor', 'row', 'group'] as const;
 
 const formats = {
   i2_s: { type: 'I2_S', fileType: 40, encode: packI2s },
   tq1_0: { type: 'TQ1_0', fileType: 36, encode: packTq1 },
   tq2_0: { type: 'TQ2_0', fileType: 37, encode: packTq2 },
+  q2_0: { type: 'Q2_0', fileType: 41, encode: packQ2(64) },
+  q2_0_g128: { type: 'Q2_0_G128', fileType: 41, encode: packQ2(128) },
   f16: { type: 'F16', fileType: 1, encode: packF16 },
   q8_0: { type: 'Q8_0', fileType: 7, encode: packQ8 },
   q4_0: { type: 'Q4_0', fileType: 2, encode: packQ4 },
@@ -40,6 +49,28 @@ export function blockWeights(format: SynthFormat): number {
   return typeNamed(formats[format].type)!.block;
 }
 
+/** Whether blocks of a format hold trits and a scale, which may then differ from row to row or from block to block. */
+export function hasBlockScales(format: SynthFormat): boolean {
+  return /^t?q[12]_0/.test(format);
+}
+
+/**
+ * The scales of the weights from the one numbered `first` of a matrix on, near `scale`. Rows or blocks count down from it by up to 255
+ * of the 1,024 steps that f16 has between powers of two (native/model/synthetic_source.cpp).
+ */
+export function scalesFrom(
+  format: SynthFormat,
+  scales: SynthScales,
+  scale: number,
+  cols: number,
+  first = 0,
+): ScaleAt {
+  const bits = halfBits(scale);
+  if (scales === 'tensor') return () => bits;
+  const weights = scales === 'row' ? cols : blockWeights(format);
+  return (index) => bits - ((37 * Math.floor((first + index) / weights)) & 255);
+}
+
 /**
  * Codes of whole blocks as stored, without the tail of I2_S. The value of a trit is ± the scale, which all formats but I2_S round to
  * f16: blocks hold it, or where they have a quotient and a scale, the trit is the quotient.
@@ -47,9 +78,9 @@ export function blockWeights(format: SynthFormat): number {
 export function encodeTrits(
   format: SynthFormat,
   codes: ArrayLike<number>,
-  scale: number,
+  scaleAt: ScaleAt,
 ): Uint8Array {
-  return formats[format].encode(codes, scale);
+  return formats[format].encode(codes, scaleAt);
 }
 
 /** The scale of an I2_S tensor and its padding. */
@@ -85,7 +116,7 @@ function packI2s(codes: ArrayLike<number>): Uint8Array {
 }
 
 /** Blocks of 256: five trits a byte in base 3 for 32, then 16 strided bytes; four a byte in 4 more; the f16 scale. */
-function packTq1(codes: ArrayLike<number>, scale: number): Uint8Array {
+function packTq1(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 256, 54, (at, out, bytes) => {
     const packed = (first: number, stride: number, digits: number) => {
       let value = 0;
@@ -97,39 +128,53 @@ function packTq1(codes: ArrayLike<number>, scale: number): Uint8Array {
     for (let m = 0; m < 32; m++) bytes[out + m] = packed(m, 32, 5);
     for (let m = 0; m < 16; m++) bytes[out + 32 + m] = packed(160 + m, 16, 5);
     for (let m = 0; m < 4; m++) bytes[out + 48 + m] = packed(240 + m, 4, 4);
-    putHalf(bytes, out + 52, scale);
+    putHalf(bytes, out + 52, scaleAt(at));
   });
 }
 
 /** Blocks of 256: I2_S with its fields in the opposite order; the f16 scale. */
-function packTq2(codes: ArrayLike<number>, scale: number): Uint8Array {
+function packTq2(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 256, 66, (at, out, bytes) => {
     for (let i = 0; i < 64; i++) {
       const m = at + 4 * (i & ~31) + (i & 31);
       bytes[out + i] =
         codes[m]! | (codes[m + 32]! << 2) | (codes[m + 64]! << 4) | (codes[m + 96]! << 6);
     }
-    putHalf(bytes, out + 64, scale);
+    putHalf(bytes, out + 64, scaleAt(at));
   });
 }
 
-function packF16(codes: ArrayLike<number>, scale: number): Uint8Array {
-  const values = [-scale, 0, scale].map(halfBits);
+/** Blocks of the f16 scale, then four codes a byte, the first in the lowest bits. */
+function packQ2(block: number): Format['encode'] {
+  return (codes, scaleAt) =>
+    inBlocks(codes, block, 2 + block / 4, (at, out, bytes) => {
+      putHalf(bytes, out, scaleAt(at));
+      for (let i = 0; i < block / 4; i++) {
+        const m = at + 4 * i;
+        bytes[out + 2 + i] =
+          codes[m]! | (codes[m + 1]! << 2) | (codes[m + 2]! << 4) | (codes[m + 3]! << 6);
+      }
+    });
+}
+
+function packF16(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
+  const scale = scaleAt(0);
+  const values = [scale | 0x8000, 0, scale];
   return new Uint8Array(Uint16Array.from(codes, (code) => values[code]!).buffer);
 }
 
 /** Blocks of 32: the f16 scale, then quotients. */
-function packQ8(codes: ArrayLike<number>, scale: number): Uint8Array {
+function packQ8(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 32, 34, (at, out, bytes) => {
-    putHalf(bytes, out, scale);
+    putHalf(bytes, out, scaleAt(at));
     for (let i = 0; i < 32; i++) bytes[out + 2 + i] = codes[at + i]! - 1;
   });
 }
 
 /** Blocks of 32: the f16 scale, then quotients + 8 of elements j and j + 16 in a byte. */
-function packQ4(codes: ArrayLike<number>, scale: number): Uint8Array {
+function packQ4(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 32, 18, (at, out, bytes) => {
-    putHalf(bytes, out, scale);
+    putHalf(bytes, out, scaleAt(at));
     for (let i = 0; i < 16; i++) {
       bytes[out + 2 + i] = (codes[at + i]! + 7) | ((codes[at + i + 16]! + 7) << 4);
     }
@@ -149,8 +194,7 @@ function inBlocks(
   return bytes;
 }
 
-function putHalf(bytes: Uint8Array, at: number, value: number): void {
-  const bits = halfBits(value);
+function putHalf(bytes: Uint8Array, at: number, bits: number): void {
   bytes[at] = bits & 255;
   bytes[at + 1] = bits >> 8;
 }

@@ -1,4 +1,4 @@
-import { encodeTrits, i2sTail, type SynthFormat } from './formats.js';
+import { encodeTrits, i2sTail, type SynthFormat, type SynthScales, scalesFrom } from './formats.js';
 import { WeightRandom } from './random.js';
 import { normalQuantile } from './weights.js';
 
@@ -39,7 +39,7 @@ export function* gateTensor(
   direction: Float64Array,
   tilt: number,
   scale: number,
-  format: SynthFormat,
+  { format, scales }: { readonly format: SynthFormat; readonly scales: SynthScales },
   seed: number,
   name: string,
 ): Generator<Uint8Array> {
@@ -55,7 +55,8 @@ export function* gateTensor(
       bits[i] = tables[col]![bits[i]!]!;
       if (++col === cols) col = 0;
     }
-    yield encodeTrits(format, bits.subarray(0, count), scale);
+    const scaleAt = scalesFrom(format, scales, scale, cols, row * cols);
+    yield encodeTrits(format, bits.subarray(0, count), scaleAt);
   }
   if (format === 'i2_s') yield i2sTail(scale);
 }

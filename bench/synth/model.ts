@@ -3,10 +3,13 @@ import type { GgufTensorData, GgufTyped } from '../../lib/gguf/writer.js';
 import {
   blockWeights,
   formatTypes,
+  hasBlockScales,
   isSynthFormat,
   type SynthFormat,
+  type SynthScales,
   storedBytes,
   synthFormats,
+  synthScales,
 } from './formats.js';
 import { branchGain, commonShare, gateTensor } from './gate.js';
 import { WeightRandom } from './random.js';
@@ -19,6 +22,7 @@ export interface SynthModel {
   readonly name: string;
   readonly shape: Shape;
   readonly format: SynthFormat;
+  readonly scales: SynthScales;
   readonly seed: number;
   /** `[nLayer]` tilts of the gates; without them all trits are plain random ones. */
   readonly tilts?: readonly number[];
@@ -34,6 +38,11 @@ export interface SynthDescription {
    */
   readonly format?: SynthFormat | undefined;
   /**
+   * What has a scale of its own: the tensor, or in types whose blocks hold trits and a scale each row or each block.
+   * @default 'tensor'
+   */
+  readonly scales?: SynthScales | undefined;
+  /**
    * 1 to 1024.
    * @default those of the shape
    */
@@ -47,13 +56,24 @@ export interface SynthDescription {
 
 /** @throws ERR_BITNET_ARGUMENT */
 export function describedModel(description: SynthDescription): SynthModel {
-  const { shape: name, format = 'i2_s', seed = 0 } = description;
+  const { shape: name, format = 'i2_s', scales = 'tensor', seed = 0 } = description;
   if (!Object.hasOwn(shapes, name)) {
     throw argumentError(`one of ${Object.keys(shapes).join(', ')}`, 'option shape', name);
   }
   const shape: Shape = shapes[name];
   if (!isSynthFormat(format)) {
     throw argumentError(`one of ${synthFormats.join(', ')}`, 'option format', format);
+  }
+  if (!synthScales.includes(scales)) {
+    throw argumentError(`one of ${synthScales.join(', ')}`, 'option scales', scales);
+  }
+  if (scales !== 'tensor' && !hasBlockScales(format)) {
+    const fit = synthFormats.filter(hasBlockScales).join(', ');
+    throw argumentError(
+      `a format that has scales of a ${scales} (${fit})`,
+      'option format',
+      format,
+    );
   }
   const unfit = whyUnfit(name, format);
   if (unfit) throw argumentError(unfit, 'option format', format);
@@ -64,7 +84,7 @@ export function describedModel(description: SynthDescription): SynthModel {
   if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     throw argumentError('an integer from 0 to 4294967295', 'option seed', seed);
   }
-  return { name, shape: { ...shape, nLayer: layers }, format, seed };
+  return { name, shape: { ...shape, nLayer: layers }, format, scales, seed };
 }
 
 /** What format would be needed instead, where the rows of a shape are not whole blocks of this one. */
@@ -110,10 +130,9 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
     linearTensor(model, name, rows, cols);
   const gate = (name: string, layer: number): GgufTensorData => {
     if (!tilts) return linear(name, ffnDim, dim);
-    const { format, seed } = model;
     const scale = tritScale(name, dim);
-    const chunks = gateTensor(ffnDim, direction, tilts[layer]!, scale, format, seed, name);
-    return matrix(name, format, ffnDim, dim, chunks);
+    const chunks = gateTensor(ffnDim, direction, tilts[layer]!, scale, model, model.seed, name);
+    return matrix(name, model.format, ffnDim, dim, chunks);
   };
   return [
     embeddingTensor(model, direction, share),
@@ -137,14 +156,9 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
   ];
 }
 
-function linearTensor(
-  { format, seed }: SynthModel,
-  name: string,
-  rows: number,
-  cols: number,
-): GgufTensorData {
-  const chunks = tritTensor(format, rows * cols, tritScale(name, cols), seed, name);
-  return matrix(name, format, rows, cols, chunks);
+function linearTensor(model: SynthModel, name: string, rows: number, cols: number): GgufTensorData {
+  const chunks = tritTensor(model, rows, cols, tritScale(name, cols), model.seed, name);
+  return matrix(name, model.format, rows, cols, chunks);
 }
 
 function matrix(

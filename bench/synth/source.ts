@@ -3,16 +3,17 @@ import { readGgufHeader } from '../../lib/gguf/reader.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
 import type { ModelSource } from '../../lib/model/load.js';
 import { readSpec } from '../../lib/model/read-spec.js';
-import { halfBits } from './formats.js';
+import { halfBits, synthScales } from './formats.js';
 import { type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
 import { type ShapeName, shapes } from './shapes.js';
 import { normalTable } from './weights.js';
 
 /** What stands for the path of a synthetic model: 'synthetic 3b i2_s', with '(2 layers)' where the shape has others. */
-export function syntheticName({ name, shape: { nLayer }, format }: SynthModel): string {
+export function syntheticName({ name, shape: { nLayer }, format, scales }: SynthModel): string {
   const whole = Object.hasOwn(shapes, name) && shapes[name as ShapeName].nLayer === nLayer;
   const layers = `${nLayer} ${nLayer === 1 ? 'layer' : 'layers'}`;
-  return `synthetic ${name} ${format}${whole ? '' : ` (${layers})`}`;
+  const kind = scales === 'tensor' ? format : `${format} with ${scales} scales`;
+  return `synthetic ${name} ${kind}${whole ? '' : ` (${layers})`}`;
 }
 
 /**
@@ -43,6 +44,7 @@ export async function synthSource(model: SynthModel): Promise<ModelSource> {
     normal: normalTable(0, 1),
     scales: Float32Array.from(scales),
     halfScales: Uint16Array.from(scales, halfBits),
+    scalesOf: synthScales.indexOf(model.scales),
   };
   return { file, synthetic };
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { argumentError, checkOptionNames } from '../../lib/checks/options.js';
 import { writableTarget } from '../../lib/files/target.js';
-import type { SynthFormat } from './formats.js';
+import type { SynthFormat, SynthScales } from './formats.js';
 import { describedModel, type SynthDescription } from './model.js';
 import type { Shape } from './shapes.js';
 import { tuneGates } from './tune-gates.js';
@@ -30,6 +30,7 @@ export interface Synthesis {
   readonly bytes: number;
   readonly shape: Shape;
   readonly format: SynthFormat;
+  readonly scales: SynthScales;
   readonly seed: number;
   /** `[nLayer]` measured fractions of gate outputs that are at most 0, with `activationSparsity`. */
   readonly inactiveNeurons?: readonly number[];
@@ -39,6 +40,7 @@ const optionNames = [
   ...[
     'shape',
     'format',
+    'scales',
     'activationSparsity',
     'layers',
     'seed',
@@ -61,7 +63,7 @@ export async function synthesize(path: string, options: SynthOptions): Promise<S
   checkOptionNames(options, optionNames);
   const { activationSparsity, signal, onProgress } = options;
   const plain = describedModel(options);
-  const { shape, format, seed } = plain;
+  const { shape, format, scales, seed } = plain;
   if (
     activationSparsity !== undefined &&
     !(activationSparsity >= 0.05 && activationSparsity <= 0.95)
@@ -85,5 +87,5 @@ export async function synthesize(path: string, options: SynthOptions): Promise<S
   const model = tuned ? { ...plain, tilts: tuned.tilts } : plain;
   await writeSynthModel(path, model, { overwrite, ...watch('model') });
   const { size: bytes } = await stat(path);
-  return { path, bytes, shape, format, seed, ...(tuned && { inactiveNeurons: tuned.closed }) };
+  return { path, bytes, shape, format, scales, seed, ...(tuned && { inactiveNeurons: tuned.closed }) };
 }

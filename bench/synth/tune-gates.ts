@@ -44,7 +44,7 @@ export async function tuneGates(
     for (let pass = 1; ; pass++) {
       await writeSynthModel(
         trial,
-        { ...model, shape, format: 'i2_s', tilts },
+        { ...model, shape, format: 'i2_s', scales: 'tensor', tilts },
         { signal, onFraction },
       );
       const closed = await inactiveNeurons(trial, trialVocab, model.seed);

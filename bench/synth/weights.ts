@@ -1,4 +1,12 @@
-import { encodeTrits, halfBits, i2sCodes, i2sTail, type SynthFormat } from './formats.js';
+import {
+  encodeTrits,
+  halfBits,
+  i2sCodes,
+  i2sTail,
+  type SynthFormat,
+  type SynthScales,
+  scalesFrom,
+} from './formats.js';
 import { WeightRandom } from './random.js';
 
 /** Every piece of so many weights has random numbers of its own (native/model/synthetic_source.cpp). */
@@ -19,17 +27,21 @@ export function normalTable(mean: number, deviation: number): Uint16Array {
   );
 }
 
-/** Data of `count` random trits (whole blocks of the format), each ± scale or 0, the same whatever the format. */
+/** Data of a matrix of random trits (whole blocks of the format), each ± scale or 0, the same whatever the format. */
 export function* tritTensor(
-  format: SynthFormat,
-  count: number,
+  { format, scales }: { readonly format: SynthFormat; readonly scales: SynthScales },
+  rows: number,
+  cols: number,
   scale: number,
   seed: number,
   name: string,
 ): Generator<Uint8Array> {
-  for (const bytes of randomPieces(count / 4, pieceWeights / 4, seed, name)) {
+  let first = 0;
+  for (const bytes of randomPieces((rows * cols) / 4, pieceWeights / 4, seed, name)) {
     for (let i = 0; i < bytes.length; i++) bytes[i] = i2sByte[bytes[i]!]!;
-    yield format === 'i2_s' ? bytes : encodeTrits(format, i2sCodes(bytes), scale);
+    const scaleAt = scalesFrom(format, scales, scale, cols, first);
+    yield format === 'i2_s' ? bytes : encodeTrits(format, i2sCodes(bytes), scaleAt);
+    first += pieceWeights;
   }
   if (format === 'i2_s') yield i2sTail(scale);
 }

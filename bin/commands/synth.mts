@@ -1,6 +1,11 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
-import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
+import {
+  type SynthFormat,
+  type SynthScales,
+  synthFormats,
+  synthScales,
+} from '../../bench/synth/formats.js';
 import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
 import type { Synthesis } from '../../bench/synth/synth.js';
 import { decimal, integer } from '../arguments.mjs';
@@ -11,6 +16,7 @@ import { Terminal } from '../terminal.mjs';
 interface SynthCommandOptions {
   shape: ShapeName;
   format: SynthFormat;
+  scales: SynthScales;
   output: string;
   activationSparsity?: number;
   layers?: number;
@@ -40,6 +46,11 @@ export function synthCommand(): Command {
     .addOption(
       new Option('--format <name>', 'of linear layers').choices(synthFormats).default('i2_s'),
     )
+    .addOption(
+      new Option('--scales <of>', 'what has a scale of its own')
+        .choices(synthScales)
+        .default('tensor'),
+    )
     .option('--activation-sparsity <part>', 'fraction of inactive neurons', decimal(0.05, 0.95))
     .option('--layers <count>', 'default: those of the shape', integer(1, 1024))
     .option('-s, --seed <number>', 'same seed, same file', integer(0, 2 ** 32 - 1), 0)
@@ -52,14 +63,14 @@ export function synthCommand(): Command {
 
 async function synth(options: SynthCommandOptions): Promise<void> {
   const { synthesize } = await import('../../bench/synth/synth.js');
-  const { shape, format, activationSparsity, layers, seed, force: overwrite } = options;
+  const { shape, format, scales, activationSparsity, layers, seed, force: overwrite } = options;
   const terminal = new Terminal(options);
   const label = { trial: 'Tuning gates:', model: `Writing ${basename(options.output)}:` };
   const spinner = terminal.spinner(label[activationSparsity === undefined ? 'model' : 'trial']);
   let result: Synthesis;
   try {
     result = await synthesize(options.output, {
-      ...{ shape, format, activationSparsity, layers, seed, overwrite },
+      ...{ shape, format, scales, activationSparsity, layers, seed, overwrite },
       signal: interruptSignal(),
       onProgress: (step, done) => spinner.update(`${label[step]} ${Math.floor(100 * done)} %`),
     });

@@ -29,6 +29,7 @@ std::shared_ptr<const SyntheticSpec> synthetic_of(const Napi::Object& object) {
   synthetic->normal = copy_of<uint16_t>(object, "normal");
   synthetic->scales = copy_of<float>(object, "scales");
   synthetic->half_scales = copy_of<uint16_t>(object, "halfScales");
+  synthetic->scales_of = static_cast<ScalesOf>(number_of(object, "scalesOf"));
   return synthetic;
 }
 

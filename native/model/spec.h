@@ -30,12 +30,16 @@ struct TensorSpec {
   uint32_t scale_shard = 0;  // and which has that scale
 };
 
+/** What has a scale of its own in a model that is made. */
+enum class ScalesOf : uint32_t { kTensor, kRow, kBlock };
+
 /** What decides the weights of a model that is made and not read (bench/synth/load.ts). */
 struct SyntheticSpec {
   uint32_t seed;
   std::vector<uint16_t> normal;      // [65536] an f16 of the embedding for 16 random bits
   std::vector<float> scales;         // per tensor, the size of a weight; 0 where it has none
   std::vector<uint16_t> half_scales; // the same as f16
+  ScalesOf scales_of = ScalesOf::kTensor;
 };
 
 struct ModelSpec {

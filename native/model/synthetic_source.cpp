@@ -91,7 +91,10 @@ Status read_trits(const SyntheticSpec& synthetic, size_t index, const TensorSpec
   if (!words.allocate(kPieceWeights / 4) || !stored.allocate(piece_bytes))
     return no_memory("weights", kPieceWeights / 4 + piece_bytes);
   uint32_t* random = reinterpret_cast<uint32_t*>(words.data());
-  const uint16_t half_scale = synthetic.half_scales[index];
+  // Weights that share a scale; the next ones have another near it (bench/synth/formats.ts).
+  const uint64_t together = synthetic.scales_of == ScalesOf::kRow     ? tensor.cols
+                            : synthetic.scales_of == ScalesOf::kBlock ? blocks->scale_cols
+                                                                      : UINT64_MAX;
   while (begin < end) {
     const uint64_t piece = begin / piece_bytes;
     WeightRandom(synthetic.seed, tensor.name, static_cast<uint32_t>(piece))
@@ -99,9 +102,17 @@ Status read_trits(const SyntheticSpec& synthetic, size_t index, const TensorSpec
     to_codes(random, kPieceWeights / 16);
     const size_t from = static_cast<size_t>(begin - piece * piece_bytes);
     const size_t to = static_cast<size_t>(std::min(end - piece * piece_bytes, piece_bytes));
-    for (size_t unit = from / unit_bytes; unit * unit_bytes < to; ++unit)
-      blocks->encode(words.data() + unit * kTritUnit / 4, half_scale,
+    for (size_t unit = from / unit_bytes; unit * unit_bytes < to; ++unit) {
+      uint16_t half_scales[kTritUnit / kScaledTrits];
+      uint64_t weight = piece * kPieceWeights + unit * kTritUnit;
+      for (uint16_t& half : half_scales) {
+        half =
+            static_cast<uint16_t>(synthetic.half_scales[index] - (37 * (weight / together) & 255));
+        weight += kScaledTrits;
+      }
+      blocks->encode(words.data() + unit * kTritUnit / 4, half_scales,
                      stored.data() + unit * unit_bytes);
+    }
     memcpy(out, stored.data() + from, to - from);
     out += to - from;
     begin += to - from;

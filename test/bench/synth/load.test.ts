@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { blockWeights, type SynthFormat, synthFormats } from '../../../bench/synth/formats.js';
+import {
+  blockWeights,
+  hasBlockScales,
+  type SynthFormat,
+  synthFormats,
+  synthScales,
+} from '../../../bench/synth/formats.js';
 import { loadSynthetic, syntheticMemory } from '../../../bench/synth/load.js';
 import type { SynthModel } from '../../../bench/synth/model.js';
 import type { Shape } from '../../../bench/synth/shapes.js';
@@ -38,10 +44,15 @@ const made = (model: SynthModel, threads: number) =>
   loadFrom(() => synthSource(model), { threads, autotune: false });
 
 describe('a synthetic model without a file', () => {
-  test.each(synthFormats)(
-    'has the weights of the file, on any number of threads: %s',
-    async (format) => {
-      const model: SynthModel = { name: 'test', shape, format, seed: 7 };
+  const kinds = synthFormats.flatMap((format) =>
+    synthScales
+      .filter((scales) => scales === 'tensor' || hasBlockScales(format))
+      .map((scales) => ({ format, scales })),
+  );
+  test.each(kinds)(
+    'has the weights of the file, on any number of threads: $format with $scales scales',
+    async ({ format, scales }) => {
+      const model: SynthModel = { name: 'test', shape, format, scales, seed: 7 };
       await writeSynthModel(file(format), model, {});
       const expected = await logitsOf(await loadModel(file(format), { autotune: false }));
       expect(expected.some((logit) => logit !== 0)).toBe(true);
@@ -51,7 +62,7 @@ describe('a synthetic model without a file', () => {
   );
 
   test('has other weights with another seed', async () => {
-    const model: SynthModel = { name: 'test', shape, format: 'i2_s', seed: 7 };
+    const model: SynthModel = { name: 'test', shape, format: 'i2_s', scales: 'tensor', seed: 7 };
     const logits = await logitsOf(await made(model, 2));
     expect(await logitsOf(await made({ ...model, seed: 8 }, 2))).not.toEqual(logits);
   });

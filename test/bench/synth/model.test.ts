@@ -23,7 +23,7 @@ const shape: Shape = {
   contextLength: 512,
   ropeBase: 10_000,
 };
-const plain: SynthModel = { name: 'test', shape, format: 'i2_s', seed: 5 };
+const plain: SynthModel = { name: 'test', shape, format: 'i2_s', scales: 'tensor', seed: 5 };
 
 /** The bytes of one tensor. */
 async function bytesOf(model: SynthModel, name: string): Promise<Uint8Array> {
