@@ -26,7 +26,7 @@ export interface CpuInfo {
 export type TensorLayout =
   | 'f32'
   | 'tiles'
-  | 'blocks'
+  | 'groups'
   | 'neuron rows'
   | 'neuron columns'
   | 'dense'
@@ -200,7 +200,7 @@ export type KvType = (typeof kvTypes)[number];
 
 /** How a kernel did beside its definition, on small products. */
 export interface KernelVerdict {
-  /** 'ternary', 'neurons', 'dense', 'prefilter', 'vector'. */
+  /** 'ternary', 'groups', 'neurons', 'dense', 'prefilter', 'vector'. */
   readonly family: string;
   /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
   readonly name: string;

@@ -24,6 +24,10 @@ struct Machine {
 void bench_ternary(const bitnet::TernaryKernel& kernel, const Shape& shape, const Options& options,
                    const Machine& machine);
 
+/** One group kernel on one shape, with groups of 64, 128 and 256 columns; as bench_ternary. */
+void bench_groups(const bitnet::GroupKernel& kernel, const Shape& shape, const Options& options,
+                  const Machine& machine);
+
 /** The prefilter of an output head, 2B-4T's width. */
 void bench_prefilter(const bitnet::PrefilterKernel& kernel, const Machine& machine);
 

@@ -65,6 +65,11 @@ int main(int argc, char** argv) {
       for (const Shape& shape : shapes)
         bench_ternary(*kernel, shape, options, machine);
 
+  for (const GroupKernel* kernel : usable_group_kernels(features))
+    if (wanted(std::string("groups-") + kernel->family + "-" + kernel->isa))
+      for (const Shape& shape : shapes)
+        bench_groups(*kernel, shape, options, machine);
+
   std::vector<const NeuronKernel*> neurons = usable_neuron_kernels(features);
   for (const NeuronKernel* kernel : evex_neuron_kernels(features))
     neurons.push_back(kernel);

@@ -87,5 +87,13 @@ export async function synthesize(path: string, options: SynthOptions): Promise<S
   const model = tuned ? { ...plain, tilts: tuned.tilts } : plain;
   await writeSynthModel(path, model, { overwrite, ...watch('model') });
   const { size: bytes } = await stat(path);
-  return { path, bytes, shape, format, scales, seed, ...(tuned && { inactiveNeurons: tuned.closed }) };
+  return {
+    path,
+    bytes,
+    shape,
+    format,
+    scales,
+    seed,
+    ...(tuned && { inactiveNeurons: tuned.closed }),
+  };
 }

@@ -14,6 +14,7 @@ extern const VectorKernel kVectorScalar;
 extern const PrefilterKernel kPrefilterScalar;
 extern const TernaryKernel kBase3Scalar, kLutScalar;
 extern const NeuronKernel kNeuronsScalar;
+extern const GroupKernel kGroupsMad2Scalar, kGroupsBase3Scalar;
 extern const Peak kPeakScalar;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const TernaryKernel kMad2Avx2, kMad2Avx512Vnni, kBase3Avx512Vnni, kLutAvx2;
@@ -21,6 +22,7 @@ extern const DenseKernel kDenseAvx2, kDenseAvx512;
 extern const VectorKernel kVectorAvx2, kVectorAvx512;
 extern const PrefilterKernel kPrefilterAvx2, kPrefilterAvx512Vnni;
 extern const NeuronKernel kNeuronsAvx512Vnni, kNeuronsAvx2;
+extern const GroupKernel kGroupsBase3Avx512Vnni, kGroupsMad2Avx512Vnni, kGroupsMad2Avx2;
 extern const Peak kPeakAvx2, kPeakAvx512Vnni;
 #if defined(BITNET_AVXVNNI) // the compiler knows it
 extern const TernaryKernel kMad2AvxVnni, kBase3AvxVnni;
@@ -35,6 +37,7 @@ extern const TernaryKernel kBase3NeonDot, kBase3NeonI8mm, kLutNeon;
 extern const DenseKernel kDenseNeon;
 extern const VectorKernel kVectorNeon;
 extern const PrefilterKernel kPrefilterNeon, kPrefilterNeonDot;
+extern const GroupKernel kGroupsMad2Neon, kGroupsMad2NeonDot;
 extern const NeuronKernel kNeuronsNeon, kNeuronsNeonDot, kNeuronsNeonI8mm;
 extern const Peak kPeakNeon, kPeakNeonDot, kPeakNeonI8mm;
 #endif
@@ -87,6 +90,16 @@ const PrefilterKernel* const kPrefilterKernels[] = {
     &kPrefilterNeonDot,    &kPrefilterNeon,
 #endif
     &kPrefilterScalar,
+};
+
+const GroupKernel* const kGroupKernels[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    &kGroupsBase3Avx512Vnni, &kGroupsMad2Avx512Vnni, &kGroupsMad2Avx2,
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+    &kGroupsMad2NeonDot,     &kGroupsMad2Neon,
+#endif
+    &kGroupsMad2Scalar,      &kGroupsBase3Scalar,
 };
 
 const NeuronKernel* const kNeuronKernels[] = {
@@ -152,7 +165,18 @@ std::string choices(uint32_t features) {
 
 } // namespace
 
+const GroupKernel& groups_of(const TernaryKernel& kernel) {
+  for (const GroupKernel* groups : kGroupKernels)
+    if (strcmp(groups->family, kernel.family) == 0 && strcmp(groups->isa, kernel.isa) == 0)
+      return *groups;
+  return *usable_kernels(kGroupKernels, kernel.features)[0];
+}
+
 std::string name_of(const TernaryKernel& kernel) {
+  return std::string(kernel.family) + "-" + kernel.isa;
+}
+
+std::string name_of(const GroupKernel& kernel) {
   return std::string(kernel.family) + "-" + kernel.isa;
 }
 
@@ -205,6 +229,9 @@ std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features) {
 }
 std::vector<const PrefilterKernel*> usable_prefilter_kernels(uint32_t features) {
   return usable_kernels(kPrefilterKernels, features);
+}
+std::vector<const GroupKernel*> usable_group_kernels(uint32_t features) {
+  return usable_kernels(kGroupKernels, features);
 }
 std::vector<const NeuronKernel*> usable_neuron_kernels(uint32_t features) {
   return usable_kernels(kNeuronKernels, features);

@@ -35,8 +35,15 @@ struct KernelInfo {
 
 std::vector<KernelInfo> list_kernels(uint32_t features);
 
+/**
+ * For weights with group scales that would use `kernel` without them: of the same family and
+ * instruction set, else the first that needs nothing more.
+ */
+const GroupKernel& groups_of(const TernaryKernel& kernel);
+
 /** "mad2-avx2". */
 std::string name_of(const TernaryKernel& kernel);
+std::string name_of(const GroupKernel& kernel);
 
 /** The kernel with that name; null when there is none or this CPU cannot run it. */
 const TernaryKernel* find_ternary_kernel(uint32_t features, const std::string& name);
@@ -53,6 +60,7 @@ std::vector<const TernaryKernel*> usable_ternary_kernels(uint32_t features);
 std::vector<const DenseKernel*> usable_dense_kernels(uint32_t features);
 std::vector<const VectorKernel*> usable_vector_kernels(uint32_t features);
 std::vector<const PrefilterKernel*> usable_prefilter_kernels(uint32_t features);
+std::vector<const GroupKernel*> usable_group_kernels(uint32_t features);
 std::vector<const NeuronKernel*> usable_neuron_kernels(uint32_t features);
 /** The strongest multiplication first. */
 std::vector<const Peak*> usable_peaks(uint32_t features);

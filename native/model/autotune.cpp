@@ -111,6 +111,7 @@ struct Trial {
                               .cols = w.cols,
                               .stride = pad_to(w.cols, kInt8Pad)},
                         .q_sum = in.q_sum.as<int32_t>(),
+                        .q_sums = {},
                         .q_step = in.step.as<float>()};
     const Mat out = packed(outputs.values.as<float>(), n, some_rows);
     w.rows = some_rows;

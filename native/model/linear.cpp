@@ -1,8 +1,6 @@
 // The epilogues that turn a kernel's exact integers into floats.
 #include "linear.h"
 
-#include <math.h>
-
 #include <algorithm>
 
 namespace bitnet {
@@ -71,50 +69,36 @@ void multiply(const TernaryTiles& tiles, const Product& p) {
   scale_batch(p, sums);
 }
 
-size_t tile_rows_of(const TernaryBlocks& blocks, size_t) {
-  return blocks.kernel->tile_rows;
+size_t tile_rows_of(const TernaryGroups& groups, size_t) {
+  return groups.kernel->tile_rows;
 }
 
-ScratchBytes scratch_of(const TernaryBlocks& blocks, const Linear&, size_t rows, size_t n) {
-  return {.acc = n * (pad_to(rows, blocks.kernel->tile_rows) + 1) * sizeof(int32_t),
-          .kernel = blocks.kernel->scratch_bytes(blocks.padded_cols)};
+ScratchBytes scratch_of(const TernaryGroups& groups, const Linear&, size_t rows, size_t n) {
+  return {.acc = n * pad_to(rows, groups.kernel->tile_rows) * sizeof(float),
+          .kernel = groups.kernel->scratch_bytes};
 }
 
-void multiply(const TernaryBlocks& blocks, const Product& p) {
-  const Activations& a = p.a;
-  const size_t n = a.n(), count = p.rows.size();
-  const size_t end = pad_to(p.rows.end, blocks.kernel->tile_rows), written = end - p.rows.begin;
-  const MatOf<int32_t> acc = packed(p.scratch.acc.as<int32_t>(), n, written);
-  int32_t* q_sum = acc.row(n); // [n], of this block only
-  for (size_t i = 0; i < n; ++i)
-    std::fill_n(p.out.row(i), count, 0.0f);
-  for (size_t b = 0; b < p.w.cols / blocks.block_cols; ++b) {
-    const MatOf<const int8_t> q = a.q.columns(b * blocks.block_cols, blocks.block_cols);
-    for (size_t i = 0; i < n; ++i) {
-      q_sum[i] = 0;
-      for (size_t k = 0; k < q.cols; ++k)
-        q_sum[i] += q.row(i)[k];
-    }
-    blocks.kernel->product({.packed = p.w.data.data() + b * blocks.block_bytes,
-                            .cols = blocks.padded_cols,
-                            .q = q.data,
-                            .q_stride = q.stride,
-                            .q_sum = q_sum,
-                            .n = n,
-                            .out = acc.data,
-                            .out_stride = acc.stride,
-                            .scratch = p.scratch.kernel.data()},
-                           p.rows.begin, end);
-    const float* scale = p.w.row_scale.data() + b * p.w.rows + p.rows.begin;
-    for (size_t i = 0; i < n; ++i) {
-      float* out = p.out.row(i);
-      for (size_t r = 0; r < count; ++r)
-        out[r] = fmaf(static_cast<float>(acc.row(i)[r]), scale[r], out[r]);
-    }
-  }
-  for (size_t i = 0; i < n; ++i)
-    for (size_t r = 0; r < count; ++r)
-      p.out.row(i)[r] *= a.q_step[i];
+void multiply(const TernaryGroups& groups, const Product& p) {
+  const size_t n = p.a.n(), end = pad_to(p.rows.end, groups.kernel->tile_rows);
+  const size_t written = end - p.rows.begin;
+  const bool direct = p.rows.size() == written && p.out.stride >= written;
+  const Mat out = direct ? p.out : Mat{p.scratch.acc.as<float>(), n, written, written};
+  groups.kernel->product({.packed = p.w.data.data(),
+                          .cols = p.w.cols,
+                          .group = groups.group,
+                          .factor = groups.factor,
+                          .q = p.a.q.data,
+                          .q_stride = p.a.q.stride,
+                          .q_sums = p.a.q_sums.data,
+                          .sums_stride = p.a.q_sums.stride,
+                          .step = p.a.q_step,
+                          .n = n,
+                          .out = out.data,
+                          .out_stride = out.stride,
+                          .scratch = p.scratch.kernel.data()},
+                         p.rows.begin, end);
+  for (size_t i = 0; i < n && !direct; ++i)
+    std::copy_n(out.row(i), p.rows.size(), p.out.row(i));
 }
 
 // All neurons of a matrix with all tokens.

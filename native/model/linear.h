@@ -21,7 +21,8 @@ struct Activations {
   ConstMat x;            // [n, cols], zero padded to kFloatPad; null when no consumer reads floats
   MatOf<const int8_t> q; // [n, cols], zero padded to kInt8Pad; null when no consumer is ternary
   const int32_t* q_sum;  // [n]
-  const float* q_step;   // [n] value of one int8 step: max(max|x|, 1e-5) / 127
+  MatOf<const int32_t> q_sums; // [n, cols / kGroupSumCols]; null when no consumer has group scales
+  const float* q_step;         // [n] value of one int8 step: max(max|x|, 1e-5) / 127
 
   size_t n() const { return x.rows; }
   size_t cols() const { return x.cols; }
@@ -33,12 +34,11 @@ struct TernaryTiles {
   size_t padded_cols = 0;
 };
 
-/** `block_cols` columns share a scale; block b is a matrix of its own, [rows, block_cols]. */
-struct TernaryBlocks {
-  const TernaryKernel* kernel = nullptr;
-  size_t padded_cols = 0; // of a block
-  size_t block_cols = 0;
-  size_t block_bytes = 0; // block b begins at b * block_bytes
+/** Tiles of the whole matrix, which hold a scale for every `group` columns of a row. */
+struct TernaryGroups {
+  const GroupKernel* kernel = nullptr;
+  size_t group = 0;
+  float factor = 1; // of every scale
 };
 
 /** `up`: one neuron's row after the other. */
@@ -62,18 +62,18 @@ struct DenseRows {
 
 /** Weights [rows, cols], immutable after load. */
 struct Linear {
-  using Layout = std::variant<DenseRows, TernaryTiles, TernaryBlocks, NeuronRows, NeuronColumns>;
+  using Layout = std::variant<DenseRows, TernaryTiles, TernaryGroups, NeuronRows, NeuronColumns>;
   /** The layouts' names, in the same order. */
-  enum class Kind { kDense, kTernary, kTernaryBlocks, kRowNeurons, kColumnNeurons };
+  enum class Kind { kDense, kTernary, kTernaryGroups, kRowNeurons, kColumnNeurons };
 
   Layout layout;
   size_t rows = 0;
   size_t cols = 0;
   AlignedBuffer data;
 
-  // Of ternary weights: one for each row and, of TernaryBlocks, block; `scale` where that is empty.
+  // Of ternary weights, but TernaryGroups: one for each row; `scale` where that is empty.
   // What a dense product gives is multiplied by `scale`.
-  std::vector<float> row_scale; // [rows] or [blocks, rows]
+  std::vector<float> row_scale; // [rows]
   float scale = 0;
 
   std::vector<float> norm_in; // [cols] RMSNorm of what enters this layer alone, or empty
@@ -124,7 +124,7 @@ ScratchBytes linear_scratch(const Linear& w, size_t rows, size_t n);
  * out[i][row - rows.begin] = W[row] · x[i] for rows of the range and all i:
  *
  *   ternary          float(Σ t q) * (scale * q_step)
- *   ternary, blocks  (Σ_block float(Σ t q) * scale_block) * q_step      fma in block order from +0
+ *   ternary, groups  (Σ_group float(Σ t q) * scale_group) * q_step      fma in group order from +0
  *   dense            the product, * scale where that is not 1
  *
  * The bias, if any, is added last. `scratch` has the room that linear_scratch says.

@@ -118,7 +118,7 @@ private:
 } // namespace
 
 const char* name_of(TensorLayout layout) {
-  static constexpr const char* kNames[] = {"f32",         "tiles",          "blocks",
+  static constexpr const char* kNames[] = {"f32",         "tiles",          "groups",
                                            "neuron rows", "neuron columns", "dense",
                                            "q4_0",        "file",           "prefilter"};
   return kNames[static_cast<size_t>(layout)];
@@ -142,8 +142,9 @@ std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels) {
   case TensorLayout::kF32:
     return "";
   case TensorLayout::kTiles:
-  case TensorLayout::kBlocks:
     return name_of(*planned.tiles);
+  case TensorLayout::kGroups:
+    return "groups-" + name_of(groups_of(*planned.tiles));
   case TensorLayout::kNeuronRows:
   case TensorLayout::kNeuronColumns:
     return std::string(kernels.neurons->family) + "-" + kernels.neurons->isa;

@@ -13,10 +13,10 @@ namespace bitnet {
 
 /** How a tensor is held once it is loaded. */
 enum class TensorLayout : uint32_t {
-  kF32,           // a vector
-  kTiles,         // a ternary matrix
-  kBlocks,        // the same, a matrix for each block of columns: where scales inside a row differ
-  kNeuronRows,    // a ternary `up` of which single rows can be skipped
+  kF32,        // a vector
+  kTiles,      // a ternary matrix
+  kGroups,     // the same with a scale for every group of columns: where scales inside a row differ
+  kNeuronRows, // a ternary `up` of which single rows can be skipped
   kNeuronColumns, // a ternary `down` of which single columns can be skipped
   kDense,         // as stored, rows padded
   kQ4_0,          // a ternary type that dense products and tables use
@@ -46,7 +46,7 @@ struct LoadChoices {
 /** How the tensor in the same place of ModelSpec::tensors is held. */
 struct PlannedTensor {
   TensorLayout layout;
-  const TernaryKernel* tiles; // of every ternary matrix, also in case its scales need blocks
+  const TernaryKernel* tiles; // of every ternary matrix, also in case its scales are of groups
   /** In memory. Only reading a tensor tells its scales and levels: load_weights corrects these. */
   uint64_t bytes;
 };

@@ -157,25 +157,43 @@ void share_out(Step& step, const Activations& a, std::initializer_list<Projectio
 }
 
 // What linear layers read of their input.
-enum class ActivationType { kFloat, kInt8, kBoth };
+struct ActivationTypes {
+  bool floats = false;
+  bool int8 = false;
+  bool sums = false; // of groups of int8
+
+  void cover(const Linear& layer) {
+    (layer.is_ternary() ? int8 : floats) = true;
+    sums |= layer.kind() == Linear::Kind::kTernaryGroups;
+  }
+};
 
 // What these layers, which share an input, read of it.
-ActivationType activation_type_for(std::initializer_list<const Linear*> layers) {
-  bool floats = false, int8 = false;
+ActivationTypes activation_types_for(std::initializer_list<const Linear*> layers) {
+  ActivationTypes types;
   for (const Linear* layer : layers) {
-    // A layer with a norm of its own rounds what comes out of that.
-    const bool rounds = layer->is_ternary() && layer->norm_in.empty();
-    (rounds ? int8 : floats) = true;
+    if (layer->norm_in.empty())
+      types.cover(*layer);
+    else
+      types.floats = true; // it rounds what comes out of its own norm
   }
-  return !int8 ? ActivationType::kFloat : floats ? ActivationType::kBoth : ActivationType::kInt8;
+  return types;
+}
+
+void sum_groups(const int8_t* q, size_t cols, int32_t* sums) {
+  for (size_t k = 0; k < cols; k += kGroupSumCols) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < kGroupSumCols; ++i)
+      sum += q[k + i];
+    *sums++ = sum;
+  }
 }
 
 Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
-                         ActivationType type) {
+                         ActivationTypes types) {
   Workspace& ws = step.ws;
   const VectorKernel& vector = step.vector();
-  const bool normed = !norm.empty(), int8 = type != ActivationType::kFloat,
-             keeps = type != ActivationType::kInt8;
+  const bool normed = !norm.empty(), int8 = types.int8, keeps = types.floats;
   step.pool.parallel(step.n, [&](size_t i, size_t thread) {
     const float* row = x.row(i);
     if (normed) {
@@ -188,13 +206,20 @@ Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
     }
     if (int8)
       vector.quantize(row, x.cols, ws.q8.row(i), ws.q8.stride, ws.q_sum.row(i), ws.q_step.row(i));
+    if (types.sums)
+      sum_groups(ws.q8.row(i), x.cols, ws.q_sums.row(i));
   });
-  Activations a = {.x = x, .q = {}, .q_sum = ws.q_sum.data, .q_step = ws.q_step.data};
+  Activations a = {.x = x, .q = {}, .q_sum = ws.q_sum.data, .q_sums = {}, .q_step = ws.q_step.data};
   if (normed)
     a.x = {
         .data = keeps ? ws.h.data : nullptr, .rows = x.rows, .cols = x.cols, .stride = ws.h.stride};
   if (int8)
     a.q = {.data = ws.q8.data, .rows = x.rows, .cols = x.cols, .stride = ws.q8.stride};
+  if (types.sums)
+    a.q_sums = {.data = ws.q_sums.data,
+                .rows = x.rows,
+                .cols = x.cols / kGroupSumCols,
+                .stride = ws.q_sums.stride};
   return a;
 }
 
@@ -204,9 +229,9 @@ void project_normed(Step& step, const Activations& a, std::initializer_list<Proj
   for (size_t i = 0; i < a.n(); ++i)
     std::copy_n(a.x.row(i), a.cols(), common.row(i));
   for (const Projection& layer : layers) {
-    const ActivationType type =
-        layer.w->is_ternary() ? ActivationType::kInt8 : ActivationType::kFloat;
-    share_out(step, normalize_as(step, common, layer.w->norm_in, type), {layer});
+    ActivationTypes types;
+    types.cover(*layer.w);
+    share_out(step, normalize_as(step, common, layer.w->norm_in, types), {layer});
   }
 }
 
@@ -237,7 +262,7 @@ void project_gated_normed(Step& step, const Activations& a, const Linear& gate, 
 
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
                       std::initializer_list<const Linear*> layers) {
-  return normalize_as(step, x, norm, activation_type_for(layers));
+  return normalize_as(step, x, norm, activation_types_for(layers));
 }
 
 void project(Step& step, const Activations& a, std::initializer_list<Projection> layers) {

@@ -97,11 +97,15 @@ bool collapse_scales(const std::vector<float>& scales, size_t rows, size_t block
     w->scale = first;
     return false;
   }
-  w->row_scale.resize(rows * blocks);
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t b = 0; b < blocks; ++b)
-      w->row_scale[b * rows + r] = scales[r * blocks + b];
-  return blocks > 1;
+  for (size_t r = 0; r < rows; ++r) {
+    const float* of_row = scales.data() + r * blocks;
+    if (!std::all_of(of_row, of_row + blocks, [=](float scale) { return scale == *of_row; })) {
+      w->row_scale.clear();
+      return true;
+    }
+    w->row_scale.push_back(*of_row);
+  }
+  return false;
 }
 
 } // namespace
@@ -144,6 +148,13 @@ Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
       scale_file_.read(tensor.scale_offset, sizeof scale, reinterpret_cast<uint8_t*>(&scale));
   if (!status.ok())
     return status;
+  if (auto* groups = std::get_if<TernaryGroups>(&w->layout)) {
+    groups->factor = scale;
+    const float size = fabsf(scale);
+    if (size != 0.0f && !(size >= kLeastGroupFactor && size <= kMostGroupFactor))
+      return bad_tensor(tensor, "has a scale that is not a number of a usual size");
+    return {};
+  }
   w->scale *= scale;
   for (float& row : w->row_scale)
     row *= scale;
@@ -171,7 +182,7 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   const bool neurons = planned->layout != TensorLayout::kTiles;
   if (status.ok())
     status = neurons ? pack_neurons(tensor, format, planned->layout, out, scales.data())
-                     : pack_tiles(tensor, format, *planned->tiles, shape.cols, out, scales.data());
+                     : pack_tiles(tensor, format, *planned->tiles, out, scales.data());
   if (status.code == Code::kType) { // sound, but not ternary
     arena_.give_back(out->data);
     planned->layout = TensorLayout::kQ4_0;
@@ -183,10 +194,10 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
     return bad_tensor(tensor, "has a scale that is not a finite number");
   if (!collapse_scales(scales, rows, blocks, out))
     return {};
-  // Only where scales inside a row really differ is the tensor read again, as one matrix per block.
+  // Only where scales inside a row really differ is the tensor read again, with those of groups.
   arena_.give_back(out->data);
-  planned->layout = TensorLayout::kBlocks;
-  return pack_tiles(tensor, format, *planned->tiles, scale_cols, out, scales.data());
+  planned->layout = TensorLayout::kGroups;
+  return pack_groups(tensor, format, groups_of(*planned->tiles), out, scales.data());
 }
 
 Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& format,
@@ -236,41 +247,59 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
 }
 
 Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
-                                const TernaryKernel& kernel, size_t block_cols, Linear* out,
-                                float* scales) {
+                                const TernaryKernel& kernel, Linear* out, float* scales) {
   const size_t tile_rows = kernel.tile_rows;
-  const size_t blocks = out->cols / block_cols;
-  const size_t padded_cols = pad_to(block_cols, kernel.tile_cols);
+  const size_t padded_cols = pad_to(out->cols, kernel.tile_cols);
   const size_t tile_bytes = kernel.tile_bytes(padded_cols);
-  const size_t block_bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
-  if (blocks == 1)
-    out->layout = TernaryTiles{.kernel = &kernel, .padded_cols = padded_cols};
-  else
-    out->layout = TernaryBlocks{.kernel = &kernel,
-                                .padded_cols = padded_cols,
-                                .block_cols = block_cols,
-                                .block_bytes = block_bytes};
-  out->data = arena_.take(blocks * block_bytes);
+  const size_t bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
+  out->layout = TernaryTiles{.kernel = &kernel, .padded_cols = padded_cols};
+  out->data = arena_.take(bytes);
   if (!out->data.data())
-    return no_memory(tensor, blocks * block_bytes);
+    return no_memory(tensor, bytes);
 
   std::vector<std::vector<uint8_t>> tiles(pool_.threads()); // [tile_rows, padded_cols]
   for (std::vector<uint8_t>& tile : tiles)
     tile.assign(tile_rows * padded_cols, 1);
   const auto pack = [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
     uint8_t* tile = tiles[thread].data();
-    for (size_t b = 0; b < blocks; ++b)
-      for (size_t r = 0; r < count; r += tile_rows) {
-        uint8_t* to = out->data.data() + b * block_bytes + (row + r) / tile_rows * tile_bytes;
-        const uint8_t* from = codes + r * out->cols;
-        if (blocks == 1 && padded_cols == out->cols) {
-          kernel.pack_tile(from, out->cols, to);
-          continue;
-        }
-        for (size_t i = 0; i < tile_rows; ++i)
-          memcpy(tile + i * padded_cols, from + i * out->cols + b * block_cols, block_cols);
-        kernel.pack_tile(tile, padded_cols, to);
+    for (size_t r = 0; r < count; r += tile_rows) {
+      uint8_t* to = out->data.data() + (row + r) / tile_rows * tile_bytes;
+      const uint8_t* from = codes + r * out->cols;
+      if (padded_cols == out->cols) {
+        kernel.pack_tile(from, out->cols, to);
+        continue;
       }
+      for (size_t i = 0; i < tile_rows; ++i)
+        memcpy(tile + i * padded_cols, from + i * out->cols, out->cols);
+      kernel.pack_tile(tile, padded_cols, to);
+    }
+  };
+  return decode_rows(tensor, format, tile_rows, scales, pack);
+}
+
+Status TensorLoader::pack_groups(const TensorSpec& tensor, const TernaryFormat& format,
+                                 const GroupKernel& kernel, Linear* out, float* scales) {
+  const size_t group = format.scale_cols, groups = out->cols / group;
+  const size_t tile_rows = kernel.tile_rows, tile_bytes = kernel.tile_bytes(out->cols, group);
+  const size_t bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
+  out->layout = TernaryGroups{.kernel = &kernel, .group = group};
+  out->data = arena_.take(bytes);
+  if (!out->data.data())
+    return no_memory(tensor, bytes);
+
+  std::vector<std::vector<uint16_t>> halves(pool_.threads()); // [tile_rows, groups]
+  for (std::vector<uint16_t>& tile : halves)
+    tile.resize(tile_rows * groups);
+  const auto pack = [&](size_t row, size_t count, const uint8_t* codes, size_t thread) {
+    uint16_t* tile = halves[thread].data();
+    for (size_t r = 0; r < count; r += tile_rows) {
+      const size_t rows = std::min(tile_rows, count - r);
+      const float* from = scales + (row + r) * groups;
+      std::transform(from, from + rows * groups, tile, exact_half_bits);
+      std::fill(tile + rows * groups, tile + tile_rows * groups, uint16_t{0});
+      kernel.pack_tile(codes + r * out->cols, tile, out->cols, group,
+                       out->data.data() + (row + r) / tile_rows * tile_bytes);
+    }
   };
   return decode_rows(tensor, format, tile_rows, scales, pack);
 }

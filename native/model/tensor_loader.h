@@ -65,9 +65,11 @@ private:
   Status decode_rows(const TensorSpec& tensor, const TernaryFormat& format, size_t tile_rows,
                      float* scales, const UseRows& use, bool four_levels = false);
 
-  /** Packs the matrix as one packed matrix per `block_cols` columns. */
+  /** Packs the matrix without its scales, or with one for each group of the format's columns. */
   Status pack_tiles(const TensorSpec& tensor, const TernaryFormat& format,
-                    const TernaryKernel& kernel, size_t block_cols, Linear* out, float* scales);
+                    const TernaryKernel& kernel, Linear* out, float* scales);
+  Status pack_groups(const TensorSpec& tensor, const TernaryFormat& format,
+                     const GroupKernel& kernel, Linear* out, float* scales);
   Status pack_neurons(const TensorSpec& tensor, const TernaryFormat& format, TensorLayout layout,
                       Linear* out, float* scales);
   Status describe_dense(const TensorSpec& tensor, DenseType type, Linear* out);

@@ -116,7 +116,7 @@ std::vector<size_t> changed_places(const Weights& w, const LoadPlan& plan) {
   std::vector<size_t> places;
   for (size_t i = 0; i < w.plan.size(); ++i) {
     const PlannedTensor &now = w.plan[i], &then = plan.tensors[i];
-    const bool told = now.layout == TensorLayout::kBlocks || now.layout == TensorLayout::kQ4_0;
+    const bool told = now.layout == TensorLayout::kGroups || now.layout == TensorLayout::kQ4_0;
     if (then.tiles && !told &&
         (now.layout != then.layout ||
          (now.layout == TensorLayout::kTiles && now.tiles != then.tiles)))

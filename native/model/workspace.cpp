@@ -32,6 +32,17 @@ size_t widest_input(const ModelSpec& spec) {
   return std::max<size_t>({spec.dim, size_t{spec.n_head} * spec.head_dim, spec.ffn_dim});
 }
 
+// Sums of an input for layers with group scales; none in a model whose types have no such scales.
+size_t group_sums(const ModelSpec& spec) {
+  const auto has_groups = [](const TensorSpec& tensor) {
+    const TernaryFormat* format = find_ternary_format(tensor.type);
+    return format && format->scale_cols != 0;
+  };
+  return std::any_of(spec.tensors.begin(), spec.tensors.end(), has_groups)
+             ? pad_to(widest_input(spec), kInt8Pad) / kGroupSumCols
+             : 0;
+}
+
 // Tokens of a prompt that go through the same keys together: enough to reuse them, few enough to
 // share out. Many query heads of one KV head reuse them too, and their values fill a cache alone.
 constexpr size_t kTileTokens = 8;
@@ -64,7 +75,8 @@ Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan
 
 StepValues::StepValues(const ModelSpec& spec)
     : x(spec.dim, kFloatPad), h(widest_input(spec), kFloatPad), q8(widest_input(spec), kInt8Pad),
-      q_sum(1, 1), q_step(1, 1), q(size_t{spec.n_head} * spec.head_dim, kFloatPad),
+      q_sum(1, 1), q_sums(group_sums(spec), 1), q_step(1, 1),
+      q(size_t{spec.n_head} * spec.head_dim, kFloatPad),
       k(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad), v(k.cols, kFloatPad),
       attn(q.cols, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
       branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
@@ -72,7 +84,7 @@ StepValues::StepValues(const ModelSpec& spec)
       rope((spec.windowed.empty() ? 1 : 2) * (spec.rope_dim / 2) * 2, 1) {}
 
 template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
-  use(self.x), use(self.h), use(self.q8), use(self.q_sum), use(self.q_step);
+  use(self.x), use(self.h), use(self.q8), use(self.q_sum), use(self.q_sums), use(self.q_step);
   use(self.q), use(self.k), use(self.v), use(self.attn), use(self.rope);
   use(self.ffn), use(self.branch), use(self.up);
 }

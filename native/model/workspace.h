@@ -46,19 +46,20 @@ class StepValues {
 public:
   explicit StepValues(const ModelSpec& spec);
 
-  TokenMat<float> x;       // [n, dim] the residual stream
-  TokenMat<float> h;       // [n, widest input] input of the next linear layer, normalized
-  TokenMat<int8_t> q8;     // [n, widest input] the same, quantized
-  TokenMat<int32_t> q_sum; // [n, 1]
-  TokenMat<float> q_step;  // [n, 1]
-  TokenMat<float> q;       // [n, n_head * head_dim]
-  TokenMat<float> k;       // [n, n_kv_head * head_dim]
-  TokenMat<float> v;       // [n, n_kv_head * head_dim]
-  TokenMat<float> attn;    // [n, n_head * head_dim]
-  TokenMat<float> ffn;     // [n, ffn_dim]
-  TokenMat<float> branch;  // [n, dim] where a linear layer's own input or output is normed, else
-  TokenMat<float> up;      // [n, ffn_dim] these two are empty
-  TokenMat<float> rope;    // [n, tables * rope_dim] cosines of all pairs, then their sines
+  TokenMat<float> x;        // [n, dim] the residual stream
+  TokenMat<float> h;        // [n, widest input] input of the next linear layer, normalized
+  TokenMat<int8_t> q8;      // [n, widest input] the same, quantized
+  TokenMat<int32_t> q_sum;  // [n, 1]
+  TokenMat<int32_t> q_sums; // [n, widest input / kGroupSumCols] where scales may be of groups
+  TokenMat<float> q_step;   // [n, 1]
+  TokenMat<float> q;        // [n, n_head * head_dim]
+  TokenMat<float> k;        // [n, n_kv_head * head_dim]
+  TokenMat<float> v;        // [n, n_kv_head * head_dim]
+  TokenMat<float> attn;     // [n, n_head * head_dim]
+  TokenMat<float> ffn;      // [n, ffn_dim]
+  TokenMat<float> branch;   // [n, dim] where a linear layer's own input or output is normed, else
+  TokenMat<float> up;       // [n, ffn_dim] these two are empty
+  TokenMat<float> rope;     // [n, tables * rope_dim] cosines of all pairs, then their sines
 
   /** Makes each `n` rows. False when memory runs out. */
   bool ensure(size_t n);

@@ -9,6 +9,8 @@ Status self_test(uint32_t features, std::vector<KernelVerdict>* out) {
   try {
     for (const TernaryKernel* kernel : usable_ternary_kernels(features))
       out->push_back({"ternary", name_of(*kernel), check_kernel(*kernel)});
+    for (const GroupKernel* kernel : usable_group_kernels(features))
+      out->push_back({"groups", name_of(*kernel), check_kernel(*kernel)});
     for (const NeuronKernel* kernel : usable_neuron_kernels(features))
       out->push_back({"neuron", kernel->isa, check_kernel(*kernel)});
     const DenseKernel& dense = *usable_dense_kernels(0).front();

@@ -25,6 +25,7 @@ Status self_test(uint32_t features, std::vector<KernelVerdict>* out);
  * the scalar kernel; empty when there is none.
  */
 std::string check_kernel(const TernaryKernel& kernel);
+std::string check_kernel(const GroupKernel& kernel);
 std::string check_kernel(const NeuronKernel& kernel);
 std::string check_kernel(const DenseKernel& kernel, const DenseKernel& scalar);
 std::string check_kernel(const PrefilterKernel& kernel);

@@ -10,6 +10,10 @@ namespace {
 
 template <class Kernel> const Kernel* original;
 
+void wrong_groups(const GroupProduct& p, size_t begin, size_t end) {
+  original<GroupKernel>->product(p, begin, end);
+  p.out[end - begin - 1] *= 1.0000002f;
+}
 void wrong_ternary(const TernaryProduct& p, size_t begin, size_t end) {
   original<TernaryKernel>->product(p, begin, end);
   p.out[(p.n - 1) * p.out_stride + end - begin - 1] ^= 1;
@@ -46,9 +50,9 @@ TEST("every usable kernel passes the self-test") {
   std::vector<KernelVerdict> verdicts;
   CHECK(self_test(features, &verdicts).ok(), "status");
   const size_t count =
-      usable_ternary_kernels(features).size() + usable_neuron_kernels(features).size() +
-      usable_dense_kernels(features).size() + usable_prefilter_kernels(features).size() +
-      usable_vector_kernels(features).size();
+      usable_ternary_kernels(features).size() + usable_group_kernels(features).size() +
+      usable_neuron_kernels(features).size() + usable_dense_kernels(features).size() +
+      usable_prefilter_kernels(features).size() + usable_vector_kernels(features).size();
   CHECK_EQ(verdicts.size(), count, "verdicts");
   for (const KernelVerdict& verdict : verdicts)
     CHECK_EQ(verdict.wrong, "", verdict.family + " " + verdict.name);
@@ -60,6 +64,10 @@ TEST("the self-test notices one wrong value of each kind of kernel") {
   broken.product = wrong_ternary;
   CHECK_EQ(check_kernel(ternary), "", "ternary");
   CHECK(check_kernel(broken).find("product of ") == 0, check_kernel(broken));
+
+  GroupKernel groups = *(original<GroupKernel> = usable_group_kernels(0).front());
+  groups.product = wrong_groups;
+  CHECK(check_kernel(groups).find("product with groups of 64 ") == 0, check_kernel(groups));
 
   NeuronKernel neurons = *(original<NeuronKernel> = usable_neuron_kernels(0).front());
   neurons.up_all = wrong_rows;

@@ -44,7 +44,7 @@ foreach(file IN LISTS files)
       list(APPEND allowed "\"${header}\"")
     endforeach()
   endif()
-  if(name MATCHES "_scalar.cpp$") # compiled without ISA flags, so inline functions do no harm
+  if(name MATCHES "_scalar.(cpp|h)$") # compiled without ISA flags, so inline functions do no harm
     list(APPEND allowed "<math.h>")
     set(lanes "../lanes/exp.h")
   elseif(name MATCHES "_generic.h$" OR name STREQUAL "lanes.h")

@@ -61,8 +61,8 @@ void codes_times_tokens(const uint8_t* codes, size_t cols, const int8_t* q, size
   }
 }
 
-void codes_times_panel(const uint8_t* codes, size_t cols, size_t tokens, const int8_t* q,
-                       size_t q_stride, int32_t* out, size_t out_stride) {
+inline void codes_times_panel(const uint8_t* codes, size_t cols, size_t tokens, const int8_t* q,
+                              size_t q_stride, int32_t* out, size_t out_stride) {
   switch (tokens) {
   case 1:
     return codes_times_tokens<1>(codes, cols, q, q_stride, out, out_stride);
@@ -80,8 +80,8 @@ void codes_times_panel(const uint8_t* codes, size_t cols, size_t tokens, const i
 }
 
 /** Codes of columns k .. k + cols - 1, at most kCodesCols, times all tokens of the call. */
-void codes_times_all(const uint8_t* codes, size_t k, size_t cols, const TernaryProduct& p,
-                     int32_t* out /* [n, out_stride], 16 rows */) {
+inline void codes_times_all(const uint8_t* codes, size_t k, size_t cols, const TernaryProduct& p,
+                            int32_t* out /* [n, out_stride], 16 rows */) {
   for (size_t i = 0; i < p.n;) {
     const size_t left = p.n - i, tokens = left <= 6 ? left : left < 12 ? (left + 1) / 2 : 6;
     codes_times_panel(codes, cols, tokens, p.q + i * p.q_stride + k, p.q_stride,
@@ -91,7 +91,7 @@ void codes_times_all(const uint8_t* codes, size_t k, size_t cols, const TernaryP
 }
 
 /** out = -q_sum, to which sums of c * q are added: see ternary.h. */
-void start_rows(const TernaryProduct& p, size_t rows, int32_t* out /* [n, out_stride] */) {
+inline void start_rows(const TernaryProduct& p, size_t rows, int32_t* out /* [n, out_stride] */) {
   for (size_t i = 0; i < p.n; i++)
     for (size_t r = 0; r < rows; r += 8)
       store(out + i * p.out_stride + r,

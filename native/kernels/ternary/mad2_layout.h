@@ -25,11 +25,11 @@ constexpr size_t kMad2Cols = 64;  // 16 groups of four: the loops need no tail
 constexpr size_t kMad2Lanes = 16; // rows per field
 constexpr size_t kMad2Group = 64; // bytes of four columns
 
-size_t mad2_tile_bytes(size_t cols) {
+inline size_t mad2_tile_bytes(size_t cols) {
   return cols * kMad2Rows / 4;
 }
 
-void mad2_pack_tile(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t* tile) {
+inline void mad2_pack_tile(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t* tile) {
   for (size_t k = 0; k < cols; k += kMad2Cols) {
     for (size_t lane = 0; lane < kMad2Lanes; lane++) {
       uint8_t bytes[kMad2Cols]; // one lane's columns k..k+63
@@ -46,7 +46,7 @@ void mad2_pack_tile(const uint8_t* codes /* [64, cols] */, size_t cols, uint8_t*
   }
 }
 
-void mad2_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, cols] */) {
+inline void mad2_unpack_tile(const uint8_t* tile, size_t cols, uint8_t* codes /* [64, cols] */) {
   for (size_t row = 0; row < kMad2Rows; row++) {
     const size_t field = row / kMad2Lanes, lane = row % kMad2Lanes;
     for (size_t k = 0; k < cols; k++)

@@ -53,4 +53,56 @@ struct TernaryKernel {
   void (*product)(const TernaryProduct& p, size_t row_begin, size_t row_end);
 };
 
+// Groups: weights with a scale for every `group` columns of a row, as f16. The layouts have rows in
+// their lanes, so that a group ends with a conversion and one fused multiply-add, without a sum
+// across lanes:
+//
+//   y[i][r] = (Σ_g float(Σ_{k in g} t[r][k] q[i][k]) * (scale[r][g] * factor)) * step[i]
+//
+// where the outer sum is fused, in the order of the groups, from +0. Every kernel gives these bits.
+
+// Activations are summed by so many columns, once for a token; a group is one, two or four of them.
+constexpr size_t kGroupSumCols = 64;
+constexpr size_t kMostGroupCols = 256;
+
+// Kernels may keep sums 256-fold: a factor of other magnitudes could leave the range of f32.
+constexpr float kLeastGroupFactor = 0x1p-60f, kMostGroupFactor = 0x1p60f;
+
+/** One product of a matrix with group scales and `n` tokens. Pointers are 64-byte aligned. */
+struct GroupProduct {
+  const uint8_t* packed; // whole matrix, laid out by the kernel's own pack()
+  size_t cols;           // a multiple of group
+  size_t group;          // 64, 128 or 256
+  float factor;          // of every scale; its magnitude within the limits above, or 0
+  const int8_t* q;       // [n, q_stride] values in [-127, 127]
+  size_t q_stride;       // >= cols, a multiple of 64
+  const int32_t* q_sums; // [n, sums_stride] sums of 64 values of q each
+  size_t sums_stride;
+  const float* step; // [n]
+  size_t n;          // tokens, >= 1
+  float* out;        // [n, out_stride]; out[i * out_stride + (r - row_begin)] is row r of token i
+  size_t out_stride; // >= row_end - row_begin
+  uint8_t* scratch;  // scratch_bytes() bytes of this thread's own; may be null if 0
+};
+
+/** Layout, packer and product of weights with group scales; the only external symbol of a file. */
+struct GroupKernel {
+  const char* family; // as that of the ternary kernel whose codes it has
+  const char* isa;
+  uint32_t features;
+  size_t tile_rows; // rows packed together; row_begin and row_end are multiples of it
+  /** Bytes of `tile_rows` packed rows of `cols` columns. Tile t starts at t * that. */
+  size_t (*tile_bytes)(size_t cols, size_t group);
+  /**
+   * Packs one tile. codes: [tile_rows, cols] in {0, 1, 2}; scales: finite f16 [tile_rows, cols /
+   * group].
+   */
+  void (*pack_tile)(const uint8_t* codes, const uint16_t* scales, size_t cols, size_t group,
+                    uint8_t* tile);
+  /** Per-thread scratch a call may use. */
+  size_t scratch_bytes;
+  /** Rows [row_begin, row_end), any n >= 1. */
+  void (*product)(const GroupProduct& p, size_t row_begin, size_t row_end);
+};
+
 } // namespace bitnet

@@ -130,6 +130,7 @@ describe('the memory of a synthetic model', () => {
       name: 'test',
       shape: { ...shape, vocabSize: 40_000 },
       format,
+      scales: 'tensor',
       seed: 1,
     });
     const spec = readSpec(header);
