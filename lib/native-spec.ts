@@ -12,7 +12,7 @@ interface WeightSource {
   readonly stamps?: readonly FileStamp[] | undefined;
 }
 
-/** `struct ModelSpec` in native/model/spec.h. */
+/** `struct ModelSpec` in native/graph/spec.h. */
 export function nativeSpec(
   path: string,
   spec: ModelSpec,

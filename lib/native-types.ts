@@ -22,7 +22,7 @@ export interface CpuInfo {
   }[];
 }
 
-/** How a tensor is held once it is loaded: `TensorLayout` in native/model/load_plan.h. */
+/** How a tensor is held once it is loaded: `TensorLayout` in native/graph/planned_tensor.h. */
 export type TensorLayout =
   | 'f32'
   | 'tiles'

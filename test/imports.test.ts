@@ -72,3 +72,30 @@ it('a program that requires the package loads nothing that measures', () => {
   expect(loaded).toContain('dist/lib/index.js');
   expect(loaded.filter((path) => !path.startsWith('dist/lib/'))).toEqual([]);
 });
+
+it('includes in native go from the binding to common, and never back or sideways', () => {
+  const ranks = [
+    ['binding'],
+    ['load', 'engine', 'self_test', 'machine'],
+    ['graph'],
+    ['formats', 'kernels'],
+    ['common'],
+  ];
+  const rank = (room: string) => ranks.findIndex((rooms) => rooms.includes(room));
+  const native = join(root, 'native');
+  const files = readdirSync(native, { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => /\.(cpp|h)$/.test(name));
+  const rooms = new Set(files.map((file) => file.split('/')[0]!));
+  expect([...rooms].sort()).toEqual(ranks.flat().sort());
+  const wrong = files.flatMap((file) => {
+    const room = file.split('/')[0]!;
+    const text = readFileSync(join(native, file), 'utf8');
+    return [...text.matchAll(/^#include "([^"]+)"/gm)]
+      .flatMap(([, name]) => [posix.join(posix.dirname(file), name!), name!])
+      .filter((path) => files.includes(path))
+      .filter((path) => path.split('/')[0] !== room && rank(path.split('/')[0]!) <= rank(room))
+      .map((path) => `${file} → ${path}`);
+  });
+  expect(wrong).toEqual([]);
+});

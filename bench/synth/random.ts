@@ -1,7 +1,7 @@
 /**
  * Random 32-bit words for gigabytes of weights: xoshiro128++ (Blackman and Vigna 2019), seeded by splitmix32 from a seed, the name of
  * what is filled and the number of a piece of it, so that any piece of any tensor can be made without what is before it.
- * native/model/synthetic_source.cpp makes the same words.
+ * native/load/synthetic_source.cpp makes the same words.
  */
 export class WeightRandom {
   readonly #state = new Uint32Array(4);

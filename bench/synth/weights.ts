@@ -9,7 +9,7 @@ import {
 } from './formats.js';
 import { WeightRandom } from './random.js';
 
-/** Every piece of so many weights has random numbers of its own (native/model/synthetic_source.cpp). */
+/** Every piece of so many weights has random numbers of its own (native/load/synthetic_source.cpp). */
 const pieceWeights = 2 ** 18;
 
 /** Two random bits become a code: 00 → 0, 01 and 10 → 1, 11 → 2, so that trits are −1, 0, +1 with 1/4, 1/2, 1/4. */

@@ -44,7 +44,7 @@ export type Graph = Omit<Architecture, 'projectionNorms'> & { readonly projectio
 /**
  * Every architecture this project runs, by its name in `general.architecture`. To add one, add an
  * entry here and, if it needs tensors of its own, their rows in graph-tensors.ts and
- * native/model/roles.cpp.
+ * native/graph/roles.cpp.
  */
 export const architectures: ReadonlyMap<string, Architecture> = new Map<string, Architecture>([
   [

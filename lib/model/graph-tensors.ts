@@ -65,7 +65,7 @@ type Condition = (graph: Graph) => boolean;
 
 /** One row of the table: a tensor the graph uses. */
 export interface GraphTensor<Role extends string> {
-  /** A row of the table in native/model/roles.cpp. */
+  /** A row of the table in native/graph/roles.cpp. */
   readonly role: Role;
   /** Its name in the file, for a layer without `blk.<layer>.`. */
   readonly name: string;

@@ -16,7 +16,7 @@ import { type KvType, kvTypes, type NativeSession } from '../native-types.js';
  *   8  u32 version · u32 bytes of the header
  *  16  header: JSON, see Header
  *      SHA-256 of all before
- *      i32 tokens [position] · keys and values, as native/model/session_file.h says
+ *      i32 tokens [position] · keys and values, as native/engine/session_file.h says
  *      u64 checksum of the tokens, keys and values, seeded with the SHA-256's first 8 bytes
  */
 

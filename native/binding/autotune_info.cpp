@@ -5,7 +5,7 @@
 #include "arguments.h"
 #include "common/cpu_count.h"
 #include "kernels/cpu_features.h"
-#include "model/autotune.h"
+#include "load/autotune.h"
 
 namespace bitnet {
 namespace {

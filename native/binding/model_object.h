@@ -5,8 +5,9 @@
 #include <memory>
 
 #include "addon_state.h"
-#include "model/engine.h"
-#include "model/evaluate.h"
+#include "engine/engine.h"
+#include "engine/evaluate.h"
+#include "load/load_weights.h"
 
 namespace bitnet {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "model/load_plan.h"
+#include "load/load_plan.h"
 
 namespace bitnet {
 

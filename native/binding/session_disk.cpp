@@ -1,7 +1,7 @@
 // Sessions to and from a file, on a thread of their own: neither JavaScript nor the engine waits.
 #include "addon_state.h"
 #include "arguments.h"
-#include "model/session_file.h"
+#include "engine/session_file.h"
 #include "session_object.h"
 
 namespace bitnet {

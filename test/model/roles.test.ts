@@ -5,7 +5,7 @@ import type { ModelSpec } from '../../lib/model/spec.js';
 import { planLoad } from '../../lib/native.js';
 
 test('the graph and the table of the engine have the same roles', () => {
-  const source = readFileSync('native/model/roles.cpp', 'utf8');
+  const source = readFileSync('native/graph/roles.cpp', 'utf8');
   const table = [...source.matchAll(/^ {4}\{"(\w+)", /gm)].map(([, name]) => name);
   const graph = new Set([...globalTensors, ...layerTensors].map(({ role }) => role));
   expect(table.toSorted()).toEqual([...graph].toSorted());

@@ -1,5 +1,5 @@
 // Timing kernels: what is reported, and when nothing is. How fast they are is not tested.
-#include "model/autotune.h"
+#include "load/autotune.h"
 
 #include <algorithm>
 #include <atomic>

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "check.h"
+#include "graph/head.h"
 #include "kernels/cpu_features.h"
-#include "model/head.h"
 
 using namespace bitnet;
 

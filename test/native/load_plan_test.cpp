@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "check.h"
-#include "model/roles.h"
+#include "graph/roles.h"
 #include "tiny_model.h"
 
 using namespace bitnet;

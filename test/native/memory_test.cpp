@@ -4,9 +4,9 @@
 #include <string>
 
 #include "check.h"
+#include "engine/engine.h"
+#include "engine/session_file.h"
 #include "limited_memory.h"
-#include "model/engine.h"
-#include "model/session_file.h"
 #include "tiny_model.h"
 
 #if !defined(_WIN32) // there memory does not run out: see limited_memory.cpp

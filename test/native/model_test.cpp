@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "check.h"
-#include "model/engine.h"
+#include "engine/engine.h"
 #include "tiny_model.h"
 
 using namespace bitnet;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "check.h"
-#include "model/soft_cap.h"
+#include "graph/soft_cap.h"
 
 using namespace bitnet;
 

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "common/checksum.h"
 #include "formats/formats.h"
-#include "model/synthetic_source.h"
+#include "load/synthetic_source.h"
 
 using namespace bitnet;
 

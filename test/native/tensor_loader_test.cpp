@@ -1,5 +1,5 @@
 // Single tensors from memory: what the loader refuses, and what it reads.
-#include "model/tensor_loader.h"
+#include "load/tensor_loader.h"
 
 #include <string.h>
 

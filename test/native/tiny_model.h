@@ -11,9 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/shared_step.h"
 #include "formats/formats.h"
 #include "kernels/cpu_features.h"
-#include "model/shared_step.h"
+#include "load/load_weights.h"
 
 namespace bitnet {
 

@@ -9,10 +9,10 @@
 #include "../common/byte_source.h"
 #include "../common/thread_pool.h"
 #include "../formats/formats.h"
-#include "linear.h"
+#include "../graph/linear.h"
+#include "../graph/row_table.h"
+#include "../graph/spec.h"
 #include "load_plan.h"
-#include "row_table.h"
-#include "spec.h"
 
 namespace bitnet {
 

@@ -1,15 +1,15 @@
 // Which tensor goes where, and whether all of them are there.
-#include "weights.h"
+#include "load_weights.h"
 
 #include <algorithm>
 #include <new>
 #include <numeric>
 
 #include "../common/file_reader.h"
-#include "roles.h"
+#include "../graph/roles.h"
+#include "../graph/workspace.h"
 #include "synthetic_source.h"
 #include "tensor_loader.h"
-#include "workspace.h"
 
 namespace bitnet {
 namespace {
@@ -154,15 +154,6 @@ Status no_memory() {
 }
 
 } // namespace
-
-Status Weights::files_unchanged() const {
-  for (const RowTable* table : {&embedding, &output}) {
-    Status status = table->file ? table->file->unchanged() : Status();
-    if (!status.ok())
-      return status;
-  }
-  return {};
-}
 
 Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadControl& control,
                     std::shared_ptr<Weights>* out) {

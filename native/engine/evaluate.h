@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "forward.h"
-#include "head.h"
+#include "../graph/forward.h"
+#include "../graph/head.h"
 
 namespace bitnet {
 

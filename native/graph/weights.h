@@ -1,15 +1,11 @@
 // All weights of one model in kernel layout: read once, immutable, shared by every session.
 #pragma once
-#include <atomic>
-#include <memory>
 #include <vector>
 
-#include "../common/abort.h"
 #include "../common/arena.h"
-#include "../common/thread_pool.h"
 #include "head_copy.h"
 #include "linear.h"
-#include "load_plan.h"
+#include "planned_tensor.h"
 #include "row_table.h"
 #include "spec.h"
 
@@ -46,22 +42,5 @@ struct Weights {
   /** Whether the files that rows are still read from are as they were at the load. */
   Status files_unchanged() const;
 };
-
-/** Lets a load be watched and stopped from another thread. */
-struct LoadControl {
-  Abort abort;
-  std::atomic<int32_t>* progress; // 0..1000
-};
-
-/** Reads and packs every tensor of `spec` as planned, on the threads of `pool`. */
-Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadControl& control,
-                    std::shared_ptr<Weights>* out);
-
-/**
- * Reads again, in place, the matrices that `plan` holds otherwise. Nothing may use the weights
- * meanwhile; after an error they are good for nothing.
- */
-Status replan_weights(Weights& weights, const LoadPlan& plan, ThreadPool& pool,
-                      const LoadControl& control);
 
 } // namespace bitnet

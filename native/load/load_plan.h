@@ -6,23 +6,11 @@
 #include <vector>
 
 #include "../common/status.h"
+#include "../graph/planned_tensor.h"
+#include "../graph/spec.h"
 #include "../kernels/kernels.h"
-#include "spec.h"
 
 namespace bitnet {
-
-/** How a tensor is held once it is loaded. */
-enum class TensorLayout : uint32_t {
-  kF32,        // a vector
-  kTiles,      // a ternary matrix
-  kGroups,     // the same with a scale for every group of columns: where scales inside a row differ
-  kNeuronRows, // a ternary `up` of which single rows can be skipped
-  kNeuronColumns, // a ternary `down` of which single columns can be skipped
-  kDense,         // as stored, rows padded
-  kQ4_0,          // a ternary type that dense products and tables use
-  kFile,          // rows stay in the file
-  kPrefilter,     // of a head: rows stay in the file, an int8 copy of them is in memory
-};
 
 /** As inspect prints it. */
 const char* name_of(TensorLayout layout);
@@ -41,14 +29,6 @@ struct LoadChoices {
   std::vector<int32_t> skip_layers;  // [n_layer] 1 to skip zeros where a kernel can; empty: all
   uint64_t prefilter_from =
       kPrefilterFrom; // bytes of the smallest head in floats that is prefiltered
-};
-
-/** How the tensor in the same place of ModelSpec::tensors is held. */
-struct PlannedTensor {
-  TensorLayout layout;
-  const TernaryKernel* tiles; // of every ternary matrix, also in case its scales are of groups
-  /** In memory. Only reading a tensor tells its scales and levels: load_weights corrects these. */
-  uint64_t bytes;
 };
 
 struct LoadPlan {

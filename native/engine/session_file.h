@@ -5,7 +5,7 @@
 
 #include "../common/abort.h"
 #include "../common/status.h"
-#include "kv_cache.h"
+#include "../graph/kv_cache.h"
 
 namespace bitnet {
 

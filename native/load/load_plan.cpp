@@ -1,9 +1,9 @@
 // Every rule about what is packed how.
 #include "load_plan.h"
 
-#include "head_copy.h"
+#include "../graph/head_copy.h"
+#include "../graph/roles.h"
 #include "q4_0_block.h"
-#include "roles.h"
 #include "tensor_loader.h"
 
 namespace bitnet {

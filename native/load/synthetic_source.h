@@ -3,7 +3,7 @@
 #include "../common/aligned_buffer.h"
 #include "../common/byte_source.h"
 #include "../common/thread_pool.h"
-#include "spec.h"
+#include "../graph/spec.h"
 
 namespace bitnet {
 

@@ -7,7 +7,7 @@
 #include <new>
 #include <random>
 
-#include "linear.h"
+#include "../graph/linear.h"
 
 namespace bitnet {
 namespace {
