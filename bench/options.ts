@@ -2,8 +2,8 @@ import { argumentError, booleanOption, checkOptionNames } from '../lib/checks/op
 import type { Decision } from '../lib/decision.js';
 import { variable } from '../lib/environment.js';
 import { BitnetError } from '../lib/errors.js';
-import { maxContextLength } from '../lib/model/limits.js';
-import { checkedOverrides, type MetadataOverrides } from '../lib/model/metadata-overrides.js';
+import { maxContextLength } from '../lib/model/spec/limits.js';
+import { checkedOverrides, type MetadataOverrides } from '../lib/model/spec/metadata-overrides.js';
 import { cpuInfo } from '../lib/native.js';
 import { describedModel, type SynthDescription } from './synth/model.js';
 import type { Setting } from './trial/setting.js';

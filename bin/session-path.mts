@@ -1,5 +1,5 @@
 import { writableTarget } from '../lib/files/target.js';
-import { sessionFile } from '../lib/model/session-file.js';
+import { sessionFile } from '../lib/model/session/session-file.js';
 
 /** Whether there is a session to go on with at `--session`. @throws when one could not be saved there */
 export async function checkSession(path: string | undefined): Promise<boolean> {

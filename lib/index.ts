@@ -41,19 +41,19 @@ export {
   type TokenizerSummary,
 } from './inspect.js';
 export type { EmbedOptions } from './model/embed.js';
-export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/evaluation.js';
-export type { TensorRole } from './model/graph-tensors.js';
-export type { I2sLayout } from './model/i2s-layouts.js';
-export { loadModel } from './model/load.js';
-export type { LoadOptions } from './model/load-options.js';
-export { type LoadTokenizerOptions, loadTokenizer } from './model/load-tokenizer.js';
-export type { MemoryEstimate } from './model/memory.js';
-export type { MetadataOverrides } from './model/metadata-overrides.js';
+export { loadModel } from './model/load/load.js';
+export type { LoadOptions } from './model/load/load-options.js';
+export { type LoadTokenizerOptions, loadTokenizer } from './model/load/load-tokenizer.js';
+export type { MemoryEstimate } from './model/load/memory.js';
 export type { Model } from './model/model.js';
-export type { Session } from './model/session.js';
-export type { SessionOptions } from './model/session-options.js';
-export { type LayerSparsity, measureSparsity, type Sparsity } from './model/sparsity.js';
-export type { ModelSpec, Pooling, TensorBinding } from './model/spec.js';
+export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/session/evaluation.js';
+export type { Session } from './model/session/session.js';
+export type { SessionOptions } from './model/session/session-options.js';
+export type { TensorRole } from './model/spec/graph-tensors.js';
+export type { I2sLayout } from './model/spec/i2s-layouts.js';
+export type { MetadataOverrides } from './model/spec/metadata-overrides.js';
+export type { ModelSpec, Pooling, TensorBinding } from './model/spec/spec.js';
+export { type LayerSparsity, measureSparsity, type Sparsity } from './model/tuning/sparsity.js';
 export { cpuInfo } from './native.js';
 export type {
   CpuInfo,

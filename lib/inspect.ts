@@ -5,22 +5,22 @@ import { variable } from './environment.js';
 import { BitnetError } from './errors.js';
 import { readGguf } from './gguf/reader.js';
 import type { GgufFile, GgufShard, GgufValue } from './gguf/types.js';
-import { rememberedKernels, timingsIn } from './model/autotune.js';
-import { embeddedModelPath } from './model/embedded.js';
-import { checkedI2sLayout, type I2sLayout } from './model/i2s-layouts.js';
-import { stampsOf } from './model/identity.js';
-import { type MemoryEstimate, memoryEstimate, skippingLayers } from './model/memory.js';
+import { embeddedModelPath } from './model/load/embedded.js';
+import { stampsOf } from './model/load/identity.js';
+import { type MemoryEstimate, memoryEstimate, skippingLayers } from './model/load/memory.js';
+import { pathAndOptions } from './model/load/model-path.js';
+import { loadChoices } from './model/load/weight-load.js';
+import { checkedI2sLayout, type I2sLayout } from './model/spec/i2s-layouts.js';
 import {
   checkedOverrides,
   type MetadataOverrides,
   overrideMetadata,
-} from './model/metadata-overrides.js';
-import { pathAndOptions } from './model/model-path.js';
-import { ZeroChoice } from './model/neuron-skipping.js';
-import { readSpec } from './model/read-spec.js';
-import type { ModelSpec } from './model/spec.js';
-import { readTlTable } from './model/tl-tables.js';
-import { loadChoices } from './model/weight-load.js';
+} from './model/spec/metadata-overrides.js';
+import { readSpec } from './model/spec/read-spec.js';
+import type { ModelSpec } from './model/spec/spec.js';
+import { readTlTable } from './model/spec/tl-tables.js';
+import { rememberedKernels, timingsIn } from './model/tuning/autotune.js';
+import { ZeroChoice } from './model/tuning/neuron-skipping.js';
 import { cpuInfo, planLoad, selectKernels } from './native.js';
 import type {
   CpuInfo,

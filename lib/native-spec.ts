@@ -1,6 +1,6 @@
 // A model's description as the plain numbers that the addon reads.
 import type { FileStamp } from './gguf/file-stamp.js';
-import type { ModelSpec } from './model/spec.js';
+import type { ModelSpec } from './model/spec/spec.js';
 import type { NativeSynthetic } from './native-types.js';
 
 /** Positions are the values of `enum Activation`. */

@@ -1,6 +1,6 @@
 // What crosses the border between this library and the compiled addon.
 import type { FileStamp } from './gguf/file-stamp.js';
-import type { TensorRole } from './model/graph-tensors.js';
+import type { TensorRole } from './model/spec/graph-tensors.js';
 
 /** Kernels in use: a ternary kernel by name, dense and vector ones by instruction set. */
 export interface KernelNames {

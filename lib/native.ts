@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { BitnetError, type BitnetErrorCode } from './errors.js';
-import type { ModelSpec } from './model/spec.js';
+import type { ModelSpec } from './model/spec/spec.js';
 import { nativeSpec } from './native-spec.js';
 import {
   type CpuInfo,

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeGguf } from '../lib/gguf/writer.js';
 import { inspectModel, loadModel, type ModelSpec } from '../lib/index.js';
-import { memoryEstimate } from '../lib/model/memory.js';
+import { memoryEstimate } from '../lib/model/load/memory.js';
 import { tempFolder } from './fixtures/temp-folder.js';
 import { type TinyOptions, tinyModel } from './fixtures/tiny-model.js';
 import { tinyVocabulary } from './fixtures/tiny-vocabulary.js';

@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../../lib/model/spec.js';
+import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import { type Operations, sumOperations, timesOperations, tokenOperations } from './operations.js';
 
 /** Joules by the process that a chip would be made in. */

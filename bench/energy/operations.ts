@@ -1,5 +1,5 @@
-import { isTernary } from '../../lib/model/graph-tensors.js';
-import type { ModelSpec, TensorBinding } from '../../lib/model/spec.js';
+import { isTernary } from '../../lib/model/spec/graph-tensors.js';
+import type { ModelSpec, TensorBinding } from '../../lib/model/spec/spec.js';
 
 /** Additions and multiplications by the numbers they are done with. */
 export interface Operations {

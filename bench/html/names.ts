@@ -1,4 +1,4 @@
-import { isTernary } from '../../lib/model/graph-tensors.js';
+import { isTernary } from '../../lib/model/spec/graph-tensors.js';
 import { kernelName } from '../report/columns.js';
 import type { BenchResult, ModelShape } from '../report/report.js';
 

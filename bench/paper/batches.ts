@@ -1,4 +1,4 @@
-import { kvBytesPerPosition } from '../../lib/model/memory.js';
+import { kvBytesPerPosition } from '../../lib/model/load/memory.js';
 import type { BenchResult } from '../report/report.js';
 import { processBytes } from '../trial/fit.js';
 import { bestThroughput, largestBatch, type StepTime } from './arithmetic.js';

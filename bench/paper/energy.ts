@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../../lib/model/spec.js';
+import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import { modeledJoules } from '../energy/model.js';
 import { sumOperations, tokenOperations } from '../energy/operations.js';
 

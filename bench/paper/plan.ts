@@ -1,6 +1,6 @@
 import { smallestOf } from '../../lib/extremes.js';
-import { kvBytesPerPosition } from '../../lib/model/memory.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { kvBytesPerPosition } from '../../lib/model/load/memory.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import type { BenchResult } from '../report/report.js';
 import { embeddingKept } from '../synth/load.js';
 import { describedModel, whyUnfit } from '../synth/model.js';

@@ -1,5 +1,5 @@
 import { bytes } from '../../lib/byte-size.js';
-import { isTernary } from '../../lib/model/graph-tensors.js';
+import { isTernary } from '../../lib/model/spec/graph-tensors.js';
 import { digits, rateText, significant } from './numbers.js';
 import type { BenchResult } from './report.js';
 

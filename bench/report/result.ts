@@ -1,6 +1,6 @@
 import type { Peaks } from '../../lib/machine/peaks.js';
 import type { ProcessMemory } from '../../lib/machine/process-memory.js';
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
 import type { TestEnergy } from '../energy/measured.js';
 import { modeledJoulesPerToken } from '../energy/model.js';
 import type { BenchPlan } from '../options.js';

@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../../lib/model/spec.js';
+import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import { shapes } from '../synth/shapes.js';
 import type { ModelShape } from './report.js';
 

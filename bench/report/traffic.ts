@@ -1,6 +1,6 @@
-import { isTernary } from '../../lib/model/graph-tensors.js';
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
-import type { ModelSpec } from '../../lib/model/spec.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
+import { isTernary } from '../../lib/model/spec/graph-tensors.js';
+import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import type { PlannedTensor } from '../../lib/native-types.js';
 
 /**

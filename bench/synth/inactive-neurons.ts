@@ -1,7 +1,7 @@
 import { variable } from '../../lib/environment.js';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { readSpec } from '../../lib/model/read-spec.js';
-import { layerSparsity } from '../../lib/model/sparsity.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
+import { layerSparsity } from '../../lib/model/tuning/sparsity.js';
 import { loadNativeModel } from '../../lib/native.js';
 import { WeightRandom } from './random.js';
 

@@ -1,12 +1,12 @@
 import { gigabytes } from '../../lib/byte-size.js';
 import { variable } from '../../lib/environment.js';
 import { BitnetError } from '../../lib/errors.js';
-import { loadFrom, type ModelSource } from '../../lib/model/load.js';
-import type { LoadOptions } from '../../lib/model/load-options.js';
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/memory.js';
+import { loadFrom, type ModelSource } from '../../lib/model/load/load.js';
+import type { LoadOptions } from '../../lib/model/load/load-options.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
 import type { Model } from '../../lib/model/model.js';
-import { readSpec } from '../../lib/model/read-spec.js';
-import type { ModelSpec } from '../../lib/model/spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
+import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import { planLoad } from '../../lib/native.js';
 import { describedModel, type SynthDescription } from './model.js';
 import { synthSource } from './source.js';

@@ -1,4 +1,4 @@
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import type { SynthFormat } from '../synth/formats.js';
 import { type SyntheticUse, syntheticMemory } from '../synth/load.js';
 import { describedModel } from '../synth/model.js';

@@ -2,10 +2,10 @@
 import { gigabytes } from '../../lib/byte-size.js';
 import { BitnetError } from '../../lib/errors.js';
 import { inspectModel } from '../../lib/inspect.js';
-import { loadModel } from '../../lib/model/load.js';
-import type { LoadOptions } from '../../lib/model/load-options.js';
+import { loadModel } from '../../lib/model/load/load.js';
+import type { LoadOptions } from '../../lib/model/load/load-options.js';
 import type { Model } from '../../lib/model/model.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { extrapolateResult } from '../report/extrapolate.js';
 import type { BenchResult } from '../report/report.js';
 import { loadSynthetic, syntheticMemory } from '../synth/load.js';

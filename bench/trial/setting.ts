@@ -1,4 +1,4 @@
-import type { MetadataOverrides } from '../../lib/model/metadata-overrides.js';
+import type { MetadataOverrides } from '../../lib/model/spec/metadata-overrides.js';
 import type { SynthDescription } from '../synth/model.js';
 
 /** The path of a file, or a synthetic model; undefined for the embedded one. */

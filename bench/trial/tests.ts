@@ -1,7 +1,7 @@
 import { largestOf } from '../../lib/extremes.js';
 import { Random } from '../../lib/generate/random.js';
 import type { Model } from '../../lib/model/model.js';
-import type { Session } from '../../lib/model/session.js';
+import type { Session } from '../../lib/model/session/session.js';
 
 /** One thing to time, in each of several sequences at once. */
 export interface BenchTest {

@@ -1,7 +1,7 @@
 import { count } from '../../lib/count.js';
 import { writableTarget } from '../../lib/files/target.js';
 import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
-import { sessionFile } from '../../lib/model/session-file.js';
+import { sessionFile } from '../../lib/model/session/session-file.js';
 import { ctrlCSignal } from '../interrupt.mjs';
 import { contextLength } from '../model-options.mjs';
 import type { Output } from '../output.mjs';

@@ -71,7 +71,7 @@ async function inspect(
 /** Loads the model and counts the zeros of the text that the options give, or of the passage. */
 async function zeros(path: string | undefined, options: InspectOptions): Promise<Sparsity> {
   const { loadModel, measureSparsity } = await import('../../lib/index.js');
-  const { passage } = await import('../../lib/model/passage.js');
+  const { passage } = await import('../../lib/model/tuning/passage.js');
   const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
   const { kernel, headPrefilter, skipInactive } = options;
   const spinner = new Terminal(options).spinner('Counting zeros');

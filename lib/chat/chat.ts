@@ -16,8 +16,8 @@ import {
   generateSettings,
 } from '../generate/options.js';
 import { Progress } from '../generate/progress.js';
-import type { Session } from '../model/session.js';
-import type { SessionOptions } from '../model/session-options.js';
+import type { Session } from '../model/session/session.js';
+import type { SessionOptions } from '../model/session/session-options.js';
 import type { Tokenizer } from '../tokenizer/index.js';
 import { chatData, readChatData } from './chat-data.js';
 import { chatEncoder } from './chat-encoder.js';

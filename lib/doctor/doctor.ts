@@ -1,6 +1,6 @@
 import { argumentError, checkOptionNames, signalOption } from '../checks/options.js';
 import { variable } from '../environment.js';
-import type { LoadOptions } from '../model/load-options.js';
+import type { LoadOptions } from '../model/load/load-options.js';
 import type { Check } from './check.js';
 import * as machine from './machine-checks.js';
 import { modelChecks } from './model-checks.js';

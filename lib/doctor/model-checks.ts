@@ -1,8 +1,8 @@
 import { freemem } from 'node:os';
 import type { BitnetError } from '../errors.js';
 import { type Inspection, inspectModel } from '../inspect.js';
-import { loadModel } from '../model/load.js';
-import type { LoadOptions } from '../model/load-options.js';
+import { loadModel } from '../model/load/load.js';
+import type { LoadOptions } from '../model/load/load-options.js';
 import type { Model } from '../model/model.js';
 import { type Check, fail, ok, size, warn } from './check.js';
 import { failure } from './machine-checks.js';

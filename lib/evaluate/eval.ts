@@ -8,7 +8,7 @@ import {
 import { BitnetError } from '../errors.js';
 import { largestOf, smallestOf } from '../extremes.js';
 import { checkModel, type Model } from '../model/model.js';
-import type { Session } from '../model/session.js';
+import type { Session } from '../model/session/session.js';
 import type { KvType } from '../native-types.js';
 import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import {

@@ -7,10 +7,10 @@ import {
 } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { OnProgress } from '../generate/on-progress.js';
-import { maxContextLength } from '../model/limits.js';
 import { checkModel, type Model } from '../model/model.js';
-import type { Session } from '../model/session.js';
-import { checkedContextLength } from '../model/session-options.js';
+import type { Session } from '../model/session/session.js';
+import { checkedContextLength } from '../model/session/session-options.js';
+import { maxContextLength } from '../model/spec/limits.js';
 import type { KvType } from '../native-types.js';
 import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Perplexity } from './results.js';

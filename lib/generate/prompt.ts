@@ -1,7 +1,7 @@
 import { argumentError } from '../checks/options.js';
 import { copiedIds, idCount, type TokenIds } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
-import { maxContextLength } from '../model/limits.js';
+import { maxContextLength } from '../model/spec/limits.js';
 import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Tokenizer } from '../tokenizer/types.js';
 import type { Evaluator } from './evaluator.js';

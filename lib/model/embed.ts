@@ -4,9 +4,9 @@ import { copiedIds, idCount } from '../checks/token-ids.js';
 import { BitnetError } from '../errors.js';
 import { encodeInTurn } from '../tokenizer/encode-in-turn.js';
 import type { Tokenizer } from '../tokenizer/types.js';
-import type { Session } from './session.js';
-import type { SessionOptions } from './session-options.js';
-import type { ModelSpec, Pooling } from './spec.js';
+import type { Session } from './session/session.js';
+import type { SessionOptions } from './session/session-options.js';
+import type { ModelSpec, Pooling } from './spec/spec.js';
 
 export interface EmbedOptions {
   /**

@@ -17,16 +17,16 @@ import type {
 } from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
-import { ModelIdentity } from './identity.js';
-import { memoryOf, skippingLayers } from './memory.js';
-import { Session } from './session.js';
+import { ModelIdentity } from './load/identity.js';
+import { memoryOf, skippingLayers } from './load/memory.js';
+import { Session } from './session/session.js';
 import {
   checkedContextLength,
   checkedKvType,
   defaultContextLength,
   type SessionOptions,
-} from './session-options.js';
-import type { ModelSpec } from './spec.js';
+} from './session/session-options.js';
+import type { ModelSpec } from './spec/spec.js';
 
 /** @internal What `loadModel` puts together. */
 export interface ModelParts {

@@ -1,5 +1,5 @@
 // The big part of a session on disk: tokens, keys and values, and a checksum. What stands before it
-// is TypeScript's (lib/model/session-file.ts).
+// is TypeScript's (lib/model/session/session-file.ts).
 #pragma once
 #include <string>
 

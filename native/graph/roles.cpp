@@ -1,5 +1,5 @@
 // To add a role: its row here, its member in weights.h, and the row of its tensor in
-// lib/model/graph-tensors.ts.
+// lib/model/spec/graph-tensors.ts.
 #include "roles.h"
 
 #include <algorithm>

@@ -24,7 +24,7 @@ using Place =
 /** Norms of one branch alone: the values before and after it are needed at the same time. */
 enum class Branch { kNone, kAttention, kFeedForward };
 
-/** A row of the table. Its name is that in lib/model/graph-tensors.ts. */
+/** A row of the table. Its name is that in lib/model/spec/graph-tensors.ts. */
 struct Role {
   const char* name;
   Place place;

@@ -10,8 +10,8 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { loadModel } from '../../lib/index.js';
-import { stampsOf } from '../../lib/model/identity.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { stampsOf } from '../../lib/model/load/identity.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { createNativeSession, loadNativeModel, nativeEvaluate } from '../../lib/native.js';
 import { type NativeSession, outputs } from '../../lib/native-types.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /*
  * Session files that nobody saved: with right checksums, whatever they hold. The formats are those
- * of lib/model/session-file.ts and native/common/checksum.h.
+ * of lib/model/session/session-file.ts and native/common/checksum.h.
  */
 
 /** Where tokens begin, and keys and values behind them. */

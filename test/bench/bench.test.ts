@@ -8,7 +8,7 @@ import type { BenchReport } from '../../bench/report/report.js';
 import { spread } from '../../bench/report/spread.js';
 import { TrialProcess } from '../../bench/trial/trial-process.js';
 import { openMeter } from '../../lib/machine/energy/open-meter.js';
-import { embeddedModelPath } from '../../lib/model/embedded.js';
+import { embeddedModelPath } from '../../lib/model/load/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { architectures } from '../../lib/model/architectures.js';
+import { architectures } from '../../lib/model/spec/architectures.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { type TinyArchitecture, type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
 import { bitnet } from './bitnet.js';

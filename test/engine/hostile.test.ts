@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { modelTemplates } from '../../lib/chat/template.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { BitnetError, loadModel } from '../../lib/index.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { createTokenizer } from '../../lib/tokenizer/index.js';
 import { type DenseType, denseTypes, encodeDense, type TernaryType } from '../fixtures/encode.js';
 import { processorTime } from '../fixtures/processor-time.js';

@@ -1,7 +1,7 @@
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { addScale } from '../fixtures/storage-variants.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BitnetError } from '../../lib/errors.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { type GgufEntries, writeGguf } from '../../lib/gguf/writer.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { random } from '../fixtures/random.js';
 import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { BitnetError } from '../../lib/errors.js';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { processorTime } from '../fixtures/processor-time.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -3,7 +3,7 @@ import { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
 import type { GgufFile, GgufTensor, GgufValue } from '../../lib/gguf/types.js';
 import type { GgufValueType } from '../../lib/gguf/value-types.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 
 export interface PaperOptions {
   readonly arch?: string;

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { mainThreadTime, processorTime } from '../fixtures/processor-time.js';
 import { describeShared, hasShared, sharedPath } from '../shared.js';
 

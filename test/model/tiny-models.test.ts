@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
-import { readSpec } from '../../lib/model/read-spec.js';
+import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { decode } from '../fixtures/decode.js';
 import { denseTypes, ternaryTypes } from '../fixtures/encode.js';
 import { tempFolder } from '../fixtures/temp-folder.js';

@@ -5,7 +5,7 @@ import {
   operationPicojoules,
 } from '../../../bench/energy/model.js';
 import { sumOperations, tokenOperations } from '../../../bench/energy/operations.js';
-import { readSpec } from '../../../lib/model/read-spec.js';
+import { readSpec } from '../../../lib/model/spec/read-spec.js';
 import { PaperModel, type PaperOptions } from '../../model/paper-model.js';
 
 const specOf = (options: PaperOptions) => readSpec(new PaperModel(options).file);

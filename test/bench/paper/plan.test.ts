@@ -16,7 +16,7 @@ import { describedModel } from '../../../bench/synth/model.js';
 import { shapes, weightsPerLayer } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
 import { processBytes } from '../../../bench/trial/fit.js';
-import { readSpec } from '../../../lib/model/read-spec.js';
+import { readSpec } from '../../../lib/model/spec/read-spec.js';
 
 describe('the plan of a size', () => {
   test.each([

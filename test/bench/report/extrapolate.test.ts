@@ -12,7 +12,7 @@ import {
   withExtrapolations,
 } from '../../../bench/trial/models.js';
 import type { Setting } from '../../../bench/trial/setting.js';
-import { kvBytesPerPosition } from '../../../lib/model/memory.js';
+import { kvBytesPerPosition } from '../../../lib/model/load/memory.js';
 
 /** A result of `layers` layers that cost 2 ms each beside a head of 1 ms, in two samples of which the second was 10 % slower. */
 function result(layers: number, numbers: Partial<BenchResult> = {}): BenchResult {

@@ -12,8 +12,8 @@ import type { Shape } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
 import { writeSynthModel } from '../../../bench/synth/write.js';
 import { loadModel, type Model } from '../../../lib/index.js';
-import { loadFrom } from '../../../lib/model/load.js';
-import { readSpec } from '../../../lib/model/read-spec.js';
+import { loadFrom } from '../../../lib/model/load/load.js';
+import { readSpec } from '../../../lib/model/spec/read-spec.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
 const file = tempFolder();

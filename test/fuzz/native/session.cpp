@@ -12,8 +12,8 @@
 
 #include "common/abort.h"
 #include "common/checksum.h"
-#include "graph/kv_cache.h"
 #include "engine/session_file.h"
+#include "graph/kv_cache.h"
 
 using namespace bitnet;
 

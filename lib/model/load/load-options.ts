@@ -1,0 +1,148 @@
+import { type ChatTemplateOption, checkedTemplateOption } from '../../chat/template-choice.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  nameOption,
+  signalOption,
+} from '../../checks/options.js';
+import { variable } from '../../environment.js';
+import type { OnProgress } from '../../generate/on-progress.js';
+import { checkedContextLength } from '../session/session-options.js';
+import { checkedI2sLayout, type I2sLayout } from '../spec/i2s-layouts.js';
+import { checkedOverrides, type MetadataOverrides } from '../spec/metadata-overrides.js';
+import type { ModelSpec } from '../spec/spec.js';
+
+/** More threads than this is a mistake. */
+const maxThreads = 1024;
+
+export interface LoadOptions {
+  /** As the first argument, which then is left out. */
+  readonly path?: string | URL | undefined;
+  /**
+   * Threads that compute. Models with the same number share them.
+   * @default the cores this process may use
+   */
+  readonly threads?: number | undefined;
+  /**
+   * Ternary kernel ('mad2-avx2') or instruction set ('avx2', 'scalar') to use instead of the best.
+   * @default the environment variable BITNET_KERNEL, else the best this CPU can run
+   */
+  readonly kernel?: string | undefined;
+  /**
+   * Whether to measure, unless a kernel is forced, which ternary kernel is the fastest for each
+   * matrix shape: about 0.3 s when this machine first loads a model of 2 MiB or more with such
+   * shapes, then remembered in the user's cache folder. Likewise, once per file, in which layers
+   * skipping zeros gains: 64 tokens are evaluated, and where it does not, `up` and `down` are read
+   * again. Results have the same bits either way.
+   * @default true
+   */
+  readonly autotune?: boolean | undefined;
+  /**
+   * Whether the best tokens of a large head in floats are found through an int8 copy of it that
+   * proves which rows cannot be among them. Without, the head is held in memory as it is stored and
+   * multiplied in full for every token. Results have the same bits either way.
+   * @default true
+   */
+  readonly headPrefilter?: boolean | undefined;
+  /**
+   * Whether, for one token at a time, weights of inactive neurons and zero activations of a
+   * squared-ReLU network are skipped, where the kernel can and, if `autotune` has measured, it
+   * gains. Results have the same bits either way.
+   * @default true
+   */
+  readonly skipInactive?: boolean | undefined;
+  /** Activation of the feed-forward network, where the file is known to say it wrong. */
+  readonly activation?: ModelSpec['activation'] | undefined;
+  /**
+   * The order of the bytes of I2_S tensors, which a file cannot say: 'arm64' for what bitnet.cpp's
+   * llama-quantize has written on ARM since November 2025, 'rows4' for builds without ACT_PARALLEL.
+   * @default 'canonical'
+   */
+  readonly i2sLayout?: I2sLayout | undefined;
+  /**
+   * The tiles of TL1 and TL2 tensors, which are not in the file: the path of the kernel_config.ini of
+   * the build that wrote it, or bitnet.cpp's preset 'large', '3b' or 'llama3-8b'.
+   * @default none: such tensors are refused
+   */
+  readonly tlTable?: string | undefined;
+  /** Pre-tokenizer to use instead of the one the file names. */
+  readonly preTokenizer?: string | undefined;
+  /**
+   * Metadata that the file is read with instead of its own, by key: `{ 'llama.rope.freq_base': 5e5 }`.
+   * Wins over what this program would decide, but not over the options above.
+   */
+  readonly metadataOverrides?: MetadataOverrides | undefined;
+  /**
+   * Chat template to use instead of the file's: `{ name: 'chatml' }`, or its source.
+   * @default the file's, or the right one for files known to have a wrong one
+   */
+  readonly chatTemplate?: ChatTemplateOption | undefined;
+  /**
+   * Context of the model's sessions unless they ask for another.
+   * @default min(trained context, 4096)
+   */
+  readonly contextLength?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called now and then with the fraction read, at the end with 1; while matrices are read twice it
+   * stays at 1. What it throws ends the load.
+   */
+  readonly onProgress?: OnProgress | undefined;
+}
+
+const optionNames: (keyof LoadOptions)[] = [
+  'path',
+  'threads',
+  'kernel',
+  'autotune',
+  'headPrefilter',
+  'skipInactive',
+  'activation',
+  'i2sLayout',
+  'tlTable',
+  'preTokenizer',
+  'metadataOverrides',
+  'chatTemplate',
+  'contextLength',
+  'signal',
+  'onProgress',
+];
+
+/** Options of a load, checked and with their defaults. */
+export type CheckedLoadOptions = ReturnType<typeof checkedLoadOptions>;
+
+/** @throws ERR_BITNET_ARGUMENT */
+export function checkedLoadOptions(given: LoadOptions | undefined) {
+  const options = givenOptions(given, optionNames);
+  return {
+    threads: checkedThreads(options.threads),
+    contextLength: checkedContextLength(options.contextLength),
+    kernel: nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '',
+    preTokenizer: nameOption('preTokenizer', options.preTokenizer),
+    i2sLayout: checkedI2sLayout(options.i2sLayout),
+    tlTable: options.tlTable,
+    activation: options.activation,
+    overrides: checkedOverrides(options.metadataOverrides),
+    chatTemplate: checkedTemplateOption(options.chatTemplate),
+    onProgress: functionOption('onProgress', options.onProgress),
+    autotune: booleanOption('autotune', options.autotune, true),
+    skipInactive: booleanOption('skipInactive', options.skipInactive, true),
+    headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
+    signal: signalOption(options.signal),
+  };
+}
+
+function checkedThreads(threads: unknown): number {
+  if (threads === undefined) return 0; // the addon counts the cores
+  if (
+    typeof threads === 'number' &&
+    Number.isInteger(threads) &&
+    threads >= 1 &&
+    threads <= maxThreads
+  ) {
+    return threads;
+  }
+  throw argumentError(`an integer from 1 to ${maxThreads}`, 'option threads', threads);
+}

@@ -1,0 +1,99 @@
+import type { Decision } from '../../decision.js';
+import type { Activation, RopeType } from './architectures.js';
+import type { TensorRole } from './graph-tensors.js';
+import type { Tile } from './tl-tables.js';
+
+/** A model, described completely enough to run it: what a file says, checked and interpreted. */
+export interface ModelSpec {
+  readonly architecture: string;
+  /** `general.name`. */
+  readonly name?: string;
+  readonly nLayer: number;
+  /** Width of the residual stream. */
+  readonly dim: number;
+  /** Width of the feed-forward layer. */
+  readonly ffnDim: number;
+  readonly nHead: number;
+  /** Key and value heads; nHead is a multiple of it. */
+  readonly nKvHead: number;
+  /** Columns of one head, even. */
+  readonly headDim: number;
+  /** Rows of the embedding. */
+  readonly vocabSize: number;
+  /** Positions the model was trained for. */
+  readonly contextLength: number;
+  readonly normEps: number;
+  readonly rope: {
+    /** 'norm' rotates columns 2j and 2j + 1 of a head, 'neox' columns j and j + dim / 2. */
+    readonly type: RopeType;
+    /** Rotated columns of a head, even; the others stay. */
+    readonly dim: number;
+    readonly base: number;
+    /** Positions are divided by it. */
+    readonly scale: number;
+    /** [dim / 2] divisors of the angles, besides those of a tensor, where the metadata says any. */
+    readonly factors?: readonly number[];
+    /** Cosines and sines are multiplied by it. @default 1 */
+    readonly magnitude?: number;
+  };
+  /** The sum over query · key is multiplied by it. */
+  readonly attentionScale: number;
+  /** Layers that see only the last positions; without, all see all. */
+  readonly slidingWindow?: {
+    /** Positions a token of such a layer sees, itself included. */
+    readonly window: number;
+    /** [nLayer] which layers have one. */
+    readonly layers: readonly boolean[];
+    /** Base of the rotary angles in them; positions are not scaled there. */
+    readonly ropeBase: number;
+    /** As `rope.magnitude`, in them. */
+    readonly ropeMagnitude?: number;
+  };
+  /** Embeddings are multiplied by it. */
+  readonly embeddingScale: number;
+  /** Logits become c · tanh(logit / c), where the graph has that and the file says c. */
+  readonly logitSoftcapping?: number;
+  /**
+   * What the gate goes through before it multiplies: relu(x)², x / (1 + exp(−x)), or GELU with its
+   * tanh approximation.
+   */
+  readonly activation: Activation;
+  /** How the file says that states become the embedding of a text. */
+  readonly pooling?: Pooling;
+  /** What was not plain from the metadata, and the rule that decided it. */
+  readonly decisions: readonly Decision[];
+  /** The tensors of the graph: first those the model has once, then layer by layer. */
+  readonly tensors: readonly TensorBinding[];
+  /** Paths of the files of a split model; `TensorBinding.shard` counts them. Absent when there is one file. */
+  readonly shards?: readonly string[];
+  /** Names of tensors in the file that the graph does not need. */
+  readonly unused: readonly string[];
+}
+
+/** Which states make the embedding of a text: that of the last or first token, or the mean of all. */
+export type Pooling = 'last' | 'mean' | 'first';
+
+/** A tensor of the graph and where its data is. */
+export interface TensorBinding {
+  /** Without an 'output' tensor, 'token_embd' is the head as well. */
+  readonly role: TensorRole;
+  /** From 0; −1 for tensors the model has once. */
+  readonly layer: number;
+  readonly name: string;
+  /** Public name of its type; of I2_S with the layout where that is not the canonical one. */
+  readonly type: string;
+  /** 1 for a vector. */
+  readonly rows: number;
+  readonly cols: number;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly bytes: number;
+  /** How a TL1 or TL2 matrix is cut. */
+  readonly tile?: Tile;
+  /** Bytes from the start of the file to an f32 that the products are multiplied by, if any. */
+  readonly scaleOffset?: number;
+  /** Which of the model's `shards` has that. */
+  readonly scaleShard?: number;
+  /** Which of the model's `shards` it is in. */
+  readonly shard?: number;
+}
