@@ -431,7 +431,7 @@ describe('saving a session', () => {
     const session = (await load(temp('changing.gguf'))).createSession();
     utimesSync(temp('changing.gguf'), 1, 1);
     const error = await rejection(session.save(temp('changed.session')));
-    expect((error as Error).message).toMatch(/as it was when it was loaded.*but it has changed/);
+    expect((error as Error).message).toMatch(/unchanged since it was loaded.*but it has changed/);
     truncateSync(temp('changing.gguf'), 10);
     expect(await rejection(session.save(temp('changed.session')))).toMatchObject({
       code: 'ERR_BITNET_FILE',

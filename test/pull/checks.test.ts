@@ -88,7 +88,7 @@ describe('what arrives is checked:', () => {
   test('it is not compressed', async () => {
     server().handler = serveFile(data, { headers: { 'content-encoding': 'gzip' } });
     await expect(pullModel(source, once)).rejects.toMatchObject({
-      message: expect.stringContaining('encoded as "gzip"'),
+      message: expect.stringContaining('encodes them as "gzip"'),
     });
   });
 });
