@@ -1,10 +1,5 @@
 import { random } from '../fixtures/random.js';
-import {
-  copyOf,
-  type TinyArchitecture,
-  type TinyModel,
-  tinyModel,
-} from '../fixtures/tiny-model.js';
+import { copyOf, type TinyModel, tinyArchitectures, tinyModel } from '../fixtures/tiny-model.js';
 import { type Draw, drawing } from './draw.js';
 import { mutateData } from './mutate-data.js';
 import { mutateMetadata } from './mutate-metadata.js';
@@ -16,16 +11,6 @@ export interface Mutant {
   readonly model: TinyModel;
   readonly changes: readonly string[];
 }
-
-const architectures: readonly TinyArchitecture[] = [
-  'bitnet-b1.58',
-  'bitnet-25',
-  'bitnet',
-  'llama',
-  'qwen2',
-  'qwen3',
-  'gemma3',
-];
 
 /** Mutations whose result most often loads come often: the forward pass is what they are to reach. */
 const mutations = [
@@ -60,7 +45,7 @@ function soundModel(seed: number): TinyModel {
 }
 
 function makeSoundModel(draw: Draw, seed: number): TinyModel {
-  const arch = draw.of(architectures);
+  const arch = draw.of(tinyArchitectures);
   return tinyModel({
     seed,
     arch,

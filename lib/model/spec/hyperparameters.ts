@@ -5,21 +5,10 @@ import { notYet } from './model-error.js';
 import { readAttnFactor, readRope } from './rope.js';
 import type { ModelSpec } from './spec.js';
 
-export type Hyperparameters = Pick<
-  ModelSpec,
-  | 'nLayer'
-  | 'dim'
-  | 'ffnDim'
-  | 'nHead'
-  | 'nKvHead'
-  | 'headDim'
-  | 'contextLength'
-  | 'normEps'
-  | 'slidingWindow'
-> & { readonly rope: Omit<ModelSpec['rope'], 'type'> };
+export type Hyperparameters = ReturnType<typeof readHyperparameters>;
 
 /** Reads and checks the sizes and constants of a model. */
-export function readHyperparameters(keys: Keys, graph: Graph): Hyperparameters {
+export function readHyperparameters(keys: Keys, graph: Graph) {
   const upTo = (max: number) => ({ min: 1, max });
   const nLayer = keys.integer('block_count', upTo(limits.maxLayers));
   const dim = keys.integer('embedding_length', upTo(limits.maxDim));
@@ -36,10 +25,12 @@ export function readHyperparameters(keys: Keys, graph: Graph): Hyperparameters {
   const normEps = keys.number('attention.layer_norm_rms_epsilon', limits.normEpsRange);
   const rope = readRope(keys, headDim, contextLength);
   const slidingWindow = readSlidingWindow(keys, graph, nLayer);
+  const logitSoftcapping = readSoftcapping(keys, graph);
   refuseVariants(keys);
   return {
     ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, contextLength, normEps, rope },
     ...(slidingWindow && { slidingWindow }),
+    ...(logitSoftcapping !== 0 && { logitSoftcapping }),
   };
 }
 
@@ -97,7 +88,7 @@ function readSlidingWindow(
 }
 
 /** What logits are soft-capped to, of an architecture that has such; 0 for nothing. */
-export function readSoftcapping(keys: Keys, { logitSoftcapping }: Graph): number {
+function readSoftcapping(keys: Keys, { logitSoftcapping }: Graph): number {
   const key = 'final_logit_softcapping';
   if (!logitSoftcapping || keys.get(key) === 0) return 0;
   return keys.number(key, limits.softcappingRange, 0);

@@ -2,7 +2,7 @@ import { quote } from '../../gguf/malformed.js';
 import type { GgufFile } from '../../gguf/types.js';
 import { type Architecture, architectures, type Graph } from './architectures.js';
 import { bindTensors, missingTensor } from './bind-tensors.js';
-import { type Hyperparameters, readHyperparameters, readSoftcapping } from './hyperparameters.js';
+import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
 import { noteIgnored } from './ignored-keys.js';
 import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
@@ -38,7 +38,6 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
   };
   const activation = decideActivation(keys, graph, facts, overrides.activation);
   const attentionScale = decideAttentionScale(facts);
-  const softcapping = readSoftcapping(keys, graph);
   const pooling = decidePooling(keys, graph);
   const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocabSize }, overrides);
   noteIgnored(keys, { ...sizes, attentionScale: attentionScale.value });
@@ -51,7 +50,6 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
     rope: { type: graph.rope, ...sizes.rope },
     attentionScale: attentionScale.value,
     embeddingScale: graph.scaledEmbedding ? Math.sqrt(sizes.dim) : 1,
-    ...(softcapping !== 0 && { logitSoftcapping: softcapping }),
     activation: activation.choice,
     ...(pooling && { pooling: pooling.choice }),
     decisions: [
