@@ -114,19 +114,19 @@ public:
     pool.parallel((rows + chunk - 1) / chunk, [&](size_t i, size_t thread) {
       const size_t begin = i * chunk, end = std::min(rows, begin + chunk);
       const auto [out, out_stride] = place(begin, thread);
-      (columns ? kernel_.columns
-               : kernel_.rows)({.neurons = neurons,
-                                .neuron_bytes = neuron_,
-                                .width = kWidth,
-                                .count = neurons_,
-                                .q = q_.data(),
-                                .q_stride = stride_,
-                                .q_sum = q_sum_.data(),
-                                .n = n,
-                                .out = out,
-                                .out_stride = out_stride,
-                                .scratch = scratch_.data() + thread * scratch_stride_},
-                               begin, end);
+      (columns ? kernel_.down_all
+               : kernel_.up_all)({.neurons = neurons,
+                                  .neuron_bytes = neuron_,
+                                  .width = kWidth,
+                                  .count = neurons_,
+                                  .q = q_.data(),
+                                  .q_stride = stride_,
+                                  .q_sum = q_sum_.data(),
+                                  .n = n,
+                                  .out = out,
+                                  .out_stride = out_stride,
+                                  .scratch = scratch_.data() + thread * scratch_stride_},
+                                 begin, end);
     });
   }
 
