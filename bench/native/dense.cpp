@@ -14,26 +14,20 @@
 using namespace bitnet;
 
 void bench_dense(const DenseKernel& kernel) {
-  const struct {
-    const char* name;
-    size_t block, bytes;
-    std::vector<size_t> exponents; // top bytes of the block's floats
-  } types[kDenseTypes] = {
-      {"F32", 1, 4, {3}},         {"F16", 1, 2, {1}},         {"BF16", 1, 2, {1}},
-      {"Q8_0", 32, 34, {1}},      {"Q6_K", 256, 210, {209}},  {"Q4_0", 32, 18, {1}},
-      {"Q4_K", 256, 144, {1, 3}}, {"Q4_1", 32, 20, {1, 3}},   {"Q5_0", 32, 22, {1}},
-      {"Q5_1", 32, 24, {1, 3}},   {"Q5_K", 256, 176, {1, 3}}, {"IQ4_NL", 32, 18, {1}}};
+  // Top bytes of a block's floats.
+  const std::vector<size_t> exponents[kDenseTypes] = {{3},    {1},    {1}, {1},    {209},  {1},
+                                                      {1, 3}, {1, 3}, {1}, {1, 3}, {1, 3}, {1}};
   const DenseKernel& scalar = *usable_dense_kernels(0).back();
   const size_t cols = 2560;
   for (uint32_t type = 0; type < kDenseTypes; type++) {
-    const size_t row_bytes = cols / types[type].block * types[type].bytes,
-                 rows = kUncached / row_bytes;
+    const DenseStorage& stored = kDenseStorage[type];
+    const size_t row_bytes = cols / stored.block * stored.block_bytes, rows = kUncached / row_bytes;
     Aligned<uint8_t> weights(rows * row_bytes);
     for (size_t i = 0; i < rows * row_bytes; i++)
       weights[i] =
           static_cast<uint8_t>(i * 2654435761u >> 13 & 0x3b); // no infinities, few subnormals
-    for (size_t i = 0; i < rows * row_bytes; i += types[type].bytes)
-      for (size_t exponent : types[type].exponents)
+    for (size_t i = 0; i < rows * row_bytes; i += stored.block_bytes)
+      for (size_t exponent : exponents[type])
         weights[i + exponent] = 0x34;
     Aligned<float> x(128 * cols), out(rows), expected(16);
     for (size_t i = 0; i < 128 * cols; i++)
@@ -51,7 +45,7 @@ void bench_dense(const DenseKernel& kernel) {
     p.out = expected.data();
     scalar.product[type](p, 0, 16);
     if (memcmp(out.data(), expected.data(), 16 * sizeof(float)) != 0) {
-      fprintf(stderr, "dense-%s differs from scalar for %s.\n", kernel.isa, types[type].name);
+      fprintf(stderr, "dense-%s differs from scalar for %s.\n", kernel.isa, stored.name);
       exit(1);
     }
     p.out = out.data();
@@ -70,7 +64,7 @@ void bench_dense(const DenseKernel& kernel) {
     const Timing many = measure([&] { kernel.product[type](p, 0, cached); });
     Row()
         .text("kernel", std::string("dense-") + kernel.isa, 18)
-        .text("type", types[type].name, 5)
+        .text("type", stored.name, 5)
         .number("cache_gb_per_s", static_cast<double>(cached * row_bytes) / 1e9 / near.best, 1)
         .number("memory_gb_per_s", static_cast<double>(memory * row_bytes) / 1e9 / far.best, 1)
         .number("median", static_cast<double>(memory * row_bytes) / 1e9 / far.median, 1)

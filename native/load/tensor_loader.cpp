@@ -19,20 +19,6 @@ namespace {
 // the cache.
 constexpr size_t kChunkWeights = size_t{1} << 20;
 
-struct DenseTypeInfo {
-  const char* name;
-  DenseType type;
-  size_t block;       // values per block
-  size_t block_bytes; // stored bytes per block
-};
-
-constexpr DenseTypeInfo kDenseTypeInfo[] = {
-    {"F32", kDenseF32, 1, 4},       {"F16", kDenseF16, 1, 2},       {"BF16", kDenseBf16, 1, 2},
-    {"Q8_0", kDenseQ8_0, 32, 34},   {"Q6_K", kDenseQ6_K, 256, 210}, {"Q4_0", kDenseQ4_0, 32, 18},
-    {"Q4_K", kDenseQ4_K, 256, 144}, {"Q4_1", kDenseQ4_1, 32, 20},   {"Q5_0", kDenseQ5_0, 32, 22},
-    {"Q5_1", kDenseQ5_1, 32, 24},   {"Q5_K", kDenseQ5_K, 256, 176}, {"IQ4_NL", kDenseIq4Nl, 32, 18},
-};
-
 Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
   return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" (" + tensor.type + ") " +
                                          what +
@@ -111,25 +97,25 @@ bool collapse_scales(const std::vector<float>& scales, size_t rows, size_t block
 } // namespace
 
 bool find_dense_type(const std::string& type, DenseType* out) {
-  for (const DenseTypeInfo& info : kDenseTypeInfo)
-    if (type == info.name) {
-      *out = info.type;
+  for (uint32_t t = 0; t < kDenseTypes; ++t)
+    if (type == kDenseStorage[t].name) {
+      *out = static_cast<DenseType>(t);
       return true;
     }
   return false;
 }
 
 size_t dense_row_bytes(DenseType type, size_t cols) {
-  const DenseTypeInfo& info = kDenseTypeInfo[type];
+  const DenseStorage& info = kDenseStorage[type];
   return cols / info.block * info.block_bytes;
 }
 
 size_t held_row_bytes(DenseType type, size_t cols) {
-  return dense_row_bytes(type, pad_to(cols, std::max(kFloatPad, kDenseTypeInfo[type].block)));
+  return dense_row_bytes(type, pad_to(cols, std::max(kFloatPad, kDenseStorage[type].block)));
 }
 
 bool is_float(DenseType type) {
-  return kDenseTypeInfo[type].block == 1;
+  return kDenseStorage[type].block == 1;
 }
 
 Status TensorLoader::load_linear(const TensorSpec& tensor, PlannedTensor* planned, Linear* out) {
@@ -382,7 +368,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor, const PlannedTensor& p
 }
 
 Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
-  const DenseTypeInfo& info = kDenseTypeInfo[type];
+  const DenseStorage& info = kDenseStorage[type];
   const size_t stored = dense_row_bytes(type, out->cols);
   if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * out->rows)
     return bad_tensor(tensor,

@@ -17,15 +17,6 @@ using check::Random;
 
 namespace {
 
-struct Type {
-  const char* name;
-  size_t block, bytes; // columns of a block and its bytes
-};
-const Type kTypes[kDenseTypes] = {{"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},
-                                  {"Q8_0", 32, 34},   {"Q6_K", 256, 210}, {"Q4_0", 32, 18},
-                                  {"Q4_K", 256, 144}, {"Q4_1", 32, 20},   {"Q5_0", 32, 22},
-                                  {"Q5_1", 32, 24},   {"Q5_K", 256, 176}, {"IQ4_NL", 32, 18}};
-
 const DenseKernel& scalar() {
   return *usable_dense_kernels(0)[0];
 }
@@ -37,7 +28,7 @@ std::vector<const DenseKernel*> kernels() {
 }
 
 size_t row_bytes(uint32_t type, size_t cols) {
-  return cols / kTypes[type].block * kTypes[type].bytes;
+  return cols / kDenseStorage[type].block * kDenseStorage[type].block_bytes;
 }
 
 /** Random stored weights of modest finite size: exponents are limited, all other bits are free. */
@@ -66,7 +57,7 @@ void fill_weights(uint32_t type, Random& random, uint8_t* p, size_t bytes) {
   const bool two =
       type == kDenseQ4_K || type == kDenseQ5_K || type == kDenseQ4_1 || type == kDenseQ5_1;
   if (one || two) // halves that a block begins with
-    for (size_t i = 0; i < bytes; i += kTypes[type].bytes) {
+    for (size_t i = 0; i < bytes; i += kDenseStorage[type].block_bytes) {
       limit_half(p + i + 1);
       if (two)
         limit_half(p + i + 3);
@@ -83,9 +74,9 @@ struct Shape {
 };
 
 std::string describe(const DenseKernel& kernel, uint32_t type, const Shape& s) {
-  return std::string(kernel.isa) + " " + kTypes[type].name + " cols " + std::to_string(s.cols) +
-         " n " + std::to_string(s.n) + " rows " + std::to_string(s.row_begin) + ".." +
-         std::to_string(s.row_end);
+  return std::string(kernel.isa) + " " + kDenseStorage[type].name + " cols " +
+         std::to_string(s.cols) + " n " + std::to_string(s.n) + " rows " +
+         std::to_string(s.row_begin) + ".." + std::to_string(s.row_end);
 }
 
 /**
@@ -133,7 +124,7 @@ void compare(uint32_t type, const Shape& s, bool special) {
 
 TEST("dense kernels equal scalar to the bit for every type, shape and batch") {
   for (uint32_t type = 0; type < kDenseTypes; type++) {
-    const size_t block = kTypes[type].block < 16 ? 16 : kTypes[type].block;
+    const size_t block = kDenseStorage[type].block < 16 ? 16 : kDenseStorage[type].block;
     for (size_t cols :
          {block, 2 * block, 3 * block, 5 * block, 9 * block, size_t{768}, size_t{2560}})
       for (size_t n : {1, 2, 3, 4, 5, 6, 7, 12, 13, 23, 24, 25, 31, 50}) {
@@ -161,8 +152,8 @@ TEST("dense kernels agree on infinities, NaN and subnormals") {
 TEST("dense kernels decode any number of columns without leaving the row") {
   for (const DenseKernel* kernel : kernels())
     for (uint32_t type = 0; type < kDenseTypes; type++)
-      for (size_t blocks = 1; blocks <= (kTypes[type].block == 1 ? 70 : 5); blocks++) {
-        const size_t cols = blocks * kTypes[type].block;
+      for (size_t blocks = 1; blocks <= (kDenseStorage[type].block == 1 ? 70 : 5); blocks++) {
+        const size_t cols = blocks * kDenseStorage[type].block;
         Random random(blocks);
         Guarded<uint8_t> row(row_bytes(type, cols));
         fill_weights(type, random, row.data(), row.size());
@@ -170,7 +161,8 @@ TEST("dense kernels decode any number of columns without leaving the row") {
         scalar().decode[type](row.data(), cols, expected.data());
         kernel->decode[type](row.data(), cols, out.data());
         CHECK(memcmp(out.data(), expected.data(), cols * sizeof(float)) == 0,
-              std::string(kernel->isa) + " " + kTypes[type].name + " cols " + std::to_string(cols));
+              std::string(kernel->isa) + " " + kDenseStorage[type].name + " cols " +
+                  std::to_string(cols));
       }
 }
 
@@ -183,7 +175,7 @@ TEST("dense kernels decode every bit pattern, of damaged scales too, as scalar d
       for (uint8_t& byte : row)
         byte = static_cast<uint8_t>(random.bits());
       // Infinite and NaN scales, which random bits seldom are.
-      for (size_t i = 0; i + 4 <= row.size(); i += 7 * kTypes[type].bytes) {
+      for (size_t i = 0; i + 4 <= row.size(); i += 7 * kDenseStorage[type].block_bytes) {
         const uint8_t bits[4] = {0, 0x7c, 1, static_cast<uint8_t>(i % 2 ? 0x7c : 0xfc)};
         memcpy(row.data() + i, bits, 4);
       }
@@ -193,7 +185,8 @@ TEST("dense kernels decode every bit pattern, of damaged scales too, as scalar d
       for (size_t k = 0; k < cols; k++)
         if (!same(out[k], expected[k]))
           CHECK_EQ(out[k], expected[k],
-                   std::string(kernel->isa) + " " + kTypes[type].name + " " + std::to_string(k));
+                   std::string(kernel->isa) + " " + kDenseStorage[type].name + " " +
+                       std::to_string(k));
     }
 }
 
@@ -346,6 +339,6 @@ TEST("the scalar dense product is as close to the exact sum as its rounding allo
     const double bound =
         (cols / 16 + 4) * 0x1p-24 * size; // one rounding per step of a lane, four in the tree
     CHECK(fabs(out - exact) <= bound,
-          std::string(kTypes[type].name) + " off by " + std::to_string(out - exact));
+          std::string(kDenseStorage[type].name) + " off by " + std::to_string(out - exact));
   }
 }

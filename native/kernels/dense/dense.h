@@ -36,6 +36,20 @@ enum DenseType : uint32_t {
   kDenseTypes
 };
 
+/** How a type is stored: `block` values of a row in `block_bytes` bytes. */
+struct DenseStorage {
+  const char* name; // in TensorSpec
+  size_t block;
+  size_t block_bytes;
+};
+
+/** In the order of DenseType. */
+constexpr DenseStorage kDenseStorage[kDenseTypes] = {
+    {"F32", 1, 4},      {"F16", 1, 2},    {"BF16", 1, 2},     {"Q8_0", 32, 34},
+    {"Q6_K", 256, 210}, {"Q4_0", 32, 18}, {"Q4_K", 256, 144}, {"Q4_1", 32, 20},
+    {"Q5_0", 32, 22},   {"Q5_1", 32, 24}, {"Q5_K", 256, 176}, {"IQ4_NL", 32, 18},
+};
+
 /** Rows of one type times `n` vectors. */
 struct DenseProduct {
   const uint8_t* rows; // [rows, row_bytes], 2-byte aligned at least, zero from the true columns on

@@ -40,9 +40,6 @@ const Case kCases[] = {
     {"IQ2_BN_R4", {8, 128}},
 };
 
-constexpr size_t kBlockBytes[kDenseTypes] = {4, 2, 2, 34, 210, 18, 144, 20, 22, 24, 176, 18};
-constexpr size_t kBlockCols[kDenseTypes] = {1, 1, 1, 32, 256, 32, 256, 32, 32, 32, 256, 32};
-
 void require(bool holds) {
   if (!holds)
     abort();
@@ -95,7 +92,8 @@ void try_ternary(const Case& c, const uint8_t* data, size_t size) {
 
 void try_dense(uint32_t type, const uint8_t* data, size_t size) {
   constexpr size_t kRows = 3, kCols = 512;
-  const size_t row_bytes = kCols / kBlockCols[type] * kBlockBytes[type];
+  const DenseStorage& stored = kDenseStorage[type];
+  const size_t row_bytes = kCols / stored.block * stored.block_bytes;
   AlignedBuffer x;
   require(x.allocate(kCols * sizeof(float)));
   const std::vector<uint8_t> rows = filled(data, size, kRows * row_bytes);
