@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../ternary/ternary.h"
+#include "neuron.h"
 #include "neuron_active.h"
 #include "neuron_mad2_layout.h"
 

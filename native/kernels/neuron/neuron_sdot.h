@@ -13,6 +13,7 @@
 
 #include "../ternary/mad2_sdot.h"
 #include "../ternary/trits_sdot.h"
+#include "neuron.h"
 #include "neuron_neon.h"
 
 namespace bitnet {
