@@ -74,6 +74,7 @@ interface ErrorFields {
     resumable: boolean;
   };
   ERR_BITNET_NUMERIC: UnfinishedGeneration;
+  ERR_BITNET_SAFETENSORS: FaultyFile;
   ERR_BITNET_SESSION: { path: string };
   ERR_BITNET_TEMPLATE: object;
   ERR_BITNET_TIME: object;

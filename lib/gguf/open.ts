@@ -11,13 +11,16 @@ export interface OpenFile {
   readonly stamp: FileStamp;
 }
 
+type Ending = '.gguf' | '.safetensors';
+
 /**
  * Opens a regular file for reading. Never waits: a FIFO without a writer would hang an ordinary
  * open forever, O_NONBLOCK opens it at once and it is then refused like any other special file.
  *
+ * @param ending of the files it could be, for advice
  * @throws ERR_BITNET_FILE when there is no such file, it is not readable or not a regular file
  */
-export async function openFile(path: string): Promise<OpenFile> {
+export async function openFile(path: string, ending: Ending = '.gguf'): Promise<OpenFile> {
   if (typeof path !== 'string' || path === '') {
     const found = typeof path === 'string' ? 'an empty string' : `a value of type ${typeof path}`;
     throw new BitnetError(
@@ -28,14 +31,14 @@ export async function openFile(path: string): Promise<OpenFile> {
   // O_NONBLOCK does not exist on Windows.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(
     (cause) => {
-      throw unreadable(path, cause);
+      throw unreadable(path, cause, ending);
     },
   );
   try {
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) {
       const [found, advice] = stat.isDirectory()
-        ? ['a directory', 'give the path of a .gguf file in it']
+        ? ['a directory', `give the path of a ${ending} file in it`]
         : ['a pipe, socket or device', 'copy it to a regular file first'];
       throw fileError(
         path,
@@ -51,10 +54,14 @@ export async function openFile(path: string): Promise<OpenFile> {
 }
 
 /** The error for a file that the system will not open or read. */
-export function unreadable(path: string, cause: NodeJS.ErrnoException): BitnetError {
+export function unreadable(
+  path: string,
+  cause: NodeJS.ErrnoException,
+  ending: Ending = '.gguf',
+): BitnetError {
   const { code } = cause;
   // Other programs know models by names, and so does "bitnet run".
-  const isName = !/[/\\]|\.gguf$/i.test(path);
+  const isName = ending === '.gguf' && !/[/\\]|\.gguf$/i.test(path);
   const advice = isName
     ? 'give the path of a .gguf file, or get a model by its name first (bitnet pull, pullModel)'
     : 'check the path';

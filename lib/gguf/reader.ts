@@ -1,3 +1,4 @@
+import { otherFormats } from '../files/other-formats.js';
 import { readDirectory } from './directory.js';
 import { HeaderCursor, type Readable } from './header-cursor.js';
 import { maxAlignment, maxMetadataEntries, maxTensors } from './limits.js';
@@ -76,7 +77,8 @@ async function readVersion(cursor: HeaderCursor): Promise<number> {
   const magic = (await cursor.take(Math.min(4, cursor.size), 'magic')).toString('latin1');
   if (magic !== 'GGUF') {
     const found = Buffer.from(magic, 'latin1').toString('hex');
-    throw cursor.fail('magic', '47475546 ("GGUF")', found, otherFormats.get(magic) ?? notGguf);
+    const advice = otherFormats.get(magic) ?? olderFormats.get(magic) ?? notGguf;
+    throw cursor.fail('magic', '47475546 ("GGUF")', found, advice);
   }
   await cursor.need(4, 'version');
   const version = cursor.u32();
@@ -90,11 +92,8 @@ async function readVersion(cursor: HeaderCursor): Promise<number> {
 const convert = 'convert the model again with a current converter';
 const notGguf = 'this is no GGUF model, give the path of one';
 
-/** First four bytes of files that are mistaken for models. */
-const otherFormats: ReadonlyMap<string, string> = new Map([
-  ['vers', 'this is a Git LFS pointer, run "git lfs pull" to get the model itself'],
-  ['<!DO', 'this is a web page, download the model itself'],
-  ['<htm', 'this is a web page, download the model itself'],
+/** First four bytes of files of before GGUF. */
+const olderFormats: ReadonlyMap<string, string> = new Map([
   ['lmgg', 'this is a model in a format of before GGUF, convert it again'],
   ['tjgg', 'this is a model in a format of before GGUF, convert it again'],
 ]);

@@ -1,0 +1,170 @@
+import { isUtf8 } from 'node:buffer';
+import type { BitnetError } from '../errors.js';
+import { quote } from '../gguf/malformed.js';
+import { TimeSlice } from '../gguf/time-slice.js';
+import { maxDepth, maxSkipped, maxTensors } from './limits.js';
+import { malformed } from './malformed.js';
+
+/**
+ * Walks a JSON text front to back, and holds only what the caller keeps: unlike `JSON.parse`, it
+ * refuses an object with the same key twice, takes no memory for what is skipped, and can pause.
+ * Errors name `subject`, the thing being read.
+ */
+export class JsonCursor {
+  /** What is being read, for error messages: `tensor "model.norm.weight"`. */
+  subject: string;
+
+  readonly #path: string;
+  readonly #text: string;
+  readonly #slice = new TimeSlice();
+  #at = 0;
+  #skipped = 0;
+
+  /** @throws ERR_BITNET_SAFETENSORS when the bytes are not UTF-8 */
+  constructor(path: string, subject: string, bytes: Buffer) {
+    this.#path = path;
+    this.subject = subject;
+    if (!isUtf8(bytes)) throw this.fail('text', 'UTF-8', 'other bytes');
+    this.#text = bytes.toString();
+  }
+
+  /** The keys of an object; the value of each must be read before the next is asked for. */
+  *members(): Generator<string, void, undefined> {
+    this.#expect('{');
+    if (this.#take('}')) return;
+    const keys = new Set<string>();
+    do {
+      const key = this.string();
+      if (keys.has(key)) throw this.fail('keys', 'different', `${quote(key)} twice`);
+      if (keys.size === maxTensors) throw this.fail('keys', `at most ${maxTensors}`, 'more');
+      keys.add(key);
+      this.#expect(':');
+      yield key;
+    } while (this.#take(','));
+    this.#expect('}', '"," or "}"');
+  }
+
+  /** An array of at most `limit` integers from 0 to 2^53 − 1. */
+  integers(field: string, limit: number): number[] {
+    const values: number[] = [];
+    for (const _ of this.#elements()) {
+      if (values.length === limit) throw this.fail(field, `at most ${limit} integers`, 'more');
+      values.push(this.#integer(field));
+    }
+    return values;
+  }
+
+  string(): string {
+    this.#expect('"', 'a string');
+    const begin = this.#at - 1;
+    do {
+      const quoteAt = this.#text.indexOf('"', this.#at);
+      if (quoteAt < 0) throw this.#unexpected('the end of a string', this.#text.length);
+      this.#at = quoteAt + 1;
+    } while (this.#isEscaped(this.#at - 1));
+    const value = parsed(this.#text.slice(begin, this.#at));
+    // Half a surrogate pair has no UTF-8 form.
+    if (value === undefined || /\p{Surrogate}/u.test(value)) {
+      throw this.#unexpected('a valid string', begin);
+    }
+    return value;
+  }
+
+  /** Passes a value of any kind. */
+  skip(depth = 1): void {
+    const char = this.#peek();
+    if (depth > maxDepth) throw this.fail('nesting', `at most ${maxDepth} levels deep`, 'more');
+    if (++this.#skipped > maxSkipped) {
+      throw this.fail('other values', `at most ${maxSkipped}`, 'more');
+    }
+    if (char === '"') this.string();
+    else if (char === '{') for (const _ of this.members()) this.skip(depth + 1);
+    else if (char === '[') for (const _ of this.#elements()) this.skip(depth + 1);
+    else if (this.#match(scalar) === undefined) throw this.#unexpected('a value');
+  }
+
+  /** Lets the event loop turn now and then; to be called after each member. */
+  async pause(): Promise<void> {
+    if (this.#slice.due()) await this.#slice.pause();
+  }
+
+  /** Makes sure that only blanks are left. */
+  end(): void {
+    if (this.#peek() !== '') throw this.#unexpected('its end');
+  }
+
+  /** The error for a field of the subject. */
+  fail(field: string, expected: string, found: string, advice?: string): BitnetError {
+    return malformed(this.#path, `${this.subject} ${field}`, expected, found, advice);
+  }
+
+  *#elements(): Generator<void, void, undefined> {
+    this.#expect('[');
+    if (this.#take(']')) return;
+    do yield;
+    while (this.#take(','));
+    this.#expect(']', '"," or "]"');
+  }
+
+  #integer(field: string): number {
+    this.#peek();
+    const at = this.#at;
+    const value = Number(this.#match(integer) ?? Number.NaN);
+    if (Number.isSafeInteger(value)) return value;
+    throw this.fail(field, `integers from 0 to ${Number.MAX_SAFE_INTEGER}`, this.#next(at));
+  }
+
+  /** The character after the blanks, empty at the end of the text. */
+  #peek(): string {
+    while (isBlank(this.#text.charCodeAt(this.#at))) this.#at++;
+    return this.#text.charAt(this.#at);
+  }
+
+  #take(char: string): boolean {
+    const there = this.#peek() === char;
+    if (there) this.#at++;
+    return there;
+  }
+
+  #expect(char: string, expected = `"${char}"`): void {
+    if (!this.#take(char)) throw this.#unexpected(expected);
+  }
+
+  /** What a sticky expression finds here. */
+  #match(expression: RegExp): string | undefined {
+    expression.lastIndex = this.#at;
+    const [found] = expression.exec(this.#text) ?? [];
+    if (found !== undefined) this.#at += found.length;
+    return found;
+  }
+
+  #isEscaped(at: number): boolean {
+    let before = at;
+    while (this.#text[before - 1] === '\\') before--;
+    return (at - before) % 2 === 1;
+  }
+
+  #unexpected(expected: string, at = this.#at): BitnetError {
+    return this.fail('text', `JSON with ${expected} at character ${at}`, this.#next(at));
+  }
+
+  #next(at: number): string {
+    return at < this.#text.length ? quote(this.#text.slice(at, at + 20)) : 'the end of the text';
+  }
+}
+
+/** As JSON has them, in at most 16 digits. */
+const integer = /(?:0|[1-9]\d{0,15})(?![\d.eE])/y;
+const scalar = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+function parsed(literal: string): string | undefined {
+  try {
+    return JSON.parse(literal);
+  } catch {
+    return undefined;
+  }
+}
