@@ -23,22 +23,8 @@ bool choose(const Napi::CallbackInfo& info, KernelSet* kernels) {
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const uint32_t features = detect_cpu_features();
-  struct Name {
-    uint32_t bit;
-    const char* name;
-  };
-  static constexpr Name kNames[] = {
-      {kCpuAvx2, "avx2"},
-      {kCpuAvxVnni, "avxvnni"},
-      {kCpuAvx512, "avx512"},
-      {kCpuAvx512Vnni, "avx512vnni"},
-      {kCpuAvx512Vbmi, "avx512vbmi"},
-      {kCpuNeon, "neon"},
-      {kCpuNeonDot, "neondot"},
-      {kCpuNeonI8mm, "neoni8mm"},
-  };
   Napi::Array isa = Napi::Array::New(env);
-  for (const Name& name : kNames)
+  for (const CpuFeatureName& name : kCpuFeatureNames)
     if (features & name.bit)
       isa.Set(isa.Length(), name.name);
   Napi::Array kernels = Napi::Array::New(env);

@@ -15,6 +15,23 @@ enum CpuFeature : uint32_t {
   kCpuNeonI8mm = 1u << 10,  // USDOT, SMMLA, USMMLA
 };
 
+/** What users call a feature. */
+struct CpuFeatureName {
+  CpuFeature bit;
+  const char* name;
+};
+
+constexpr CpuFeatureName kCpuFeatureNames[] = {
+    {kCpuAvx2, "avx2"},
+    {kCpuAvxVnni, "avxvnni"},
+    {kCpuAvx512, "avx512"},
+    {kCpuAvx512Vnni, "avx512vnni"},
+    {kCpuAvx512Vbmi, "avx512vbmi"},
+    {kCpuNeon, "neon"},
+    {kCpuNeonDot, "neondot"},
+    {kCpuNeonI8mm, "neoni8mm"},
+};
+
 /** Bitmask of CpuFeature. Compiled without any ISA flag, so it runs everywhere. */
 uint32_t detect_cpu_features();
 
