@@ -240,9 +240,9 @@ describe('the engine agrees with the reference', () => {
     const model = tinyModel(options);
     const variants = types.map((weightType) => tinyModel({ ...options, nLayer: 1, weightType }));
     const projections = [...model.tensors.keys()].filter((name) => !/norm|embd/.test(name));
-    // Steps of 5 in 17 types over 7 projections: other neighbors in every layer.
+    expect(projections.length).toBeGreaterThanOrEqual(types.length);
     projections.forEach((name, i) => {
-      const tensor = variants[(5 * i) % types.length]!.tensors.get(name.replace(/\d+/, '0'))!;
+      const tensor = variants[i % types.length]!.tensors.get(name.replace(/\d+/, '0'))!;
       model.tensors.set(name, { ...tensor, name });
     });
     const { error, ties } = await compare(model, 8, 1e-6);
