@@ -56,7 +56,7 @@ export function hasBlockScales(format: SynthFormat): boolean {
 
 /**
  * The scales of the weights from the one numbered `first` of a matrix on, near `scale`. Rows or blocks count down from it by up to 255
- * of the 1,024 steps that f16 has between powers of two (native/model/synthetic_source.cpp).
+ * of the 1,024 steps that f16 has between powers of two (native/load/synthetic_source.cpp).
  */
 export function scalesFrom(
   format: SynthFormat,

@@ -1,4 +1,4 @@
-// One forward step for several evaluations: the weights are read once for all of them.
+// One step for several evaluations: the weights are read once for all of them.
 #pragma once
 #include "../common/thread_pool.h"
 #include "evaluate.h"

@@ -79,7 +79,7 @@ void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
                   }
                 });
   for (size_t i = 0; i < n; ++i) {
-    ScreenedVector& vector = *head.prefiltered[i];
+    PrefilteredVector& vector = *head.prefiltered[i];
     const std::span<Best> lower = lower_of(ws, i);
     Best& all = lower.front();
     for (const Best& other : lower.subspan(1))
@@ -95,7 +95,7 @@ void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
 void add_candidates(const Weights& weights, Workspace& ws, ThreadPool& pool) {
   const size_t vocab_size = weights.spec.vocab_size, most = vocab_size / kMostCandidates;
   pool.parallel(ws.head.prefiltered.size(), [&](size_t i, size_t) {
-    ScreenedVector& vector = *ws.head.prefiltered[i];
+    PrefilteredVector& vector = *ws.head.prefiltered[i];
     const float* upper = logits_row(ws, i);
     // Bounds are of raw logits.
     const float t = soft_cap_reaches(weights.spec.logit_softcapping, vector.worst());
@@ -132,7 +132,7 @@ void add_runs(std::vector<ExactRun>& runs, size_t h, const int32_t* ids, size_t 
 Status exact_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
   std::vector<ExactRun>& runs = ws.head.runs;
   runs.clear();
-  for (ScreenedVector* vector : ws.head.prefiltered) {
+  for (PrefilteredVector* vector : ws.head.prefiltered) {
     if (vector->ids.empty())
       continue;
     const BestRow& row = *vector->row;
@@ -169,7 +169,7 @@ void begin_prefilter(const Weights& weights, Workspace& ws, const BestRow* rows,
   HeadScratch& head = ws.head;
   const size_t padded_cols = weights.head_copy.padded_cols;
   for (size_t i = 0; i < n; ++i) {
-    ScreenedVector& vector = head.vectors[i];
+    PrefilteredVector& vector = head.vectors[i];
     const size_t at = head.prefiltered.size() * padded_cols;
     if (may_prefilter(weights, rows[i])) {
       normalize_row(weights, ws, rows[i].row, i);
@@ -204,7 +204,7 @@ Status prefiltered(const Weights& weights, Workspace& ws, ThreadPool& pool, cons
   status = exact_logits(weights, ws, pool);
   if (!status.ok())
     return status;
-  for (const ScreenedVector* vector : head.prefiltered) {
+  for (const PrefilteredVector* vector : head.prefiltered) {
     const BestRow& row = *vector->row;
     if (vector->ids.empty()) {
       head.rest.push_back(&row);

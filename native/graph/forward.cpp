@@ -1,4 +1,4 @@
-// The forward step, in the words of the papers: norm, attention, residual, norm, gated FFN,
+// The forward pass, in the words of the papers: norm, attention, residual, norm, gated FFN,
 // residual.
 #include "forward.h"
 

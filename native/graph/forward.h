@@ -1,4 +1,4 @@
-// The transformer's forward step over a batch that may mix several sequences.
+// The transformer's forward pass over a batch that may mix several sequences.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

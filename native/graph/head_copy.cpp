@@ -128,7 +128,7 @@ RowCopy copy_row(const float* w, size_t cols, int8_t* q) {
 
 } // namespace
 
-uint64_t shadow_bytes(const PrefilterKernel& kernel, size_t rows, size_t cols) {
+uint64_t head_copy_bytes(const PrefilterKernel& kernel, size_t rows, size_t cols) {
   const uint64_t tiles = (rows + kernel.tile_rows - 1) / kernel.tile_rows;
   return tiles *
          (kernel.tile_bytes(pad_to(cols, kernel.tile_cols)) + 3 * kernel.tile_rows * sizeof(float));

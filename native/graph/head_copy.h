@@ -26,7 +26,7 @@ struct HeadCopy {
 };
 
 /** What HeadCopy::bytes() will be for a head of that shape. */
-uint64_t shadow_bytes(const PrefilterKernel& kernel, size_t rows, size_t cols);
+uint64_t head_copy_bytes(const PrefilterKernel& kernel, size_t rows, size_t cols);
 
 /**
  * Reads every row of `table` once. A row that is not finite gets an infinite error: it is always a

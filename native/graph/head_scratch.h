@@ -69,7 +69,7 @@ private:
 };
 
 /** A vector on its way through the prefilter. */
-struct ScreenedVector {
+struct PrefilteredVector {
   const BestRow* row = nullptr;
   size_t h = 0; // row of the vector in the workspace's h
   PrefilterVector v;
@@ -101,12 +101,12 @@ struct HeadScratch {
   std::vector<LogitsRow> full; // [group] rows whose logits go there
   std::vector<Best> best;      // [group]
 
-  std::vector<ScreenedVector> vectors;      // [group]
-  std::vector<ScreenedVector*> prefiltered; // those of them on their way
-  std::vector<const BestRow*> rest;         // the others
-  AlignedBuffer high, low;                  // int8 [prefiltered, padded_cols]
-  std::vector<int32_t> high_sum, low_sum;   // [prefiltered]
-  std::vector<Best> lower;                  // [group, threads] those with the best lower bounds
+  std::vector<PrefilteredVector> vectors;      // [group]
+  std::vector<PrefilteredVector*> prefiltered; // those of them on their way
+  std::vector<const BestRow*> rest;            // the others
+  AlignedBuffer high, low;                     // int8 [prefiltered, padded_cols]
+  std::vector<int32_t> high_sum, low_sum;      // [prefiltered]
+  std::vector<Best> lower;                     // [group, threads] those with the best lower bounds
   std::vector<ExactRun> runs;
 
 private:

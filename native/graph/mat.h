@@ -1,4 +1,4 @@
-// A matrix that lies in somebody else's memory: what the forward step hands from step to step.
+// A matrix that lies in somebody else's memory: what one operation of a step hands to the next.
 #pragma once
 #include <stddef.h>
 

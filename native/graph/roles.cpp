@@ -62,7 +62,7 @@ const Role kRoles[] = {
 // The member that a place names.
 struct Resolve {
   Weights& weights;
-  LayerWeights* layer; // null for a layer that the model has not
+  LayerWeights* layer; // null for a layer that the model does not have
 
   Slot operator()(RowTable Weights::*member) const { return &(weights.*member); }
   Slot operator()(std::vector<float> Weights::*member) const { return &(weights.*member); }

@@ -1,4 +1,4 @@
-// What every step of one forward step needs at hand, and the steps that all layers are made of.
+// What the operations of one step need at hand, and the operations that all layers are made of.
 #pragma once
 #include <initializer_list>
 

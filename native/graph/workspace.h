@@ -1,4 +1,4 @@
-// Intermediate values of one forward step: one per model, used by one step at a time.
+// Intermediate values of a step: one per model, used by one step at a time.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -102,7 +102,7 @@ private:
         tensor.bytes < (is_head ? choices_.prefilter_from : kLeaveInFile))
       *out = {TensorLayout::kDense, nullptr, rows * held_row_bytes(type, cols)};
     else if (is_head)
-      *out = {TensorLayout::kPrefilter, nullptr, shadow_bytes(*kernels_.prefilter, rows, cols)};
+      *out = {TensorLayout::kPrefilter, nullptr, head_copy_bytes(*kernels_.prefilter, rows, cols)};
     else
       *out = {TensorLayout::kFile, nullptr, 0};
     return {};

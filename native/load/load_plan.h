@@ -26,7 +26,7 @@ struct LoadChoices {
     const TernaryKernel* kernel;
   };
   std::vector<ShapeKernel> by_shape; // instead of the model's ternary kernel
-  std::vector<int32_t> skip_layers;  // [n_layer] 1 to skip zeros where a kernel can; empty: all
+  std::vector<int32_t> skip_layers;  // [n_layer] 1 to skip inactive neurons; empty: all
   uint64_t prefilter_from =
       kPrefilterFrom; // bytes of the smallest head in floats that is prefiltered
 };

@@ -15,8 +15,8 @@ const gone: readonly [old: RegExp, now: string][] = [
   [/\blive units?\b|LiveUnits|find_live/i, 'active neurons'],
   [/\bpays_from\b|paysFrom\b/, 'break-even'],
   [/\bzeros spare\b|skips?Zeros|skip-zeros|zero_layers/, 'skipInactive'],
-  [/screen-?head|ScreenKernel|screen_from|screenFrom|\bscreened head\b/i, 'head prefilter'],
-  [/\bint8 shadow\b|build_shadow|shadow\.(?:h|cpp)/i, 'int8 copy of the head'],
+  [/screen-?head|Screen(?:Kernel|edVector)|screen_from|screenFrom|\bscreened head\b/i, 'head prefilter'],
+  [/\bint8 shadow\b|build_shadow|shadow_bytes|shadow\.(?:h|cpp)/i, 'int8 copy of the head'],
   [/\blocal layers?\b|is_local\b|localLayers\b/, 'sliding-window attention'],
   [/GgufPart\b|maxSplitParts|scale_?part\b/i, 'shard'],
   [/\broofs?\b|\bRoofs?\b|kRoof|roof_/, 'peak'],
@@ -32,7 +32,7 @@ const gone: readonly [old: RegExp, now: string][] = [
 
 /** Texts that may hold them: words of models and of other programs. */
 const kept =
-  /^(?:test\/docs\/words\.test\.ts|test\/golden\/.*|test\/jinja\/constructs\.json|lib\/model\/passage\.ts|lib\/checks\/option-hints\.ts|models\/.*)$/;
+  /^(?:test\/docs\/words\.test\.ts|test\/golden\/.*|test\/jinja\/constructs\.json|lib\/model\/tuning\/passage\.ts|lib\/checks\/option-hints\.ts|models\/.*)$/;
 
 const folders = ['native', 'lib', 'bin', 'bench', 'test', 'scripts', 'docs', 'models'];
 const files = [
