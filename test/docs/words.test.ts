@@ -15,7 +15,10 @@ const gone: readonly [old: RegExp, now: string][] = [
   [/\blive units?\b|LiveUnits|find_live/i, 'active neurons'],
   [/\bpays_from\b|paysFrom\b/, 'break-even'],
   [/\bzeros spare\b|skips?Zeros|skip-zeros|zero_layers/, 'skipInactive'],
-  [/screen-?head|Screen(?:Kernel|edVector)|screen_from|screenFrom|\bscreened head\b/i, 'head prefilter'],
+  [
+    /screen-?head|Screen(?:Kernel|edVector)|screen_from|screenFrom|\bscreened head\b/i,
+    'head prefilter',
+  ],
   [/\bint8 shadow\b|build_shadow|shadow_bytes|shadow\.(?:h|cpp)/i, 'int8 copy of the head'],
   [/\blocal layers?\b|is_local\b|localLayers\b/, 'sliding-window attention'],
   [/GgufPart\b|maxSplitParts|scale_?part\b/i, 'shard'],
