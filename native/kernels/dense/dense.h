@@ -49,7 +49,7 @@ constexpr DenseStorage kDenseStorage[kDenseTypes] = {
     {"Q6_K", 256, 210}, {"Q4_0", 32, 18}, {"Q4_K", 256, 144}, {"Q4_1", 32, 20},
     {"Q5_0", 32, 22},   {"Q5_1", 32, 24}, {"Q5_K", 256, 176}, {"IQ4_NL", 32, 18},
 };
-static_assert(kDenseStorage[kDenseTypes - 1].name, "a row for every type");
+static_assert(kDenseStorage[kDenseTypes - 1].name != nullptr, "a row for every type");
 
 /** Rows of one type times `n` vectors. */
 struct DenseProduct {
