@@ -200,9 +200,9 @@ export type KvType = (typeof kvTypes)[number];
 
 /** How a kernel did beside its definition, on small products. */
 export interface KernelVerdict {
-  /** 'ternary', 'groups', 'neurons', 'dense', 'prefilter', 'vector'. */
+  /** 'ternary', 'groups', 'neuron', 'dense', 'prefilter', 'vector'. */
   readonly family: string;
-  /** 'mad2-avx2' of a ternary kernel, the instruction set of others. */
+  /** 'mad2-avx2' of kernels for tiles and groups, the instruction set of others. */
   readonly name: string;
   /** The first wrong result, '' when there is none. */
   readonly wrong: string;

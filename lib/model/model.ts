@@ -140,8 +140,8 @@ export class Model {
   }
 
   /**
-   * @internal Learns who the model is to saved sessions, which otherwise the first `save` or `load` does: from then on they
-   * work whatever becomes of the model's file.
+   * @internal Computes the hash that session files are checked against, which the first `save` or `load` would do: from then
+   * on they work whatever becomes of the model's file.
    */
   async identify(signal: AbortSignal): Promise<void> {
     await this.#identity.hash(signal);

@@ -37,11 +37,11 @@ struct FfnCounts {
 };
 
 /**
- * Runs all items through all layers, in a workspace that has room for their tokens: leaves their
- * residual streams in workspace.x, one row per
- * token in item order, and their keys and values behind the caches' positions, which the caller
- * advances once it has all it wants. Ends early when every item's abort is raised; one that is
- * raised among others changes nothing here. `counts`, when given, is [n_layer] and is added to.
+ * Runs all items through all layers, in a workspace that has room for their tokens. Leaves their
+ * residual streams in workspace.x, one row per token in item order, and appends their keys and
+ * values after each cache's `position`, which the caller advances. Ends early when the aborts of
+ * all items are raised; one that is raised among others changes nothing here. `counts`, when
+ * given, is [n_layer] and is added to.
  */
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
                const BatchItem* items, size_t count, FfnCounts* counts = nullptr);

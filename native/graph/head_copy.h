@@ -1,5 +1,5 @@
-// An int8 copy of the output head: a quarter of its bytes say, with a proven bound, which rows
-// can be the best.
+// An int8 copy of the output head, which bounds every logit and so tells which rows can be the
+// best.
 #pragma once
 #include <vector>
 

@@ -57,9 +57,10 @@ public:
   TokenMat<float> v;        // [n, n_kv_head * head_dim]
   TokenMat<float> attn;     // [n, n_head * head_dim]
   TokenMat<float> ffn;      // [n, ffn_dim]
-  TokenMat<float> branch;   // [n, dim] where a linear layer's own input or output is normed, else
-  TokenMat<float> up;       // [n, ffn_dim] these two are empty
-  TokenMat<float> rope;     // [n, tables * rope_dim] cosines of all pairs, then their sines
+  // Allocated only where a linear layer's own input or output is normalized:
+  TokenMat<float> branch; // [n, dim]
+  TokenMat<float> up;     // [n, ffn_dim]
+  TokenMat<float> rope;   // [n, tables * rope_dim] cosines of all pairs, then their sines
 
   /** Makes each `n` rows. False when memory runs out. */
   bool ensure(size_t n);

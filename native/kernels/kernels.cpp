@@ -1,4 +1,5 @@
-// The priority lists, the forced choice and its refusals; adding an ISA adds one row here.
+// The priority lists, the forced choice and its refusals. A new kernel is declared and
+// listed here.
 #include "kernels.h"
 
 #include <string.h>

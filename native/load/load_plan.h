@@ -18,7 +18,7 @@ const char* name_of(TensorLayout layout);
 /** Heads in floats from this many bytes on are worth an int8 copy. */
 constexpr uint64_t kPrefilterFrom = uint64_t{32} << 20;
 
-/** What of a plan is not decided by the model and the kernels: what was asked for or measured. */
+/** Inputs of a plan besides model and kernels: what the user asked for, and what was measured. */
 struct LoadChoices {
   struct ShapeKernel {
     uint64_t rows;

@@ -22,7 +22,7 @@ Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadC
 
 /**
  * Reads again, in place, the matrices that `plan` holds otherwise. Nothing may use the weights
- * meanwhile; after an error they are good for nothing.
+ * meanwhile; after an error they are invalid and must be discarded.
  */
 Status replan_weights(Weights& weights, const LoadPlan& plan, ThreadPool& pool,
                       const LoadControl& control);

@@ -112,7 +112,7 @@ template <class Function> struct DenseFunctions {
 };
 
 struct DenseKernel {
-  const char* isa;   // "scalar", "avx2", "avx512"
+  const char* isa;   // "scalar", "avx2", "avx512", "neon"
   uint32_t features; // CpuFeature bits it needs
   /** Rows [row_begin, row_end), any n >= 1. */
   DenseFunctions<void (*)(const DenseProduct& p, size_t row_begin, size_t row_end)> product;

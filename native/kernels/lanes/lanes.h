@@ -1,5 +1,5 @@
 // The 16 lanes that kernels are written in, once for all instruction sets. A kernel file includes
-// lanes_<isa>.h first, which says what a register is and holds these words for it:
+// lanes_<isa>.h first, which defines the register types and these primitives:
 //
 //   Floats, Ints, Doubles   a register: kWidth f32 or int32, half as many f64
 //   Lanes, IntLanes         16 values: kParts registers `part`, element i in part[i / kWidth]

@@ -41,8 +41,8 @@ struct NeuronKernel {
   const char* isa;
   uint32_t features;
   size_t block; // trits of a neuron that are packed together; neuron_bytes() holds whole ones
-  // From which part of a layer's neurons on, inactive neurons and zero activations averaged,
-  // skipping them makes one token faster than the tiles of the ternary kernel with the same name.
+  // The smallest skipped share (inactive neurons and zero activations averaged) at which one token
+  // is faster than with the tiles of the ternary kernel of the same name.
   double break_even;
   size_t (*neuron_bytes)(size_t width);
   size_t (*scratch_bytes)(size_t width);

@@ -6,11 +6,11 @@
 
 namespace bitnet {
 
-/** Results only keep the work alive. */
+/** Return values only stop the compiler from removing the loops. */
 struct Peak {
   const char* instruction; // that multiplies, "VPDPBUSD zmm"
   uint32_t features;       // CpuFeature bits it needs
-  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary; null where another's serves. */
+  /** Reads `bytes`, a multiple of 1024, on a 64-byte boundary; null: use another ISA's. */
   uint64_t (*read)(const void* p, size_t bytes);
   /** Multiplies and adds in registers. */
   uint64_t (*multiply)(size_t rounds);

@@ -53,7 +53,7 @@ struct AttentionFunctions {
 
 /** Every count is a true count: no function reads or writes past it unless it says so. */
 struct VectorKernel {
-  const char* isa;   // "scalar", "avx2", "avx512"
+  const char* isa;   // "scalar", "avx2", "avx512", "neon"
   uint32_t features; // CpuFeature bits it needs
 
   /**
