@@ -18,7 +18,7 @@ module.exports.fuzz = async (data) => {
   for (const text of ['abc aab<s>  é<|eot_id|>', data.subarray(-64).toString()]) {
     const ids = [...tokenizer.encode(text, options), ...tokenizer.endOfGeneration];
     for (const id of ids) {
-      if (!(id >= 0 && id < tokenizer.vocab)) throw new Error(`the id ${id}`);
+      if (!(id >= 0 && id < tokenizer.vocabSize)) throw new Error(`the id ${id}`);
     }
     tokenizer.decode(ids, { special: true });
   }
