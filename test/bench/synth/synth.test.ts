@@ -22,7 +22,7 @@ describe('synthesize', () => {
       },
     });
     expect(result).toEqual({
-      ...{ path, format: 'i2_s', seed: 3 },
+      ...{ path, format: 'i2_s', scales: 'tensor', seed: 3 },
       shape: { ...shapes['700m'], nLayer: 1 },
       bytes: statSync(path).size,
     });
