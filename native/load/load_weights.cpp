@@ -48,7 +48,8 @@ Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
 Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor,
                    PlannedTensor* planned) {
   if (tensor.shard >= files.size() || tensor.scale_shard >= files.size())
-    return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" has a shard index out of range.");
+    return Status::error(Code::kModel,
+                         "Tensor \"" + tensor.name + "\" has a shard index out of range.");
   const Slot slot = slot_of(*find_role(tensor.role), tensor.layer, w);
   TensorLoader loader(*files[tensor.shard], *files[tensor.scale_shard], w.kernels, pool, w.arena);
   if (std::vector<float>* const* vector = std::get_if<std::vector<float>*>(&slot))
