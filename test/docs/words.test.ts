@@ -22,7 +22,7 @@ const gone: readonly [old: RegExp, now: string][] = [
   [/\bint8 shadow\b|build_shadow|shadow_bytes|shadow\.(?:h|cpp)/i, 'int8 copy of the head'],
   [/\blocal layers?\b|is_local\b|localLayers\b/, 'sliding-window attention'],
   [/GgufPart\b|maxSplitParts|scale_?part\b/i, 'shard'],
-  [/\broofs?\b|\bRoofs?\b|kRoof|roof_/, 'peak'],
+  [/(?<!tin |' )\b[Rr]oofs?\b|kRoof|roof_/, 'peak'],
   [/\bPass& |run_pass\b|try_pass\b|shared_pass|"pass\.h"/, 'step'],
   [
     /\bForm::|\bform_for\b|Request::Want\b|also_?logits\b|also_count\b/i,

@@ -33,7 +33,7 @@ const questions: ChoiceItem[] = [
     choices: ['they sing', 'they sit', 'none', 'öl'],
     label: 3,
   },
-  { question: 'There', choices: ['x', 'the rain in there on a tin peak'], label: 0 },
+  { question: 'There', choices: ['x', 'the rain in there on a tin roof'], label: 0 },
   { question: '', choices: ['On', 'off it goes'], label: 1 },
 ];
 const blanks: ChoiceItem[] = [
@@ -41,7 +41,7 @@ const blanks: ChoiceItem[] = [
   { question: '_ was late, so Ann waited.', choices: ['Ann', 'Bob'], label: 1 },
 ];
 const texts: LastWordItem[] = [
-  { text: 'the rain on the tin peak' },
+  { text: 'the rain on the tin roof' },
   { text: 'one\n and another  ' },
   { text: 'again and again and again' },
 ];
@@ -113,7 +113,7 @@ describe.each([0, 1])('evalItems, with and without a begin token (%i)', (which) 
 
   it('predicts last words', async () => {
     const model = models[which]!;
-    const words = [' peak', ' another', ' again'];
+    const words = [' roof', ' another', ' again'];
     const contexts = ['the rain on the tin', 'one\n and', 'again and again and'];
     const result = await evalItems(model, texts);
     let [sum, right] = [0, 0];

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await tiny.write(file('with.gguf'));
   [withBegin, without] = [await load(file('with.gguf')), await load(file('without.gguf'))];
 });
-const text = 'the rain on the tin peak, again and then there ünd wörds. '.repeat(5);
+const text = 'the rain on the tin roof, again and then there ünd wörds. '.repeat(5);
 
 /** What chunks or windows must give, from all logits and the formulas of docs/cli/perplexity.md. */
 async function naive(model: Model, windows: readonly { ids: number[]; first: number }[]) {

@@ -48,14 +48,14 @@ const files: Record<string, GgufEntries> = {
 
 describe('A vocabulary with bytes changed', () => {
   it.each(Object.keys(files))(
-    '%s is used or refused with a BitnetError, 1000 times',
+    '%s is used or refused with a BitnetError, 5000 times',
     async (name) => {
       const path = temp(`${name}.gguf`);
       await writeGguf(path, { metadata: files[name]! });
       const sound = await readFile(path);
       const next = random(name.length);
       const codes = new Map<string, number>();
-      for (let i = 0; i < 1000; i++) {
+      for (let i = 0; i < 5000; i++) {
         const bytes = Buffer.from(sound);
         const flips = 1 + Math.floor(3 * next());
         for (let flip = 0; flip < flips; flip++) {
@@ -67,8 +67,8 @@ describe('A vocabulary with bytes changed', () => {
       }
       const allowed = ['ERR_BITNET_GGUF', 'ERR_BITNET_TOKENIZER', 'used'];
       expect([...codes.keys()].sort()).toEqual(allowed);
-      expect(codes.get('ERR_BITNET_TOKENIZER')).toBeGreaterThan(20);
-      expect(codes.get('used')).toBeGreaterThan(20);
+      expect(codes.get('ERR_BITNET_TOKENIZER')).toBeGreaterThan(100);
+      expect(codes.get('used')).toBeGreaterThan(100);
     },
   );
 });
