@@ -11,14 +11,12 @@
 #include "bench.h"
 #include "measure.h"
 #include "report.h"
+#include "tile_timing.h"
 
 using namespace bitnet;
 
 namespace {
 
-// As in ternary.cpp.
-constexpr double kRunSeconds = 0.5e-3;
-constexpr size_t kVerifiedTokens = 37;
 constexpr uint16_t kHalf = 0x2c00; // 1/16 as f16
 
 /** Tiles of one matrix, all the same, as many as no cache holds, and tokens. */
@@ -111,49 +109,16 @@ void bench_group(const GroupKernel& kernel, const Shape& shape, size_t group,
   const size_t most = std::max(options.batches.back(), kVerifiedTokens);
   Workload work(kernel, shape, group, most, options.threads.back());
   work.verify(name);
-  ThreadPool one(1);
   for (size_t n : options.batches) {
     if (strcmp(kernel.isa, "scalar") == 0 && n > 4)
       break; // seconds per run
-    Aligned<float> tile_out(n * kernel.tile_rows);
-    double tile_seconds = 1;
-    for (int i = 0; i < 4; i++) {
-      const double start = now();
-      work.run(one, 0, 1, n, tile_out.data());
-      tile_seconds = std::min(tile_seconds, now() - start);
-    }
-    const size_t per_thread = std::max<size_t>(1, static_cast<size_t>(kRunSeconds / tile_seconds));
-    const size_t cached = std::max<size_t>(1, kCached / work.tile_bytes());
-    for (const Crew& crew : machine.crews)
-      for (const bool memory : {false, true}) {
-        const size_t threads = crew.pool->threads();
-        const size_t share = memory ? per_thread : std::min(per_thread, cached);
-        const size_t tiles = std::min(share * threads, work.matrix_tiles());
-        Aligned<float> out(n * tiles * kernel.tile_rows);
-        size_t first = 0;
-        const Timing t = measure([&] {
-          work.run(*crew.pool, first, tiles, n, out.data());
-          if (memory)
-            first = first + 2 * tiles > work.ring_tiles() ? 0 : first + tiles;
-        });
-        const double macs = work.macs(tiles, n) / 1e9;
-        const double gbps = static_cast<double>(tiles * work.tile_bytes()) / 1e9 / t.best;
-        Row()
-            .text("kernel", name, 24)
-            .text("shape", shape.name, 14)
-            .number("rows", static_cast<double>(shape.rows))
-            .number("cols", static_cast<double>(shape.cols))
-            .number("group", static_cast<double>(group))
-            .number("batch", static_cast<double>(n))
-            .number("threads", static_cast<double>(threads))
-            .text("weights_from", memory ? "memory" : "cache")
-            .number("gweights_per_s", macs / t.best, 1)
-            .number("median", macs / t.median, 1)
-            .number("gb_per_s", gbps, 1)
-            .number("read_percent", memory ? 100 * gbps / machine.memory_gbps : NAN, 0)
-            .number("peak_percent", 100 * macs / t.best / crew.gmacs, 0)
-            .print();
-      }
+    time_tiles<float>(work, kernel.tile_rows, n, machine, [&](Row& row) {
+      row.text("kernel", name, 24)
+          .text("shape", shape.name, 14)
+          .number("rows", static_cast<double>(shape.rows))
+          .number("cols", static_cast<double>(shape.cols))
+          .number("group", static_cast<double>(group));
+    });
   }
 }
 

@@ -161,6 +161,9 @@ template <int kFields, int kTokens> void multiply_groups(GroupCodes c, GroupPane
   }
 }
 
+/** Tokens whose sums fit into the registers beside the weights. */
+template <int kFields> constexpr int kMostGroupTokens = kFields == 5 ? 5 : int{kPanelTokens};
+
 template <int kFields>
 void multiply_panel(const GroupCodes& c, size_t tokens, const GroupPanel& p) {
   switch (tokens) {
@@ -175,7 +178,7 @@ void multiply_panel(const GroupCodes& c, size_t tokens, const GroupPanel& p) {
   case 5:
     return multiply_groups<kFields, 5>(c, p);
   default:
-    return multiply_groups < kFields, kFields == 5 ? 5 : 6 > (c, p);
+    return multiply_groups<kFields, kMostGroupTokens<kFields>>(c, p);
   }
 }
 
@@ -184,7 +187,7 @@ void multiply_panel(const GroupCodes& c, size_t tokens, const GroupPanel& p) {
  */
 template <int kFields, void (*unpack)(const uint8_t*, size_t, uint8_t*)>
 void multiply_group_tile(const uint8_t* tile, const GroupProduct& p, float* out) {
-  constexpr size_t kRows = 16 * kFields, kMost = kFields == 5 ? 5 : 6;
+  constexpr size_t kRows = 16 * kFields, kMost = kMostGroupTokens<kFields>;
   float* total = reinterpret_cast<float*>(p.scratch);
   float* scales = total + kPanelTokens * kRows;
   uint8_t* codes = reinterpret_cast<uint8_t*>(scales + kGroupPiece / kGroupSumCols * kRows);
