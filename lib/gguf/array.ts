@@ -64,6 +64,15 @@ export class GgufStrings {
     return this.string(i);
   }
 
+  *[Symbol.iterator](): Generator<string> {
+    for (let i = 0; i < this.length; i++) yield this.string(i);
+  }
+
+  /** All strings as they stand in a file, each after its length; not a copy. */
+  get encoded(): Uint8Array {
+    return this.#bytes.subarray(0, this.#starts[this.length]! - lengthBytes);
+  }
+
   toArray(): string[] {
     return Array.from({ length: this.length }, (_, i) => this.string(i));
   }
@@ -83,6 +92,16 @@ export class GgufNumbers {
     readonly values: NumericValues,
   ) {
     this.length = values.length;
+  }
+
+  /** All elements as they stand in a file; not a copy. */
+  get encoded(): Uint8Array {
+    const { buffer, byteOffset, byteLength } = this.values;
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+
+  *[Symbol.iterator](): Generator<number | bigint | boolean> {
+    for (let i = 0; i < this.length; i++) yield this.get(i);
   }
 
   get(i: number): number | bigint | boolean {

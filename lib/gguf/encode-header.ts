@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import { type GgufArray, GgufNumbers, GgufStrings } from './array.js';
 import { maxAlignment } from './limits.js';
 import {
   type GgufNumericType,
@@ -68,7 +69,11 @@ function checkedAlignment(value: GgufTyped | undefined): number {
 
 function encodeValue(out: Bytes, key: string, value: GgufTyped): void {
   out.u32(idOf(value.type));
-  if (value.type === 'array') {
+  if (value.type === 'array' && isStored(value.values)) {
+    out.u32(idOf(value.values.elementType));
+    out.u64(value.values.length);
+    out.raw(value.values.encoded);
+  } else if (value.type === 'array') {
     const values = [...value.values];
     out.u32(idOf(value.elementType));
     out.u64(values.length);
@@ -76,6 +81,11 @@ function encodeValue(out: Bytes, key: string, value: GgufTyped): void {
   } else {
     encodeScalar(out, key, value.type, value.value);
   }
+}
+
+/** Whether a list is one of a file, which is written as it stands there. */
+function isStored(values: unknown): values is GgufArray {
+  return values instanceof GgufStrings || values instanceof GgufNumbers;
 }
 
 function encodeScalar(

@@ -4,7 +4,7 @@ import { BitnetError } from '../errors.js';
 import { systemFault } from '../files/system-fault.js';
 import { quote } from '../gguf/malformed.js';
 import { openFile, unreadable } from '../gguf/open.js';
-import { JsonCursor } from './json-cursor.js';
+import { safetensorsJson } from './json.js';
 import { maxIndexBytes, maxShards } from './limits.js';
 import { malformed } from './malformed.js';
 import { readBytes } from './read-bytes.js';
@@ -22,7 +22,7 @@ export interface CheckpointIndex {
  * each tensor. Its names are not trusted: they can lead to no file outside the index's folder.
  */
 export async function readIndex(path: string): Promise<CheckpointIndex> {
-  const json = new JsonCursor(path, 'the index', await readWhole(path));
+  const json = safetensorsJson(path, 'the index', await readWhole(path));
   const names = new Map<string, string>();
   let mapped = false;
   for (const key of json.members()) {

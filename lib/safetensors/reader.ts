@@ -1,8 +1,9 @@
 import { otherFormats } from '../files/other-formats.js';
 import { quote } from '../gguf/malformed.js';
 import { type OpenFile, openFile } from '../gguf/open.js';
+import type { JsonCursor } from '../json/json-cursor.js';
 import { type Dtype, dtypeBits, isDtype } from './dtypes.js';
-import { JsonCursor } from './json-cursor.js';
+import { safetensorsJson } from './json.js';
 import { maxDims, maxHeaderBytes, maxNameLength } from './limits.js';
 import { malformed } from './malformed.js';
 import { type Entry, placeTensors } from './place-tensors.js';
@@ -21,7 +22,7 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await openFile(path, '.safetensors');
   try {
     const header = await readHeader(file);
-    const json = new JsonCursor(path, 'the header', header);
+    const json = safetensorsJson(path, 'the header', header);
     const { metadata, entries } = await parseHeader(json);
     const tensors = await placeTensors(entries, lengthBytes + header.length, file.stamp);
     return { metadata, tensors };

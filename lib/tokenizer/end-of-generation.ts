@@ -23,7 +23,7 @@ export const endTexts: ReadonlySet<string> = new Set([
  */
 export function endOfGeneration(vocabulary: Vocabulary, ids: SpecialIds): Set<number> {
   const end = new Set<number>();
-  for (const id of [ids.eos, ids.eot, ids.eom]) if (id !== undefined) end.add(id);
+  for (const id of [ids.eos, ids.eot, ids.eom, ...ids.ends]) if (id !== undefined) end.add(id);
   for (const { id, text } of vocabulary.specials) if (endTexts.has(text)) end.add(id);
   return end;
 }

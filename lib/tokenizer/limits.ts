@@ -9,6 +9,9 @@ export const maxTokens = 2 ** 20;
 /** Merges. Bounds the merge table; the largest real vocabularies have 514,906. */
 export const maxMerges = 2 ** 21;
 
+/** Tokens that a file names as ends of a text; real ones name up to eight. */
+export const maxEndTokens = 256;
+
 /**
  * Bytes of one token or merge. Matching a merged symbol takes time in proportion to its length, so
  * this keeps encoding linear in the text; the longest real tokens have a few hundred bytes.

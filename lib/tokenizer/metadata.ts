@@ -78,6 +78,30 @@ export function idOf(
   return fallback;
 }
 
+/** Metadata `tokenizer.ggml.<key>` as a list of up to `max` ids; what in it is none is left out, and noted. */
+export function idsOf(
+  file: VocabularyFile,
+  key: string,
+  vocabSize: number,
+  max: number,
+  decisions: Decision[],
+): number[] {
+  const value = file.metadata.get(prefix + key);
+  if (value === undefined) return [];
+  const listed = value instanceof GgufNumbers && value.length <= max ? value : undefined;
+  const ids = Array.from(listed?.values ?? [], Number);
+  const known = ids.filter((id) => Number.isInteger(id) && id >= 0 && id < vocabSize);
+  if (listed === undefined || known.length < ids.length) {
+    decisions.push({
+      subject: key,
+      choice: known.length === 0 ? 'none' : known.slice(0, 8).join(', '),
+      reason: `the file says ${describe(value)}, which are not up to ${max} ids from 0 to ${vocabSize - 1}`,
+      warning: true,
+    });
+  }
+  return known;
+}
+
 /** Metadata `tokenizer.ggml.<key>` as at most `max` strings; undefined when absent. */
 export function stringsOf(file: VocabularyFile, key: string, max: number): GgufStrings | undefined {
   const value = file.metadata.get(prefix + key);

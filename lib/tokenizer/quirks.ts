@@ -81,7 +81,8 @@ export function extraStopTokens(
   ids: SpecialIds,
   vocabulary: Vocabulary,
 ): Decision[] {
-  const extra = [...end].filter((id) => id !== ids.eos && id !== ids.eot && id !== ids.eom);
+  const named = [ids.eos, ids.eot, ids.eom, ...ids.ends];
+  const extra = [...end].filter((id) => !named.includes(id));
   if (extra.length === 0) return [];
   return [
     {

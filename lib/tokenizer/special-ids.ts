@@ -1,6 +1,7 @@
 import type { Decision } from '../decision.js';
 import type { GgufStrings } from '../gguf/array.js';
-import { idOf, type VocabularyFile } from './metadata.js';
+import { maxEndTokens } from './limits.js';
+import { idOf, idsOf, type VocabularyFile } from './metadata.js';
 
 /** The tokens that the metadata names by their role. */
 export interface SpecialIds {
@@ -10,6 +11,8 @@ export interface SpecialIds {
   readonly eot: number | undefined;
   /** End of a message that is not the end of the turn. */
   readonly eom: number | undefined;
+  /** Every token that ends a text, where a file names more than one (`eos_token_ids`). */
+  readonly ends: readonly number[];
   readonly unknown: number | undefined;
 }
 
@@ -52,6 +55,7 @@ export function specialIds(
     eos: named('eos_token_id', customary(eos)),
     eot: named('eot_token_id'),
     eom: named('eom_token_id'),
+    ends: idsOf(file, 'eos_token_ids', tokens.length, maxEndTokens, decisions),
     unknown: named('unknown_token_id', unknown, unknown),
   };
 }

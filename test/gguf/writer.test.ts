@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { GgufStrings } from '../../lib/gguf/array.js';
+import type { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { type GgufContents, type GgufTyped, writeGguf } from '../../lib/gguf/writer.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -107,6 +107,25 @@ describe('writeGguf', () => {
     await write({ metadata: [['t', { type: 'array', elementType: 'string', values }]] });
     const tokens = (await readGguf(path)).metadata.get('t') as GgufStrings;
     expect(Buffer.from(tokens.bytes(0))).toEqual(values[0]);
+  });
+
+  it('writes lists that were read as they stood', async () => {
+    const texts = [Buffer.of(0xe2, 0x28), Buffer.alloc(0), Buffer.from('ab')];
+    const lists = [
+      ['t', { type: 'array', elementType: 'string', values: texts }],
+      ['n', { type: 'array', elementType: 'i32', values: [1, -2] }],
+      ['e', { type: 'array', elementType: 'string', values: [] }],
+    ] as const;
+    await write({ metadata: lists });
+    const bytes = await readFile(path);
+    const { metadata } = await readGguf(path);
+    const again = lists.map(([key, list]): [string, GgufTyped] => [
+      key,
+      { ...list, values: metadata.get(key) as GgufStrings },
+    ]);
+    await write({ metadata: again });
+    expect(await readFile(path)).toEqual(bytes);
+    expect([...(metadata.get('n') as GgufNumbers)]).toEqual([1, -2]);
   });
 });
 

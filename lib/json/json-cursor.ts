@@ -2,8 +2,25 @@ import { isUtf8 } from 'node:buffer';
 import type { BitnetError } from '../errors.js';
 import { quote } from '../gguf/malformed.js';
 import { TimeSlice } from '../gguf/time-slice.js';
-import { maxDepth, maxSkipped, maxTensors } from './limits.js';
-import { malformed } from './malformed.js';
+import type { JsonObject, JsonValue } from './json-value.js';
+
+/** What a text may hold before it is refused. */
+export interface JsonLimits {
+  /** Members of one object. */
+  readonly members: number;
+  /** Objects and arrays within each other, of those whose contents the caller does not walk. */
+  readonly depth: number;
+  /** Values in those, all together. */
+  readonly values: number;
+}
+
+/** The error for a field, of which something was expected "to be …", and found. */
+export type JsonFault = (
+  field: string,
+  expected: string,
+  found: string,
+  advice?: string,
+) => BitnetError;
 
 /**
  * Walks a JSON text front to back, and holds only what the caller keeps: unlike `JSON.parse`, it
@@ -14,16 +31,18 @@ export class JsonCursor {
   /** What is being read, for error messages: `tensor "model.norm.weight"`. */
   subject: string;
 
-  readonly #path: string;
+  readonly #limits: JsonLimits;
+  readonly #fault: JsonFault;
   readonly #text: string;
   readonly #slice = new TimeSlice();
   #at = 0;
-  #skipped = 0;
+  #values = 0;
 
-  /** @throws ERR_BITNET_SAFETENSORS when the bytes are not UTF-8 */
-  constructor(path: string, subject: string, bytes: Buffer) {
-    this.#path = path;
+  /** @throws `fault(…)`, as every method here does, when the bytes are not UTF-8 */
+  constructor(subject: string, bytes: Buffer, limits: JsonLimits, fault: JsonFault) {
     this.subject = subject;
+    this.#limits = limits;
+    this.#fault = fault;
     if (!isUtf8(bytes)) throw this.fail('text', 'UTF-8', 'other bytes');
     this.#text = bytes.toString();
   }
@@ -36,7 +55,8 @@ export class JsonCursor {
     do {
       const key = this.string();
       if (keys.has(key)) throw this.fail('keys', 'different', `${quote(key)} twice`);
-      if (keys.size === maxTensors) throw this.fail('keys', `at most ${maxTensors}`, 'more');
+      const most = this.#limits.members;
+      if (keys.size === most) throw this.fail('keys', `at most ${most}`, 'more');
       keys.add(key);
       this.#expect(':');
       yield key;
@@ -47,11 +67,34 @@ export class JsonCursor {
   /** An array of at most `limit` integers from 0 to 2^53 − 1. */
   integers(field: string, limit: number): number[] {
     const values: number[] = [];
-    for (const _ of this.#elements()) {
+    for (const _ of this.elements()) {
       if (values.length === limit) throw this.fail(field, `at most ${limit} integers`, 'more');
-      values.push(this.#integer(field));
+      values.push(this.integer(field));
     }
     return values;
+  }
+
+  /** An integer from 0 to 2^53 − 1. */
+  integer(field: string): number {
+    this.#peek();
+    const at = this.#at;
+    const value = Number(this.#match(integer) ?? Number.NaN);
+    if (Number.isSafeInteger(value)) return value;
+    throw this.fail(field, `integers from 0 to ${Number.MAX_SAFE_INTEGER}`, this.#next(at));
+  }
+
+  /** The elements of an array; each must be read before the next is asked for. */
+  *elements(): Generator<void, void, undefined> {
+    this.#expect('[');
+    if (this.#take(']')) return;
+    do yield;
+    while (this.#take(','));
+    this.#expect(']', '"," or "]"');
+  }
+
+  /** Whether the next value begins with this character: `"`, `{` or `[`. */
+  begins(char: '"' | '{' | '['): boolean {
+    return this.#peek() === char;
   }
 
   string(): string {
@@ -72,15 +115,28 @@ export class JsonCursor {
 
   /** Passes a value of any kind. */
   skip(depth = 1): void {
-    const char = this.#peek();
-    if (depth > maxDepth) throw this.fail('nesting', `at most ${maxDepth} levels deep`, 'more');
-    if (++this.#skipped > maxSkipped) {
-      throw this.fail('other values', `at most ${maxSkipped}`, 'more');
-    }
+    const char = this.#countValue(depth);
     if (char === '"') this.string();
     else if (char === '{') for (const _ of this.members()) this.skip(depth + 1);
-    else if (char === '[') for (const _ of this.#elements()) this.skip(depth + 1);
-    else if (this.#match(scalar) === undefined) throw this.#unexpected('a value');
+    else if (char === '[') for (const _ of this.elements()) this.skip(depth + 1);
+    else this.#scalar();
+  }
+
+  /** A value of any kind, as `JSON.parse` gives it, but objects have no prototype. */
+  value(depth = 1): JsonValue {
+    const char = this.#countValue(depth);
+    if (char === '"') return this.string();
+    if (char === '{') {
+      const object: Record<string, JsonValue> = Object.create(null);
+      for (const key of this.members()) object[key] = this.value(depth + 1);
+      return object satisfies JsonObject;
+    }
+    if (char === '[') {
+      const array: JsonValue[] = [];
+      for (const _ of this.elements()) array.push(this.value(depth + 1));
+      return array;
+    }
+    return JSON.parse(this.#scalar());
   }
 
   /** Lets the event loop turn now and then; to be called after each member. */
@@ -95,23 +151,21 @@ export class JsonCursor {
 
   /** The error for a field of the subject. */
   fail(field: string, expected: string, found: string, advice?: string): BitnetError {
-    return malformed(this.#path, `${this.subject} ${field}`, expected, found, advice);
+    return this.#fault(`${this.subject} ${field}`, expected, found, advice);
   }
 
-  *#elements(): Generator<void, void, undefined> {
-    this.#expect('[');
-    if (this.#take(']')) return;
-    do yield;
-    while (this.#take(','));
-    this.#expect(']', '"," or "]"');
+  /** Counts a value whose contents the caller does not walk; returns how it begins. */
+  #countValue(depth: number): string {
+    const { depth: deepest, values } = this.#limits;
+    if (depth > deepest) throw this.fail('nesting', `at most ${deepest} levels deep`, 'more');
+    if (++this.#values > values) throw this.fail('other values', `at most ${values}`, 'more');
+    return this.#peek();
   }
 
-  #integer(field: string): number {
-    this.#peek();
-    const at = this.#at;
-    const value = Number(this.#match(integer) ?? Number.NaN);
-    if (Number.isSafeInteger(value)) return value;
-    throw this.fail(field, `integers from 0 to ${Number.MAX_SAFE_INTEGER}`, this.#next(at));
+  #scalar(): string {
+    const text = this.#match(scalar);
+    if (text === undefined) throw this.#unexpected('a value');
+    return text;
   }
 
   /** The character after the blanks, empty at the end of the text. */

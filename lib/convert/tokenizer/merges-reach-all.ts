@@ -1,0 +1,41 @@
+import { TimeSlice } from '../../gguf/time-slice.js';
+import type { TokenizerJson } from './tokenizer-json.js';
+
+/** Whether the merges make each token of the letters it is written with, whole. */
+export async function mergesReachAll({
+  vocab,
+  merges,
+  addedTokens,
+}: Pick<TokenizerJson, 'vocab' | 'merges' | 'addedTokens'>): Promise<boolean> {
+  const slice = new TimeSlice();
+  const ranks = new Map<string, number>();
+  for (const [rank, [left, right]] of merges.entries()) {
+    const pair = `${left} ${right}`;
+    if (!ranks.has(pair)) ranks.set(pair, rank);
+    if ((rank & 255) === 0 && slice.due()) await slice.pause();
+  }
+  const added = new Set(addedTokens.map(({ text }) => text));
+  for (const text of vocab.keys()) {
+    if (added.has(text)) continue;
+    const letters = [...text];
+    if (letters.length > longest || !becomesOne(letters, ranks)) return false;
+    if (slice.due()) await slice.pause();
+  }
+  return true;
+}
+
+/** Letters of a token that is looked at: the time grows with their square, and longer ones are lines of signs. */
+const longest = 256;
+
+function becomesOne(symbols: string[], ranks: ReadonlyMap<string, number>): boolean {
+  while (symbols.length > 1) {
+    let [best, at] = [Number.POSITIVE_INFINITY, -1];
+    for (let i = 0; i + 1 < symbols.length; i++) {
+      const rank = ranks.get(`${symbols[i]} ${symbols[i + 1]}`) ?? Number.POSITIVE_INFINITY;
+      if (rank < best) [best, at] = [rank, i];
+    }
+    if (at < 0) return false;
+    symbols.splice(at, 2, symbols[at]! + symbols[at + 1]!);
+  }
+  return true;
+}
