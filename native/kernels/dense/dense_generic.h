@@ -45,9 +45,9 @@ inline void rows_times_few(const uint8_t* const rows[kStreams], const DenseProdu
           const Lanes w = unit[r].group(g, j);
           const float* x = p.x + k + 16 * (g + j);
 #pragma GCC unroll 8
-          for (int i = 0; i < kCount; i++)
-            acc[r][i] = map([](Floats a, Floats b, Floats c) { return fma(a, b, c); }, w,
-                            load(All{}, x + i * p.x_stride), acc[r][i]);
+          for (int i = 0; i < kCount; i++) // the vector first: GCC then reads it once for all rows
+            acc[r][i] = map([](Floats a, Floats b, Floats c) { return fma(a, b, c); },
+                            load(All{}, x + i * p.x_stride), w, acc[r][i]);
         }
       }
     }
