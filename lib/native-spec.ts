@@ -24,11 +24,14 @@ export function nativeSpec(
     path,
     shards: shards.map((path) => ({ path })),
     ...(synthetic ? { synthetic } : { stamps: stampNumbers(stamps) }),
+    layerNorm: spec.layerNorm ? 1 : 0,
+    normAfterRotation: spec.normAfterRotation ? 1 : 0,
     ropeNeox: rope.type === 'neox' ? 1 : 0,
     ropeDim: rope.dim,
     ropeBase: rope.base,
     ropeScale: rope.scale,
     ropeMagnitude: rope.magnitude ?? 1,
+    ropeLongAbove: rope.longAbove ?? 0,
     ...(rope.factors && { ropeFactors: Float64Array.from(rope.factors) }),
     ...(slidingWindow && {
       window: slidingWindow.window,
@@ -36,6 +39,8 @@ export function nativeSpec(
       windowRopeBase: slidingWindow.ropeBase,
       windowRopeMagnitude: slidingWindow.ropeMagnitude ?? 1,
     }),
+    residualScale: spec.residualScale ?? 1,
+    logitScale: spec.logitScale ?? 1,
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, ...tensor }) => ({
       ...tensor,

@@ -131,6 +131,9 @@ const tensorTypes: readonly TensorType[] = [
   // PrismML's files from before llama.cpp had the type, in groups of 128.
   blocks(42, 'Q2_0_G128', 128, 34),
   special(42, 'TL2', tl2Bytes, 'bitnet.cpp'),
+  // Sherry's type of 1.25 bits, which llama.cpp has not: ids of a pull request and of a fork.
+  blocks(42, 'STQ1_0', 256, 42),
+  blocks(43, 'STQ1_0', 256, 42),
   blocks(133, 'Q6_0', 32, 26),
   rowBlocks(134, 'IQ1_BN', 2, 64, 13),
   // Files of June to October 2024 keep the row scales in tensors of their own, named "….scale".

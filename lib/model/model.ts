@@ -110,6 +110,7 @@ export class Model {
       tokenizer: this.tokenizer,
       vocabSize: this.spec.vocabSize,
       dim: this.spec.dim,
+      longRopeAbove: this.spec.rope.longAbove,
       contextLength,
       kvType,
       name: this.spec.name ?? basename(this.path),

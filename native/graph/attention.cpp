@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "norm.h"
 #include "step.h"
 
 namespace bitnet {
@@ -35,24 +36,31 @@ void fill_rope(Step& step) {
   const std::vector<std::vector<double>>& tables = step.ws.rope_frequency;
   step.pool.parallel(tables.size() * step.n, [&](size_t task, size_t) {
     const size_t table = task / step.n, row = task % step.n, pairs = tables[table].size();
-    const double position = static_cast<double>(place_of(step, row).position);
+    const RowPlace place = place_of(step, row);
+    const double position = static_cast<double>(place.position);
     const ModelSpec& spec = step.weights.spec;
+    const bool is_long = table == 0 && spec.is_long(place.item->cache->context());
+    const std::vector<double>& frequency = is_long ? step.ws.long_rope_frequency : tables[table];
     const double magnitude = table == 0 ? spec.rope_magnitude : spec.window_rope_magnitude;
     float* cosine = rope_of(step, table, row);
     float* sine = cosine + pairs;
     for (size_t j = 0; j < pairs; ++j) {
-      cosine[j] = static_cast<float>(magnitude * cos(position * tables[table][j]));
-      sine[j] = static_cast<float>(magnitude * sin(position * tables[table][j]));
+      cosine[j] = static_cast<float>(magnitude * cos(position * frequency[j]));
+      sine[j] = static_cast<float>(magnitude * sin(position * frequency[j]));
     }
   });
 }
 
-// RMSNorm of each head of a token, where the graph has one.
-void norm_heads(const Step& step, const std::vector<float>& norm, size_t heads, float* x) {
-  const ModelSpec& spec = step.weights.spec;
-  for (size_t head = 0; head < heads && !norm.empty(); ++head)
-    step.vector().rms_norm(x + head * spec.head_dim, norm.data(), spec.head_dim, spec.norm_eps,
-                           x + head * spec.head_dim);
+// Keeps values in [-limit, limit]; a NaN is passed on.
+void clamp(float limit, float* x, size_t count) {
+  for (size_t i = 0; limit != 0.0f && i < count; ++i)
+    x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
+// Norms the heads of a token, each or all together, where the graph does.
+void norm_heads(const Step& step, const std::vector<float>& norm, size_t cols, float* x) {
+  for (size_t begin = 0; begin < cols && !norm.empty(); begin += norm.size())
+    norm_row(step.weights, x + begin, norm, x + begin);
 }
 
 // Rotates the first 2 * pairs components of one head, where pair j is
@@ -194,14 +202,25 @@ void norm_rotate_and_store(Step& step, size_t layer) {
     const float* sine = cosine + pairs;
     float* q = step.ws.q.row(row);
     float* k = step.ws.k.row(row);
-    const float* v = step.ws.v.row(row);
-    norm_heads(step, weights.q_norm, spec.n_head, q);
-    norm_heads(step, weights.k_norm, spec.n_kv_head, k);
-    for (size_t head = 0; head < spec.n_head; ++head)
-      rotate(q + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
+    float* v = step.ws.v.row(row);
+    const size_t q_cols = step.ws.q.cols, kv_cols = step.ws.k.cols;
+    const auto norm = [&] {
+      norm_heads(step, weights.q_norm, q_cols, q);
+      norm_heads(step, weights.k_norm, kv_cols, k);
+    };
+    clamp(spec.clamp_kqv, q, q_cols);
+    clamp(spec.clamp_kqv, k, kv_cols);
+    clamp(spec.clamp_kqv, v, kv_cols);
+    if (!spec.norm_after_rotation)
+      norm();
+    for (size_t at = 0; at < q_cols; at += spec.head_dim)
+      rotate(q + at, pairs, spec.rope_neox, cosine, sine);
+    for (size_t at = 0; at < kv_cols; at += spec.head_dim)
+      rotate(k + at, pairs, spec.rope_neox, cosine, sine);
+    if (spec.norm_after_rotation)
+      norm();
     for (size_t head = 0; head < spec.n_kv_head; ++head) {
       const size_t at = place.position * cache.row_bytes();
-      rotate(k + head * spec.head_dim, pairs, spec.rope_neox, cosine, sine);
       store(vector, cache.type(), k + head * spec.head_dim, spec.head_dim,
             cache.keys(layer, head) + at);
       store(vector, cache.type(), v + head * spec.head_dim, spec.head_dim,

@@ -6,14 +6,14 @@
 #include <algorithm>
 
 #include "head_product.h"
+#include "norm.h"
 #include "soft_cap.h"
 
 namespace bitnet {
 namespace {
 
 void write_state(const Weights& weights, const Workspace& ws, const StateRow& row) {
-  weights.kernels.vector->rms_norm(ws.x.row(row.row), weights.output_norm.data(), weights.spec.dim,
-                                   weights.spec.norm_eps, row.state);
+  norm_row(weights, ws.x.row(row.row), weights.output_norm, row.state);
 }
 
 } // namespace
@@ -39,6 +39,9 @@ size_t head_vectors(size_t vocab_size) {
 void normalize_row(const Weights& weights, Workspace& ws, size_t row, size_t i) {
   float* h = ws.h.row(i);
   write_state(weights, ws, {row, h});
+  // Logits are scaled by what all products of the head read, so that the prefilter's bounds hold.
+  for (size_t d = 0; weights.spec.logit_scale != 1.0f && d < weights.spec.dim; ++d)
+    h[d] /= weights.spec.logit_scale;
   std::fill(h + weights.spec.dim, h + pad_to(weights.spec.dim, kFloatPad), 0.0f);
 }
 

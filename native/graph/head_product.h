@@ -26,7 +26,7 @@ bool may_prefilter(const Weights& weights, const BestRow& row);
  */
 size_t head_vectors(size_t vocab_size);
 
-/** RMSNorm of row `row` of the residual stream into row `i` of ws.h. */
+/** Norm of row `row` of the residual stream, / logit_scale, into row `i` of ws.h. */
 void normalize_row(const Weights& weights, Workspace& ws, size_t row, size_t i);
 
 /**

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "norm.h"
 #include "step.h"
 
 namespace bitnet {
@@ -40,6 +41,13 @@ template <class Use> void share_active(Step& step, size_t active, Use&& use) {
   });
 }
 
+// x += y, as far as the graph lets a branch into the residual stream.
+void add_branch(const Step& step, const float* y, size_t count, float* x) {
+  const float scale = step.weights.spec.residual_scale;
+  for (size_t r = 0; r < count; ++r)
+    x[r] += scale * y[r];
+}
+
 // Rows summed up over the threads at a time.
 constexpr size_t kSumRows = 4096;
 
@@ -71,8 +79,7 @@ void add_active_neurons(Step& step, const Activations& a, const Linear& w, float
         sums[r] += scratch.acc.as<int32_t>()[row + r];
     scale_sums(w, step.vector(), sums, a.q_step[0], row, count, y);
     add_bias(w, row, count, y);
-    for (size_t r = 0; r < count; ++r)
-      x[row + r] += y[r];
+    add_branch(step, y, count, x + row);
   });
 }
 
@@ -198,7 +205,7 @@ Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
     const float* row = x.row(i);
     if (normed) {
       float* y = keeps ? ws.h.row(i) : ws.scratch[thread].values.as<float>();
-      vector.rms_norm(row, norm.data(), x.cols, step.weights.spec.norm_eps, y);
+      norm_row(step.weights, row, norm, y);
       // ws.h is shared by layers of different widths: clear what a wider one left in the padding.
       if (keeps)
         std::fill(y + x.cols, y + pad_to(x.cols, kFloatPad), 0.0f);
@@ -241,10 +248,8 @@ void project_add_normed(Step& step, const Activations& a, const Linear& w,
   project(step, a, {{&w, branch}});
   step.pool.parallel(a.n(), [&](size_t i, size_t) {
     float* y = branch.row(i);
-    step.vector().rms_norm(y, post_norm.data(), w.rows, step.weights.spec.norm_eps, y);
-    float* to = x.row(i);
-    for (size_t r = 0; r < w.rows; ++r)
-      to[r] += y[r];
+    norm_row(step.weights, y, post_norm, y);
+    add_branch(step, y, w.rows, x.row(i));
   });
 }
 
@@ -282,11 +287,8 @@ void project_add(Step& step, const Activations& a, const Linear& w,
     ThreadScratch& scratch = step.ws.scratch[thread];
     const Mat y = packed(scratch.values.as<float>(), a.n(), range.size());
     linear_rows(w, step.vector(), a, range, y, scratch);
-    for (size_t i = 0; i < y.rows; ++i) {
-      float* to = x.row(i) + range.begin;
-      for (size_t r = 0; r < y.cols; ++r)
-        to[r] += y.row(i)[r];
-    }
+    for (size_t i = 0; i < y.rows; ++i)
+      add_branch(step, y.row(i), y.cols, x.row(i) + range.begin);
   });
 }
 

@@ -28,6 +28,8 @@ const Role kRoles[] = {
     {"output", &W::output, kVocab, kDim},
     {"output_norm", &W::output_norm, kOne, kDim},
     {"rope_freqs", &W::rope_freqs, kOne, kRope},
+    {"rope_factors_long", &W::rope_long, kOne, kRope},
+    {"rope_factors_short", &W::rope_short, kOne, kRope},
 
     {"attn_norm", &L::attn_norm, kOne, kDim},
     {"attn_q", &L::q, kQ, kDim},
@@ -41,6 +43,8 @@ const Role kRoles[] = {
     {"attn_v_bias", LinearVector{&L::v, &Linear::bias}, kOne, kKv},
     {"attn_q_norm", &L::q_norm, kOne, kHead},
     {"attn_k_norm", &L::k_norm, kOne, kHead},
+    {"attn_q_row_norm", &L::q_norm, kOne, kQ},
+    {"attn_k_row_norm", &L::k_norm, kOne, kKv},
     {"attn_sub_norm", &L::attn_sub_norm, kOne, kQ},
     {"attn_output", &L::o, kDim, kQ},
     {"attn_output_bias", LinearVector{&L::o, &Linear::bias}, kOne, kDim},

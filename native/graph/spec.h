@@ -51,13 +51,20 @@ struct ModelSpec {
   uint32_t head_dim;
   uint32_t vocab_size;
   float norm_eps;
-  bool rope_neox;    // rotate (x[j], x[j + rope_dim/2]); otherwise (x[2j], x[2j+1])
+  bool layer_norm =
+      false;      // LayerNorm instead of RMSNorm; the norms that all graphs have, without weights
+  bool rope_neox; // rotate (x[j], x[j + rope_dim/2]); otherwise (x[2j], x[2j+1])
   uint32_t rope_dim; // leading components of a head that are rotated
   double rope_base;
   double rope_scale;                // positions are divided by it
   std::vector<double> rope_factors; // [rope_dim / 2] divisors of the angles, or empty
   double rope_magnitude = 1;        // cosines and sines are multiplied by it
+  uint32_t rope_long_above = 0;     // LongRoPE: the positions up to which a session is short
   float embedding_scale;            // embeddings are multiplied by it
+  float residual_scale = 1;         // what branches add to the residual stream is multiplied by it
+  float logit_scale = 1;            // the state is divided by it before the head
+  float clamp_kqv = 0;              // projected q, k and v are kept in [-it, it]; 0: they stay
+  bool norm_after_rotation = false; // of the heads of q and k
   float attention_scale;            // of q · k: usually 1 / sqrt(head_dim)
   std::vector<int32_t> windowed;    // [n_layer] 1 where attention has a window, or empty: nowhere
   uint32_t window;         // positions a token of a sliding-window layer sees, itself included
@@ -71,6 +78,8 @@ struct ModelSpec {
   std::shared_ptr<const SyntheticSpec> synthetic; // null: read from the file
   std::vector<TensorSpec> tensors;
 
+  /** Whether sessions with room for `context` positions turn by LongRoPE's long factors. */
+  bool is_long(size_t context) const { return rope_long_above != 0 && context > rope_long_above; }
   bool is_windowed(size_t layer) const { return !windowed.empty() && windowed[layer] != 0; }
 };
 

@@ -19,7 +19,7 @@ struct Step {
 };
 
 /**
- * Rows of x as input of `layers`: RMSNorm with `norm` (none when empty), rounded to int8 unless
+ * Rows of x as input of `layers`: normed with `norm` (not when it is empty), rounded to int8 unless
  * they read only floats. The result lives in ws.h, ws.q8 (or x itself) until the next call; floats
  * that none of them reads are not kept.
  */
@@ -38,7 +38,10 @@ struct Projection {
  */
 void project(Step& step, const Activations& a, std::initializer_list<Projection> layers);
 
-/** x += W a, or the RMSNorm of W a where there is a `post_norm`: the end of a residual branch. */
+/**
+ * x += residual_scale * W a, or of the norm of W a where there is a `post_norm`: the end of a
+ * residual branch.
+ */
 void project_add(Step& step, const Activations& a, const Linear& w,
                  const std::vector<float>& post_norm, Mat x);
 
@@ -53,8 +56,8 @@ ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n
 size_t most_gate_chunks(const Weights& weights, size_t threads);
 
 /**
- * Norms the heads of q and k where the graph does, rotates them, writes k and v into the caches;
- * fills ws.rope on the first layer.
+ * Clamps q, k and v and norms q and k where the graph does, rotates them, writes k and v into the
+ * caches; fills ws.rope on the first layer.
  */
 void norm_rotate_and_store(Step& step, size_t layer);
 

@@ -14,7 +14,7 @@ namespace bitnet {
 /** Norms are empty in graphs without them. */
 struct LayerWeights {
   std::vector<float> attn_norm;      // [dim]
-  std::vector<float> q_norm, k_norm; // [head_dim] of every head, before rotation
+  std::vector<float> q_norm, k_norm; // [head_dim] of every head, or as long as the row of all heads
   std::vector<float> attn_sub_norm;  // [n_head * head_dim] before o
   std::vector<float> attn_post_norm; // [dim] after o
   std::vector<float> ffn_norm;       // [dim]
@@ -36,6 +36,8 @@ struct Weights {
   bool tied = false;
   std::vector<float> output_norm; // [dim]
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
+  std::vector<float> rope_long;   // [rope_dim / 2] more of them, of long sessions, or empty
+  std::vector<float> rope_short;  // [rope_dim / 2] and of the others
   uint64_t bytes = 0;             // held in memory: the sum over the plan
 
   const RowTable& head() const { return tied ? embedding : output; }

@@ -13,14 +13,17 @@
 namespace bitnet {
 namespace {
 
-// θ_j = base^(-2j / rope_dim) / factor_j / scale (Su et al. 2021). A file's tensor and its metadata
-// may each give factors; without either factor_j is 1.
+// θ_j = base^(-2j / rope_dim) / factor_j / scale (Su et al. 2021). A file's tensors and its metadata
+// may each give factors; without any factor_j is 1.
 std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
-                                const std::vector<float>& tensor,
+                                std::initializer_list<const std::vector<float>*> tensors,
                                 const std::vector<double>& factors) {
   std::vector<double> frequency(rope_dim / 2);
   for (size_t j = 0; j < frequency.size(); ++j) {
-    double factor = tensor.empty() ? 1.0 : static_cast<double>(tensor[j]);
+    double factor = 1.0;
+    for (const std::vector<float>* tensor : tensors)
+      if (!tensor->empty())
+        factor *= static_cast<double>((*tensor)[j]);
     if (!factors.empty())
       factor *= factors[j];
     frequency[j] = pow(base, -2.0 * static_cast<double>(j) / rope_dim) / factor / scale;
@@ -112,8 +115,13 @@ Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
   const ModelSpec& spec = weights.spec;
   if (!plan_workspace(spec, threads, &plan, budget).ok())
     plan.batch = 1; // of a model that load_weights would have refused
-  rope_frequency.push_back(frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale,
-                                       weights.rope_freqs, spec.rope_factors));
+  const auto of_sessions = [&](const std::vector<float>& long_or_short) {
+    return frequencies(spec.rope_dim, spec.rope_base, spec.rope_scale,
+                       {&weights.rope_freqs, &long_or_short}, spec.rope_factors);
+  };
+  rope_frequency.push_back(of_sessions(weights.rope_short));
+  if (spec.rope_long_above != 0)
+    long_rope_frequency = of_sessions(weights.rope_long);
   if (!spec.windowed.empty())
     rope_frequency.push_back(frequencies(spec.rope_dim, spec.window_rope_base, 1.0, {}, {}));
   active_in.resize(most_gate_chunks(weights, threads));

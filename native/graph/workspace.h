@@ -92,7 +92,8 @@ struct Workspace : StepValues {
   // Radians per position [rope_dim / 2]; the second, where there is one, is that of sliding-window
   // layers.
   std::vector<std::vector<double>> rope_frequency;
-  std::vector<ThreadScratch> scratch; // one per thread
+  std::vector<double> long_rope_frequency; // instead of the first, of long sessions (LongRoPE)
+  std::vector<ThreadScratch> scratch;      // one per thread
   HeadScratch head;
   HeadCounts head_counts; // since the model was loaded
 

@@ -16,8 +16,10 @@ namespace {
 
 bool complete(const Weights& w) {
   const auto layer_complete = [](const LayerWeights& l) {
-    return l.q_norm.empty() == l.k_norm.empty() && !l.attn_norm.empty() && !l.ffn_norm.empty() &&
-           l.q.rows && l.k.rows && l.v.rows && l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
+    return l.q_norm.empty() == l.k_norm.empty() &&
+           !(l.attn_norm.empty() && l.attn_post_norm.empty()) &&
+           !(l.ffn_norm.empty() && l.ffn_post_norm.empty()) && l.q.rows && l.k.rows && l.v.rows &&
+           l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
   };
   return w.embedding.rows() && !w.output_norm.empty() &&
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
@@ -57,6 +59,14 @@ Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const Ten
   if (RowTable* const* table = std::get_if<RowTable*>(&slot))
     return loader.load_table(tensor, *planned, files[tensor.shard], *table);
   return loader.load_linear(tensor, planned, std::get<Linear*>(slot));
+}
+
+// Of a graph whose norms have no weights.
+void add_unit_norms(Weights& w) {
+  const std::vector<float> ones(w.spec.dim, 1.0f);
+  w.output_norm = ones;
+  for (LayerWeights& layer : w.layers)
+    layer.attn_norm = layer.ffn_norm = ones;
 }
 
 // The head gets an int8 copy where its rows stay in the file.
@@ -105,6 +115,8 @@ Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control) {
   std::iota(places.begin(), places.end(), size_t{0});
   if (status.ok())
     status = load_tensors(w, places, files, pool, control);
+  if (status.ok() && w.spec.layer_norm)
+    add_unit_norms(w);
   if (status.ok() && !complete(w))
     status = Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
   if (status.ok())

@@ -32,6 +32,10 @@ const variants: Record<string, TinyOptions> = {
     nKvHead: 2,
     headDim: 100,
   },
+  'scales, LongRoPE with its long factors': {
+    ...{ ...shape, arch: 'minicpm', nLayer: 1, weightType: 'TQ2_0', unevenScales: true },
+    ...{ ffnDim: 512, nKvHead: 2, longRopeAbove: 100 },
+  },
   'biases where zeros are skipped': { ...shape, biases: true, dim: 320, nHead: 5, nKvHead: 1 },
   'Q8_0 and Q6_K': { ...shape, nLayer: 1, weightType: 'Q8_0', headType: 'Q6_K', ffnDim: 768 },
   'Q5_K and IQ4_NL': { ...shape, nLayer: 1, weightType: 'Q5_K', headType: 'IQ4_NL', ffnDim: 768 },

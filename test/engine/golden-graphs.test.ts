@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { difference } from '../reference/difference.js';
 import { engineRounding, type Rounding, referenceLogits } from '../reference/forward.js';
+import { compareWithTies } from '../reference/ties.js';
 import { referenceModel } from '../reference/weights.js';
 import { describeShared, sharedPath } from '../shared.js';
 import { allLogits, modelLoader } from './engine.js';
@@ -26,6 +27,9 @@ async function engineLogits(model: string, type: string, chunk?: number) {
   return allLogits(await load(graph(`${model}-${type}`)), idsOf(model), chunk);
 }
 
+/** How a ternary file of the model is named. */
+const ternaryType = (model: string) => (model === 'minicpm' ? 'tq2_0' : 'q2_0');
+
 /** Relative rms at every position, sorted. */
 function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[] {
   const rows = Array.from({ length: expected.length / vocabSize }, (_, i) => {
@@ -38,8 +42,8 @@ function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[]
 const middle = (sorted: readonly number[]) => sorted[Math.floor(sorted.length / 2)]!;
 
 describeShared('graphs of late 2026 give the logits of their equations', () => {
-  const models = ['qwen3-yarn', 'qwen3-yarn-keys', 'llama-linear'];
-  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys'];
+  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys', 'minicpm', 'hunyuan-dense'];
+  const models = [...ternary, 'llama-linear', 'olmo', 'olmo2'];
 
   it.each(models)('%s, F16', async (model) => {
     const logits = await engineLogits(model, 'f16');
@@ -51,20 +55,22 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
   });
 
   // A rounding that falls the other way moves a few positions by a percent, the others not at all.
-  it.each(ternary)('%s, Q2_0', async (model) => {
-    const logits = await engineLogits(model, 'q2_0');
+  it.each(ternary)('%s, ternary', async (model) => {
+    const type = ternaryType(model);
+    const logits = await engineLogits(model, type);
     const expected = golden('numpy', model, 'tok8-kv16');
     expect(difference(logits, expected).rms).toBeLessThan(0.02);
     expect(middle(byPosition(logits, expected))).toBeLessThan(1e-5);
-    // llama.cpp rounds activations by blocks of 32.
-    for (const variant of ['q2_0-batch', 'q2_0-step']) {
-      expect(difference(logits, golden('mainline', model, variant)).rms).toBeLessThan(0.08);
+    // llama.cpp rounds activations by blocks of 32, of TQ2_0 by blocks of 256.
+    for (const way of ['batch', 'step']) {
+      const other = golden('mainline', model, `${type}-${way}`);
+      expect(difference(logits, other).rms).toBeLessThan(0.08);
     }
   });
 
   it.each([
     ...models.map((model) => [model, 'f16']),
-    ...ternary.map((model) => [model, 'q2_0']),
+    ...ternary.map((model) => [model, ternaryType(model)]),
   ] as [string, string][])('%s, %s: the same bits token by token', async (model, type) => {
     const batch = await engineLogits(model, type);
     for (const chunk of [1, 7, 33]) expect(await engineLogits(model, type, chunk)).toEqual(batch);
@@ -72,8 +78,10 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
 
   it.each<[string, string, string, Rounding]>([
     ...models.map((m): [string, string, string, Rounding] => [m, 'f16', 'none', {}]),
-    ...ternary.map((m): [string, string, string, Rounding] => [m, 'q2_0', 'none', {}]),
+    ...ternary.map((m): [string, string, string, Rounding] => [m, ternaryType(m), 'none', {}]),
     ['qwen3-yarn', 'q2_0', 'tok8-kv16', engineRounding],
+    ['minicpm', 'tq2_0', 'tok8-kv16', engineRounding],
+    ['hunyuan-dense', 'q2_0', 'tok8-kv16', engineRounding],
   ])('the float64 reference too: %s, %s, %s', async (model, type, variant, rounding) => {
     const reference = referenceLogits(
       await referenceModel(graph(`${model}-${type}`)),
@@ -82,5 +90,26 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
     );
     const flat = Float64Array.from(reference.flatMap((row) => [...row]));
     expect(middle(byPosition(flat, golden('numpy', model, variant)))).toBeLessThan(1e-6);
+  });
+
+  // One file: what a session has room for chooses the rotary factors.
+  it.each([
+    ['minicpm-longrope', 512],
+    ['minicpm-longrope-short', 256],
+  ])('%s, in a session of %d positions', async (name, contextLength) => {
+    const path = graph('minicpm-longrope-tq2_0');
+    const ids = idsOf('minicpm-longrope');
+    const logits = await allLogits(await load(path), ids, undefined, { contextLength });
+    expect(difference(logits, golden('numpy', name, 'tok8-kv16')).rms).toBeLessThan(0.02);
+    for (const way of ['batch', 'step']) {
+      const mainline = golden('mainline', name, `tq2_0-${way}`);
+      expect(difference(logits, mainline).rms).toBeLessThan(0.04);
+    }
+    const model = await referenceModel(path, contextLength);
+    const flat = Float64Array.from(referenceLogits(model, ids).flatMap((row) => [...row]));
+    expect(middle(byPosition(flat, golden('numpy', name, 'none')))).toBeLessThan(1e-6);
+    const { error, ties } = compareWithTies(model, ids, logits, 1e-6);
+    expect(error).toBeLessThan(1e-5);
+    expect(ties).toBeLessThanOrEqual(3);
   });
 });

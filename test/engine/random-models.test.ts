@@ -17,7 +17,7 @@ async function compare(model: TinyModel, tokens: number, floor: number): Promise
   const next = random(tokens);
   const ids = Array.from({ length: tokens }, () => Math.floor(next() * vocabSize));
   const logits = await allLogits(await load(path), ids);
-  return compareWithTies(await referenceModel(path), ids, logits, floor);
+  return compareWithTies(await referenceModel(path, tokens), ids, logits, floor);
 }
 
 type Case = [title: string, options: TinyOptions, tokens?: number];
@@ -120,6 +120,48 @@ const ternary: Case[] = [
     'gemma3 with a norm before every projection',
     { arch: 'gemma3', projectionNorms: true, normType: 'F16', nHead: 4, nKvHead: 1, headDim: 100 },
   ],
+  [
+    'minicpm, TQ2_0 with unequal scales',
+    { arch: 'minicpm', weightType: 'TQ2_0', unevenScales: true, ffnDim: 512, nKvHead: 1 },
+  ],
+  [
+    'minicpm whose file states no scales, 8 heads of 64',
+    { arch: 'minicpm', dim: 512, scales: undefined },
+  ],
+  [
+    'minicpm, LongRoPE in a session for 12 tokens, with the long factors',
+    { arch: 'minicpm', longRopeAbove: 11 },
+  ],
+  [
+    'minicpm, LongRoPE in a session for 12 tokens, with the short factors',
+    { arch: 'minicpm', longRopeAbove: 12 },
+  ],
+  [
+    'hunyuan-dense, heads of 128 wider than the model',
+    { arch: 'hunyuan-dense', headDim: 128, nKvHead: 2 },
+  ],
+  [
+    'hunyuan-dense, TQ2_0 with unequal scales, a base that is stretched',
+    {
+      ...{ arch: 'hunyuan-dense', weightType: 'TQ2_0', unevenScales: true, ffnDim: 512 },
+      ...{ nHead: 2, headDim: 128, ropeAlpha: 50 },
+    },
+  ],
+  [
+    'olmo, 7 heads of 64 on one KV head, untied',
+    { arch: 'olmo', dim: 448, nHead: 7, nKvHead: 1, tied: false },
+  ],
+  ['olmo, queries, keys and values clamped', { arch: 'olmo', clampKqv: 0.7, nKvHead: 2 }],
+  // Seed 1 as above.
+  ['olmo2, heads of 96', { arch: 'olmo2', dim: 384, nKvHead: 2, seed: 2 }],
+  [
+    'olmo2, five layers of which the 4th sees everything, YaRN there alone',
+    {
+      ...{ arch: 'olmo2', nLayer: 5, dim: 128, nHead: 2, window: 5, tied: false },
+      ...{ ropeScaling: 'yarn', ropeScale: 4, ropeAttnFactor: 1.2, ropeBase: 500_000 },
+    },
+    16,
+  ],
 ];
 
 const dense: Case[] = [
@@ -208,6 +250,26 @@ const dense: Case[] = [
   [
     'gemma3, F16, soft-capped logits',
     { arch: 'gemma3', weightType: 'F16', nHead: 2, nKvHead: 1, logitSoftcapping: 3 },
+  ],
+  [
+    'minicpm, F16, biases, its own head, LongRoPE with an attention factor, part of a head rotated',
+    {
+      ...{ arch: 'minicpm', weightType: 'F16', biases: true, tied: false },
+      ...{ longRopeAbove: 20, ropeDim: 48, ropeAttnFactor: 1.1 },
+    },
+    80,
+  ],
+  [
+    'hunyuan-dense, BF16, biases',
+    { arch: 'hunyuan-dense', weightType: 'BF16', biases: true, dim: 250, nHead: 5 },
+  ],
+  [
+    'olmo, F32, clamped, width 200',
+    { arch: 'olmo', weightType: 'F32', clampKqv: 0.5, dim: 200, nHead: 2 },
+  ],
+  [
+    'olmo2, F16, width 200, heads of 96',
+    { arch: 'olmo2', weightType: 'F16', dim: 200, nHead: 4, nKvHead: 2, headDim: 96 },
   ],
   [
     'gemma3, F16, a window of one position',

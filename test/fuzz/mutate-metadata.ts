@@ -24,6 +24,7 @@ const optionalNumbers = [
   'logit_scale',
   'residual_scale',
   'embedding_scale',
+  'rope.scaling.alpha',
   'expert_count',
   'pooling_type',
 ];

@@ -61,6 +61,7 @@ describe('the size of a tensor', () => {
     ['Q2_0_G128', 68],
     ['PQ2_0', 68],
     ['PTQ1_0', 56],
+    ['STQ1_0', 42],
     ['IQ1_BN', 54],
     ['IQ2_BN', 68],
   ])('of 256 %s elements is %d bytes', (name, bytes) => {
@@ -107,13 +108,14 @@ describe('a type id with several meanings is resolved by size:', () => {
     expect(await resolve(39, [[1536, 1536]], [507936])).toEqual([['TL2', 507936]]);
   });
 
-  it('42 is Q2_0, in groups of 64 or, in older files, of 128, or TL2', async () => {
+  it('42 is Q2_0, in groups of 64 or, in older files, of 128, or TL2, or STQ1_0', async () => {
     expect(await resolve(42, [[1536, 1536]], [626688])).toEqual([['Q2_0_G128', 626688]]);
     expect(await resolve(42, [[128, 64]], [2176])).toEqual([['Q2_0_G128', 2176]]);
     expect(await resolve(42, [[128, 64]], [2304])).toEqual([['Q2_0', 2304]]);
     expect(await resolve(42, [[192, 64]], [3456])).toEqual([['Q2_0', 3456]]);
     expect(await resolve(42, [[1536, 1536]], [663552])).toEqual([['Q2_0', 663552]]);
     expect(await resolve(42, [[1536, 1536]], [507936])).toEqual([['TL2', 507936]]);
+    expect(await resolve(42, [[1536, 1536]], [387072])).toEqual([['STQ1_0', 387072]]);
   });
 
   it('134 and 135 have a scale per row, except in the files of 2024', async () => {

@@ -49,19 +49,22 @@ export class PaperModel {
     this.set('.feed_forward_length', 'u32', ffnDim);
     this.set('.attention.head_count', 'u32', nHead);
     this.set('.attention.head_count_kv', 'u32', nKvHead);
-    this.set('.attention.layer_norm_rms_epsilon', 'f32', Math.fround(1e-5));
+    const epsilon = arch === 'olmo' ? 'epsilon' : 'rms_epsilon';
+    this.set(`.attention.layer_norm_${epsilon}`, 'f32', Math.fround(1e-5));
     this.set('.vocab_size', 'u32', vocabSize);
     if (headDim !== dim / nHead) this.set('.attention.key_length', 'u32', headDim);
     this.set('tokenizer.ggml.model', 'string', tokenizer);
     this.set('tokenizer.ggml.tokens', 'array', emptyStrings(vocabSize));
     this.add('token_embd.weight', [dim, vocabSize], headType);
-    this.add('output_norm.weight', [dim], 'F32');
+    if (arch !== 'olmo') this.add('output_norm.weight', [dim], 'F32');
     if (!tied) this.add('output.weight', [dim, vocabSize], headType);
     for (let i = 0; i < nLayer; i++) {
       const add = (name: string, dims: readonly number[], type: string) =>
         this.add(`blk.${i}.${name}.weight`, dims, type);
-      add('attn_norm', [dim], 'F32');
-      add('ffn_norm', [dim], 'F32');
+      if (!arch.startsWith('olmo')) {
+        add('attn_norm', [dim], 'F32');
+        add('ffn_norm', [dim], 'F32');
+      }
       if (arch.startsWith('bitnet')) {
         add('attn_sub_norm', [nHead * headDim], 'F32');
         add('ffn_sub_norm', [ffnDim], 'F32');
@@ -71,11 +74,15 @@ export class PaperModel {
         this.add(`blk.${i}.attn_k.bias`, [nKvHead * headDim], 'F32');
         this.add(`blk.${i}.attn_v.bias`, [nKvHead * headDim], 'F32');
       }
-      if (arch === 'qwen3' || arch === 'gemma3') {
+      if (arch === 'olmo2') {
+        add('attn_q_norm', [nHead * headDim], 'F32');
+        add('attn_k_norm', [nKvHead * headDim], 'F32');
+      }
+      if (arch === 'qwen3' || arch === 'gemma3' || arch === 'hunyuan-dense') {
         add('attn_q_norm', [headDim], 'F32');
         add('attn_k_norm', [headDim], 'F32');
       }
-      if (arch === 'gemma3') {
+      if (arch === 'gemma3' || arch === 'olmo2') {
         add('post_attention_norm', [dim], 'F32');
         add('post_ffw_norm', [dim], 'F32');
       }

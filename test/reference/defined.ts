@@ -37,7 +37,12 @@ export class DefinedSequence {
   constructor(model: ReferenceModel, numbers: Numbers) {
     if (model.activation !== 'relu2') throw new Error('only squared ReLU is written down here');
     if (model.softcapping) throw new Error('no soft-capping is written down here');
-    if (model.embeddingScale !== 1) throw new Error('no scaled embedding is written down here');
+    if (model.embeddingScale !== 1 || model.residualScale !== 1 || model.logitScale !== 1) {
+      throw new Error('no scales are written down here');
+    }
+    if (model.layerNorms || model.clamp < Number.POSITIVE_INFINITY || !model.outputNorm) {
+      throw new Error('only RMSNorms before every layer are written down here');
+    }
     this.#model = model;
     this.#layers = model.layers.map(packed);
     this.#head = model.head;
@@ -57,11 +62,11 @@ export class DefinedSequence {
     const { embedding, outputNorm } = this.#model;
     const x = embedding.values.slice(token * embedding.cols, (token + 1) * embedding.cols);
     this.#layers.forEach((layer, i) => {
-      this.#addTo(x, this.#attention(layer, i, this.#norm(x, layer.attnNorm)));
-      this.#addTo(x, this.#feedForward(layer, this.#norm(x, layer.ffnNorm)));
+      this.#addTo(x, this.#attention(layer, i, this.#norm(x, layer.attnNorm!)));
+      this.#addTo(x, this.#feedForward(layer, this.#norm(x, layer.ffnNorm!)));
     });
     this.#position++;
-    return this.#logits(this.#norm(x, outputNorm));
+    return this.#logits(this.#norm(x, outputNorm!));
   }
 
   #attention(layer: Layer, index: number, h: Float64Array): Float64Array {

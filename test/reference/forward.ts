@@ -40,28 +40,38 @@ export class ReferenceSequence {
 
   /** Appends a token and returns the logits [vocabSize] of the one after it. */
   next(token: number): Float64Array {
-    const { head, softcapping: c } = this.#model;
-    const logits = multiply(head, this.nextState(token));
+    const { head, logitScale, softcapping: c } = this.#model;
+    const logits = multiply(head, this.nextState(token)).map((logit) => logit / logitScale);
     return c ? logits.map((logit) => c * Math.tanh(logit / c)) : logits;
   }
 
   /** Appends a token and returns its last hidden state [dim], which the head multiplies. */
   nextState(token: number): Float64Array {
-    const { embedding, embeddingScale, layers, outputNorm, normEps } = this.#model;
+    const { embedding, embeddingScale, residualScale, layers, outputNorm } = this.#model;
     const begin = token * embedding.cols;
     let x: Float64Array = embedding.values
       .slice(begin, begin + embedding.cols)
       .map((value) => value * embeddingScale);
-    const normed = (y: Float64Array, weight: Float64Array | undefined) =>
-      weight ? rmsNorm(y, weight, normEps) : y;
+    const scaled = (y: Float64Array) => y.map((value) => value * residualScale);
     layers.forEach((layer, i) => {
-      const a = this.#attention(layer, i, rmsNorm(x, layer.attnNorm, normEps));
-      x = add(x, normed(a, layer.attnPostNorm));
-      const f = this.#feedForward(layer, rmsNorm(x, layer.ffnNorm, normEps));
-      x = add(x, normed(f, layer.ffnPostNorm));
+      const a = this.#attention(layer, i, this.#preNorm(x, layer.attnNorm));
+      x = add(x, scaled(this.#norm(a, layer.attnPostNorm)));
+      const f = this.#feedForward(layer, this.#preNorm(x, layer.ffnNorm));
+      x = add(x, scaled(this.#norm(f, layer.ffnPostNorm)));
     });
     this.#position++;
-    return rmsNorm(x, outputNorm, normEps);
+    return this.#preNorm(x, outputNorm);
+  }
+
+  /** RMSNorm, where there is such a norm. */
+  #norm(x: Float64Array, weight: Float64Array | undefined): Float64Array {
+    return weight ? rmsNorm(x, weight, this.#model.normEps) : x;
+  }
+
+  /** The norm of a layer's or the head's input. */
+  #preNorm(x: Float64Array, weight: Float64Array | undefined): Float64Array {
+    const { layerNorms, normEps } = this.#model;
+    return layerNorms ? layerNorm(x, normEps) : this.#norm(x, weight);
   }
 
   /** Forgets everything from a position on. */
@@ -75,9 +85,13 @@ export class ReferenceSequence {
     const keys = this.#keys[index]!;
     const values = this.#values[index]!;
     const [query, key, value] = this.#project([layer.q, layer.k, layer.v], h);
-    const q = this.#rotate(this.#normHeads(query!, layer.qNorm), layer.rope);
-    keys.push(this.#stored(this.#rotate(this.#normHeads(key!, layer.kNorm), layer.rope)));
-    values.push(this.#stored(value!));
+    const turned = (heads: Float64Array, norm: Float64Array | undefined) =>
+      this.#model.normsRotated
+        ? this.#normHeads(this.#rotate(heads, layer.rope), norm)
+        : this.#rotate(this.#normHeads(heads, norm), layer.rope);
+    const q = turned(this.#clamped(query!), layer.qNorm);
+    keys.push(this.#stored(turned(this.#clamped(key!), layer.kNorm)));
+    values.push(this.#stored(this.#clamped(value!)));
     const first = Math.max(0, this.#position + 1 - layer.window);
 
     const out = new Float64Array(nHead * headDim);
@@ -108,13 +122,18 @@ export class ReferenceSequence {
     return this.#project([layer.down], normed)[0]!;
   }
 
+  /** Each head, or with as many weights as the row has columns, the row. */
   #normHeads(heads: Float64Array, weight: Float64Array | undefined): Float64Array {
-    const { headDim, normEps } = this.#model;
     const out = heads.slice();
-    for (let head = 0; weight && head < heads.length; head += headDim) {
-      out.set(rmsNorm(heads.slice(head, head + headDim), weight, normEps), head);
+    for (let head = 0; weight && head < heads.length; head += weight.length) {
+      out.set(this.#norm(heads.slice(head, head + weight.length), weight), head);
     }
     return out;
+  }
+
+  #clamped(x: Float64Array): Float64Array {
+    const { clamp } = this.#model;
+    return x.map((v) => Math.min(clamp, Math.max(-clamp, v)));
   }
 
   /** Rotates every head of q or k by the angles of the current position. */
@@ -199,6 +218,12 @@ function multiply({ rows, cols, values }: Matrix, x: Float64Array): Float64Array
 function rmsNorm(x: Float64Array, weight: Float64Array, eps: number): Float64Array {
   const meanSquare = x.reduce((sum, v) => sum + v * v, 0) / x.length;
   return x.map((v, i) => (v / Math.sqrt(meanSquare + eps)) * weight[i]!);
+}
+
+function layerNorm(x: Float64Array, eps: number): Float64Array {
+  const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
+  const variance = x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length;
+  return x.map((v) => (v - mean) / Math.sqrt(variance + eps));
 }
 
 /** The numbers that int8 codes of x stand for. */

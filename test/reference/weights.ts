@@ -24,12 +24,12 @@ export interface Projection {
 
 /** One transformer layer. Norms that its graph has not are undefined. */
 export interface ReferenceLayer {
-  readonly attnNorm: Float64Array;
+  readonly attnNorm: Float64Array | undefined;
   readonly qNorm: Float64Array | undefined;
   readonly kNorm: Float64Array | undefined;
   readonly attnSubNorm: Float64Array | undefined;
   readonly attnPostNorm: Float64Array | undefined;
-  readonly ffnNorm: Float64Array;
+  readonly ffnNorm: Float64Array | undefined;
   readonly ffnSubNorm: Float64Array | undefined;
   readonly ffnPostNorm: Float64Array | undefined;
   readonly q: Projection;
@@ -61,18 +61,32 @@ export interface ReferenceModel {
   readonly nKvHead: number;
   readonly headDim: number;
   readonly normEps: number;
+  /** OLMo's: norms before layers and head subtract the mean, divide by the deviation, and have no weights. */
+  readonly layerNorms: boolean;
+  /** Whether heads of queries and keys are normed after they are rotated. */
+  readonly normsRotated: boolean;
+  /** Queries, keys and values are kept within ± it. */
+  readonly clamp: number;
   readonly activation: 'relu2' | 'silu' | 'gelu_tanh';
   readonly embedding: Matrix;
   readonly embeddingScale: number;
+  /** Of what attention and feed-forward layers add. */
+  readonly residualScale: number;
+  /** Logits are divided by it. */
+  readonly logitScale: number;
   readonly head: Matrix;
-  readonly outputNorm: Float64Array;
+  readonly outputNorm: Float64Array | undefined;
   /** c of logits c · tanh(logit / c), if any. */
   readonly softcapping: number | undefined;
   readonly layers: readonly ReferenceLayer[];
 }
 
-/** Reads a whole GGUF file of one of the graphs. */
-export async function referenceModel(path: string): Promise<ReferenceModel> {
+/**
+ * Reads a whole GGUF file of one of the graphs.
+ *
+ * @param capacity positions of the session, which decide the rotary factors of LongRoPE
+ */
+export async function referenceModel(path: string, capacity = 0): Promise<ReferenceModel> {
   const [file, bytes] = await Promise.all([readGguf(path), readFile(path)]);
   const tensors = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
   const find = (name: string) => {
@@ -85,53 +99,64 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
     return found;
   };
   const vector = (name: string) => find(name)?.values;
-  const norm = (name: string) => matrix(name).values;
 
   const architecture = file.metadata.get('general.architecture') as string;
   const number = numbersOf(file, architecture);
   const dim = number('embedding_length')!;
   const nHead = number('attention.head_count')!;
   const headDim = number('attention.key_length') ?? dim / nHead;
+  const alpha = (architecture === 'hunyuan-dense' && number('rope.scaling.alpha')) || 1;
+  const layerNorms = architecture === 'olmo';
   const rope: Rope = {
-    neox: architecture !== 'llama',
+    neox: !['llama', 'minicpm', 'olmo'].includes(architecture),
     dim: number('rope.dimension_count') ?? headDim,
-    base: number('rope.freq_base') ?? 10_000,
+    base: (number('rope.freq_base') ?? 10_000) * alpha ** (headDim / (headDim - 2)),
     scale: number('rope.scaling.factor') ?? 1,
     factors: vector('rope_freqs.weight'),
     magnitude: number('rope.scaling.attn_factor') ?? 1,
   };
   const scaling = file.metadata.get(`${architecture}.rope.scaling.type`);
   const context = number('rope.scaling.original_context_length') ?? number('context_length')!;
+  const longRope = vector(`rope_factors_${capacity > context ? 'long' : 'short'}.weight`);
+  const minicpm = architecture === 'minicpm';
+  const nLayer = number('block_count')!;
   const window = number('attention.sliding_window') ?? 0;
   const embedding = matrix('token_embd.weight');
   return {
     nHead,
     nKvHead: number('attention.head_count_kv') ?? nHead,
     headDim,
-    normEps: number('attention.layer_norm_rms_epsilon')!,
+    normEps: number(`attention.layer_norm_${layerNorms ? '' : 'rms_'}epsilon`)!,
+    layerNorms,
+    normsRotated: architecture === 'hunyuan-dense',
+    clamp: (layerNorms && number('attention.clamp_kqv')) || Number.POSITIVE_INFINITY,
     activation: activationOf(file, architecture),
     embedding,
     // Gemma's embedding is multiplied by the square root of its width.
-    embeddingScale: architecture === 'gemma3' ? Math.sqrt(dim) : 1,
+    embeddingScale:
+      architecture === 'gemma3' ? Math.sqrt(dim) : minicpm ? (number('embedding_scale') ?? 12) : 1,
+    residualScale: minicpm ? (number('residual_scale') ?? 1.4 / Math.sqrt(nLayer)) : 1,
+    logitScale: minicpm ? (number('logit_scale') ?? dim / 256) : 1,
     head: find('output.weight') ?? embedding,
-    outputNorm: norm('output_norm.weight'),
+    outputNorm: vector('output_norm.weight'),
     softcapping: architecture === 'gemma3' ? number('final_logit_softcapping') : undefined,
-    layers: Array.from({ length: number('block_count')! }, (_, i) => {
+    layers: Array.from({ length: nLayer }, (_, i) => {
       const name = (part: string) => `blk.${i}.${part}.weight`;
       const projection = (part: string): Projection => ({
         weight: matrix(name(part)),
         normIn: vector(name(`${part}_norm_in`)),
         bias: vector(`blk.${i}.${part}.bias`),
       });
-      // Of Gemma's layers the 6th, 12th, … see everything.
-      const slidingWindow = window > 0 && i % 6 !== 5;
+      // Of Gemma's layers the 6th, 12th, … see everything, of OLMo 3's the 4th, 8th, …
+      const period = architecture === 'olmo2' ? 4 : 6;
+      const slidingWindow = window > 0 && (i + 1) % period !== 0;
       return {
-        attnNorm: norm(name('attn_norm')),
+        attnNorm: vector(name('attn_norm')),
         qNorm: vector(name('attn_q_norm')),
         kNorm: vector(name('attn_k_norm')),
         attnSubNorm: vector(name('attn_sub_norm')),
         attnPostNorm: vector(name('post_attention_norm')),
-        ffnNorm: norm(name('ffn_norm')),
+        ffnNorm: vector(name('ffn_norm')),
         ffnSubNorm: vector(name('ffn_sub_norm')),
         ffnPostNorm: vector(name('post_ffw_norm')),
         q: projection('attn_q'),
@@ -143,12 +168,16 @@ export async function referenceModel(path: string): Promise<ReferenceModel> {
         down: projection('ffn_down'),
         window: slidingWindow ? window : Number.POSITIVE_INFINITY,
         rope: slidingWindow
-          ? { ...rope, base: 10_000, scale: 1, factors: undefined }
+          ? architecture === 'olmo2'
+            ? { ...rope, scale: 1, factors: undefined, magnitude: 1 }
+            : { ...rope, base: 10_000, scale: 1, factors: undefined }
           : scaling === 'llama3'
             ? { ...rope, scale: 1, factors: llama3Factors(rope) }
             : scaling === 'yarn'
               ? yarn(rope, context)
-              : rope,
+              : scaling === 'longrope'
+                ? { ...rope, factors: longRope }
+                : rope,
       };
     }),
   };

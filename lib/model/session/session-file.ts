@@ -42,6 +42,8 @@ const maxHeaderBytes = 2 ** 26;
 interface Header {
   readonly model: { readonly name: string; readonly identity: string };
   readonly kvType: KvType;
+  /** With LongRoPE: whether keys were turned by the long factors. */
+  readonly longRope?: boolean;
   /** Tokens evaluated. */
   readonly position: number;
   /** Of these, how many at the end penalties look back at. */
@@ -67,6 +69,8 @@ export interface SessionOwnership {
   readonly identity: string;
   readonly kvType: KvType;
   readonly contextLength: number;
+  /** With LongRoPE: the longest context whose keys are turned by the short factors. */
+  readonly longRopeAbove: number | undefined;
   readonly vocabSize: number;
 }
 
@@ -121,7 +125,11 @@ function encodeHeader(
 ) {
   const { name, identity, kvType } = owner;
   const position = tokens.length;
-  const header: Header = { model: { name, identity }, kvType, position, history, pending, data };
+  const longRope = isLong(owner);
+  const header: Header = {
+    ...{ model: { name, identity }, kvType, ...(longRope !== undefined && { longRope }) },
+    ...{ position, history, pending, data },
+  };
   const json = Buffer.from(jsonOf(header));
   if (json.length > maxHeaderBytes) {
     throw argumentError(`data of at most ${maxHeaderBytes} bytes`, 'option data', json.length);
@@ -224,12 +232,18 @@ function parsed(json: string): unknown {
   }
 }
 
+/** Whether keys of a session are turned by the long factors; undefined without LongRoPE. */
+function isLong({ contextLength, longRopeAbove }: SessionOwnership): boolean | undefined {
+  return longRopeAbove === undefined ? undefined : contextLength > longRopeAbove;
+}
+
 function isHeader(value: unknown): value is Header {
-  const { model, kvType, position, history, pending } = (value ?? {}) as Partial<Header>;
+  const { model, kvType, longRope, position, history, pending } = (value ?? {}) as Partial<Header>;
   return (
     typeof model?.name === 'string' &&
     typeof model.identity === 'string' &&
     kvTypes.some((type) => type === kvType) &&
+    (longRope === undefined || typeof longRope === 'boolean') &&
     isCount(position) &&
     isCount(history) &&
     history <= position &&
@@ -242,7 +256,7 @@ function isCount(value: unknown): value is number {
 }
 
 function checkOwner(path: string, header: Header, owner: SessionOwnership): void {
-  const { model, kvType, position, pending } = header;
+  const { model, kvType, longRope, position, pending } = header;
   if (model.identity !== owner.identity) {
     const [found, expected] = [received(model.name), received(owner.name)];
     const who = found === expected ? `another ${found} (other weights or settings)` : found;
@@ -255,6 +269,14 @@ function checkOwner(path: string, header: Header, owner: SessionOwnership): void
     throw refused(
       path,
       `Expected the session file "${path}" to hold keys and values as ${owner.kvType}, but it holds ${kvType}; use that type (--kv-type, kvType), or choose another file.`,
+    );
+  }
+  if (longRope !== isLong(owner)) {
+    const [found, wanted] = longRope ? ['long', 'short'] : ['short', 'long'];
+    const context = `${longRope ? 'more than' : 'at most'} ${owner.longRopeAbove}`;
+    throw refused(
+      path,
+      `Expected the session file "${path}" to hold keys with LongRoPE’s ${wanted} factors, as a context of ${owner.contextLength} has, but they have its ${found} ones; use a context of ${context} tokens (-c, contextLength), or choose another file.`,
     );
   }
   if (pending >= owner.vocabSize) throw damaged(path, 'it has a token that is not in the model');

@@ -35,6 +35,8 @@ import { readSession, type SessionOwnership, writeSession } from './session-file
 export interface SessionOwner extends SequenceOwner {
   readonly tokenizer: Tokenizer;
   readonly dim: number;
+  /** `spec.rope.longAbove`. */
+  readonly longRopeAbove: number | undefined;
   /** For messages. */
   readonly name: string;
   /** See `ModelIdentity`. */
@@ -366,8 +368,11 @@ export class Session {
   }
 
   async #ownership(signal: AbortSignal): Promise<SessionOwnership> {
-    const { name, kvType, contextLength, vocabSize, identity } = this.#owner;
-    return { name, kvType, contextLength, vocabSize, identity: await identity(signal) };
+    const { name, kvType, contextLength, longRopeAbove, vocabSize, identity } = this.#owner;
+    return {
+      ...{ name, kvType, contextLength, longRopeAbove, vocabSize },
+      identity: await identity(signal),
+    };
   }
 
   #checkIdle(): void {

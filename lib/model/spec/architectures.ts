@@ -19,27 +19,56 @@ export interface Architecture {
   readonly subNorms?: true;
   /** Whether they are normed after it, before they join the residual stream. */
   readonly postNorms?: true;
-  /** Whether each head of queries and keys is normed before it is rotated. */
-  readonly headNorms?: true;
+  /** Whether there is no norm before attention and feed-forward layers. */
+  readonly noPreNorms?: true;
+  /** Whether norms are LayerNorms without weights, and not RMSNorms. */
+  readonly layerNorms?: true;
+  /** Whether each head of queries and keys is normed: before it is rotated, or once it is. */
+  readonly headNorms?: true | 'rotated';
+  /** Whether queries and keys are normed as whole rows, before they are heads. */
+  readonly rowNorms?: true;
+  /** Whether the file may say that queries, keys and values are clamped. */
+  readonly clampedKqv?: true;
+  /** Whether the file may leave it to the reader to stretch the base of the rotary angles. */
+  readonly ropeAlpha?: true;
   /** Whether queries, keys and values have a bias; any projection of any graph may. */
   readonly qkvBiases?: true;
   /** Whether there are files with a norm before each single projection: the BitNet embedding models. */
   readonly projectionNorms?: true;
   /** Whether embeddings are multiplied by sqrt(dim). */
   readonly scaledEmbedding?: true;
+  /** Whether the file may scale embeddings, branches and logits, and what they are where it does not say. */
+  readonly scales?: (sizes: { readonly nLayer: number; readonly dim: number }) => Scales;
   /** Whether the file may say that logits are soft-capped. */
   readonly logitSoftcapping?: true;
   /** Which layers see only the last few positions, where the file states a window. */
   readonly slidingWindow?: {
     /** Of this many layers the last sees everything. */
     readonly period: number;
-    /** Base of the rotary angles in the others, unless the file says another. */
-    readonly ropeBase: number;
+    /**
+     * Base of the rotary angles in the others, unless the file says another. Without it they turn as
+     * all layers would if the context had never been stretched.
+     */
+    readonly ropeBase?: number;
   };
 }
 
+/** What parts of a graph are scaled by. */
+export interface Scales {
+  /** Embeddings are multiplied by it. */
+  readonly embedding: number;
+  /** What joins the residual stream is multiplied by it. */
+  readonly residual: number;
+  /** Logits are divided by it. */
+  readonly logit: number;
+}
+
 /** The graph of one file. */
-export type Graph = Omit<Architecture, 'projectionNorms'> & { readonly projectionNorms: boolean };
+export type Graph = Omit<Architecture, 'projectionNorms'> & {
+  readonly projectionNorms: boolean;
+  /** Whether tensors have the divisors of its rotary angles, for short sessions and long ones. */
+  readonly longRope: boolean;
+};
 
 /**
  * Every architecture this project runs, by its name in `general.architecture`. To add one, add an
@@ -100,6 +129,54 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       projectionNorms: true,
       activation: 'silu',
       activationReason: 'models of architecture qwen3 are trained with SiLU',
+    },
+  ],
+  [
+    // Files of 2024 state no scales; these are MiniCPM-2B's, whose logits µP divides by dim / 256.
+    'minicpm',
+    {
+      rope: 'norm',
+      scales: ({ nLayer, dim }) => ({
+        embedding: 12,
+        residual: 1.4 / Math.sqrt(nLayer),
+        logit: dim / 256,
+      }),
+      activation: 'silu',
+      activationReason: 'models of architecture minicpm are trained with SiLU',
+    },
+  ],
+  [
+    // The translators Hy-MT.
+    'hunyuan-dense',
+    {
+      rope: 'neox',
+      headNorms: 'rotated',
+      ropeAlpha: true,
+      activation: 'silu',
+      activationReason: 'models of architecture hunyuan-dense are trained with SiLU',
+    },
+  ],
+  [
+    'olmo',
+    {
+      rope: 'norm',
+      layerNorms: true,
+      clampedKqv: true,
+      activation: 'silu',
+      activationReason: 'models of architecture olmo are trained with SiLU',
+    },
+  ],
+  [
+    // OLMo 2, and OLMo 3, which has windows.
+    'olmo2',
+    {
+      rope: 'neox',
+      noPreNorms: true,
+      postNorms: true,
+      rowNorms: true,
+      slidingWindow: { period: 4 },
+      activation: 'silu',
+      activationReason: 'models of architecture olmo2 are trained with SiLU',
     },
   ],
   [

@@ -50,7 +50,7 @@ export function bindTensors(
     ),
   );
   const unused = file.tensors.map(({ name }) => name).filter((name) => !used.has(name));
-  refuseMeaningful(file, unused);
+  refuseMeaningful(file, graph, unused);
   return { tensors, unused };
 }
 
@@ -111,12 +111,18 @@ function adviceFor(type: string): string {
 const otherQuantized = /^(Q[238]_K|Q8_1|Q6_0|IQ[1234]_(XXS|XS|S|M|NL_4_4)|Q4_0_\d_\d|MXFP4|NVFP4)$/;
 
 const typeAdvice: ReadonlyMap<string, string> = new Map([
+  [
+    'STQ1_0',
+    'models of this type (1.25 bits a weight, one zero in four) cannot run yet: get the model as TQ1_0, TQ2_0 or F16',
+  ],
   ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],
 ]);
 
-function refuseMeaningful(file: GgufFile, unused: readonly string[]): void {
+function refuseMeaningful(file: GgufFile, graph: Graph, unused: readonly string[]): void {
   for (const name of unused) {
-    const match = meaningfulTensors.find(([pattern]) => pattern.test(name));
+    const match = meaningfulTensors.find(
+      ([pattern, , when = () => true]) => pattern.test(name) && when(graph),
+    );
     if (match === undefined) continue;
     const architecture = String(file.metadata.get('general.architecture'));
     const expected = `absent from a model of architecture ${architecture}`;

@@ -80,17 +80,22 @@ export interface GraphTensor<Role extends string> {
 
 const always = () => true;
 const never = () => false;
-const headNorms = ({ headNorms }: Graph) => headNorms === true;
+const headNorms = ({ headNorms }: Graph) => headNorms !== undefined;
+const rowNorms = ({ rowNorms }: Graph) => rowNorms === true;
+const weightedNorms = ({ layerNorms }: Graph) => !layerNorms;
+const preNorms = ({ noPreNorms, layerNorms }: Graph) => !noPreNorms && !layerNorms;
 const subNorms = ({ subNorms }: Graph) => subNorms === true;
 const postNorms = ({ postNorms }: Graph) => postNorms === true;
 const projectionNorms = ({ projectionNorms }: Graph) => projectionNorms;
 const qkvBiases = ({ qkvBiases }: Graph) => qkvBiases === true;
+const longRope = ({ longRope }: Graph) => longRope;
 
 const dimVector = ({ dim }: Sizes) => [1, dim] as const;
 const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
 const headVector = ({ headDim }: Sizes) => [1, headDim] as const;
 const queryVector = ({ nHead, headDim }: Sizes) => [1, nHead * headDim] as const;
 const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as const;
+const ropeVector = ({ rope }: Sizes) => [1, rope.dim / 2] as const;
 const keyMatrix = ({ nKvHead, headDim, dim }: Sizes) => [nKvHead * headDim, dim] as const;
 const ffnMatrix = ({ ffnDim, dim }: Sizes) => [ffnDim, dim] as const;
 
@@ -123,18 +128,17 @@ const embedding = <Role extends string>(role: Role, name: string): GraphTensor<R
 /** Tensors a model has once. */
 export const globalTensors = [
   embedding('token_embd', 'token_embd.weight'),
-  vector('output_norm', 'output_norm.weight', dimVector),
+  vector('output_norm', 'output_norm.weight', dimVector, weightedNorms),
   { ...embedding('output', 'output.weight'), optional: always },
   // Divides the rotary angle of each pair of columns.
-  {
-    ...vector('rope_freqs', 'rope_freqs.weight', ({ rope }) => [1, rope.dim / 2]),
-    optional: always,
-  },
+  { ...vector('rope_freqs', 'rope_freqs.weight', ropeVector), optional: always },
+  vector('rope_factors_long', 'rope_factors_long.weight', ropeVector, longRope),
+  vector('rope_factors_short', 'rope_factors_short.weight', ropeVector, longRope),
 ];
 
 /** Tensors of every layer. */
 export const layerTensors = [
-  vector('attn_norm', 'attn_norm.weight', dimVector),
+  vector('attn_norm', 'attn_norm.weight', dimVector, preNorms),
   vector('attn_q_norm_in', 'attn_q_norm_in.weight', dimVector, projectionNorms),
   vector('attn_k_norm_in', 'attn_k_norm_in.weight', dimVector, projectionNorms),
   vector('attn_v_norm_in', 'attn_v_norm_in.weight', dimVector, projectionNorms),
@@ -146,6 +150,8 @@ export const layerTensors = [
   bias('attn_v_bias', 'attn_v.bias', keyVector, qkvBiases),
   vector('attn_q_norm', 'attn_q_norm.weight', headVector, headNorms),
   vector('attn_k_norm', 'attn_k_norm.weight', headVector, headNorms),
+  vector('attn_q_row_norm', 'attn_q_norm.weight', queryVector, rowNorms),
+  vector('attn_k_row_norm', 'attn_k_norm.weight', keyVector, rowNorms),
   vector('attn_sub_norm', 'attn_sub_norm.weight', queryVector, subNorms),
   // A norm before the last projection alone is what others call a sub-norm.
   vector('attn_sub_norm', 'attn_output_norm_in.weight', queryVector, projectionNorms),
@@ -155,7 +161,7 @@ export const layerTensors = [
   ]),
   bias('attn_output_bias', 'attn_output.bias', dimVector),
   vector('attn_post_norm', 'post_attention_norm.weight', dimVector, postNorms),
-  vector('ffn_norm', 'ffn_norm.weight', dimVector),
+  vector('ffn_norm', 'ffn_norm.weight', dimVector, preNorms),
   vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),
   vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
   projection('ffn_gate', 'ffn_gate.weight', ffnMatrix),
@@ -176,10 +182,13 @@ export type TensorRole = (typeof globalTensors | typeof layerTensors)[number]['r
  * Tensors that other graphs compute with. When a file has one that its architecture's graph here
  * does not use, the result would be wrong without it, so such a file is refused.
  */
-export const meaningfulTensors: readonly [name: RegExp, what: string][] = [
+export const meaningfulTensors: readonly [name: RegExp, what: string, when?: Condition][] = [
   [/^(blk\.\d+\.|output|token_embd).*\.bias$/, 'a bias'],
   [/^(blk\.\d+\.|output|token_embd).*\.(input_)?scale$/, 'a scale'],
   [/^blk\.\d+\..*_norm_in\.weight$/, 'a norm before a projection'],
+  // Where graphs have these norms, those that are left belong to layers they have not.
+  [/^blk\.\d+\.(attn|ffn)_norm\.weight$/, 'a norm before a layer', (graph) => !preNorms(graph)],
+  [/^output_norm\.weight$/, 'weights of the last norm'],
   [/^blk\.\d+\.attn_[qk]_norm\.weight$/, 'a norm of query or key heads'],
   [/^blk\.\d+\.(attn|ffn)_sub_norm\.weight$/, 'a norm before the last projection'],
   [/^blk\.\d+\.post_\w*norm\.weight$/, 'a norm after a layer'],

@@ -1,5 +1,5 @@
 import type { Graph } from './architectures.js';
-import type { Keys } from './keys.js';
+import type { Keys, Range } from './keys.js';
 import * as limits from './limits.js';
 import { notYet } from './model-error.js';
 import { readAttnFactor, readRope } from './rope.js';
@@ -22,13 +22,22 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
   }
   const headDim = readHeadDim(keys, dim, nHead);
   const contextLength = keys.integer('context_length', upTo(limits.maxContextLength));
-  const normEps = keys.number('attention.layer_norm_rms_epsilon', limits.normEpsRange);
-  const rope = readRope(keys, headDim, contextLength);
-  const slidingWindow = readSlidingWindow(keys, graph, nLayer);
-  const logitSoftcapping = readSoftcapping(keys, graph);
+  const { layerNorms, headNorms, clampedKqv, logitSoftcapping: softcapped } = graph;
+  const epsilon = `attention.layer_norm_${layerNorms ? '' : 'rms_'}epsilon`;
+  const normEps = keys.number(epsilon, limits.normEpsRange);
+  const clampKqv = clampedKqv ? readCap(keys, 'attention.clamp_kqv', limits.clampRange) : 0;
+  const rope = readRope(keys, graph, headDim, contextLength);
+  const slidingWindow = readSlidingWindow(keys, graph, nLayer, rope.base);
+  const logitSoftcapping = softcapped
+    ? readCap(keys, 'final_logit_softcapping', limits.softcappingRange)
+    : 0;
   refuseVariants(keys);
   return {
-    ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, contextLength, normEps, rope },
+    ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, contextLength, normEps },
+    ...(layerNorms && { layerNorm: layerNorms }),
+    ...(headNorms === 'rotated' && { normAfterRotation: true as const }),
+    ...(clampKqv !== 0 && { clampKqv }),
+    rope,
     ...(slidingWindow && { slidingWindow }),
     ...(logitSoftcapping !== 0 && { logitSoftcapping }),
   };
@@ -63,15 +72,17 @@ function readSlidingWindow(
   keys: Keys,
   { slidingWindow }: Graph,
   nLayer: number,
+  base: number,
 ): ModelSpec['slidingWindow'] {
   const range = { min: 0, max: limits.maxContextLength };
   const window = slidingWindow ? keys.integer('attention.sliding_window', range, 0) : 0;
   if (!slidingWindow || window === 0) return undefined;
   const key = 'attention.sliding_window_pattern';
   const stated = keys.get(key);
-  const magnitude = readAttnFactor(keys);
+  const magnitude = slidingWindow.ropeBase === undefined ? 1 : readAttnFactor(keys);
+  const usual = slidingWindow.ropeBase ?? base;
   const rope = {
-    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, slidingWindow.ropeBase),
+    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, usual),
     ...(magnitude !== 1 && { ropeMagnitude: magnitude }),
   };
   if (typeof stated === 'object' && stated.elementType === 'bool') {
@@ -87,11 +98,9 @@ function readSlidingWindow(
   return { window, layers, ...rope };
 }
 
-/** What logits are soft-capped to, of an architecture that has such; 0 for nothing. */
-function readSoftcapping(keys: Keys, { logitSoftcapping }: Graph): number {
-  const key = 'final_logit_softcapping';
-  if (!logitSoftcapping || keys.get(key) === 0) return 0;
-  return keys.number(key, limits.softcappingRange, 0);
+/** What values are capped or clamped to; 0 for nothing. */
+function readCap(keys: Keys, key: string, range: Range): number {
+  return keys.get(key) === 0 ? 0 : keys.number(key, range, 0);
 }
 
 /** Entries that change the graph in a way this project does not compute: to ignore one gives wrong text. */

@@ -40,6 +40,15 @@ export const ropeMagnitudeRange = { min: 1e-3, max: 1e3 } as const;
 /** Range of the turns between which YaRN is gradual; usual are 1 and 32. */
 export const yarnBetaRange = { min: 1e-3, max: 1e6 } as const;
 
+/** Range of what queries, keys and values are clamped to; usual is 8. */
+export const clampRange = { min: 1e-3, max: 1e6 } as const;
+
+/** Range of Hunyuan's factor for the base of the rotary angles; usual is 1000. */
+export const ropeAlphaRange = { min: 1e-3, max: 1e6 } as const;
+
+/** Range of what embeddings, branches and logits are scaled by; usual are 0.2 to 16. */
+export const graphScaleRange = { min: 1e-6, max: 1e6 } as const;
+
 /** Range of what logits are soft-capped to; usual are 30 and 50. */
 export const softcappingRange = { min: 1e-3, max: 1e6 } as const;
 

@@ -8,6 +8,7 @@ import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
 import { modelError, notYet } from './model-error.js';
 import { decideActivation, decideAttentionScale, decideHead, decidePooling } from './quirks.js';
+import { readScales } from './scales.js';
 import type { ModelSpec } from './spec.js';
 import { decideStorage, type StorageOverrides } from './ternary-storage.js';
 
@@ -38,6 +39,7 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
   };
   const activation = decideActivation(keys, graph, facts, overrides.activation);
   const attentionScale = decideAttentionScale(facts);
+  const scales = readScales(keys, graph, sizes);
   const pooling = decidePooling(keys, graph);
   const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocabSize }, overrides);
   noteIgnored(keys, { ...sizes, attentionScale: attentionScale.value });
@@ -49,7 +51,7 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
     vocabSize,
     rope: { type: graph.rope, ...sizes.rope },
     attentionScale: attentionScale.value,
-    embeddingScale: graph.scaledEmbedding ? Math.sqrt(sizes.dim) : 1,
+    ...scales,
     activation: activation.choice,
     ...(pooling && { pooling: pooling.choice }),
     decisions: [
@@ -69,17 +71,21 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
 function findArchitecture(file: GgufFile): [string, Graph] {
   const name = file.metadata.get('general.architecture');
   const known = typeof name === 'string' ? architectures.get(name) : undefined;
-  if (typeof name === 'string' && known !== undefined) return [name, graphOf(known, file)];
+  if (typeof name === 'string' && known !== undefined) return [name, graphOf(name, known, file)];
   const found = typeof name === 'string' ? quote(name) : 'no such text';
   const expected = `one of ${[...architectures.keys()].join(', ')}`;
   const advice = 'only models of these architectures can run';
   throw modelError(file.path, 'metadata "general.architecture"', expected, found, advice);
 }
 
-/** What an architecture leaves to the file: whether each projection has a norm of its own. */
-function graphOf(architecture: Architecture, file: GgufFile): Graph {
-  const normed = file.tensors.some(({ name }) => name === 'blk.0.attn_q_norm_in.weight');
-  return { ...architecture, projectionNorms: normed && architecture.projectionNorms === true };
+/** What an architecture leaves to the file: whether each projection has a norm of its own, and how positions scale. */
+function graphOf(name: string, architecture: Architecture, { tensors, metadata }: GgufFile): Graph {
+  const normed = tensors.some(({ name }) => name === 'blk.0.attn_q_norm_in.weight');
+  return {
+    ...architecture,
+    projectionNorms: normed && architecture.projectionNorms === true,
+    longRope: metadata.get(`${name}.rope.scaling.type`) === 'longrope',
+  };
 }
 
 /** Refuses files that hold less than a model. */

@@ -1,3 +1,4 @@
+import type { Graph } from './architectures.js';
 import type { Keys } from './keys.js';
 import * as limits from './limits.js';
 import { convertAgain, notYet } from './model-error.js';
@@ -6,14 +7,27 @@ import type { ModelSpec } from './spec.js';
 type Rope = Omit<ModelSpec['rope'], 'type'>;
 
 /** The rotary embedding of a file: which columns turn, how fast, and how it was stretched to a longer context. */
-export function readRope(keys: Keys, headDim: number, contextLength: number): Rope {
+export function readRope(keys: Keys, graph: Graph, headDim: number, contextLength: number): Rope {
   const key = 'rope.dimension_count';
   const dim = keys.integer(key, { min: 2, max: headDim }, headDim);
   if (dim % 2 !== 0) throw keys.error(key, 'even', `${dim}`);
-  const base = keys.number('rope.freq_base', limits.ropeBaseRange, 10_000);
+  const base = readBase(keys, graph, headDim);
   const { magnitude: stretched = 1, ...scaling } = readScaling(keys, dim, base, contextLength);
   const magnitude = stretched * readAttnFactor(keys);
   return { dim, base, ...scaling, ...(magnitude !== 1 && { magnitude }) };
+}
+
+/** Hunyuan's files may state a base and how it is stretched; most hold the finished one. */
+function readBase(keys: Keys, { ropeAlpha }: Graph, headDim: number): number {
+  const stated = keys.number('rope.freq_base', limits.ropeBaseRange, 10_000);
+  const key = 'rope.scaling.alpha';
+  if (!ropeAlpha || keys.get(key) === undefined || keys.get(key) === 0) return stated;
+  const alpha = keys.number(key, limits.ropeAlphaRange);
+  const base = stated * alpha ** (headDim / (headDim - 2));
+  const { min, max } = limits.ropeBaseRange;
+  if (base >= min && base <= max) return base;
+  const expected = `a factor that brings the base of the rotary angles to ${min} to ${max}`;
+  throw keys.error(key, expected, `${alpha}, which makes ${stated} ${base}`);
 }
 
 /** What cosines and sines are multiplied by besides what the kind of scaling says; converters write 0 for none. */
@@ -22,7 +36,7 @@ export function readAttnFactor(keys: Keys): number {
   return keys.get(key) === 0 ? 1 : keys.number(key, limits.ropeMagnitudeRange, 1);
 }
 
-type Scaling = Pick<Rope, 'scale' | 'factors' | 'magnitude'>;
+type Scaling = Pick<Rope, 'scale' | 'factors' | 'magnitude' | 'longAbove'>;
 
 function readScaling(keys: Keys, dim: number, base: number, contextLength: number): Scaling {
   const key = 'rope.scaling.type';
@@ -34,13 +48,15 @@ function readScaling(keys: Keys, dim: number, base: number, contextLength: numbe
       return { scale: readFactor(keys) };
     case 'yarn':
       return yarn(keys, dim, base, contextLength);
+    case 'longrope':
+      return longRope(keys, contextLength);
     case 'llama3':
       return llama3(keys, dim, base);
     case '':
     case 'default':
       return unscaled(keys, type);
   }
-  const expected = '"none", "linear", "yarn" or "llama3"';
+  const expected = '"none", "linear", "yarn", "longrope" or "llama3"';
   const advice = typeof type === 'string' ? notYet : convertAgain;
   throw keys.error(key, expected, keys.describe(key), advice);
 }
@@ -84,6 +100,30 @@ function llama3(keys: Keys, dim: number, base: number): Scaling {
   return { scale: 1, factors };
 }
 
+/** Positions the model was trained for before its context was stretched; converters write 0 for unknown. */
+function originalContext(keys: Keys, contextLength: number): number {
+  const range = { min: 0, max: limits.maxContextLength };
+  const stated = keys.integer('rope.scaling.original_context_length', range, 0);
+  return stated === 0 ? contextLength : stated;
+}
+
+/**
+ * LongRoPE (Ding et al. 2024): each pair has a divisor of its angle, in one tensor for sessions longer than the
+ * original context, and in another for the rest.
+ */
+function longRope(keys: Keys, contextLength: number): Scaling {
+  const longAbove = originalContext(keys, contextLength);
+  const choice = `rope_factors_short in sessions for up to ${longAbove} tokens, rope_factors_long in longer ones`;
+  const reason = `${longAbove} is the context that the short factors were made for`;
+  keys.decide('LongRoPE', choice, reason);
+  const factor = readFactor(keys);
+  if (factor !== 1) {
+    const beside = 'the tensors hold the whole scaling, though llama.cpp divides positions by it';
+    keys.decide('LongRoPE', `without rope.scaling.factor ${factor}`, beside, true);
+  }
+  return { scale: 1, longAbove };
+}
+
 /** Entries that llama.cpp does not read for these architectures, though its converter writes them. */
 const yarnDetails = ['yarn_ext_factor', 'yarn_attn_factor', 'yarn_beta_fast', 'yarn_beta_slow'].map(
   (name) => `rope.scaling.${name}`,
@@ -97,9 +137,7 @@ const yarnDetails = ['yarn_ext_factor', 'yarn_attn_factor', 'yarn_beta_fast', 'y
  */
 function yarn(keys: Keys, dim: number, base: number, contextLength: number): Scaling {
   const factor = readFactor(keys);
-  const contexts = { min: 0, max: limits.maxContextLength };
-  const stated = keys.integer('rope.scaling.original_context_length', contexts, 0);
-  const context = stated === 0 ? contextLength : stated;
+  const context = originalContext(keys, contextLength);
   const [ext, attn, betaFast, betaSlow] = readYarnDetails(keys);
   if (factor === 1) return { scale: 1 };
 

@@ -23,6 +23,12 @@ export interface ModelSpec {
   /** Positions the model was trained for. */
   readonly contextLength: number;
   readonly normEps: number;
+  /** Whether norms are LayerNorms without weights. @default false */
+  readonly layerNorm?: true;
+  /** Whether heads of queries and keys are normed after they are rotated. @default false */
+  readonly normAfterRotation?: true;
+  /** Queries, keys and values are kept within ± it, before norms and rotation. */
+  readonly clampKqv?: number;
   readonly rope: {
     /** 'norm' rotates columns 2j and 2j + 1 of a head, 'neox' columns j and j + dim / 2. */
     readonly type: RopeType;
@@ -35,6 +41,11 @@ export interface ModelSpec {
     readonly factors?: readonly number[];
     /** Cosines and sines are multiplied by it. @default 1 */
     readonly magnitude?: number;
+    /**
+     * Of LongRoPE: sessions for more positions than this turn by the divisors in the tensor
+     * rope_factors_long, the others by those in rope_factors_short.
+     */
+    readonly longAbove?: number;
   };
   /** The sum over query · key is multiplied by it. */
   readonly attentionScale: number;
@@ -51,6 +62,10 @@ export interface ModelSpec {
   };
   /** Embeddings are multiplied by it. */
   readonly embeddingScale: number;
+  /** What attention and feed-forward layers add to the residual stream is multiplied by it. @default 1 */
+  readonly residualScale?: number;
+  /** Logits are divided by it: the state is, before the head multiplies it. @default 1 */
+  readonly logitScale?: number;
   /** Logits become c · tanh(logit / c), where the graph has that and the file says c. */
   readonly logitSoftcapping?: number;
   /**

@@ -107,6 +107,12 @@ describe('tensors', () => {
       projections,
       'models of this type need rotated activations and cannot run yet',
     ],
+    [
+      'blk.0.ffn_up.weight',
+      'STQ1_0',
+      projections,
+      'models of this type (1.25 bits a weight, one zero in four) cannot run yet: get the model as TQ1_0, TQ2_0 or F16',
+    ],
     ['output_norm.weight', 'Q8_0', 'F32, F16 or BF16', convert],
   ])('%s is refused as %s', (name, type, expected, advice) => {
     const error = refusal(new PaperModel().change(name, { type }));

@@ -193,6 +193,79 @@ describe('hyper-parameters', () => {
     expect(['llama', 'qwen3', 'gemma3'].map(scaleOf)).toEqual([1, 1, 8]);
   });
 
+  it('scale parts of minicpm as its file says, else as its first models were trained', () => {
+    const minicpm = () => new PaperModel({ arch: 'minicpm', dim: 512, nLayer: 4 });
+    const scalesOf = ({ file }: PaperModel) => {
+      const { embeddingScale, residualScale, logitScale, decisions } = readSpec(file);
+      const said = decisions.filter(({ subject }) => subject === 'scales');
+      return [embeddingScale, residualScale, logitScale, ...said.map(({ choice }) => choice)];
+    };
+    // Not 256 / dim, which llama.cpp divides by.
+    const missing = 'embedding_scale 12, residual_scale 0.7, logit_scale 2';
+    expect(scalesOf(minicpm())).toEqual([12, 0.7, 2, missing]);
+    const stated = minicpm()
+      .set('.embedding_scale', 'f32', 3)
+      .set('.residual_scale', 'f32', 0.25)
+      .set('.logit_scale', 'f32', 4);
+    expect(scalesOf(stated)).toEqual([3, 0.25, 4]);
+    stated.set('.embedding_scale', 'f32', 0).set('.residual_scale', 'f32', 0);
+    expect(scalesOf(stated.set('.logit_scale', 'f32', 0))).toEqual([1, 1, 1]);
+    expect(scalesOf(new PaperModel({ arch: 'llama' }).set('.logit_scale', 'f32', 4))).toEqual([
+      ...[1, undefined, undefined],
+    ]);
+  });
+
+  it('stretch the base of hunyuan-dense where the file leaves it to the reader', () => {
+    const hunyuan = (alpha: number, arch = 'hunyuan-dense') =>
+      new PaperModel({ arch, headDim: 128 }).set('.rope.scaling.alpha', 'f32', alpha);
+    const baseOf = ({ file }: PaperModel) => readSpec(file).rope.base;
+    expect(baseOf(hunyuan(1000))).toBeCloseTo(10_000 * 1000 ** (128 / 126), 6);
+    expect(baseOf(hunyuan(0))).toBe(10_000);
+    expect(baseOf(hunyuan(1000, 'qwen3'))).toBe(10_000);
+    expect(refusal(hunyuan(1e-4)).message).toMatch('.rope.scaling.alpha" of "paper.gguf" to be');
+    const twoColumns = new PaperModel({ arch: 'hunyuan-dense', dim: 8 });
+    expect(refusal(twoColumns.set('.rope.scaling.alpha', 'f32', 2)).message).toMatch(
+      'to be a factor that brings the base of the rotary angles to 1 to 1000000000000000, but found 2, which makes 10000 Infinity',
+    );
+  });
+
+  it('know the norms and clamps of olmo', () => {
+    const olmo = () => new PaperModel({ arch: 'olmo' });
+    expect(readSpec(olmo().file)).toMatchObject({ layerNorm: true, normEps: Math.fround(1e-5) });
+    expect(readSpec(olmo().file).clampKqv).toBeUndefined();
+    const clamped = olmo().set('.attention.clamp_kqv', 'f32', 8);
+    expect(readSpec(clamped.file).clampKqv).toBe(8);
+    expect(readSpec(olmo().set('.attention.clamp_kqv', 'f32', 0).file).clampKqv).toBeUndefined();
+    for (const name of ['blk.1.ffn_norm.weight', 'output_norm.weight']) {
+      expect(refusal(olmo().add(name, [128], 'F32')).message).toMatch(
+        `"${name}" of "paper.gguf" to be absent from a model of architecture olmo`,
+      );
+    }
+  });
+
+  it('read LongRoPE as two tensors and the context between them', () => {
+    const model = () =>
+      new PaperModel({ arch: 'minicpm' })
+        .set('.rope.scaling.type', 'string', 'longrope')
+        .add('rope_factors_long.weight', [16], 'F32')
+        .add('rope_factors_short.weight', [16], 'F32');
+    const read = ({ file }: PaperModel) => {
+      const { rope, decisions } = readSpec(file);
+      return [rope.longAbove, decisions.filter(({ subject }) => subject === 'LongRoPE').length];
+    };
+    expect(readSpec(model().file).rope).toEqual({
+      ...{ type: 'norm', dim: 32, base: 10_000, scale: 1, longAbove: 4096 },
+    });
+    const stated = model().set('.rope.scaling.original_context_length', 'u32', 1000);
+    expect(read(stated)).toEqual([1000, 1]);
+    // llama.cpp would divide positions by it.
+    expect(read(stated.set('.rope.scaling.factor', 'f32', 4))).toEqual([1000, 2]);
+    expect(readSpec(stated.file).rope.scale).toBe(1);
+    expect(refusal(model().remove('rope_factors_short.weight')).message).toBe(
+      `Expected tensor "rope_factors_short.weight" of "paper.gguf" to be there, but found no such tensor; ${damaged}.`,
+    );
+  });
+
   it('know the sliding-window layers of gemma3, where the file states a window', () => {
     const gemma = (nLayer = 12) =>
       new PaperModel({ arch: 'gemma3', nLayer }).set('.rope.freq_base', 'f32', 1e6);
@@ -460,18 +533,18 @@ describe('hyper-parameters', () => {
     [
       'scaling of another kind',
       new PaperModel()
-        .set('.rope.scaling.type', 'string', 'longrope')
+        .set('.rope.scaling.type', 'string', 'ntk')
         .set('.rope.scaling.factor', 'f32', 1),
       '.rope.scaling.type',
-      '"none", "linear", "yarn" or "llama3"',
-      'the text "longrope"',
+      '"none", "linear", "yarn", "longrope" or "llama3"',
+      'the text "ntk"',
       notYet,
     ],
     [
       'scaling that is no text',
       new PaperModel().set('.rope.scaling.type', 'u32', 0),
       '.rope.scaling.type',
-      '"none", "linear", "yarn" or "llama3"',
+      '"none", "linear", "yarn", "longrope" or "llama3"',
       'the u32 0',
     ],
     [

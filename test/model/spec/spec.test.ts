@@ -67,6 +67,10 @@ describe('readSpec', () => {
     ['qwen2', 'neox'],
     ['qwen3', 'neox'],
     ['gemma3', 'neox'],
+    ['minicpm', 'norm'],
+    ['hunyuan-dense', 'neox'],
+    ['olmo', 'norm'],
+    ['olmo2', 'neox'],
   ])('gives architecture %s rotary embedding of type %s', (arch, type) => {
     expect(readSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
   });
@@ -133,7 +137,8 @@ describe('readSpec', () => {
 });
 
 describe('the file', () => {
-  const architectures = 'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, gemma3';
+  const architectures =
+    'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, minicpm, hunyuan-dense, olmo, olmo2, gemma3';
   const only = 'only models of these architectures can run';
   it.each([
     [
