@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ using namespace bitnet;
 namespace {
 
 constexpr size_t kDim = 2560, kFfn = 6912, kHeadDim = 128, kHeads = 4, kPositions = 64;
+constexpr size_t kBlocks = 6 * 1024; // the values of `kFfn` that fill blocks of the transform
 constexpr size_t kF16Row = 2 * kHeadDim, kQ8Row = kHeadDim + kHeadDim / 16; // bytes in a KV cache
 
 struct Operation {
@@ -76,6 +78,11 @@ void bench_vector(const VectorKernel& kernel) {
        [&](const VectorKernel& by) { by.relu2_mul(x.data(), w.data(), kFfn, y.data()); }},
       {"silu_mul", kFfn, y.data(), kFfn * 4,
        [&](const VectorKernel& by) { by.silu_mul(x.data(), w.data(), kFfn, y.data()); }},
+      {"hadamard", kBlocks, y.data(), kBlocks * 4,
+       [&](const VectorKernel& by) {
+         std::copy_n(x.data(), kBlocks, y.data());
+         by.hadamard(y.data(), kBlocks, 1024);
+       }},
       {"to_f16", kFfn, half.data(), kFfn * 2,
        [&](const VectorKernel& by) { by.to_f16(x.data(), kFfn, halves(half.data())); }},
       {"to_q8_0", kFfn, q8.data(), kFfn + kFfn / 16,

@@ -57,6 +57,9 @@ Results elementwise(const VectorKernel& kernel) {
   results.add(y);
   kernel.gelu_tanh_mul(x.data(), w.data(), kCount, y.data());
   results.add(y);
+  y = reals(kPadded, 7);
+  kernel.hadamard(y.data(), kPadded, kPadded / 3);
+  results.add(y);
   Array<uint16_t> halves(kCount);
   kernel.to_f16(x.data(), kCount, halves.data());
   results.add(halves);

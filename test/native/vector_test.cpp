@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <algorithm>
+#include <bit>
 #include <functional>
 #include <string>
 #include <vector>
@@ -225,6 +227,37 @@ TEST("scaling, activations and products of gates equal scalar to the bit") {
         check_gate("gelu_tanh_mul", &VectorKernel::gelu_tanh_mul);
       }
     });
+}
+
+TEST("hadamard equals scalar to the bit, the matrix in double, and is its own inverse") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t block : {16, 32, 64, 128, 1024})
+      for (bool special : {false, true}) {
+        const size_t count = 3 * block;
+        Guarded<float> x(count), y(count), expected(count);
+        fill(x, block, special);
+        std::copy(x.begin(), x.end(), y.begin());
+        std::copy(x.begin(), x.end(), expected.begin());
+        scalar().hadamard(expected.data(), count, block);
+        kernel->hadamard(y.data(), count, block);
+        expect_same(y, expected, at(*kernel, block));
+        if (special)
+          continue;
+        for (size_t i = 0; i < count; i++) {
+          double sum = 0, most = 0;
+          for (size_t j = 0; j < block; j++) {
+            const bool odd = std::popcount(i % block & j) % 2 == 1;
+            const double value = static_cast<double>(x[i / block * block + j]);
+            sum += odd ? -value : value;
+            most += fabs(value);
+          }
+          const double root = sqrt(static_cast<double>(block));
+          CHECK(fabs(static_cast<double>(y[i]) - sum / root) <= 1e-6 * most, at(*kernel, block));
+        }
+        kernel->hadamard(y.data(), count, block);
+        for (size_t i = 0; i < count; i++)
+          CHECK(fabsf(y[i] - x[i]) <= 1e-3f, at(*kernel, block) + " twice");
+      }
 }
 
 TEST("silu is accurate and ends at zero") {

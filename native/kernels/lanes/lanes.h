@@ -24,6 +24,7 @@
 //   low_doubles(v)          the first half of v in f64, exact; high_doubles the second
 //   first(v)                element 0
 //   max_of(v), sum_of(i)    of all elements
+//   swap_within<n>(v)       element i is that at i ^ n, for n < kWidth
 //   tree(v)                 the sum of all elements in the order that dense.h defines
 //   trees(v)                tree() of kWidth registers at once: element i is tree(v[i])
 //
@@ -107,6 +108,14 @@ inline Lanes choose(All, const Lanes& v, float) { return v; }
 inline Lanes choose(Some s, const Lanes& v, float other) {
   return each_part<Lanes>(
       [&](int i) { return choose_first(s.exist - kWidth * i, v.part[i], broadcast(other)); });
+}
+
+/** Element i is that at i ^ n. */
+template <int n> inline Lanes swap(const Lanes& v) {
+  if constexpr (n < kWidth)
+    return map([](Floats f) { return swap_within<n>(f); }, v);
+  else
+    return each_part<Lanes>([&](int i) { return v.part[i ^ (n / kWidth)]; });
 }
 
 /** The parts of 16 lanes added up as far as the tree goes between registers. */

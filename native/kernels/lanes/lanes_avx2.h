@@ -81,6 +81,13 @@ inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm256_fmadd_pd(a, 
 inline Doubles low_doubles(Floats v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
 inline Doubles high_doubles(Floats v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 
+template <int n> inline Floats swap_within(Floats v) {
+  if constexpr (n == 4)
+    return _mm256_permute2f128_ps(v, v, 0x01);
+  else
+    return _mm256_permute_ps(v, n == 1 ? 0xb1 : 0x4e);
+}
+
 inline float first(Floats v) { return _mm256_cvtss_f32(v); }
 inline float max_of(Floats v) {
   __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

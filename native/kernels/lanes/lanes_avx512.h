@@ -76,6 +76,13 @@ inline Doubles fma(Doubles a, Doubles b, Doubles c) { return _mm512_fmadd_pd(a, 
 inline Doubles low_doubles(Floats v) { return _mm512_cvtps_pd(_mm512_castps512_ps256(v)); }
 inline Doubles high_doubles(Floats v) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)); }
 
+template <int n> inline Floats swap_within(Floats v) {
+  if constexpr (n < 4)
+    return _mm512_permute_ps(v, n == 1 ? 0xb1 : 0x4e);
+  else
+    return _mm512_shuffle_f32x4(v, v, n == 4 ? 0xb1 : 0x4e);
+}
+
 inline float first(Floats v) { return _mm512_cvtss_f32(v); }
 inline float max_of(Floats v) { return _mm512_reduce_max_ps(v); }
 inline int32_t max_of(Ints v) { return _mm512_reduce_max_epi32(v); }

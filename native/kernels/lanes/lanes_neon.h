@@ -113,6 +113,13 @@ inline Doubles fma(Doubles a, Doubles b, Doubles c) { return vfmaq_f64(c, a, b);
 inline Doubles low_doubles(Floats v) { return vcvt_f64_f32(vget_low_f32(v)); }
 inline Doubles high_doubles(Floats v) { return vcvt_high_f64_f32(v); }
 
+template <int n> inline Floats swap_within(Floats v) {
+  if constexpr (n == 1)
+    return vrev64q_f32(v);
+  else
+    return vextq_f32(v, v, 2);
+}
+
 inline float first(Floats v) { return vgetq_lane_f32(v, 0); }
 inline float max_of(Floats v) { return vmaxvq_f32(v); }
 inline int32_t max_of(Ints v) { return vmaxvq_s32(v); }

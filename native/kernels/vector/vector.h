@@ -101,6 +101,15 @@ struct VectorKernel {
    */
   void (*gelu_tanh_mul)(const float* g, const float* u, size_t count, float* y);
 
+  /**
+   * The Walsh-Hadamard transform of each `block` values, a power of two from 16 on that divides
+   * count, in place; it is its own inverse:
+   *
+   *   x[a], x[a + n] = x[a] + x[a + n], x[a] - x[a + n]   for n = 1, 2, 4 … block / 2, a & n = 0
+   *   x[i]           = x[i] * float(1 / sqrt(block))
+   */
+  void (*hadamard)(float* x, size_t count, size_t block);
+
   /** f32 → f16, round to nearest even, overflow to infinity. */
   void (*to_f16)(const float* x, size_t count, uint16_t* y);
 

@@ -116,6 +116,34 @@ void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
   });
 }
 
+/** Sums and differences of elements at distance n: v[i] + v[i ^ n], or v[i ^ n] - v[i]. */
+template <int n> inline Lanes butterfly(const Lanes& v) {
+  alignas(64) float signs[16];
+  for (int i = 0; i < 16; i++)
+    signs[i] = (i & n) == 0 ? 1.0f : -1.0f;
+  return map([](Floats own, Floats sign, Floats other) { return fma(own, sign, other); }, v,
+             load(All{}, signs), swap<n>(v)); // the product is exact
+}
+
+void hadamard(float* x, size_t count, size_t block) {
+  const float scale = static_cast<float>(1.0 / square_root(static_cast<double>(block)));
+  for (float* end = x + count; x < end; x += block) {
+    for (size_t i = 0; i < block; i += 16)
+      store(All{}, x + i,
+            butterfly<8>(butterfly<4>(butterfly<2>(butterfly<1>(load(All{}, x + i))))));
+    for (size_t n = 16; n < block; n *= 2)
+      for (size_t begin = 0; begin < block; begin += 2 * n)
+        for (float* a = x + begin; a < x + begin + n; a += 16) {
+          const Lanes p = load(All{}, a), q = load(All{}, a + n);
+          store(All{}, a, map([](Floats v, Floats w) { return add(v, w); }, p, q));
+          store(All{}, a + n, map([](Floats v, Floats w) { return sub(v, w); }, p, q));
+        }
+    for (size_t i = 0; i < block; i += 16)
+      store(All{}, x + i,
+            map([&](Floats v) { return mul(v, broadcast(scale)); }, load(All{}, x + i)));
+  }
+}
+
 inline void store_halves(All, uint16_t* p, const Lanes& v) {
   store_f16(p, v);
 }
@@ -176,6 +204,7 @@ constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
       .relu2_mul = relu2_mul,
       .silu_mul = silu_mul,
       .gelu_tanh_mul = gelu_tanh_mul,
+      .hadamard = hadamard,
       .to_f16 = to_f16,
       .to_q8_0 = to_q8_0,
       .attention_block =

@@ -135,6 +135,19 @@ void gelu_tanh_mul(const float* g, const float* u, size_t count, float* y) {
   }
 }
 
+void hadamard(float* x, size_t count, size_t block) {
+  const float scale = static_cast<float>(1.0 / sqrt(static_cast<double>(block)));
+  for (size_t n = 1; n < block; n *= 2)
+    for (size_t i = 0; i < count; i++)
+      if ((i & n) == 0) {
+        const float a = x[i], b = x[i + n];
+        x[i] = a + b;
+        x[i + n] = a - b;
+      }
+  for (size_t i = 0; i < count; i++)
+    x[i] *= scale;
+}
+
 void to_f16(const float* x, size_t count, uint16_t* y) {
   for (size_t i = 0; i < count; i++)
     y[i] = static_cast<uint16_t>(half_of_float(x[i]));
@@ -229,6 +242,7 @@ const VectorKernel kVectorScalar = {
     .relu2_mul = relu2_mul,
     .silu_mul = silu_mul,
     .gelu_tanh_mul = gelu_tanh_mul,
+    .hadamard = hadamard,
     .to_f16 = to_f16,
     .to_q8_0 = to_q8_0,
     .attention_block =
