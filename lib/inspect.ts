@@ -65,7 +65,7 @@ export interface Inspection {
   /** In file order. */
   readonly metadata: readonly MetadataEntry[];
   /** The graph that would run; absent when the file has none that can. */
-  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions' | 'shards'>;
+  readonly model?: Omit<ModelSpec, 'tensors' | 'decisions' | 'shards' | 'rotation'>;
   readonly tokenizer?: TokenizerSummary;
   /** Whether a prompt would be wrapped in a chat template. */
   readonly chatTemplate: boolean;
@@ -236,7 +236,7 @@ function asArray(
 }
 
 function withoutTensors(spec: ModelSpec): NonNullable<Inspection['model']> {
-  const { tensors: _, decisions: __, shards: ___, ...numbers } = spec;
+  const { tensors: _, decisions: __, shards: ___, rotation: ____, ...numbers } = spec;
   return numbers;
 }
 

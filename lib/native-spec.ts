@@ -18,7 +18,8 @@ export function nativeSpec(
   spec: ModelSpec,
   { synthetic, stamps = [] }: WeightSource,
 ): object {
-  const { rope, slidingWindow, activation, tensors, shards = [], ...numbers } = spec;
+  const { rope, slidingWindow, experts, rotation, activation, tensors, ...others } = spec;
+  const { shards = [], ...numbers } = others;
   return {
     ...numbers,
     path,
@@ -38,12 +39,24 @@ export function nativeSpec(
       windowedLayers: Int32Array.from(slidingWindow.layers, Number),
       windowRopeBase: slidingWindow.ropeBase,
       windowRopeMagnitude: slidingWindow.ropeMagnitude ?? 1,
+      ropeInWindows: slidingWindow.ropeOnly ? 1 : 0,
+    }),
+    ...(experts && {
+      nExpert: experts.count,
+      nExpertUsed: experts.used,
+      gateLimits: Float32Array.from(experts.clamps),
+    }),
+    ...(rotation && {
+      rotationBlock: rotation.block,
+      rotationGrouped: rotation.grouped ? 1 : 0,
+      rotationSigns: rotation.signs.map((values) => ({ values })),
     }),
     residualScale: spec.residualScale ?? 1,
     logitScale: spec.logitScale ?? 1,
     activation: activations.indexOf(activation),
-    tensors: tensors.map(({ tile, ...tensor }) => ({
+    tensors: tensors.map(({ tile, rotated, ...tensor }) => ({
       ...tensor,
+      ...(rotated && { rotated: 1 }),
       ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
     })),
   };

@@ -51,6 +51,8 @@ export interface PlannedTensor extends HeldTensor {
   readonly layer: number;
   readonly rows: number;
   readonly cols: number;
+  /** That so many experts have such a matrix, of which a token uses a few. */
+  readonly experts?: number;
 }
 
 /** Whether zeros are skipped, or of every layer whether they are. */

@@ -132,8 +132,9 @@ export function heldPlan(spec: ModelSpec, model: NativeModel): readonly PlannedT
 }
 
 function planOf(spec: ModelSpec, held: readonly HeldTensor[]): readonly PlannedTensor[] {
-  return spec.tensors.map(({ name, role, layer, rows, cols }, i) => ({
+  return spec.tensors.map(({ name, role, layer, rows, cols, experts }, i) => ({
     ...{ tensor: name, role, layer, rows, cols },
+    ...(experts !== undefined && { experts }),
     ...held[i]!,
   }));
 }

@@ -35,7 +35,11 @@ const none: Operations = {
  */
 export function tokenOperations(spec: ModelSpec, positions: number): TokenOperations {
   const { nLayer, nHead, headDim, tensors } = spec;
-  const matrices = tensors.filter(({ layer, rows }) => layer >= 0 && rows > 1);
+  const matrices = tensors
+    .filter(({ layer, rows }) => layer >= 0 && rows > 1)
+    .flatMap((tensor) =>
+      tensor.experts === undefined ? [tensor] : new Array(spec.experts!.used).fill(tensor),
+    ) as TensorBinding[];
   const ternary = matrices.filter(({ type }) => isTernary(type));
   const head =
     tensors.find(({ role }) => role === 'output') ??

@@ -17,9 +17,9 @@ export function formatName({ format }: BenchResult): string {
 
 /** Weights of the layers and of one embedding, norms left out. */
 export function parametersOf(shape: ModelShape): number {
-  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize } = shape;
+  const { nLayer, dim, ffnDim, experts = 1, nHead, nKvHead, headDim, vocabSize } = shape;
   const attention = 2 * dim * headDim * (nHead + nKvHead);
-  return nLayer * (attention + 3 * dim * ffnDim) + vocabSize * dim;
+  return nLayer * (attention + experts * 3 * dim * ffnDim) + vocabSize * dim;
 }
 
 /** Letters of a model's name in a label that has more to say. */

@@ -97,6 +97,8 @@ export interface ModelShape {
   readonly nLayer: number;
   readonly dim: number;
   readonly ffnDim: number;
+  /** Of a mixture of experts: how many networks of that width a layer has. */
+  readonly experts?: number;
   readonly nHead: number;
   readonly nKvHead: number;
   readonly headDim: number;

@@ -34,6 +34,7 @@ const result: Fields = {
   shape: {
     ...{ name: orNull(text), nLayer: number, dim: number, ffnDim: number, nHead: number },
     ...{ nKvHead: number, headDim: number, vocabSize: number },
+    experts: (value) => value === undefined || number(value),
   },
   ...{ headPrefilter: truth, skipInactive: truth, noisy: truth },
   tokensPerSecond: spread,

@@ -4,13 +4,13 @@ import type { ModelShape } from './report.js';
 
 /** The numbers that decide what a model costs, and their public name. */
 export function shapeOf(spec: ModelSpec): ModelShape {
-  const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize } = spec;
+  const { nLayer, dim, ffnDim, experts, nHead, nKvHead, headDim, vocabSize } = spec;
   const numbers = { nLayer, dim, ffnDim, nHead, nKvHead, vocabSize };
   const [name = null] =
     Object.entries(shapes).find(([, shape]) =>
       Object.entries(numbers).every(([key, n]) => shape[key as keyof typeof numbers] === n),
     ) ?? [];
-  return { name, ...numbers, headDim };
+  return { name, ...numbers, headDim, ...(experts && { experts: experts.count }) };
 }
 
 /** The type that holds most of the linear layers' bytes, in lower case as `bitnet synth --format` has it. */

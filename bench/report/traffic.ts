@@ -4,8 +4,9 @@ import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import type { PlannedTensor } from '../../lib/native-types.js';
 
 /**
- * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer, the head (or the
- * copy by which it is searched, without the few rows that are then looked at exactly) and the keys and values so far.
+ * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer with the experts that
+ * a token uses, the head (or the copy by which it is searched, without the few rows that are then looked at exactly) and the keys and
+ * values so far.
  */
 export function bytesPerToken(
   spec: ModelSpec,
@@ -13,7 +14,8 @@ export function bytesPerToken(
   tokens: number,
   depth = 0,
 ): number {
-  const { ternary, dense, head, norms } = memoryOf(plan);
+  const used = plan.map((tensor) => ({ ...tensor, bytes: tensor.bytes * usedPart(spec, tensor) }));
+  const { ternary, dense, head, norms } = memoryOf(used);
   const kv = kvBytesPerPosition(spec) * (depth + (tokens + 1) / 2); // the i-th token sees i positions
   return ternary + dense + norms + (head - bytesOfUntiedEmbedding(plan)) + kv;
 }
@@ -22,7 +24,15 @@ export function bytesPerToken(
 export function ternaryMacsPerToken(spec: ModelSpec): number {
   return spec.tensors
     .filter(({ layer, rows, type }) => layer >= 0 && rows > 1 && isTernary(type))
-    .reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+    .reduce((sum, { rows, cols, experts }) => {
+      const matrices = experts === undefined ? 1 : spec.experts!.used;
+      return sum + matrices * rows * cols;
+    }, 0);
+}
+
+/** The part of a tensor that one token uses. */
+function usedPart({ experts }: ModelSpec, { experts: matrices }: PlannedTensor): number {
+  return experts && matrices !== undefined ? experts.used / experts.count : 1;
 }
 
 /** Of an embedding that is not the head only one row is read per token. */

@@ -1,5 +1,4 @@
-import { i2sTail } from '../../lib/gguf/pack-trits.js';
-import { encodeTrits, type SynthFormat, type SynthScales, scalesFrom } from './formats.js';
+import { encodeTrits, i2sTail, type SynthFormat, type SynthScales, scalesFrom } from './formats.js';
 import { WeightRandom } from './random.js';
 import { normalQuantile } from './weights.js';
 
@@ -52,13 +51,12 @@ export function* gateTensor(
     const count = Math.min(pieceRows, rows - row) * cols;
     const bits = new Uint16Array(count + (count & 1));
     random.fill(new Uint32Array(bits.buffer));
-    const codes = new Uint8Array(count);
     for (let i = 0, col = 0; i < count; i++) {
-      codes[i] = tables[col]![bits[i]!]!;
+      bits[i] = tables[col]![bits[i]!]!;
       if (++col === cols) col = 0;
     }
     const scaleAt = scalesFrom(format, scales, scale, cols, row * cols);
-    yield encodeTrits(format, codes, scaleAt);
+    yield encodeTrits(format, bits.subarray(0, count), scaleAt);
   }
   if (format === 'i2_s') yield i2sTail(scale);
 }

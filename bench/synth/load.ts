@@ -51,12 +51,13 @@ export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number
   return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
 }
 
-/** Bytes of a large embedding, which stands in for the file it would stay in; of a small one, which is part of `head`, none. */
+/** Bytes of a large embedding and head, which stand in for the file they would stay in; of small ones, which are part of `head`, none. */
 export function embeddingKept(spec: ModelSpec): number {
-  const plan = planLoad(spec, { kernel: '' });
-  const place = plan.findIndex(({ role }) => role === 'token_embd');
-  const inFile = ['file', 'prefilter'].includes(plan[place]!.layout);
-  return inFile ? spec.tensors[place]!.bytes : 0;
+  return planLoad(spec, { kernel: '' }).reduce(
+    (sum, { layout }, i) =>
+      ['file', 'prefilter'].includes(layout) ? sum + spec.tensors[i]!.bytes : sum,
+    0,
+  );
 }
 
 function refuseTooLarge({ file }: ModelSource, use: SyntheticUse): void {

@@ -1,6 +1,5 @@
 import { argumentError } from '../../lib/checks/options.js';
 import type { GgufTensorData, GgufTyped } from '../../lib/gguf/writer.js';
-import { architectures } from '../../lib/model/spec/architectures.js';
 import {
   blockWeights,
   formatTypes,
@@ -16,7 +15,7 @@ import { branchGain, commonShare, gateTensor } from './gate.js';
 import { WeightRandom } from './random.js';
 import { type Shape, type ShapeName, shapes } from './shapes.js';
 import { byteVocabulary } from './vocabulary.js';
-import { f16Embedding, tritTensor } from './weights.js';
+import { f16Embedding, f32Trits, tritTensor } from './weights.js';
 
 /** Everything that decides the bytes of a synthetic model. */
 export interface SynthModel {
@@ -113,14 +112,42 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
     [`${arch}.feed_forward_length`, u32(shape.ffnDim)],
     [`${arch}.attention.head_count`, u32(shape.nHead)],
     [`${arch}.attention.head_count_kv`, u32(shape.nKvHead)],
-    [`${arch}.rope.dimension_count`, u32(shape.dim / shape.nHead)],
+    [`${arch}.rope.dimension_count`, u32(rotated(shape))],
     [`${arch}.rope.freq_base`, { type: 'f32', value: shape.ropeBase }],
     [`${arch}.attention.layer_norm_rms_epsilon`, { type: 'f32', value: 1e-5 }],
-    ...Object.entries(shape.scales ?? {}).map(([part, value]): [string, GgufTyped] => [
-      `${arch}.${part}_scale`,
-      { type: 'f32', value },
-    ]),
+    ...expertMetadata(shape),
     ...byteVocabulary(shape.vocabSize),
+  ];
+}
+
+/** Columns of a head that rotate: of Maple half of them. */
+function rotated({ architecture, dim, nHead }: Shape): number {
+  return dim / nHead / (architecture === 'maple' ? 2 : 1);
+}
+
+/** The experts of Maple, and its windows: of four layers the last sees everything. */
+function expertMetadata({
+  architecture: arch,
+  experts,
+  ffnDim,
+  nLayer,
+}: Shape): [string, GgufTyped][] {
+  if (!experts) return [];
+  const layers = Array.from({ length: nLayer }, (_, layer) => layer);
+  const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
+  return [
+    [`${arch}.expert_count`, u32(experts.count)],
+    [`${arch}.expert_used_count`, u32(experts.used)],
+    [`${arch}.expert_feed_forward_length`, u32(ffnDim)],
+    [
+      `${arch}.swiglu_clamp_exp`,
+      { type: 'array', elementType: 'f32', values: layers.map(() => 7) },
+    ],
+    [`${arch}.attention.sliding_window`, u32(512)],
+    [
+      `${arch}.attention.sliding_window_pattern`,
+      { type: 'array', elementType: 'bool', values: layers.map((layer) => layer % 4 !== 3) },
+    ],
   ];
 }
 
@@ -129,7 +156,6 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
   const { shape, tilts } = model;
   const { dim, ffnDim } = shape;
   const kvDim = (dim / shape.nHead) * shape.nKvHead;
-  const { subNorms } = architectures.get(shape.architecture)!;
   const share = tilts ? commonShare : 0;
   const direction = commonDirection(dim, share, model.seed);
   const linear = (name: string, rows: number, cols: number): GgufTensorData =>
@@ -140,26 +166,64 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
     const chunks = gateTensor(ffnDim, direction, tilts[layer]!, scale, model, model.seed, name);
     return matrix(name, model.format, ffnDim, dim, chunks);
   };
+  const { experts } = shape;
   return [
-    embeddingTensor(model, direction, share),
+    embeddingTensor(model, 'token_embd.weight', direction, share),
     ones('output_norm.weight', dim),
+    ...(experts ? [embeddingTensor(model, 'output.weight', direction, share)] : []),
     ...Array.from({ length: shape.nLayer }, (_, layer) => {
       const name = (part: string) => `blk.${layer}.${part}.weight`;
-      return [
-        ones(name('attn_norm'), dim),
-        ...(subNorms ? [ones(name('attn_sub_norm'), dim)] : []),
-        ones(name('ffn_norm'), dim),
-        ...(subNorms ? [ones(name('ffn_sub_norm'), ffnDim)] : []),
+      const attention = [
         linear(name('attn_q'), dim, dim),
         linear(name('attn_k'), kvDim, dim),
         linear(name('attn_v'), kvDim, dim),
         linear(name('attn_output'), dim, dim),
+      ];
+      if (experts) {
+        const headDim = dim / shape.nHead;
+        return [
+          ones(name('attn_norm'), dim),
+          ones(name('attn_q_norm'), headDim),
+          ones(name('attn_k_norm'), headDim),
+          ones(name('ffn_norm'), dim),
+          ...attention,
+          routerTensor(model, name('ffn_gate_inp'), experts.count),
+          expertTensor(model, name('ffn_gate_exps'), ffnDim, dim, experts.count),
+          expertTensor(model, name('ffn_up_exps'), ffnDim, dim, experts.count),
+          expertTensor(model, name('ffn_down_exps'), dim, ffnDim, experts.count),
+        ];
+      }
+      return [
+        ones(name('attn_norm'), dim),
+        ones(name('attn_sub_norm'), dim),
+        ones(name('ffn_norm'), dim),
+        ones(name('ffn_sub_norm'), ffnDim),
+        ...attention,
         gate(name('ffn_gate'), layer),
         linear(name('ffn_up'), ffnDim, dim),
         linear(name('ffn_down'), dim, ffnDim),
       ];
     }).flat(),
   ];
+}
+
+/** The matrices of all experts, one after the other. */
+function expertTensor(
+  model: SynthModel,
+  name: string,
+  rows: number,
+  cols: number,
+  experts: number,
+): GgufTensorData {
+  return { ...linearTensor(model, name, rows * experts, cols), dims: [cols, rows, experts] };
+}
+
+/** F32, as in all files. */
+function routerTensor({ shape, seed }: SynthModel, name: string, experts: number): GgufTensorData {
+  const { dim } = shape;
+  const chunks = f32Trits(experts, dim, tritScale(name, dim), seed, name);
+  const data = { bytes: experts * dim * 4, chunks };
+  return { name, dims: [dim, experts], type: 'F32', data };
 }
 
 function linearTensor(model: SynthModel, name: string, rows: number, cols: number): GgufTensorData {
@@ -190,11 +254,11 @@ function unitScale(cols: number): number {
 
 function embeddingTensor(
   { shape, seed }: SynthModel,
+  name: string,
   direction: Float64Array,
   share: number,
 ): GgufTensorData {
   const { vocabSize, dim } = shape;
-  const name = 'token_embd.weight';
   const chunks = f16Embedding(vocabSize, direction, Math.sqrt(1 - share), seed, name);
   return {
     name,

@@ -1,19 +1,18 @@
-import type { Scales } from '../../lib/model/spec/architectures.js';
-
 /** Hyper-parameters of a synthetic model. */
 export interface Shape {
   /** `general.architecture`, which decides the graph. */
-  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm';
+  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'maple';
   readonly nLayer: number;
   readonly dim: number;
+  /** Of each expert, where there are experts. */
   readonly ffnDim: number;
+  /** How many networks a layer of a mixture of experts has, and a token uses. */
+  readonly experts?: { readonly count: number; readonly used: number };
   readonly nHead: number;
   readonly nKvHead: number;
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly ropeBase: number;
-  /** Of embeddings, branches and logits, where the architecture has such. */
-  readonly scales?: Scales;
 }
 
 const bitnet = { architecture: 'bitnet', ropeBase: 10_000, contextLength: 2048 } as const;
@@ -21,8 +20,8 @@ const llamaVocab = { ...bitnet, vocabSize: 32_002 } as const;
 
 /**
  * Shapes of public ternary models and of those in the BitNet papers. Where a paper names a size and states no numbers, its authors
- * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All have tied
- * embeddings and a head_dim of dim / nHead.
+ * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All have a
+ * head_dim of dim / nHead, and all but `maple` tied embeddings.
  */
 export const shapes = {
   /** The 125M of bitnet.cpp's generator of dummy models (Wang et al. 2024). */
@@ -52,19 +51,6 @@ export const shapes = {
   '3.9b': { ...llamaVocab, nLayer: 26, dim: 3200, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
   /** LLaMA 7B. */
   '7b': { ...llamaVocab, nLayer: 32, dim: 4096, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
-  /** openbmb/BitCPM4 of 8B, which has the shape of MiniCPM4-8B. */
-  'bitcpm4-8b': {
-    architecture: 'minicpm',
-    nLayer: 32,
-    dim: 4096,
-    ffnDim: 16_384,
-    nHead: 32,
-    nKvHead: 2,
-    vocabSize: 73_448,
-    contextLength: 32_768,
-    ropeBase: 10_000,
-    scales: { embedding: 12, residual: 1.4 / Math.sqrt(32), logit: 16 },
-  },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
   /** LLaMA 33B, which its license form called 30B. */
@@ -73,12 +59,27 @@ export const shapes = {
   '70b': { ...llamaVocab, nLayer: 80, dim: 8192, ffnDim: 28_672, nHead: 64, nKvHead: 8 },
   /** The 100B of bitnet.cpp's generator of dummy models. */
   '100b': { ...llamaVocab, nLayer: 72, dim: 8192, ffnDim: 45_568, nHead: 64, nKvHead: 64 },
+  /** deepgrove/maple-preview, 20B-A1B. */
+  maple: {
+    architecture: 'maple',
+    nLayer: 24,
+    dim: 2048,
+    ffnDim: 512,
+    experts: { count: 256, used: 8 },
+    nHead: 16,
+    nKvHead: 4,
+    vocabSize: 151_936,
+    contextLength: 128_000,
+    ropeBase: 10_000,
+  },
 } satisfies Record<string, Shape>;
 
 export type ShapeName = keyof typeof shapes;
 
-/** Weights of one layer's seven matrices. */
-export function weightsPerLayer({ dim, ffnDim, nHead, nKvHead }: Shape): number {
+/** Weights of one layer's matrices: seven, or four, a router and three of each expert. */
+export function weightsPerLayer({ dim, ffnDim, experts, nHead, nKvHead }: Shape): number {
   const kvDim = (dim / nHead) * nKvHead;
-  return 2 * dim * dim + 2 * dim * kvDim + 3 * dim * ffnDim;
+  const network = 3 * dim * ffnDim;
+  const networks = experts ? experts.count * (network + dim) : network;
+  return 2 * dim * dim + 2 * dim * kvDim + networks;
 }

@@ -64,6 +64,13 @@ export async function synthesize(path: string, options: SynthOptions): Promise<S
   const { activationSparsity, signal, onProgress } = options;
   const plain = describedModel(options);
   const { shape, format, scales, seed } = plain;
+  if (activationSparsity !== undefined && shape.experts) {
+    throw argumentError(
+      'absent for a mixture of experts, whose gates are not squared',
+      'option activationSparsity',
+      activationSparsity,
+    );
+  }
   if (
     activationSparsity !== undefined &&
     !(activationSparsity >= 0.05 && activationSparsity <= 0.95)

@@ -1,8 +1,8 @@
-import { halfBits } from '../../lib/gguf/half.js';
-import { i2sTail } from '../../lib/gguf/pack-trits.js';
 import {
   encodeTrits,
+  halfBits,
   i2sCodes,
+  i2sTail,
   type SynthFormat,
   type SynthScales,
   scalesFrom,
@@ -44,6 +44,26 @@ export function* tritTensor(
     first += pieceWeights;
   }
   if (format === 'i2_s') yield i2sTail(scale);
+}
+
+/** The same in F32, each the F16 of the scale or its negative, or 0. */
+export function* f32Trits(
+  rows: number,
+  cols: number,
+  scale: number,
+  seed: number,
+  name: string,
+): Generator<Uint8Array> {
+  const bits = halfBits(scale);
+  const exact = 2 ** ((bits >> 10) - 25) * (1024 + (bits & 1023));
+  const f16 = { format: 'f16', scales: 'tensor' } as const;
+  for (const bytes of tritTensor(f16, rows, cols, scale, seed, name)) {
+    const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+    const floats = Float32Array.from(halves, (half) =>
+      half === 0 ? 0 : half === bits ? exact : -exact,
+    );
+    yield new Uint8Array(floats.buffer);
+  }
 }
 
 /**

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
 import { completionCommand } from './completion.mjs';
-import { convertCommand } from './convert.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
 import { doctorCommand } from './doctor.mjs';
 import { embedCommand } from './embed.mjs';
@@ -32,7 +31,6 @@ export function commands(): Command[] {
     pullCommand(),
     listCommand(),
     rmCommand(),
-    convertCommand(),
     synthCommand(),
     completionCommand(),
   ];

@@ -49,9 +49,10 @@ function overview(inspection: Inspection): Row[] {
     ['Architecture', architecture ?? 'not said'],
   ];
   if (model) {
-    const { nLayer, dim, ffnDim, nHead, nKvHead, headDim, rope, slidingWindow } = model;
+    const { nLayer, dim, ffnDim, experts, nHead, nKvHead, headDim, rope, slidingWindow } = model;
     rows.push(
       ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
+      ...(experts ? [['', `${experts.count} experts, ${experts.used} of them for a token`]] : []),
       ['', `${nHead} heads and ${nKvHead} KV heads of ${headDim}`],
       ['', `context ${model.contextLength}, vocabulary ${model.vocabSize}`],
       ['', `RoPE ${rope.type}, ${rope.dim} dims, base ${rope.base}, ${ropeScale(rope)}`],
@@ -60,7 +61,8 @@ function overview(inspection: Inspection): Row[] {
     if (slidingWindow) {
       const count = slidingWindow.layers.filter(Boolean).length;
       const window = `see ${slidingWindow.window} positions, RoPE base ${slidingWindow.ropeBase}`;
-      rows.push(['', `${count} of the layers ${window}`]);
+      const others = slidingWindow.ropeOnly ? '; the others have no positions' : '';
+      rows.push(['', `${count} of the layers ${window}${others}`]);
     }
   }
   if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);

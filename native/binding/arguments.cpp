@@ -20,6 +20,8 @@ TensorSpec tensor_of(const Napi::Object& object) {
   tensor.scale_offset = static_cast<uint64_t>(number_of(object, "scaleOffset"));
   tensor.shard = static_cast<uint32_t>(number_of(object, "shard"));
   tensor.scale_shard = static_cast<uint32_t>(number_of(object, "scaleShard"));
+  tensor.rotated = number_of(object, "rotated") != 0;
+  tensor.experts = static_cast<uint32_t>(number_of(object, "experts"));
   return tensor;
 }
 
@@ -81,6 +83,15 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.window = count("window");
   spec.window_rope_base = number_of(object, "windowRopeBase");
   spec.window_rope_magnitude = number_of(object, "windowRopeMagnitude");
+  spec.rope_in_windows = number_of(object, "ropeInWindows") != 0;
+  spec.rotation_block = count("rotationBlock");
+  spec.rotation_grouped = number_of(object, "rotationGrouped") != 0;
+  read_array(object, "rotationSigns", [&](const Napi::Object& signs) {
+    spec.rotation_signs.push_back(copy_of<int8_t>(signs, "values"));
+  });
+  spec.n_expert = count("nExpert");
+  spec.n_expert_used = count("nExpertUsed");
+  spec.gate_limits = copy_of<float>(object, "gateLimits");
   spec.activation = static_cast<Activation>(count("activation"));
   spec.logit_softcapping = static_cast<float>(number_of(object, "logitSoftcapping"));
   spec.path = string_of(object, "path");

@@ -11,6 +11,7 @@ const TernaryFormat* find_ternary_format(const std::string& type) {
                                                   &kFormatTL2,
                                                   &kFormatTQ1_0,
                                                   &kFormatTQ2_0,
+                                                  &kFormatPTQ1_0,
                                                   &kFormatQ2_0,
                                                   &kFormatQ2_0_G128,
                                                   &kFormatPQ2_0,

@@ -80,6 +80,7 @@ extern const TernaryFormat kFormatTL1;
 extern const TernaryFormat kFormatTL2;
 extern const TernaryFormat kFormatTQ1_0;
 extern const TernaryFormat kFormatTQ2_0;
+extern const TernaryFormat kFormatPTQ1_0;
 extern const TernaryFormat kFormatQ2_0;
 extern const TernaryFormat kFormatQ2_0_G128;
 extern const TernaryFormat kFormatPQ2_0;

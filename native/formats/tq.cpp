@@ -1,4 +1,5 @@
-// TQ1_0 and TQ2_0: blocks of 256 weights with an f16 scale at the end (llama.cpp).
+// TQ1_0 and TQ2_0: blocks of 256 weights with an f16 scale at the end (llama.cpp); PTQ1_0: blocks of
+// 128 (PrismML).
 #include "../common/half.h"
 #include "formats.h"
 
@@ -7,24 +8,24 @@
 namespace bitnet {
 namespace {
 
-constexpr size_t kBlock = 256;
-
 float block_scale(const uint8_t* bytes) {
   uint16_t half;
   memcpy(&half, bytes, sizeof half);
   return half_to_float(half);
 }
 
-template <size_t kBlockBytes> uint64_t tensor_bytes(TensorShape shape) {
+// A type's blocks of kBlock weights in kBlockBytes.
+template <size_t kBlock, size_t kBlockBytes> uint64_t tensor_bytes(TensorShape shape) {
   return uint64_t{shape.rows} * shape.cols / kBlock * kBlockBytes;
 }
 
-template <size_t kBlockBytes> RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
+template <size_t kBlock, size_t kBlockBytes>
+RowBytes row_bytes(TensorShape shape, size_t row, size_t count) {
   const uint64_t bytes = shape.cols / kBlock * kBlockBytes;
   return {{{row * bytes, (row + count) * bytes}}};
 }
 
-template <size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
+template <size_t kBlock, size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
 bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8_t* codes,
             float* scales) {
   bool valid = true;
@@ -46,6 +47,13 @@ uint8_t trit(uint8_t byte, int n) {
   return static_cast<uint8_t>((shifted * 3u) >> 8);
 }
 
+// `count` bytes of `digits` trits: digit n of byte m is element m + count * n.
+void decode_strided(const uint8_t* bytes, size_t count, int digits, uint8_t* codes) {
+  for (int n = 0; n < digits; ++n)
+    for (size_t m = 0; m < count; ++m)
+      *codes++ = trit(bytes[m], n);
+}
+
 // TQ1_0, 54 bytes:  qs[48]  five trits a byte, most significant first
 //                   qh[4]   four trits a byte
 //                   f16
@@ -53,16 +61,21 @@ uint8_t trit(uint8_t byte, int n) {
 //   qs[32 + m], m < 16  elements 160 + m + 16 n      n = 0..4
 //   qh[m], m < 4        elements 240 + m + 4 n       n = 0..3
 bool decode_tq1_block(const uint8_t* block, uint8_t* codes) {
-  for (int n = 0; n < 5; ++n)
-    for (size_t m = 0; m < 32; ++m)
-      codes[m + 32 * n] = trit(block[m], n);
-  for (int n = 0; n < 5; ++n)
-    for (size_t m = 0; m < 16; ++m)
-      codes[160 + m + 16 * n] = trit(block[32 + m], n);
-  for (int n = 0; n < 4; ++n)
-    for (size_t m = 0; m < 4; ++m)
-      codes[240 + m + 4 * n] = trit(block[48 + m], n);
+  decode_strided(block, 32, 5, codes);
+  decode_strided(block + 32, 16, 5, codes + 160);
+  decode_strided(block + 48, 4, 4, codes + 240);
   return true; // every byte decodes to digits 0..2
+}
+
+// PTQ1_0, 28 bytes, the same in half the size:
+//   qs[m], m < 16      elements m + 16 n             n = 0..4
+//   qs[16 + m], m < 8  elements 80 + m + 8 n         n = 0..4
+//   qh[m], m < 2       elements 120 + m + 2 n        n = 0..3
+bool decode_ptq1_block(const uint8_t* block, uint8_t* codes) {
+  decode_strided(block, 16, 5, codes);
+  decode_strided(block + 16, 8, 5, codes + 80);
+  decode_strided(block + 24, 2, 4, codes + 120);
+  return true;
 }
 
 // TQ2_0, 66 bytes: two halves of 32 bytes, then f16. Byte m of half h holds elements 128 h + m + 32
@@ -79,26 +92,23 @@ bool decode_tq2_block(const uint8_t* block, uint8_t* codes) {
   return seen == 0;
 }
 
+template <size_t kBlock, size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
+constexpr TernaryFormat format(const char* name) {
+  return {
+      .name = name,
+      .scale_cols = kBlock,
+      .block_cols = kBlock,
+      .tensor_bytes = tensor_bytes<kBlock, kBlockBytes>,
+      .row_bytes = row_bytes<kBlock, kBlockBytes>,
+      .tensor_scale_offset = nullptr,
+      .decode = decode<kBlock, kBlockBytes, kDecodeBlock>,
+  };
+}
+
 } // namespace
 
-const TernaryFormat kFormatTQ1_0 = {
-    .name = "TQ1_0",
-    .scale_cols = kBlock,
-    .block_cols = kBlock,
-    .tensor_bytes = tensor_bytes<54>,
-    .row_bytes = row_bytes<54>,
-    .tensor_scale_offset = nullptr,
-    .decode = decode<54, decode_tq1_block>,
-};
-
-const TernaryFormat kFormatTQ2_0 = {
-    .name = "TQ2_0",
-    .scale_cols = kBlock,
-    .block_cols = kBlock,
-    .tensor_bytes = tensor_bytes<66>,
-    .row_bytes = row_bytes<66>,
-    .tensor_scale_offset = nullptr,
-    .decode = decode<66, decode_tq2_block>,
-};
+const TernaryFormat kFormatTQ1_0 = format<256, 54, decode_tq1_block>("TQ1_0");
+const TernaryFormat kFormatTQ2_0 = format<256, 66, decode_tq2_block>("TQ2_0");
+const TernaryFormat kFormatPTQ1_0 = format<128, 28, decode_ptq1_block>("PTQ1_0");
 
 } // namespace bitnet

@@ -192,13 +192,15 @@ void norm_rotate_and_store(Step& step, size_t layer) {
   const ModelSpec& spec = step.weights.spec;
   const VectorKernel& vector = step.vector();
   const LayerWeights& weights = step.weights.layers[layer];
-  const size_t pairs = step.ws.rope_frequency[0].size();
+  const bool rotates = spec.rotates(layer);
+  const size_t table = spec.has_window_rope() && spec.is_windowed(layer) ? 1 : 0;
+  const size_t pairs = rotates ? step.ws.rope_frequency[table].size() : 0;
   if (layer == 0)
     fill_rope(step);
   step.pool.parallel(step.n, [&](size_t row, size_t) {
     const RowPlace place = place_of(step, row);
     const KvCache& cache = *place.item->cache;
-    const float* cosine = rope_of(step, spec.is_windowed(layer) ? 1 : 0, row);
+    const float* cosine = rope_of(step, table, row);
     const float* sine = cosine + pairs;
     float* q = step.ws.q.row(row);
     float* k = step.ws.k.row(row);

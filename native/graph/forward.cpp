@@ -23,23 +23,12 @@ Status embed(Step& step) {
         return status;
       float* x = step.ws.x.row(row);
       dense.kernel->decode[dense.type](stored, table.cols(), x);
+      if (table.linear.rotation)
+        table.linear.rotation->undo(step.vector(), x);
       for (size_t d = 0; scale != 1.0f && d < table.cols(); ++d)
         x[d] *= scale;
     }
   return {};
-}
-
-void count_zeros(const Activations& a, FfnCounts* counts) {
-  if (!counts)
-    return;
-  const auto zeros = [](const auto& rows) {
-    uint64_t count = 0;
-    for (size_t i = 0; i < rows.rows; ++i)
-      count += static_cast<uint64_t>(std::count(rows.row(i), rows.row(i) + rows.cols, 0));
-    return count;
-  };
-  counts->values += a.n() * a.cols();
-  counts->zero_inputs += a.q.data ? zeros(a.q) : zeros(a.x);
 }
 
 void layer_forward(Step& step, size_t index) {
@@ -54,6 +43,10 @@ void layer_forward(Step& step, size_t index) {
   h = normalize(step, ws.attn, layer.attn_sub_norm, {&layer.o});
   project_add(step, h, layer.o, layer.attn_post_norm, ws.x);
 
+  if (step.weights.spec.n_expert != 0) {
+    h = normalize(step, ws.x, layer.ffn_norm, {&layer.router});
+    return mix_experts(step, index, h, ws.x, counts);
+  }
   h = normalize(step, ws.x, layer.ffn_norm, {&layer.gate, &layer.up});
   project_gated(step, h, layer.gate, layer.up, ws.ffn, counts);
   h = normalize(step, ws.ffn, layer.ffn_sub_norm, {&layer.down});

@@ -42,6 +42,8 @@ void normalize_row(const Weights& weights, Workspace& ws, size_t row, size_t i) 
   // Logits are scaled by what all products of the head read, so that the prefilter's bounds hold.
   for (size_t d = 0; weights.spec.logit_scale != 1.0f && d < weights.spec.dim; ++d)
     h[d] /= weights.spec.logit_scale;
+  if (const Rotation* rotation = weights.head().linear.rotation)
+    rotation->apply(*weights.kernels.vector, h);
   std::fill(h + weights.spec.dim, h + pad_to(weights.spec.dim, kFloatPad), 0.0f);
 }
 

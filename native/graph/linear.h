@@ -10,6 +10,7 @@
 #include "../common/aligned_buffer.h"
 #include "../kernels/kernels.h"
 #include "mat.h"
+#include "rotation.h"
 
 namespace bitnet {
 
@@ -79,12 +80,26 @@ struct Linear {
   std::vector<float> norm_in; // [cols] RMSNorm of what enters this layer alone, or empty
   std::vector<float> bias;    // [rows] added to what leaves it, or empty
 
+  const Rotation* rotation = nullptr; // of what enters it, and all layers beside it; null: none
+
   Kind kind() const { return static_cast<Kind>(layout.index()); }
   bool is_ternary() const { return kind() != Kind::kDense; }
   /** Row ranges given to linear_rows with `n` tokens begin at multiples of this. */
   size_t tile_rows(size_t n) const;
   /** Rows that one of `threads` threads takes at a time with `n` tokens: whole tile_rows(n). */
   size_t chunk_rows(size_t threads, size_t n) const;
+};
+
+/** What linear layers read of their input. */
+struct ActivationTypes {
+  bool floats = false;
+  bool int8 = false;
+  bool sums = false; // of groups of int8
+
+  void cover(const Linear& layer) {
+    (layer.is_ternary() ? int8 : floats) = true;
+    sums |= layer.kind() == Linear::Kind::kTernaryGroups;
+  }
 };
 
 /** Rows [begin, end) of a layer. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "norm.h"
 #include "step.h"
@@ -21,11 +22,6 @@ size_t chunk_count(const Step& step, const Linear& w) {
 RowRange chunk_range(const Step& step, const Linear& w, size_t chunk) {
   const size_t rows = w.chunk_rows(step.ws.scratch.size(), step.n);
   return {chunk * rows, std::min(w.rows, (chunk + 1) * rows)};
-}
-
-// Chunks of the coarser tile, so that both layers accept the same range.
-const Linear& coarser(const Linear& gate, const Linear& up, size_t n) {
-  return gate.tile_rows(n) >= up.tile_rows(n) ? gate : up;
 }
 
 // Active neurons that one thread takes at a time: enough that the start, whose memory is not
@@ -128,7 +124,68 @@ void project_active(Step& step, const Activations& a, const Linear& gate, const 
   });
 }
 
-using GateProduct = void (*)(const float* g, const float* u, size_t count, float* y);
+void share_out(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
+  size_t chunks = 0;
+  for (const Projection& layer : layers)
+    chunks += chunk_count(step, *layer.w);
+  step.pool.parallel(chunks, [&](size_t chunk, size_t thread) {
+    const Projection* layer = layers.begin();
+    while (chunk >= chunk_count(step, *layer->w))
+      chunk -= chunk_count(step, *layer++->w);
+    const RowRange range = chunk_range(step, *layer->w, chunk);
+    linear_rows(*layer->w, step.vector(), a, range, layer->out.columns(range.begin, range.size()),
+                step.ws.scratch[thread]);
+  });
+}
+
+// What these layers, which share an input, read of it.
+ActivationTypes activation_types_for(std::initializer_list<const Linear*> layers) {
+  ActivationTypes types;
+  for (const Linear* layer : layers) {
+    if (layer->norm_in.empty())
+      types.cover(*layer);
+    else
+      types.floats = true; // it rounds what comes out of its own norm
+  }
+  return types;
+}
+
+// project() for layers that each norm what enters them: the common input is kept in ws.branch.
+void project_normed(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
+  const Mat common = step.ws.branch;
+  for (size_t i = 0; i < a.n(); ++i)
+    std::copy_n(a.x.row(i), a.cols(), common.row(i));
+  for (const Projection& layer : layers) {
+    ActivationTypes types;
+    types.cover(*layer.w);
+    share_out(step, normalize(step, common, layer.w->norm_in, types), {layer});
+  }
+}
+
+void project_add_normed(Step& step, const Activations& a, const Linear& w,
+                        const std::vector<float>& post_norm, Mat x) {
+  const Mat branch = step.ws.branch;
+  project(step, a, {{&w, branch}});
+  step.pool.parallel(a.n(), [&](size_t i, size_t) {
+    float* y = branch.row(i);
+    step.vector().rms_norm(y, post_norm.data(), w.rows, step.weights.spec.norm_eps, y);
+    float* to = x.row(i);
+    for (size_t r = 0; r < w.rows; ++r)
+      to[r] += y[r];
+  });
+}
+
+void project_gated_normed(Step& step, const Activations& a, const Linear& gate, const Linear& up,
+                          Mat out, FfnCounts* counts) {
+  const Mat u = step.ws.up;
+  project_normed(step, a, {{&gate, out}, {&up, u}});
+  step.pool.parallel(a.n(), [&](size_t i, size_t) {
+    count_inactive(out.row(i), gate.rows, counts);
+    gate_product(step)(out.row(i), u.row(i), gate.rows, out.row(i));
+  });
+}
+
+} // namespace
 
 GateProduct gate_product(const Step& step) {
   const VectorKernel& vector = step.vector();
@@ -149,42 +206,22 @@ void count_inactive(const float* gates, size_t count, FfnCounts* counts) {
         std::count_if(gates, gates + count, [](float gate) { return gate <= 0.0f; }));
 }
 
-void share_out(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
-  size_t chunks = 0;
-  for (const Projection& layer : layers)
-    chunks += chunk_count(step, *layer.w);
-  step.pool.parallel(chunks, [&](size_t chunk, size_t thread) {
-    const Projection* layer = layers.begin();
-    while (chunk >= chunk_count(step, *layer->w))
-      chunk -= chunk_count(step, *layer++->w);
-    const RowRange range = chunk_range(step, *layer->w, chunk);
-    linear_rows(*layer->w, step.vector(), a, range, layer->out.columns(range.begin, range.size()),
-                step.ws.scratch[thread]);
-  });
+void count_zeros(const Activations& a, FfnCounts* counts) {
+  if (!counts)
+    return;
+  const auto zeros = [](const auto& rows) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < rows.rows; ++i)
+      count += static_cast<uint64_t>(std::count(rows.row(i), rows.row(i) + rows.cols, 0));
+    return count;
+  };
+  counts->values += a.n() * a.cols();
+  counts->zero_inputs += a.q.data ? zeros(a.q) : zeros(a.x);
 }
 
-// What linear layers read of their input.
-struct ActivationTypes {
-  bool floats = false;
-  bool int8 = false;
-  bool sums = false; // of groups of int8
-
-  void cover(const Linear& layer) {
-    (layer.is_ternary() ? int8 : floats) = true;
-    sums |= layer.kind() == Linear::Kind::kTernaryGroups;
-  }
-};
-
-// What these layers, which share an input, read of it.
-ActivationTypes activation_types_for(std::initializer_list<const Linear*> layers) {
-  ActivationTypes types;
-  for (const Linear* layer : layers) {
-    if (layer->norm_in.empty())
-      types.cover(*layer);
-    else
-      types.floats = true; // it rounds what comes out of its own norm
-  }
-  return types;
+size_t common_chunk_rows(const Linear& a, const Linear& b, size_t threads, size_t n) {
+  return pad_to(std::max(a.chunk_rows(threads, n), b.chunk_rows(threads, n)),
+                std::lcm(a.tile_rows(n), b.tile_rows(n)));
 }
 
 void sum_groups(const int8_t* q, size_t cols, int32_t* sums) {
@@ -196,16 +233,22 @@ void sum_groups(const int8_t* q, size_t cols, int32_t* sums) {
   }
 }
 
-Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
-                         ActivationTypes types) {
+Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm, ActivationTypes types,
+                      const Rotation* rotation) {
   Workspace& ws = step.ws;
   const VectorKernel& vector = step.vector();
   const bool normed = !norm.empty(), int8 = types.int8, keeps = types.floats;
+  const bool changed = normed || rotation;
   step.pool.parallel(step.n, [&](size_t i, size_t thread) {
     const float* row = x.row(i);
-    if (normed) {
+    if (changed) {
       float* y = keeps ? ws.h.row(i) : ws.scratch[thread].values.as<float>();
-      norm_row(step.weights, row, norm, y);
+      if (normed)
+        norm_row(step.weights, row, norm, y);
+      else
+        std::copy_n(row, x.cols, y);
+      if (rotation)
+        rotation->apply(vector, y);
       // ws.h is shared by layers of different widths: clear what a wider one left in the padding.
       if (keeps)
         std::fill(y + x.cols, y + pad_to(x.cols, kFloatPad), 0.0f);
@@ -217,7 +260,7 @@ Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
       sum_groups(ws.q8.row(i), x.cols, ws.q_sums.row(i));
   });
   Activations a = {.x = x, .q = {}, .q_sum = ws.q_sum.data, .q_sums = {}, .q_step = ws.q_step.data};
-  if (normed)
+  if (changed)
     a.x = {
         .data = keeps ? ws.h.data : nullptr, .rows = x.rows, .cols = x.cols, .stride = ws.h.stride};
   if (int8)
@@ -230,44 +273,9 @@ Activations normalize_as(Step& step, ConstMat x, const std::vector<float>& norm,
   return a;
 }
 
-// project() for layers that each norm what enters them: the common input is kept in ws.branch.
-void project_normed(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
-  const Mat common = step.ws.branch;
-  for (size_t i = 0; i < a.n(); ++i)
-    std::copy_n(a.x.row(i), a.cols(), common.row(i));
-  for (const Projection& layer : layers) {
-    ActivationTypes types;
-    types.cover(*layer.w);
-    share_out(step, normalize_as(step, common, layer.w->norm_in, types), {layer});
-  }
-}
-
-void project_add_normed(Step& step, const Activations& a, const Linear& w,
-                        const std::vector<float>& post_norm, Mat x) {
-  const Mat branch = step.ws.branch;
-  project(step, a, {{&w, branch}});
-  step.pool.parallel(a.n(), [&](size_t i, size_t) {
-    float* y = branch.row(i);
-    norm_row(step.weights, y, post_norm, y);
-    add_branch(step, y, w.rows, x.row(i));
-  });
-}
-
-void project_gated_normed(Step& step, const Activations& a, const Linear& gate, const Linear& up,
-                          Mat out, FfnCounts* counts) {
-  const Mat u = step.ws.up;
-  project_normed(step, a, {{&gate, out}, {&up, u}});
-  step.pool.parallel(a.n(), [&](size_t i, size_t) {
-    count_inactive(out.row(i), gate.rows, counts);
-    gate_product(step)(out.row(i), u.row(i), gate.rows, out.row(i));
-  });
-}
-
-} // namespace
-
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
                       std::initializer_list<const Linear*> layers) {
-  return normalize_as(step, x, norm, activation_types_for(layers));
+  return normalize(step, x, norm, activation_types_for(layers), (*layers.begin())->rotation);
 }
 
 void project(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
@@ -299,9 +307,9 @@ void project_gated(Step& step, const Activations& a, const Linear& gate, const L
   if (up.kind() == Linear::Kind::kRowNeurons && a.n() == 1)
     return project_active(step, a, gate, up, out, counts);
   const GateProduct multiply = gate_product(step);
-  const Linear& coarse = coarser(gate, up, a.n());
-  step.pool.parallel(chunk_count(step, coarse), [&](size_t chunk, size_t thread) {
-    const RowRange range = chunk_range(step, coarse, chunk);
+  const size_t most = common_chunk_rows(gate, up, step.ws.scratch.size(), a.n());
+  step.pool.parallel((up.rows + most - 1) / most, [&](size_t chunk, size_t thread) {
+    const RowRange range = {chunk * most, std::min(up.rows, (chunk + 1) * most)};
     ThreadScratch& scratch = step.ws.scratch[thread];
     const size_t rows = range.size();
     const Mat g = packed(scratch.values.as<float>(), a.n(), rows);
@@ -317,14 +325,14 @@ void project_gated(Step& step, const Activations& a, const Linear& gate, const L
 ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n) {
   ScratchBytes all;
   for (const LayerWeights& layer : weights.layers) {
-    for (const Linear* w :
-         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+    for (const Linear* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up,
+                            &layer.down, &layer.router}) {
       const size_t rows = w->chunk_rows(threads, n);
       all.cover(linear_scratch(*w, rows, n));
       // What is added to the residual stream, or normed on its way to int8.
       all.cover({.values = std::max(n * rows, w->cols) * sizeof(float)});
     }
-    const size_t rows = coarser(layer.gate, layer.up, n).chunk_rows(threads, n);
+    const size_t rows = common_chunk_rows(layer.gate, layer.up, threads, n);
     all.cover(linear_scratch(layer.gate, rows, n));
     all.cover(linear_scratch(layer.up, rows, n));
     all.cover({.values = 2 * pad_to(n * rows, kFloatPad) * sizeof(float)});

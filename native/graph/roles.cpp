@@ -15,6 +15,7 @@ constexpr Size* kFfn = [](const ModelSpec& s) -> uint64_t { return s.ffn_dim; };
 constexpr Size* kHead = [](const ModelSpec& s) -> uint64_t { return s.head_dim; };
 constexpr Size* kQ = [](const ModelSpec& s) { return uint64_t{s.n_head} * s.head_dim; };
 constexpr Size* kKv = [](const ModelSpec& s) { return uint64_t{s.n_kv_head} * s.head_dim; };
+constexpr Size* kExperts = [](const ModelSpec& s) -> uint64_t { return s.n_expert; };
 constexpr Size* kRope = [](const ModelSpec& s) -> uint64_t { return s.rope_dim / 2; };
 
 using W = Weights;
@@ -61,6 +62,11 @@ const Role kRoles[] = {
     {"ffn_down", &L::down, kDim, kFfn},
     {"ffn_down_bias", LinearVector{&L::down, &Linear::bias}, kOne, kDim},
     {"ffn_post_norm", &L::ffn_post_norm, kOne, kDim, kFeedForward},
+
+    {"ffn_gate_inp", &L::router, kExperts, kDim},
+    {"ffn_gate_exps", &L::expert_gates, kFfn, kDim},
+    {"ffn_up_exps", &L::expert_ups, kFfn, kDim},
+    {"ffn_down_exps", &L::expert_downs, kDim, kFfn},
 };
 
 // The member that a place names.
@@ -71,6 +77,9 @@ struct Resolve {
   Slot operator()(RowTable Weights::*member) const { return &(weights.*member); }
   Slot operator()(std::vector<float> Weights::*member) const { return &(weights.*member); }
   Slot operator()(Linear LayerWeights::*member) const {
+    return layer ? Slot(&(layer->*member)) : Slot();
+  }
+  Slot operator()(std::vector<Linear> LayerWeights::*member) const {
     return layer ? Slot(&(layer->*member)) : Slot();
   }
   Slot operator()(std::vector<float> LayerWeights::*member) const {
@@ -86,6 +95,10 @@ struct Resolve {
 bool is_of_layer(const Role& role) {
   return !std::holds_alternative<RowTable Weights::*>(role.place) &&
          !std::holds_alternative<std::vector<float> Weights::*>(role.place);
+}
+
+bool is_of_experts(const Role& role) {
+  return std::holds_alternative<std::vector<Linear> LayerWeights::*>(role.place);
 }
 
 const Role* find_role(const std::string& name) {

@@ -17,9 +17,9 @@ struct LinearVector {
 };
 
 /** Where a tensor is kept: in the model's weights, or in those of its layer. */
-using Place =
-    std::variant<RowTable Weights::*, std::vector<float> Weights::*, Linear LayerWeights::*,
-                 std::vector<float> LayerWeights::*, LinearVector>;
+using Place = std::variant<RowTable Weights::*, std::vector<float> Weights::*,
+                           Linear LayerWeights::*, std::vector<Linear> LayerWeights::*,
+                           std::vector<float> LayerWeights::*, LinearVector>;
 
 /** Norms of one branch alone: the values before and after it are needed at the same time. */
 enum class Branch { kNone, kAttention, kFeedForward };
@@ -36,6 +36,9 @@ struct Role {
 /** Whether a layer has the tensor, not the model as a whole. */
 bool is_of_layer(const Role& role);
 
+/** Whether the tensor holds a matrix of each expert. */
+bool is_of_experts(const Role& role);
+
 /** The role called `name`, or null. */
 const Role* find_role(const std::string& name);
 
@@ -47,7 +50,8 @@ bool has_branch_norms(const ModelSpec& spec, Branch branch);
 bool has_branch_norms(const ModelSpec& spec);
 
 /** Where a tensor of the role is kept in `weights`; null where that has no such layer. */
-using Slot = std::variant<std::monostate, RowTable*, Linear*, std::vector<float>*>;
+using Slot =
+    std::variant<std::monostate, RowTable*, Linear*, std::vector<Linear>*, std::vector<float>*>;
 Slot slot_of(const Role& role, int32_t layer, Weights& weights);
 
 } // namespace bitnet

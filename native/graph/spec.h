@@ -28,6 +28,8 @@ struct TensorSpec {
   uint64_t scale_offset = 0; // of an f32 in the file that the product is multiplied by; 0: none
   uint32_t shard = 0;        // which of the model's files it is in
   uint32_t scale_shard = 0;  // and which has that scale
+  bool rotated = false;      // folded with the model's rotation, as its input has to be
+  uint32_t experts = 0; // as many matrices [rows, cols] one after the other; 0: one of no expert
 };
 
 /** What has a scale of its own in a model that is made. */
@@ -45,7 +47,7 @@ struct SyntheticSpec {
 struct ModelSpec {
   uint32_t n_layer;
   uint32_t dim;
-  uint32_t ffn_dim;
+  uint32_t ffn_dim; // of one expert
   uint32_t n_head;
   uint32_t n_kv_head;
   uint32_t head_dim;
@@ -70,6 +72,14 @@ struct ModelSpec {
   uint32_t window;         // positions a token of a sliding-window layer sees, itself included
   double window_rope_base; // of sliding-window layers, whose positions are not scaled
   double window_rope_magnitude = 1;
+  bool rope_in_windows = false; // only sliding-window layers rotate, by the angles of the model
+  uint32_t n_expert = 0;        // feed-forward networks of a layer; 0: one, which every token uses
+  uint32_t n_expert_used = 0;   // of them by one token
+  std::vector<float>
+      gate_limits;             // [n_layer] bounds of the experts' gates and ups, or empty; 0: none
+  uint32_t rotation_block = 0; // values that are transformed together; 0: nothing is rotated
+  bool rotation_grouped = false; // of a recurrent layer's output: heads of one key head together
+  std::vector<std::vector<int8_t>> rotation_signs; // ±1, for inputs of their length; none: all 1
   Activation activation;
   float logit_softcapping = 0;     // logits become c * tanh(logit / c); 0: they stay
   std::string path;                // of the file, or what errors call the model
@@ -81,6 +91,9 @@ struct ModelSpec {
   /** Whether sessions with room for `context` positions turn by LongRoPE's long factors. */
   bool is_long(size_t context) const { return rope_long_above != 0 && context > rope_long_above; }
   bool is_windowed(size_t layer) const { return !windowed.empty() && windowed[layer] != 0; }
+  bool rotates(size_t layer) const { return !rope_in_windows || is_windowed(layer); }
+  /** Whether sliding-window layers rotate by angles of their own. */
+  bool has_window_rope() const { return !windowed.empty() && !rope_in_windows; }
 };
 
 } // namespace bitnet

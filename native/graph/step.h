@@ -19,12 +19,18 @@ struct Step {
 };
 
 /**
- * Rows of x as input of `layers`: normed with `norm` (not when it is empty), rounded to int8 unless
- * they read only floats. The result lives in ws.h, ws.q8 (or x itself) until the next call; floats
+ * Rows of x as input of `layers`: normed with `norm` (not when it is empty), rotated as the first of
+ * them wants it, which all do, and rounded to int8 unless they read only floats. The result lives in
+ * ws.h, ws.q8 (or x itself) until the next call; floats
  * that none of them reads are not kept.
  */
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
                       std::initializer_list<const Linear*> layers);
+Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm, ActivationTypes types,
+                      const Rotation* rotation = nullptr);
+
+/** Sums of every kGroupSumCols of `cols` values and of the zeros that follow them. */
+void sum_groups(const int8_t* q, size_t cols, int32_t* sums);
 
 /** Where one linear layer's result goes. */
 struct Projection {
@@ -48,6 +54,31 @@ void project_add(Step& step, const Activations& a, const Linear& w,
 /** out = activation(gate a) * (up a); counts inactive neurons when asked to. `a` is used up. */
 void project_gated(Step& step, const Activations& a, const Linear& gate, const Linear& up, Mat out,
                    FfnCounts* counts);
+
+/** y = activation(g) * u, `count` values; y may be g. */
+using GateProduct = void (*)(const float* g, const float* u, size_t count, float* y);
+GateProduct gate_product(const Step& step);
+
+/** Counts gates that are at most 0; nothing without `counts`. */
+void count_inactive(const float* gates, size_t count, FfnCounts* counts);
+
+/** Counts the zeros among inputs of a down projection; nothing without `counts`. */
+void count_zeros(const Activations& a, FfnCounts* counts);
+
+/**
+ * Rows that a thread takes at a time of two layers with the same rows: whole tiles of both, so that
+ * both accept the same ranges.
+ */
+size_t common_chunk_rows(const Linear& a, const Linear& b, size_t threads, size_t n);
+
+/**
+ * x += weight * expert(h) for the experts that the router chooses for each token, one after the
+ * other in the order of their numbers, products rounded. `h` holds the router's input as floats.
+ */
+void mix_experts(Step& step, size_t layer, const Activations& h, Mat x, FfnCounts* counts);
+
+/** What mix_experts takes of a thread's memory. */
+ScratchBytes expert_scratch(const ExpertKinds& kinds, size_t threads, size_t n);
 
 /** What all of these take of a thread's memory in a step of `n` tokens. */
 ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n);

@@ -1,5 +1,6 @@
 // All weights of one model in kernel layout: read once, immutable, shared by every session.
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "../common/arena.h"
@@ -22,6 +23,9 @@ struct LayerWeights {
   std::vector<float> ffn_post_norm;  // [dim] after down
   Linear q, k, v, o;
   Linear gate, up, down;
+  // Instead, in a mixture of experts:
+  Linear router;                                              // [n_expert, dim]
+  std::vector<Linear> expert_gates, expert_ups, expert_downs; // [n_expert]
 };
 
 struct Weights {
@@ -38,7 +42,8 @@ struct Weights {
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
   std::vector<float> rope_long;   // [rope_dim / 2] more of them, of long sessions, or empty
   std::vector<float> rope_short;  // [rope_dim / 2] and of the others
-  uint64_t bytes = 0;             // held in memory: the sum over the plan
+  std::vector<std::unique_ptr<const Rotation>> rotations; // one for each width of a rotated input
+  uint64_t bytes = 0;                                     // held in memory: the sum over the plan
 
   const RowTable& head() const { return tied ? embedding : output; }
   /** Whether the files that rows are still read from are as they were at the load. */

@@ -46,6 +46,33 @@ size_t group_sums(const ModelSpec& spec) {
              : 0;
 }
 
+// Values of all slots of a token, each padded so that the next one begins a row.
+size_t slot_values(const ModelSpec& spec, size_t width, size_t pad) {
+  return spec.n_expert_used * pad_to(width, pad);
+}
+
+size_t widest_of_expert(const ModelSpec& spec) {
+  return std::max<size_t>(spec.dim, spec.ffn_dim);
+}
+
+// Whether products with `a` take as much memory and begin at the same rows as those with `b`.
+bool same_kind(const Linear& a, const Linear& b) {
+  if (a.kind() != b.kind() || a.rows != b.rows || a.cols != b.cols)
+    return false;
+  if (const auto* tiles = std::get_if<TernaryTiles>(&a.layout))
+    return tiles->kernel == std::get<TernaryTiles>(b.layout).kernel;
+  if (const auto* groups = std::get_if<TernaryGroups>(&a.layout))
+    return groups->kernel == std::get<TernaryGroups>(b.layout).kernel;
+  return a.kind() == Linear::Kind::kDense;
+}
+
+void add_kind(const Linear& matrix, std::vector<const Linear*>* kinds, ActivationTypes* reads) {
+  reads->cover(matrix);
+  if (std::none_of(kinds->begin(), kinds->end(),
+                   [&](const Linear* kind) { return same_kind(*kind, matrix); }))
+    kinds->push_back(&matrix);
+}
+
 // Tokens of a prompt that go through the same keys together: enough to reuse them, few enough to
 // share out. Many query heads of one KV head reuse them too, and their values fill a cache alone.
 constexpr size_t kTileTokens = 8;
@@ -83,13 +110,22 @@ StepValues::StepValues(const ModelSpec& spec)
       k(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad), v(k.cols, kFloatPad),
       attn(q.cols, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
       branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
-      up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad),
-      rope((spec.windowed.empty() ? 1 : 2) * (spec.rope_dim / 2) * 2, 1) {}
+      up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad), router(spec.n_expert, kFloatPad),
+      choices(spec.n_expert_used, 1), slots(spec.n_expert_used, 1),
+      slot_h(slot_values(spec, spec.dim, kFloatPad), kFloatPad),
+      slot_q8(slot_values(spec, widest_of_expert(spec), kInt8Pad), kInt8Pad),
+      slot_q_sum(spec.n_expert_used, 1),
+      slot_q_sums(group_sums(spec) ? slot_q8.cols / kGroupSumCols : 0, 1),
+      slot_q_step(spec.n_expert_used, 1),
+      slot_ffn(slot_values(spec, spec.ffn_dim, kFloatPad), kFloatPad),
+      rope((spec.has_window_rope() ? 2 : 1) * (spec.rope_dim / 2) * 2, 1) {}
 
 template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
   use(self.x), use(self.h), use(self.q8), use(self.q_sum), use(self.q_sums), use(self.q_step);
   use(self.q), use(self.k), use(self.v), use(self.attn), use(self.rope);
   use(self.ffn), use(self.branch), use(self.up);
+  use(self.router), use(self.choices), use(self.slots), use(self.slot_h), use(self.slot_q8);
+  use(self.slot_q_sum), use(self.slot_q_sums), use(self.slot_q_step), use(self.slot_ffn);
 }
 
 bool StepValues::ensure(size_t n) {
@@ -110,8 +146,18 @@ size_t StepValues::token_bytes() const {
   return sum;
 }
 
+ExpertKinds::ExpertKinds(const Weights& weights) {
+  for (const LayerWeights& layer : weights.layers) {
+    for (const std::vector<Linear>* matrices : {&layer.expert_gates, &layer.expert_ups})
+      for (const Linear& matrix : *matrices)
+        add_kind(matrix, &inner, &reads_inner);
+    for (const Linear& matrix : layer.expert_downs)
+      add_kind(matrix, &outer, &reads_outer);
+  }
+}
+
 Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
-    : StepValues(weights.spec), scratch(threads), weights_(weights) {
+    : StepValues(weights.spec), experts(weights), scratch(threads), weights_(weights) {
   const ModelSpec& spec = weights.spec;
   if (!plan_workspace(spec, threads, &plan, budget).ok())
     plan.batch = 1; // of a model that load_weights would have refused
@@ -122,14 +168,17 @@ Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
   rope_frequency.push_back(of_sessions(weights.rope_short));
   if (spec.rope_long_above != 0)
     long_rope_frequency = of_sessions(weights.rope_long);
-  if (!spec.windowed.empty())
+  if (spec.has_window_rope())
     rope_frequency.push_back(frequencies(spec.rope_dim, spec.window_rope_base, 1.0, {}, {}));
   active_in.resize(most_gate_chunks(weights, threads));
+  slots_end.resize(spec.n_expert);
+  chosen.reserve(spec.n_expert);
 }
 
 Status Workspace::ensure(size_t n, const HeadWork& work) {
   const size_t width = pad_to(weights_.spec.head_dim, kWidestHeadPad);
   ScratchBytes thread = projection_scratch(weights_, scratch.size(), n);
+  thread.cover(expert_scratch(experts, scratch.size(), n));
   thread.cover(head_thread_scratch(weights_, work));
   thread.cover({.kernel = weights_.embedding.buffer_bytes(1),
                 .values = attention_scratch(weights_.spec, width, std::min(n, plan.tile_tokens))});

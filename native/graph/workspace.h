@@ -41,6 +41,23 @@ struct WorkspacePlan {
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan,
                       uint64_t budget = kWorkspaceBudget);
 
+/** One of the experts that a token uses. */
+struct ExpertSlot {
+  uint32_t expert;
+  uint32_t token; // row of the step
+  float weight;
+};
+
+/** How the experts of a model are held: a matrix of each kind, and what all of them read. */
+struct ExpertKinds {
+  explicit ExpertKinds(const Weights& weights);
+
+  std::vector<const Linear*> inner; // gates and ups
+  std::vector<const Linear*> outer; // downs
+  ActivationTypes reads_inner;
+  ActivationTypes reads_outer;
+};
+
 /** What one part of the step hands to the next: a row for each token. */
 class StepValues {
 public:
@@ -60,7 +77,18 @@ public:
   // Allocated only where a linear layer's own input or output is normalized:
   TokenMat<float> branch; // [n, dim]
   TokenMat<float> up;     // [n, ffn_dim]
-  TokenMat<float> rope;   // [n, tables * rope_dim] cosines of all pairs, then their sines
+  // Allocated only in a mixture of experts. A token has n_expert_used slots; `slots` are sorted by
+  // expert, then by token, so that the tokens of an expert are rows that follow each other:
+  TokenMat<float> router;       // [n, n_expert] logits
+  TokenMat<ExpertSlot> choices; // [n, n_expert_used] of each token, by expert
+  TokenMat<ExpertSlot> slots;   // [n * n_expert_used] the same, sorted
+  TokenMat<float> slot_h;       // [n * n_expert_used, dim] input of gate and up
+  TokenMat<int8_t> slot_q8; // [n * n_expert_used, wider of dim and ffn_dim] of those and of down
+  TokenMat<int32_t> slot_q_sum;  // [n * n_expert_used]
+  TokenMat<int32_t> slot_q_sums; // [n * n_expert_used, width of slot_q8 / kGroupSumCols]
+  TokenMat<float> slot_q_step;   // [n * n_expert_used]
+  TokenMat<float> slot_ffn;      // [n * n_expert_used, ffn_dim] input of down
+  TokenMat<float> rope;          // [n, tables * rope_dim] cosines of all pairs, then their sines
 
   /** Makes each `n` rows. False when memory runs out. */
   bool ensure(size_t n);
@@ -88,6 +116,9 @@ struct Workspace : StepValues {
   WorkspacePlan plan;
   AlignedBuffer active; // int32 [widest + kActiveSlack]: inputs of a layer that are not zero
   std::vector<size_t> active_in; // neurons of each chunk of a layer's rows that are active
+  std::vector<size_t> slots_end; // [n_expert] behind the last slot of each expert
+  std::vector<uint32_t> chosen;  // experts that have slots
+  ExpertKinds experts;
 
   // Radians per position [rope_dim / 2]; the second, where there is one, is that of sliding-window
   // layers.

@@ -23,13 +23,26 @@ public:
     const Role* role = find_role(tensor.role);
     // TypeScript has checked the shape with a better message, this guards the memory.
     if (!role || tensor.rows != role->rows(spec_) || tensor.cols != role->cols(spec_) ||
+        tensor.experts != (is_of_experts(*role) ? spec_.n_expert : 0) ||
         (is_of_layer(*role) && !(tensor.layer >= 0 && uint32_t(tensor.layer) < spec_.n_layer)))
       return Status::error(Code::kModel,
                            "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
+    if (tensor.rotated && (spec_.rotation_block < 16 || tensor.cols % spec_.rotation_block != 0))
+      return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" cannot be rotated by " +
+                                             std::to_string(spec_.rotation_block) + " columns.");
     if (std::holds_alternative<RowTable Weights::*>(role->place))
       return plan_table(tensor, out);
     if (std::holds_alternative<Linear LayerWeights::*>(role->place))
       return plan_matrix(tensor, out);
+    if (is_of_experts(*role)) {
+      if (spec_.n_expert_used < 1 || spec_.n_expert_used > spec_.n_expert)
+        return Status::error(Code::kModel, "A token cannot use " +
+                                               std::to_string(spec_.n_expert_used) + " of " +
+                                               std::to_string(spec_.n_expert) + " experts.");
+      Status status = plan_matrix(tensor, out);
+      out->bytes *= tensor.experts;
+      return status;
+    }
     *out = {TensorLayout::kF32, nullptr, tensor.cols * sizeof(float)};
     return {};
   }

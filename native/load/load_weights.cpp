@@ -15,11 +15,16 @@ namespace bitnet {
 namespace {
 
 bool complete(const Weights& w) {
-  const auto layer_complete = [](const LayerWeights& l) {
+  const auto network_complete = [&w](const LayerWeights& l) {
+    return w.spec.n_expert == 0 ? l.gate.rows && l.up.rows && l.down.rows
+                                : l.router.rows && !l.expert_gates.empty() &&
+                                      !l.expert_ups.empty() && !l.expert_downs.empty();
+  };
+  const auto layer_complete = [&](const LayerWeights& l) {
     return l.q_norm.empty() == l.k_norm.empty() &&
            !(l.attn_norm.empty() && l.attn_post_norm.empty()) &&
            !(l.ffn_norm.empty() && l.ffn_post_norm.empty()) && l.q.rows && l.k.rows && l.v.rows &&
-           l.o.rows && l.gate.rows && l.up.rows && l.down.rows;
+           l.o.rows && network_complete(l);
   };
   return w.embedding.rows() && !w.output_norm.empty() &&
          std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
@@ -47,6 +52,18 @@ Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
   return {};
 }
 
+// The rotation of what enters a tensor, for all tensors of its width.
+const Rotation* rotation_for(Weights& w, const TensorSpec& tensor) {
+  if (!tensor.rotated)
+    return nullptr;
+  const size_t width = static_cast<size_t>(tensor.cols);
+  for (const auto& rotation : w.rotations)
+    if (rotation->width == width)
+      return rotation.get();
+  w.rotations.push_back(std::make_unique<Rotation>(rotation_of(w.spec, width)));
+  return w.rotations.back().get();
+}
+
 Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor,
                    PlannedTensor* planned) {
   if (tensor.shard >= files.size() || tensor.scale_shard >= files.size())
@@ -56,9 +73,15 @@ Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const Ten
   TensorLoader loader(*files[tensor.shard], *files[tensor.scale_shard], w.kernels, pool, w.arena);
   if (std::vector<float>* const* vector = std::get_if<std::vector<float>*>(&slot))
     return loader.load_vector(tensor, *vector);
-  if (RowTable* const* table = std::get_if<RowTable*>(&slot))
+  if (RowTable* const* table = std::get_if<RowTable*>(&slot)) {
+    (*table)->linear.rotation = rotation_for(w, tensor);
     return loader.load_table(tensor, *planned, files[tensor.shard], *table);
-  return loader.load_linear(tensor, planned, std::get<Linear*>(slot));
+  }
+  if (std::vector<Linear>* const* experts = std::get_if<std::vector<Linear>*>(&slot))
+    return loader.load_experts(tensor, planned, *experts);
+  Linear& linear = *std::get<Linear*>(slot);
+  linear.rotation = rotation_for(w, tensor);
+  return loader.load_linear(tensor, planned, &linear);
 }
 
 // Of a graph whose norms have no weights.
@@ -145,9 +168,11 @@ Status replan(Weights& w, const LoadPlan& plan, ThreadPool& pool, const LoadCont
     if (!status.ok())
       return status;
     const TensorSpec& tensor = w.spec.tensors[place];
-    Linear& linear = *std::get<Linear*>(slot_of(*find_role(tensor.role), tensor.layer, w));
-    linear.row_scale.clear();
-    w.arena.recycle(linear.data);
+    const Slot slot = slot_of(*find_role(tensor.role), tensor.layer, w);
+    if (Linear* const* linear = std::get_if<Linear*>(&slot)) {
+      (*linear)->row_scale.clear();
+      w.arena.recycle((*linear)->data);
+    } // the matrices of experts are replaced one by one
     w.plan[place] = plan.tensors[place];
     status = load_tensors(w, {place}, files, pool, control);
   }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../common/half.h"
 #include "q4_0_block.h"
 
 namespace bitnet {
@@ -32,6 +33,15 @@ void to_f16(const uint8_t* i2s, const uint16_t* half, uint8_t* out) {
   for (size_t i = 0; i < kTritUnit; ++i)
     values[i] = static_cast<uint16_t>((codes[i] == 1 ? 0 : *half) | (codes[i] == 0 ? 0x8000 : 0));
   memcpy(out, values, sizeof values);
+}
+
+void to_f32(const uint8_t* i2s, const uint16_t* half, uint8_t* out) {
+  uint8_t codes[kTritUnit];
+  codes_of(i2s, codes);
+  const float scale = half_to_float(*half);
+  const float of_code[] = {-scale, 0.0f, scale};
+  for (size_t i = 0; i < kTritUnit; ++i)
+    memcpy(out + i * sizeof(float), &of_code[codes[i]], sizeof(float));
 }
 
 void to_q8_0(const uint8_t* i2s, const uint16_t* half, uint8_t* out) {
@@ -96,6 +106,7 @@ constexpr TritBlocks kTritBlocks[] = {
     {"Q8_0", 272, to_q8_0, 256},   {"Q4_0", 144, to_q4_0, 256},
     {"TQ1_0", 54, to_tq1_0, 256},  {"TQ2_0", 66, to_tq2_0, 256},
     {"Q2_0", 72, to_q2_0<64>, 64}, {"Q2_0_G128", 68, to_q2_0<128>, 128},
+    {"F32", 1024, to_f32, 256},
 };
 
 } // namespace

@@ -61,8 +61,8 @@ void to_codes(uint32_t* words, size_t count) {
   }
 }
 
-bool is_embedding(const TensorSpec& tensor) {
-  return tensor.role == "token_embd";
+bool is_table(const TensorSpec& tensor) {
+  return tensor.role == "token_embd" || tensor.role == "output";
 }
 
 Status no_memory(const std::string& what, size_t bytes) {
@@ -125,18 +125,23 @@ Status read_trits(const SyntheticSpec& synthetic, size_t index, const TensorSpec
 SyntheticSource::SyntheticSource(const ModelSpec& spec) : spec_(spec) {}
 
 Status SyntheticSource::prepare(ThreadPool& pool) {
-  const auto found = std::find_if(spec_.tensors.begin(), spec_.tensors.end(), is_embedding);
-  if (found == spec_.tensors.end())
-    return {};
-  const TensorSpec& tensor = *found;
+  for (const TensorSpec& tensor : spec_.tensors)
+    if (is_table(tensor))
+      if (Status status = make(tensor, pool); !status.ok())
+        return status;
+  return {};
+}
+
+Status SyntheticSource::make(const TensorSpec& tensor, ThreadPool& pool) {
   const size_t count = static_cast<size_t>(tensor.rows * tensor.cols);
   const size_t pieces = (count + kPieceWeights - 1) / kPieceWeights;
-  if (!embedding_.allocate(pieces * kPieceWeights * sizeof(uint16_t)))
-    return no_memory("the embedding", count * sizeof(uint16_t));
-  embedding_begin_ = tensor.offset;
-  embedding_end_ = tensor.offset + count * sizeof(uint16_t);
+  Table& table = tables_.emplace_back();
+  if (!table.values.allocate(pieces * kPieceWeights * sizeof(uint16_t)))
+    return no_memory("the embedding or the head", count * sizeof(uint16_t));
+  table.begin = tensor.offset;
+  table.end = tensor.offset + count * sizeof(uint16_t);
   const SyntheticSpec& synthetic = *spec_.synthetic;
-  uint16_t* halves = reinterpret_cast<uint16_t*>(embedding_.data());
+  uint16_t* halves = table.values.as<uint16_t>();
   pool.parallel(pieces, [&](size_t piece, size_t) {
     uint16_t* values = halves + piece * kPieceWeights;
     WeightRandom random(synthetic.seed, tensor.name, static_cast<uint32_t>(piece));
@@ -152,10 +157,11 @@ Status SyntheticSource::prepare(ThreadPool& pool) {
 }
 
 Status SyntheticSource::read(uint64_t offset, size_t bytes, uint8_t* out) const {
-  if (offset >= embedding_begin_ && offset + bytes <= embedding_end_) {
-    memcpy(out, embedding_.data() + (offset - embedding_begin_), bytes);
-    return {};
-  }
+  for (const Table& table : tables_)
+    if (offset >= table.begin && offset + bytes <= table.end) {
+      memcpy(out, table.values.data() + (offset - table.begin), bytes);
+      return {};
+    }
   const auto holds = [&](const TensorSpec& t) {
     return offset >= t.offset && offset + bytes <= t.offset + t.bytes;
   };

@@ -9,25 +9,31 @@ namespace bitnet {
 
 /**
  * The bytes that `bitnet synth` writes for `spec.synthetic` and these tensors
- * (bench/synth/weights.ts), whatever is read first and by whichever thread. The embedding is made
- * once and kept, as a file's is in the page cache: reading its rows must not be slower than from
- * there.
+ * (bench/synth/weights.ts), whatever is read first and by whichever thread. Embedding and head are
+ * made once and kept, as a file's are in the page cache: reading their rows must not be slower than
+ * from there.
  */
 class SyntheticSource : public ByteSource {
 public:
-  /** `spec` must outlive reading anything but the embedding. */
+  /** `spec` must outlive reading anything but embedding and head. */
   explicit SyntheticSource(const ModelSpec& spec);
 
-  /** Makes the embedding. */
+  /** Makes embedding and head. */
   Status prepare(ThreadPool& pool);
 
   Status read(uint64_t offset, size_t bytes, uint8_t* out) const override;
 
 private:
+  struct Table {
+    uint64_t begin; // its bytes, as in a file
+    uint64_t end;
+    AlignedBuffer values; // in whole pieces
+  };
+
+  Status make(const TensorSpec& tensor, ThreadPool& pool);
+
   const ModelSpec& spec_;
-  uint64_t embedding_begin_ = 0; // bytes of the embedding, as in a file
-  uint64_t embedding_end_ = 0;
-  AlignedBuffer embedding_; // in whole pieces
+  std::vector<Table> tables_;
 };
 
 } // namespace bitnet

@@ -16,8 +16,13 @@ namespace bitnet {
 namespace {
 
 // Rows are read in chunks of about this many weights: large enough for the disk, small enough for
-// the cache.
-constexpr size_t kChunkWeights = size_t{1} << 20;
+// the cache. Of a matrix that has no more, as experts have, each thread takes a share.
+constexpr size_t kChunkWeights = size_t{1} << 20, kFewestWeights = size_t{1} << 16;
+
+size_t chunk_rows_of(size_t rows, size_t cols, size_t threads) {
+  const size_t share = std::max(kFewestWeights, rows * cols / threads);
+  return std::max<size_t>(1, std::min(kChunkWeights, share) / cols);
+}
 
 Status bad_tensor(const TensorSpec& tensor, const std::string& what) {
   return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" (" + tensor.type + ") " +
@@ -51,8 +56,10 @@ private:
   Status status_;
 };
 
+// Of all that is stored together: the matrices of all experts.
 TensorShape shape_of(const TensorSpec& tensor) {
-  return {static_cast<size_t>(tensor.rows), static_cast<size_t>(tensor.cols), tensor.tile};
+  return {static_cast<size_t>(tensor.rows) * std::max(1u, tensor.experts),
+          static_cast<size_t>(tensor.cols), tensor.tile};
 }
 
 Status check_shape(const TensorSpec& tensor, const TernaryFormat& format) {
@@ -128,6 +135,28 @@ Status TensorLoader::load_linear(const TensorSpec& tensor, PlannedTensor* planne
   return status.ok() && tensor.scale_offset != 0 ? apply_scale(tensor, out) : status;
 }
 
+Status TensorLoader::load_experts(const TensorSpec& tensor, PlannedTensor* planned,
+                                  std::vector<Linear>* out) {
+  const PlannedTensor each = *planned;
+  out->resize(tensor.experts);
+  planned->bytes = 0;
+  for (size_t expert = 0; expert < out->size(); ++expert) {
+    Linear& matrix = (*out)[expert];
+    if (matrix.data.size() != 0)
+      arena_.recycle(matrix.data);
+    matrix.row_scale.clear();
+    first_row_ = expert * static_cast<size_t>(tensor.rows);
+    PlannedTensor own = each;
+    Status status = load_linear(tensor, &own, &matrix);
+    if (!status.ok())
+      return status;
+    planned->bytes += own.bytes;
+    if (own.layout != each.layout)
+      planned->layout = own.layout;
+  }
+  return {};
+}
+
 Status TensorLoader::apply_scale(const TensorSpec& tensor, Linear* w) {
   float scale = 0;
   Status status =
@@ -159,7 +188,7 @@ Status TensorLoader::load_ternary(const TensorSpec& tensor, const TernaryFormat&
   // [rows, blocks], or the tensor's one scale.
   const bool one_scale = format.tensor_scale_offset != nullptr;
   const size_t scale_cols = format.scale_cols ? format.scale_cols : shape.cols;
-  const size_t rows = one_scale ? 1 : shape.rows;
+  const size_t rows = one_scale ? 1 : out->rows;
   const size_t blocks = one_scale ? 1 : shape.cols / scale_cols;
   std::vector<float> scales(rows * blocks);
   if (one_scale)
@@ -190,6 +219,7 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
                                  size_t tile_rows, float* scales, const UseRows& use,
                                  bool four_levels) {
   const TensorShape shape = shape_of(tensor);
+  const size_t rows = static_cast<size_t>(tensor.rows);
   struct Chunk {
     AlignedBuffer bytes; // as stored
     AlignedBuffer codes; // [chunk_rows, cols]
@@ -199,16 +229,16 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
   // Whole tiles of the kernel, and of the file where it has any: one that two chunks share would be
   // read and decoded twice.
   const size_t step = std::lcm(tile_rows, std::max<size_t>(1, shape.tile.rows));
-  const size_t chunk_rows = pad_to(std::max<size_t>(1, kChunkWeights / shape.cols), step);
+  const size_t chunk_rows = pad_to(chunk_rows_of(rows, shape.cols, pool_.threads()), step);
   const size_t row_scales = format.scale_cols ? shape.cols / format.scale_cols : 1;
-  pool_.parallel((shape.rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
+  pool_.parallel((rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t thread) {
     if (failure.failed())
       return;
     Chunk& buffer = buffers[thread];
     const size_t row = chunk * chunk_rows;
-    const size_t count = std::min(chunk_rows, shape.rows - row);
+    const size_t count = std::min(chunk_rows, rows - row);
     const size_t padded = pad_to(count, tile_rows) * shape.cols;
-    const RowBytes range = format.row_bytes(shape, row, count);
+    const RowBytes range = format.row_bytes(shape, first_row_ + row, count);
     const size_t stored = static_cast<size_t>(range.size());
     if (!buffer.bytes.ensure(stored) || !buffer.codes.ensure(padded))
       return failure.report(no_memory(tensor, stored + padded));
@@ -221,7 +251,8 @@ Status TensorLoader::decode_rows(const TensorSpec& tensor, const TernaryFormat& 
       to += bytes;
     }
     uint8_t* codes = buffer.codes.data();
-    if (!format.decode(buffer.bytes.data(), shape, row, count, codes, scales + row * row_scales) &&
+    if (!format.decode(buffer.bytes.data(), shape, first_row_ + row, count, codes,
+                       scales + row * row_scales) &&
         !(format.four_levels && four_levels))
       return failure.report(format.four_levels
                                 ? Status::error(Code::kType, "It is not ternary.")
@@ -370,7 +401,7 @@ Status TensorLoader::load_table(const TensorSpec& tensor, const PlannedTensor& p
 Status TensorLoader::describe_dense(const TensorSpec& tensor, DenseType type, Linear* out) {
   const DenseStorage& info = kDenseStorage[type];
   const size_t stored = dense_row_bytes(type, out->cols);
-  if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * out->rows)
+  if (out->cols % info.block != 0 || tensor.bytes < uint64_t{stored} * shape_of(tensor).rows)
     return bad_tensor(tensor,
                       "has " + std::to_string(tensor.bytes) + " bytes, which do not fit its shape");
   out->layout = DenseRows{
@@ -390,14 +421,15 @@ Status TensorLoader::load_dense(const TensorSpec& tensor, DenseType type, Linear
     return no_memory(tensor, uint64_t{row_bytes} * out->rows);
 
   FirstFailure failure;
-  const size_t chunk_rows = std::max<size_t>(1, kChunkWeights / out->cols);
+  const size_t chunk_rows = chunk_rows_of(out->rows, out->cols, pool_.threads());
   pool_.parallel((out->rows + chunk_rows - 1) / chunk_rows, [&](size_t chunk, size_t) {
     if (failure.failed())
       return;
     const size_t row = chunk * chunk_rows;
     const size_t count = std::min(chunk_rows, out->rows - row);
     uint8_t* to = out->data.data() + row * row_bytes;
-    Status status = file_.read(tensor.offset + uint64_t{row} * stored, count * stored, to);
+    Status status =
+        file_.read(tensor.offset + uint64_t{first_row_ + row} * stored, count * stored, to);
     if (!status.ok())
       return failure.report(std::move(status));
     if (row_bytes == stored)

@@ -30,6 +30,12 @@ public:
   Status load_linear(const TensorSpec& tensor, PlannedTensor* planned, Linear* out);
 
   /**
+   * A matrix of each expert, the same way; those that are there already are replaced. What the
+   * weights of one tell is then in the plan, which has a single layout for all.
+   */
+  Status load_experts(const TensorSpec& tensor, PlannedTensor* planned, std::vector<Linear>* out);
+
+  /**
    * The rows of an embedding or head. Of those that stay in the file a head prefilter reads a few
    * hundred per token, an embedding one.
    */
@@ -57,7 +63,7 @@ private:
       std::function<void(size_t row, size_t count, const uint8_t* codes, size_t thread)>;
 
   /**
-   * Reads and decodes all rows, `tile_rows` or a multiple at a time. Codes have room for whole
+   * Reads and decodes all rows of a matrix, `tile_rows` or a multiple at a time. Codes have room for whole
    * tiles and hold 1, the zero weight, in rows behind the last. Writes `scales` where rows have
    * any. Codes of 3 are for `use` to take where `four_levels` and they are sound, that is where the
    * format has them; else the tensor is refused, with kType where they are sound.
@@ -80,6 +86,7 @@ private:
   const KernelSet& kernels_;
   ThreadPool& pool_;
   Arena& arena_;
+  size_t first_row_ = 0; // of the tensor, where the matrix that is being loaded begins
 };
 
 /** The dense type called `type`; false when there is none. */

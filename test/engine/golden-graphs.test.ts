@@ -42,7 +42,7 @@ function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[]
 const middle = (sorted: readonly number[]) => sorted[Math.floor(sorted.length / 2)]!;
 
 describeShared('graphs of late 2026 give the logits of their equations', () => {
-  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys', 'minicpm', 'hunyuan-dense'];
+  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys', 'minicpm', 'hunyuan-dense', 'maple'];
   const models = [...ternary, 'llama-linear', 'olmo', 'olmo2'];
 
   it.each(models)('%s, F16', async (model) => {
@@ -82,6 +82,7 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
     ['qwen3-yarn', 'q2_0', 'tok8-kv16', engineRounding],
     ['minicpm', 'tq2_0', 'tok8-kv16', engineRounding],
     ['hunyuan-dense', 'q2_0', 'tok8-kv16', engineRounding],
+    ['maple', 'q2_0', 'tok8-kv16', engineRounding],
   ])('the float64 reference too: %s, %s, %s', async (model, type, variant, rounding) => {
     const reference = referenceLogits(
       await referenceModel(graph(`${model}-${type}`)),

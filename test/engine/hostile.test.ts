@@ -175,6 +175,7 @@ describe('numbers that are none', () => {
     ['IQ2_BN_R4', 'NaN', 12, nan],
     ['Q2_0', 'NaN', 18, halfNan],
     ['PQ2_0', 'infinite', 0, halfInfinity],
+    ['PTQ1_0', 'NaN', 26, halfNan],
   ])('as a scale of %s are refused: %s', async (weightType, _, at, bytes) => {
     const error = await errorOf({ weightType }, set(up, at, bytes));
     expect(error).toMatchObject({ name: 'BitnetError', code: 'ERR_BITNET_MODEL' });

@@ -69,6 +69,24 @@ const ternary: Case[] = [
     { arch: 'llama', weightType: 'PQ2_0', unevenScales: true, ffnDim: 640, nKvHead: 2 },
   ],
   [
+    'qwen3, PTQ1_0 with unequal scales',
+    { arch: 'qwen3', weightType: 'PTQ1_0', unevenScales: true, ffnDim: 640, nKvHead: 2 },
+  ],
+  [
+    'qwen3, PTQ1_0, rotated by blocks of 128, heads wider than the model',
+    {
+      arch: 'qwen3',
+      weightType: 'PTQ1_0',
+      unevenScales: true,
+      rotation: 128,
+      ...{ dim: 256, ffnDim: 384, nHead: 4, nKvHead: 2, headDim: 128 },
+    },
+  ],
+  [
+    'bitnet-b1.58, untied, I2_S, rotated by blocks of 16, sub-norms before',
+    { tied: false, rotation: 16, dim: 320, ffnDim: 784, nHead: 5, nKvHead: 1 },
+  ],
+  [
     'bitnet-b1.58, IQ2_BN_R4 with unequal scales',
     { weightType: 'IQ2_BN_R4', unevenScales: true, dim: 320, ffnDim: 704, nHead: 5 },
   ],
@@ -161,6 +179,33 @@ const ternary: Case[] = [
       ...{ ropeScaling: 'yarn', ropeScale: 4, ropeAttnFactor: 1.2, ropeBase: 500_000 },
     },
     16,
+  ],
+  [
+    'maple, 7 experts of which 3 are used, a window shorter than the text, half of a head rotated',
+    {
+      arch: 'maple',
+      ...{ nLayer: 3, ffnDim: 200, experts: [7, 3], window: 5, nKvHead: 2, ropeDim: 32 },
+    },
+    20,
+  ],
+  [
+    'maple, Q2_0 with unequal scales, every expert used, no clamp',
+    {
+      arch: 'maple',
+      weightType: 'Q2_0',
+      unevenScales: true,
+      ...{ dim: 320, ffnDim: 192, nHead: 5, experts: [3, 3], clamp: 0 },
+    },
+  ],
+  [
+    'maple, IQ2_BN with unequal scales, one expert used, F16 norms and router',
+    {
+      arch: 'maple',
+      weightType: 'IQ2_BN',
+      unevenScales: true,
+      normType: 'F16',
+      ...{ ffnDim: 64, experts: [4, 1] },
+    },
   ],
 ];
 
@@ -271,6 +316,20 @@ const dense: Case[] = [
     'olmo2, F16, width 200, heads of 96',
     { arch: 'olmo2', weightType: 'F16', dim: 200, nHead: 4, nKvHead: 2, headDim: 96 },
   ],
+  [
+    'maple, F16, positions scaled',
+    {
+      arch: 'maple',
+      weightType: 'F16',
+      ...{ dim: 200, nHead: 2, ffnDim: 72, ropeScale: 4, window: 7 },
+    },
+    20,
+  ],
+  [
+    'llama, F16, rotated by blocks of 64',
+    { arch: 'llama', weightType: 'F16', rotation: 64, dim: 192, nHead: 3, ffnDim: 320 },
+  ],
+  ['maple, Q8_0', { arch: 'maple', weightType: 'Q8_0', ffnDim: 96, experts: [3, 2], clamp: 0.5 }],
   [
     'gemma3, F16, a window of one position',
     { arch: 'gemma3', weightType: 'F16', window: 1, nHead: 2, nKvHead: 1 },

@@ -166,7 +166,7 @@ describe('a Q2_0 matrix that uses +2', () => {
 });
 
 describe('a table of blocks', () => {
-  it.each(['Q2_0', 'PQ2_0', 'TQ1_0', 'TQ2_0'] as const)(
+  it.each(['Q2_0', 'PQ2_0', 'PTQ1_0', 'TQ1_0', 'TQ2_0'] as const)(
     '%s has the numbers it says',
     async (type) => {
       const model = tinyModel({ ...shape, tied: false });

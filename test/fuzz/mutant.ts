@@ -56,9 +56,19 @@ function makeSoundModel(draw: Draw, seed: number): TinyModel {
     nHead: 4,
     nKvHead: draw.of([1, 2, 4]),
     vocabSize: draw.of([266, 300, 515]),
-    tied: draw.chance(0.7),
+    tied: draw.chance(0.7) && arch !== 'maple',
     weightType: draw.of([
-      ...(['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'IQ2_BN_R4', 'Q2_0', 'PQ2_0'] as const),
+      ...([
+        'I2_S',
+        'TQ1_0',
+        'TQ2_0',
+        'IQ1_BN',
+        'IQ2_BN',
+        'IQ2_BN_R4',
+        'Q2_0',
+        'PQ2_0',
+        'PTQ1_0',
+      ] as const),
       ...(['F16', 'Q8_0', 'Q4_K', 'Q6_K', 'IQ4_NL'] as const),
     ]),
     headType: draw.of(['F16', 'F32', 'BF16', 'Q8_0', 'Q6_K', 'Q4_0', 'Q5_1']),
@@ -67,7 +77,7 @@ function makeSoundModel(draw: Draw, seed: number): TinyModel {
     ropeFreqs: draw.chance(0.2),
     biases: draw.chance(0.2),
     projectionNorms: /qwen3|gemma3/.test(arch) && draw.chance(0.2),
-    window: draw.of([0, 0, 1, 5, 300]),
+    window: draw.of(arch === 'maple' ? [1, 5, 300] : [0, 0, 1, 5, 300]),
     contextLength: draw.of([1, 16, 256, 100_000]),
   });
 }

@@ -26,6 +26,10 @@ const optionalNumbers = [
   'embedding_scale',
   'rope.scaling.alpha',
   'expert_count',
+  'expert_used_count',
+  'expert_feed_forward_length',
+  'swiglu_clamp_exp',
+  'attention.sliding_window_pattern',
   'pooling_type',
 ];
 const optionalTexts = ['rope.scaling.type', 'hidden_activation'];

@@ -19,6 +19,8 @@ export interface PaperOptions {
   readonly headType?: string;
   /** Whether every projection has a norm before it. */
   readonly projectionNorms?: boolean;
+  /** Of 'maple': experts of a layer, of which a token uses 2. @default 4 */
+  readonly experts?: number;
   /** `tokenizer.ggml.model`. */
   readonly tokenizer?: string;
 }
@@ -36,17 +38,24 @@ export class PaperModel {
       nKvHead = 2,
       headDim = dim / nHead,
       vocabSize = 300,
-      tied = arch !== 'llama',
+      tied = arch !== 'llama' && arch !== 'maple',
     } = options;
     const { weightType = 'I2_S', headType = 'F16', tokenizer = 'gpt2' } = options;
-    const { projectionNorms = false } = options;
+    const { projectionNorms = false, experts = 4 } = options;
     this.arch = arch;
     this.set('general.architecture', 'string', arch);
     this.set('general.name', 'string', 'paper');
     this.set('.block_count', 'u32', nLayer);
     this.set('.context_length', 'u32', 4096);
     this.set('.embedding_length', 'u32', dim);
-    this.set('.feed_forward_length', 'u32', ffnDim);
+    if (arch === 'maple') {
+      this.set('.expert_feed_forward_length', 'u32', ffnDim);
+      this.set('.expert_count', 'u32', experts);
+      this.set('.expert_used_count', 'u32', 2);
+      this.set('.attention.sliding_window', 'u32', 512);
+      const windowed = Array.from({ length: nLayer }, (_, i) => Number(i % 4 !== 3));
+      this.setArray('.attention.sliding_window_pattern', 'bool', windowed);
+    } else this.set('.feed_forward_length', 'u32', ffnDim);
     this.set('.attention.head_count', 'u32', nHead);
     this.set('.attention.head_count_kv', 'u32', nKvHead);
     const epsilon = arch === 'olmo' ? 'epsilon' : 'rms_epsilon';
@@ -78,7 +87,7 @@ export class PaperModel {
         add('attn_q_norm', [nHead * headDim], 'F32');
         add('attn_k_norm', [nKvHead * headDim], 'F32');
       }
-      if (arch === 'qwen3' || arch === 'gemma3' || arch === 'hunyuan-dense') {
+      if (['qwen3', 'gemma3', 'hunyuan-dense', 'maple'].includes(arch)) {
         add('attn_q_norm', [headDim], 'F32');
         add('attn_k_norm', [headDim], 'F32');
       }
@@ -97,6 +106,13 @@ export class PaperModel {
       add('attn_k', [dim, nKvHead * headDim], weightType);
       add('attn_v', [dim, nKvHead * headDim], weightType);
       add('attn_output', [nHead * headDim, dim], weightType);
+      if (arch === 'maple') {
+        add('ffn_gate_inp', [dim, experts], 'F32');
+        add('ffn_gate_exps', [dim, ffnDim, experts], weightType);
+        add('ffn_up_exps', [dim, ffnDim, experts], weightType);
+        add('ffn_down_exps', [ffnDim, dim, experts], weightType);
+        continue;
+      }
       add('ffn_gate', [dim, ffnDim], weightType);
       add('ffn_up', [dim, ffnDim], weightType);
       add('ffn_down', [ffnDim, dim], weightType);
@@ -143,7 +159,8 @@ export class PaperModel {
     let offset = 1024;
     const tensors: GgufTensor[] = [];
     for (const [name, { dims, type }] of this.#tensors) {
-      const [cols = 1, rows = 1] = dims;
+      const [cols = 1, ...others] = dims;
+      const rows = others.reduce((product, dim) => product * dim, 1);
       const known = typeNamed(type);
       const bytes = known?.bytes(rows, cols) ?? 32;
       tensors.push({ name, dims, typeId: known?.id ?? 77, type, offset, bytes });

@@ -1,5 +1,6 @@
 // The plan of a load: what it says is what loading does, and what an edit of it does too.
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ uint64_t held_bytes(Weights& weights, const TensorSpec& tensor) {
     return (*vector)->size() * sizeof(float);
   if (const auto* table = std::get_if<RowTable*>(&slot))
     return (*table)->in_memory() ? (*table)->linear.data.size() : weights.head_copy.bytes();
-  const Linear& linear = *std::get<Linear*>(slot);
-  return linear.data.size() + linear.row_scale.size() * sizeof(float);
+  const auto of_matrix = [](uint64_t sum, const Linear& matrix) {
+    return sum + matrix.data.size() + matrix.row_scale.size() * sizeof(float);
+  };
+  if (const auto* experts = std::get_if<std::vector<Linear>*>(&slot))
+    return std::accumulate((*experts)->begin(), (*experts)->end(), uint64_t{0}, of_matrix);
+  return of_matrix(0, *std::get<Linear*>(slot));
 }
 
 void check_same(const std::vector<PlannedTensor>& a, const std::vector<PlannedTensor>& b,
@@ -40,7 +45,8 @@ void check_same(const std::vector<PlannedTensor>& a, const std::vector<PlannedTe
 
 TEST("a plan says in what layout and how many bytes every tensor is held") {
   for (bool ternary : {true, false})
-    for (ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll}) {
+    for (ModelFile::Extras extras :
+         {ModelFile::Extras::kNone, ModelFile::Extras::kAll, ModelFile::Extras::kExperts}) {
       ModelFile file(ternary, 24, extras);
       for (const KernelInfo& kernel : list_kernels(detect_cpu_features()))
         for (uint64_t prefilter_from : {uint64_t{1}, kPrefilterFrom}) {
@@ -105,6 +111,32 @@ TEST("a plan that is edited after a load is carried out in place, as if it had b
         }
       }
   }
+}
+
+TEST("experts are packed anew one by one where a plan is edited") {
+  ModelFile file(true, 24, ModelFile::Extras::kExperts);
+  const KernelSet kernels = kernels_of("base3-scalar");
+  LoadChoices choices;
+  choices.by_shape = {{128, 192, find_ternary_kernel(0, "mad2-scalar")},
+                      {192, 128, find_ternary_kernel(0, "lut-scalar")}};
+  LoadPlan plan;
+  CHECK(plan_load(file.spec(), kernels, choices, &plan).ok(), "plan");
+  std::shared_ptr<Weights> weights, fresh;
+  CHECK(load(file.spec(), kernels, {}, 2, &weights).ok(), "load");
+  CHECK(load(file.spec(), kernels, choices, 2, &fresh).ok(), "fresh");
+  Flags flags;
+  ThreadPool pool(2);
+  CHECK(replan_weights(*weights, plan, pool, {flags.signal(), &flags.progress}).ok(), "replan");
+  check_same(weights->plan, fresh->plan, "plans");
+  for (size_t layer = 0; layer < 2; ++layer)
+    for (const auto experts : {&LayerWeights::expert_gates, &LayerWeights::expert_downs})
+      for (size_t e = 0; e < file.spec().n_expert; ++e) {
+        const Linear &a = (weights->layers[layer].*experts)[e],
+                     &b = (fresh->layers[layer].*experts)[e];
+        CHECK(a.data.size() == b.data.size() &&
+                  std::equal(a.data.data(), a.data.data() + a.data.size(), b.data.data()),
+              "expert " + std::to_string(e));
+      }
 }
 
 TEST("an edit of a plan can be aborted") {

@@ -202,7 +202,8 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
 } // namespace
 
 TEST("a step allocates nothing once the workspace has its room") {
-  for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll})
+  for (const ModelFile::Extras extras :
+       {ModelFile::Extras::kNone, ModelFile::Extras::kAll, ModelFile::Extras::kExperts})
     for (const bool ternary : {false, true})
       for (const bool prefiltered : {false, true}) {
         ModelFile file(ternary, 24, extras);

@@ -70,11 +70,11 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
     bool ternary;
     KvType type;
     ModelFile::Extras extras;
-  } cases[] = {{true, kKvF16, ModelFile::Extras::kNone},
-               {false, kKvF16, ModelFile::Extras::kNone},
-               {true, kKvQ8_0, ModelFile::Extras::kNone},
-               {true, kKvF16, ModelFile::Extras::kBiases},
-               {true, kKvF16, ModelFile::Extras::kAll}};
+  } cases[] = {
+      {true, kKvF16, ModelFile::Extras::kNone},    {false, kKvF16, ModelFile::Extras::kNone},
+      {true, kKvQ8_0, ModelFile::Extras::kNone},   {true, kKvF16, ModelFile::Extras::kBiases},
+      {true, kKvF16, ModelFile::Extras::kAll},     {true, kKvF16, ModelFile::Extras::kExperts},
+      {false, kKvF16, ModelFile::Extras::kExperts}};
   for (const auto& [ternary, type, extras] : cases) {
     ModelFile file(ternary, 24, extras);
     const std::vector<float> expected =

@@ -147,7 +147,8 @@ TEST("a step of which every evaluation was aborted before it began does nothing"
 }
 
 TEST("steps that are cut to fit a budget give the same bits") {
-  for (const ModelFile::Extras extras : {ModelFile::Extras::kNone, ModelFile::Extras::kAll}) {
+  for (const ModelFile::Extras extras :
+       {ModelFile::Extras::kNone, ModelFile::Extras::kAll, ModelFile::Extras::kExperts}) {
     ModelFile file(true, 24, extras);
     const ModelSpec& spec = file.spec();
     std::shared_ptr<const Weights> weights;

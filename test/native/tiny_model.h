@@ -22,8 +22,9 @@ namespace bitnet {
 class ModelFile {
 public:
   // What the graph has beyond that of BitNet b1.58: a bias of every projection, or these and every
-  // other step there is, with GELU in place of squared ReLU.
-  enum class Extras { kNone, kBiases, kAll };
+  // other step there is, with GELU in place of squared ReLU; or instead of that experts, and
+  // rotated inputs of attention.
+  enum class Extras { kNone, kBiases, kAll, kExperts };
 
   explicit ModelFile(bool ternary, uint32_t head_dim = 24, Extras extras = Extras::kNone)
       : path_((std::filesystem::temp_directory_path() /
@@ -57,6 +58,10 @@ public:
       matrix("attn_k", layer, kv, spec_.dim, ternary);
       matrix("attn_v", layer, kv, spec_.dim, ternary);
       matrix("attn_output", layer, spec_.dim, q, ternary);
+      if (extras == Extras::kExperts) {
+        add_experts(layer, ternary);
+        continue;
+      }
       matrix("ffn_gate", layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix("ffn_up", layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix("ffn_down", layer, spec_.dim, spec_.ffn_dim, ternary);
@@ -64,6 +69,20 @@ public:
         add_biases(layer, q, kv);
       if (extras == Extras::kAll)
         add_norms(layer);
+    }
+    if (extras == Extras::kExperts) {
+      spec_.activation = Activation::kSilu;
+      spec_.n_expert = kExperts;
+      spec_.n_expert_used = 2;
+      spec_.gate_limits = {0.5f, 0};
+      spec_.windowed = {1, 0};
+      spec_.window = 37;
+      spec_.rope_in_windows = true;
+      spec_.rotation_block = 32;
+      spec_.rotation_signs.assign(1, std::vector<int8_t>(spec_.dim, -1));
+      for (TensorSpec& tensor : spec_.tensors)
+        tensor.rotated = tensor.cols == spec_.dim && tensor.rows > 1 &&
+                         tensor.role.rfind("attn_", 0) == 0 && tensor.role != "attn_output";
     }
     if (extras == Extras::kAll) {
       spec_.activation = Activation::kGeluTanh;
@@ -86,6 +105,18 @@ public:
   }
 
 private:
+  static constexpr uint32_t kExperts = 5;
+
+  void add_experts(int32_t layer, bool ternary) {
+    matrix("ffn_gate_inp", layer, kExperts, spec_.dim, false);
+    for (const char* role : {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"}) {
+      const bool down = role == std::string("ffn_down_exps");
+      const uint64_t rows = down ? spec_.dim : spec_.ffn_dim;
+      matrix(role, layer, kExperts * rows, down ? spec_.ffn_dim : spec_.dim, ternary);
+      spec_.tensors.back().rows = rows;
+      spec_.tensors.back().experts = kExperts;
+    }
+  }
   void add_biases(int32_t layer, uint64_t q, uint64_t kv) {
     vector("attn_q_bias", layer, q);
     vector("attn_k_bias", layer, kv);

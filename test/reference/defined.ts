@@ -1,5 +1,12 @@
 import { roundHalfEven } from '../fixtures/half.js';
-import type { Matrix, Projection, ReferenceLayer, ReferenceModel, Rope } from './weights.js';
+import type {
+  Matrix,
+  Network,
+  Projection,
+  ReferenceLayer,
+  ReferenceModel,
+  Rope,
+} from './weights.js';
 
 /**
  * What numbers are: `engine`, those that native/README.md defines to the bit, f32 in a fixed order
@@ -36,6 +43,7 @@ export class DefinedSequence {
 
   constructor(model: ReferenceModel, numbers: Numbers) {
     if (model.activation !== 'relu2') throw new Error('only squared ReLU is written down here');
+    if (model.rotation) throw new Error('no rotation is written down here');
     if (model.softcapping) throw new Error('no soft-capping is written down here');
     if (model.embeddingScale !== 1 || model.residualScale !== 1 || model.logitScale !== 1) {
       throw new Error('no scales are written down here');
@@ -297,14 +305,16 @@ interface Ternary {
   readonly scale: number;
 }
 
+type Plain = Omit<ReferenceLayer, 'networks' | 'router'> & Network;
+
 type Layer = {
-  readonly [name in keyof ReferenceLayer]: ReferenceLayer[name] extends Projection
-    ? Ternary
-    : ReferenceLayer[name];
+  readonly [name in keyof Plain]: Plain[name] extends Projection ? Ternary : Plain[name];
 };
 
-function packed(layer: ReferenceLayer): Layer {
-  const { q, k, v, o, gate, up, down } = layer;
+function packed({ networks, router, ...layer }: ReferenceLayer): Layer {
+  if (router) throw new Error('no experts are written down here');
+  const { q, k, v, o } = layer;
+  const { gate, up, down } = networks[0]!;
   return {
     ...layer,
     ...{ q: ternary(q), k: ternary(k), v: ternary(v), o: ternary(o) },

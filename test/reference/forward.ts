@@ -1,5 +1,12 @@
 import { roundHalfEven } from '../fixtures/half.js';
-import type { Matrix, Projection, ReferenceLayer, ReferenceModel, Rope } from './weights.js';
+import type {
+  Matrix,
+  Network,
+  Projection,
+  ReferenceLayer,
+  ReferenceModel,
+  Rope,
+} from './weights.js';
 
 /** Where a forward pass rounds; everything else is float64. */
 export interface Rounding {
@@ -40,18 +47,22 @@ export class ReferenceSequence {
 
   /** Appends a token and returns the logits [vocabSize] of the one after it. */
   next(token: number): Float64Array {
-    const { head, logitScale, softcapping: c } = this.#model;
-    const logits = multiply(head, this.nextState(token)).map((logit) => logit / logitScale);
+    const { head, logitScale, rotated, softcapping: c } = this.#model;
+    const state = this.nextState(token);
+    const logits = multiply(head, rotated.head ? this.#rotation(state) : state).map(
+      (logit) => logit / logitScale,
+    );
     return c ? logits.map((logit) => c * Math.tanh(logit / c)) : logits;
   }
 
   /** Appends a token and returns its last hidden state [dim], which the head multiplies. */
   nextState(token: number): Float64Array {
-    const { embedding, embeddingScale, residualScale, layers, outputNorm } = this.#model;
+    const { embedding, embeddingScale, residualScale, layers, outputNorm, rotated } = this.#model;
     const begin = token * embedding.cols;
-    let x: Float64Array = embedding.values
-      .slice(begin, begin + embedding.cols)
-      .map((value) => value * embeddingScale);
+    const row = embedding.values.slice(begin, begin + embedding.cols);
+    let x: Float64Array = (rotated.embedding ? this.#unrotated(row) : row).map(
+      (value) => value * embeddingScale,
+    );
     const scaled = (y: Float64Array) => y.map((value) => value * residualScale);
     layers.forEach((layer, i) => {
       const a = this.#attention(layer, i, this.#preNorm(x, layer.attnNorm));
@@ -114,12 +125,36 @@ export class ReferenceSequence {
   }
 
   #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {
+    const { networks, router, ffnSubNorm } = layer;
+    if (!router) return this.#network(networks[0]!, h, { ffnSubNorm });
+    const logits = multiply(router.weight, h);
+    const chosen = [...logits.keys()]
+      .sort((a, b) => logits[b]! - logits[a]! || a - b)
+      .slice(0, router.used);
+    const probabilities = softmax([...logits]);
+    const sum = chosen.reduce((total, expert) => total + probabilities[expert]!, 0);
+    return chosen
+      .map((expert) => {
+        const y = this.#network(networks[expert]!, h, router);
+        return y.map((v) => (v * probabilities[expert]!) / sum);
+      })
+      .reduce<Float64Array>(add, new Float64Array(h.length));
+  }
+
+  #network(
+    { gate, up, down }: Network,
+    h: Float64Array,
+    { clamp = 0, ffnSubNorm }: { clamp?: number; ffnSubNorm?: Float64Array | undefined },
+  ): Float64Array {
     const { activation, normEps } = this.#model;
     const activate = { relu2, silu, gelu_tanh: geluTanh }[activation];
-    const [gate, up] = this.#project([layer.gate, layer.up], h);
-    const f = gate!.map((g, i) => activate(g) * up![i]!);
-    const normed = layer.ffnSubNorm ? rmsNorm(f, layer.ffnSubNorm, normEps) : f;
-    return this.#project([layer.down], normed)[0]!;
+    const limit = clamp || Number.POSITIVE_INFINITY;
+    const [gates, ups] = this.#project([gate, up], h);
+    const f = gates!.map(
+      (g, i) => activate(Math.min(g, limit)) * Math.max(-limit, Math.min(ups![i]!, limit)),
+    );
+    const normed = ffnSubNorm ? rmsNorm(f, ffnSubNorm, normEps) : f;
+    return this.#project([down], normed)[0]!;
   }
 
   /** Each head, or with as many weights as the row has columns, the row. */
@@ -154,8 +189,24 @@ export class ReferenceSequence {
     return out;
   }
 
+  /** H (s ⊙ x) of an input. */
+  #rotation(x: Float64Array): Float64Array {
+    const { block, signs } = this.#model.rotation!;
+    const own = signs.get(x.length);
+    return transform(own ? x.map((v, i) => v * own[i]!) : x, block);
+  }
+
+  /** s ⊙ H x, its inverse. */
+  #unrotated(x: Float64Array): Float64Array {
+    const { block, signs } = this.#model.rotation!;
+    const own = signs.get(x.length);
+    const y = transform(x, block);
+    return own ? y.map((v, i) => v * own[i]!) : y;
+  }
+
   /** What several layers make of one input, which is rounded once unless each norms it first. */
-  #project(layers: readonly Projection[], x: Float64Array): Float64Array[] {
+  #project(layers: readonly Projection[], input: Float64Array): Float64Array[] {
+    const x = layers[0]!.rotated ? this.#rotation(input) : input;
     const rounded = (y: Float64Array) =>
       this.#rounding.int8Activations ? roundToInt8(y, this.#round) : y;
     const shared = layers.some(({ normIn }) => normIn) ? x : rounded(x);
@@ -213,6 +264,21 @@ function multiply({ rows, cols, values }: Matrix, x: Float64Array): Float64Array
     y[r] = sum;
   }
   return y;
+}
+
+/** The normalized Walsh-Hadamard transform of each `block` values, from its matrix. */
+function transform(x: Float64Array, block: number): Float64Array {
+  return x.map((_, i) => {
+    const begin = i - (i % block);
+    let sum = 0;
+    for (let j = 0; j < block; j++) {
+      let common = (i - begin) & j;
+      let sign = 1;
+      for (; common > 0; common >>= 1) if (common & 1) sign = -sign;
+      sum += sign * x[begin + j]!;
+    }
+    return sum / Math.sqrt(block);
+  });
 }
 
 function rmsNorm(x: Float64Array, weight: Float64Array, eps: number): Float64Array {

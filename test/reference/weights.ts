@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { GgufNumbers, GgufStrings } from '../../lib/gguf/array.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import type { GgufFile, GgufTensor } from '../../lib/gguf/types.js';
 import { decode, decodeTernary, ternaryValues } from '../fixtures/decode.js';
@@ -20,6 +21,30 @@ export interface Projection {
   readonly normIn: Float64Array | undefined;
   /** [rows] added to its output. */
   readonly bias: Float64Array | undefined;
+  /** Whether its input is rotated first. */
+  readonly rotated?: boolean;
+}
+
+/** A Walsh-Hadamard transform of each `block` values, after a multiplication by signs. */
+export interface Rotation {
+  readonly block: number;
+  /** By the width of an input; all 1 where there are none. */
+  readonly signs: ReadonlyMap<number, readonly number[]>;
+}
+
+/** A feed-forward network, or an expert. */
+export interface Network {
+  readonly gate: Projection;
+  readonly up: Projection;
+  readonly down: Projection;
+}
+
+/** What chooses experts: `used` with the largest of its outputs. */
+export interface Router {
+  readonly weight: Matrix;
+  readonly used: number;
+  /** Gates are at most so large, ups between minus that and that. */
+  readonly clamp: number;
 }
 
 /** One transformer layer. Norms that its graph has not are undefined. */
@@ -36,9 +61,9 @@ export interface ReferenceLayer {
   readonly k: Projection;
   readonly v: Projection;
   readonly o: Projection;
-  readonly gate: Projection;
-  readonly up: Projection;
-  readonly down: Projection;
+  /** One, or where there is a router as many as it has outputs. */
+  readonly networks: readonly Network[];
+  readonly router: Router | undefined;
   /** Positions a token sees, itself included. */
   readonly window: number;
   readonly rope: Rope;
@@ -75,6 +100,9 @@ export interface ReferenceModel {
   /** Logits are divided by it. */
   readonly logitScale: number;
   readonly head: Matrix;
+  readonly rotation: Rotation | undefined;
+  /** Whether rows of the embedding are rotated back, and the head's input is rotated. */
+  readonly rotated: { readonly embedding: boolean; readonly head: boolean };
   readonly outputNorm: Float64Array | undefined;
   /** c of logits c · tanh(logit / c), if any. */
   readonly softcapping: number | undefined;
@@ -121,6 +149,23 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
   const minicpm = architecture === 'minicpm';
   const nLayer = number('block_count')!;
   const window = number('attention.sliding_window') ?? 0;
+  const maple = architecture === 'maple';
+  const perLayer = (key: string, layer: number) =>
+    (file.metadata.get(`${architecture}.${key}`) as GgufNumbers).get(layer) as number;
+  const ropeOf = (slidingWindow: boolean): Rope => {
+    // Maple's layers without a window do not rotate, the others as the model says.
+    if (maple) return slidingWindow ? rope : { ...rope, dim: 0 };
+    const unscaled = { ...rope, scale: 1, factors: undefined };
+    if (slidingWindow && architecture === 'olmo2') return { ...unscaled, magnitude: 1 };
+    if (slidingWindow) return { ...unscaled, base: 10_000 };
+    if (scaling === 'llama3') return { ...rope, scale: 1, factors: llama3Factors(rope) };
+    if (scaling === 'longrope') return { ...rope, factors: longRope };
+    return scaling === 'yarn' ? yarn(rope, context) : rope;
+  };
+  const [folded, inverse] = ['weight_names', 'inverse_weight_names'].map((key) => {
+    const list = file.metadata.get(`prism.hadamard.${key}`) as GgufStrings | undefined;
+    return new Set(list?.toArray());
+  }) as [Set<string>, Set<string>];
   const embedding = matrix('token_embd.weight');
   return {
     nHead,
@@ -138,6 +183,11 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
     residualScale: minicpm ? (number('residual_scale') ?? 1.4 / Math.sqrt(nLayer)) : 1,
     logitScale: minicpm ? (number('logit_scale') ?? dim / 256) : 1,
     head: find('output.weight') ?? embedding,
+    rotation: rotationOf(file),
+    rotated: {
+      embedding: inverse.has('token_embd.weight'),
+      head: folded.has('output.weight') || (!tensors.has('output.weight') && inverse.size > 0),
+    },
     outputNorm: vector('output_norm.weight'),
     softcapping: architecture === 'gemma3' ? number('final_logit_softcapping') : undefined,
     layers: Array.from({ length: nLayer }, (_, i) => {
@@ -146,10 +196,20 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
         weight: matrix(name(part)),
         normIn: vector(name(`${part}_norm_in`)),
         bias: vector(`blk.${i}.${part}.bias`),
+        rotated: folded.has(name(part)),
       });
-      // Of Gemma's layers the 6th, 12th, … see everything, of OLMo 3's the 4th, 8th, …
+      // Of Gemma's layers the 6th, 12th, … see everything, of OLMo 3's the 4th, 8th, …; Maple's files say it of each.
       const period = architecture === 'olmo2' ? 4 : 6;
-      const slidingWindow = window > 0 && (i + 1) % period !== 0;
+      const slidingWindow =
+        window > 0 &&
+        (maple ? Boolean(perLayer('attention.sliding_window_pattern', i)) : (i + 1) % period !== 0);
+      const experts = (part: string) =>
+        slices(matrix(name(part)), number('expert_count')!).map((weight) => ({
+          ...{ weight, normIn: undefined, bias: undefined },
+        }));
+      const [gates, ups, downs] = maple
+        ? [experts('ffn_gate_exps'), experts('ffn_up_exps'), experts('ffn_down_exps')]
+        : [[projection('ffn_gate')], [projection('ffn_up')], [projection('ffn_down')]];
       return {
         attnNorm: vector(name('attn_norm')),
         qNorm: vector(name('attn_q_norm')),
@@ -163,24 +223,28 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
         k: projection('attn_k'),
         v: projection('attn_v'),
         o: projection('attn_output'),
-        gate: projection('ffn_gate'),
-        up: projection('ffn_up'),
-        down: projection('ffn_down'),
+        networks: gates.map((gate, e) => ({ gate, up: ups[e]!, down: downs[e]! })),
+        router: maple
+          ? {
+              weight: matrix(name('ffn_gate_inp')),
+              used: number('expert_used_count')!,
+              clamp: perLayer('swiglu_clamp_exp', i),
+            }
+          : undefined,
         window: slidingWindow ? window : Number.POSITIVE_INFINITY,
-        rope: slidingWindow
-          ? architecture === 'olmo2'
-            ? { ...rope, scale: 1, factors: undefined, magnitude: 1 }
-            : { ...rope, base: 10_000, scale: 1, factors: undefined }
-          : scaling === 'llama3'
-            ? { ...rope, scale: 1, factors: llama3Factors(rope) }
-            : scaling === 'yarn'
-              ? yarn(rope, context)
-              : scaling === 'longrope'
-                ? { ...rope, factors: longRope }
-                : rope,
+        rope: ropeOf(slidingWindow),
       };
     }),
   };
+}
+
+/** The matrices of experts, which are stored one after the other. */
+function slices({ rows, cols, values, ternary }: Matrix, experts: number): Matrix[] {
+  const length = (rows / experts) * cols;
+  return Array.from({ length: experts }, (_, e) => ({
+    ...{ rows: rows / experts, cols, ternary },
+    values: values.subarray(e * length, (e + 1) * length),
+  }));
 }
 
 /** Divisors of the angles of Llama 3.1, by wavelength, with all but the factor at their defaults. */
@@ -212,7 +276,8 @@ function yarn({ base, dim, scale: f, factors, magnitude, ...rest }: Rope, contex
 }
 
 function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): Matrix {
-  const [cols = 1, rows = 1] = dims;
+  const [cols = 1, ...others] = dims;
+  const rows = others.reduce((product, dim) => product * dim, 1);
   const stored = file.subarray(offset, offset + bytes);
   if ((ternaryTypes as readonly string[]).includes(type)) {
     const decoded = decodeTernary(type as TernaryType, stored, rows, cols);
@@ -221,6 +286,15 @@ function matrixOf({ dims, type, offset, bytes }: GgufTensor, file: Uint8Array): 
     return { rows, cols, values: ternaryValues(decoded), ternary };
   }
   return { rows, cols, values: decode(type as DenseType, stored, rows, cols), ternary: false };
+}
+
+function rotationOf({ metadata }: GgufFile): Rotation | undefined {
+  const entry = <T>(key: string) => metadata.get(`prism.hadamard.${key}`) as T | undefined;
+  const block = entry<number>('block_size');
+  if (block === undefined) return undefined;
+  const values = entry<GgufNumbers>('sign_values')?.toArray().map(Number) ?? [];
+  const widths = entry<GgufNumbers>('sign_widths')?.toArray().map(Number) ?? [];
+  return { block, signs: new Map(widths.map((width) => [width, values.splice(0, width)])) };
 }
 
 function numbersOf({ metadata }: GgufFile, architecture: string) {

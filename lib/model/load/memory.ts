@@ -30,7 +30,9 @@ export function memoryOf(plan: readonly PlannedTensor[]): MemoryUse {
 
 /** `[nLayer]` in which layers zeros are skipped. */
 export function skippingLayers(plan: readonly PlannedTensor[]): readonly boolean[] {
-  return plan.filter(({ role }) => role === 'ffn_up').map(({ layout }) => layout === 'neuron rows');
+  return plan
+    .filter(({ role }) => /^ffn_up(_exps)?$/.test(role))
+    .map(({ layout }) => layout === 'neuron rows');
 }
 
 /** Keys and values of one position of one session. */

@@ -43,14 +43,23 @@ export interface Architecture {
   readonly logitSoftcapping?: true;
   /** Which layers see only the last few positions, where the file states a window. */
   readonly slidingWindow?: {
-    /** Of this many layers the last sees everything. */
+    /** Of this many layers the last sees everything; 0: the file says it of every layer. */
     readonly period: number;
     /**
      * Base of the rotary angles in the others, unless the file says another. Without it they turn as
      * all layers would if the context had never been stretched.
      */
     readonly ropeBase?: number;
+    /** Whether the others turn as the model says, and layers without a window have no positions. */
+    readonly ropeOnly?: true;
   };
+  /** Whether a router chooses a few of many feed-forward networks for each token. */
+  readonly experts?: {
+    /** What gates and ups are limited to, unless the file says another. */
+    readonly clamp: number;
+  };
+  /** Whether the head is never the embedding. */
+  readonly ownHead?: true;
 }
 
 /** What parts of a graph are scaled by. */
@@ -192,6 +201,18 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       slidingWindow: { period: 6, ropeBase: 10_000 },
       activation: 'gelu_tanh',
       activationReason: 'models of architecture gemma3 are trained with GELU, approximated by tanh',
+    },
+  ],
+  [
+    'maple',
+    {
+      rope: 'neox',
+      headNorms: true,
+      slidingWindow: { period: 0, ropeOnly: true },
+      experts: { clamp: 7 },
+      ownHead: true,
+      activation: 'silu',
+      activationReason: 'models of architecture maple are trained with SiLU',
     },
   ],
 ]);

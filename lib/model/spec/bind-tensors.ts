@@ -65,9 +65,10 @@ function bindTensor(
   { name, dims, type, offset, bytes, shard }: GgufTensor,
   sizes: Sizes,
 ): TensorBinding {
-  const [rows, cols] = shape(sizes);
+  const [rows, cols, experts] = shape(sizes);
   const field = `tensor ${quote(name)}`;
-  const expected = kind === 'vector' ? [cols] : [cols, rows];
+  const expected =
+    kind === 'vector' ? [cols] : [cols, rows, ...(experts === undefined ? [] : [experts])];
   const same = expected.every((dim, i) => (dims[i] ?? 1) === dim);
   if (!same || dims.slice(expected.length).some((dim) => dim !== 1)) {
     const wanted = `of shape [${expected.join(', ')}] to fit the metadata`;
@@ -78,7 +79,8 @@ function bindTensor(
     const wanted = `of type ${types.slice(0, -1).join(', ')} or ${types.at(-1)}`;
     throw modelError(file.path, field, wanted, type, adviceFor(type), 'ERR_BITNET_TYPE');
   }
-  const binding = { role, layer, name, type, rows, cols, offset, bytes };
+  const stacked = experts === undefined ? {} : { experts };
+  const binding = { role, layer, name, type, rows, cols, ...stacked, offset, bytes };
   return shard === undefined ? binding : { ...binding, shard };
 }
 
@@ -115,7 +117,6 @@ const typeAdvice: ReadonlyMap<string, string> = new Map([
     'STQ1_0',
     'models of this type (1.25 bits a weight, one zero in four) cannot run yet: get the model as TQ1_0, TQ2_0 or F16',
   ],
-  ['PTQ1_0', 'models of this type need rotated activations and cannot run yet'],
 ]);
 
 function refuseMeaningful(file: GgufFile, graph: Graph, unused: readonly string[]): void {

@@ -1,7 +1,7 @@
 import type { Graph } from './architectures.js';
 
 /** What a tensor is used for, which decides the types it may have. */
-export type TensorKind = 'projection' | 'embedding' | 'vector';
+export type TensorKind = 'projection' | 'embedding' | 'router' | 'vector';
 
 const ternary = [
   'I2_S',
@@ -12,6 +12,7 @@ const ternary = [
   'Q2_0',
   'Q2_0_G128',
   'PQ2_0',
+  'PTQ1_0',
   'IQ1_BN',
   'IQ2_BN',
   'IQ2_BN_R4',
@@ -25,7 +26,7 @@ export function isTernary(type: string): boolean {
 }
 
 /** Ternary types whose numbers a table of floats can hold: their blocks are turned into Q4_0. */
-const ternaryTables = ['TQ1_0', 'TQ2_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0'] as const;
+const ternaryTables = ['TQ1_0', 'TQ2_0', 'Q2_0', 'Q2_0_G128', 'PQ2_0', 'PTQ1_0'] as const;
 
 const dense = [
   'F16',
@@ -46,6 +47,7 @@ const dense = [
 export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {
   projection: [...ternary, ...dense],
   embedding: [...dense, ...ternaryTables],
+  router: dense,
   vector: ['F32', 'F16', 'BF16'],
 };
 
@@ -58,9 +60,10 @@ export interface Sizes {
   readonly headDim: number;
   readonly vocabSize: number;
   readonly rope: { readonly dim: number };
+  readonly experts?: { readonly count: number };
 }
 
-type Shape = (sizes: Sizes) => readonly [rows: number, cols: number];
+type Shape = (sizes: Sizes) => readonly [rows: number, cols: number, experts?: number];
 type Condition = (graph: Graph) => boolean;
 
 /** One row of the table: a tensor the graph uses. */
@@ -70,7 +73,7 @@ export interface GraphTensor<Role extends string> {
   /** Its name in the file, for a layer without `blk.<layer>.`. */
   readonly name: string;
   readonly kind: TensorKind;
-  /** [rows, cols]; a vector has one row. */
+  /** [rows, cols], of so many experts where it is theirs; a vector has one row. */
   readonly shape: Shape;
   /** Whether the graph can do without. */
   readonly optional?: Condition;
@@ -89,6 +92,8 @@ const postNorms = ({ postNorms }: Graph) => postNorms === true;
 const projectionNorms = ({ projectionNorms }: Graph) => projectionNorms;
 const qkvBiases = ({ qkvBiases }: Graph) => qkvBiases === true;
 const longRope = ({ longRope }: Graph) => longRope;
+const experts = ({ experts }: Graph) => experts !== undefined;
+const oneNetwork = ({ experts }: Graph) => experts === undefined;
 
 const dimVector = ({ dim }: Sizes) => [1, dim] as const;
 const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
@@ -98,6 +103,8 @@ const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as con
 const ropeVector = ({ rope }: Sizes) => [1, rope.dim / 2] as const;
 const keyMatrix = ({ nKvHead, headDim, dim }: Sizes) => [nKvHead * headDim, dim] as const;
 const ffnMatrix = ({ ffnDim, dim }: Sizes) => [ffnDim, dim] as const;
+const expertCount = ({ experts }: Sizes) => experts?.count ?? 0;
+const expertMatrix = (sizes: Sizes) => [sizes.ffnDim, sizes.dim, expertCount(sizes)] as const;
 
 const vector = <Role extends string>(
   role: Role,
@@ -118,7 +125,8 @@ const projection = <Role extends string>(
   role: Role,
   name: string,
   shape: Shape,
-): GraphTensor<Role> => ({ role, name, kind: 'projection', shape });
+  when: Condition = always,
+): GraphTensor<Role> => ({ role, name, kind: 'projection', shape, when });
 
 const embedding = <Role extends string>(role: Role, name: string): GraphTensor<Role> => ({
   ...{ role, name, kind: 'embedding' },
@@ -129,7 +137,7 @@ const embedding = <Role extends string>(role: Role, name: string): GraphTensor<R
 export const globalTensors = [
   embedding('token_embd', 'token_embd.weight'),
   vector('output_norm', 'output_norm.weight', dimVector, weightedNorms),
-  { ...embedding('output', 'output.weight'), optional: always },
+  { ...embedding('output', 'output.weight'), optional: ({ ownHead }: Graph) => ownHead !== true },
   // Divides the rotary angle of each pair of columns.
   { ...vector('rope_freqs', 'rope_freqs.weight', ropeVector), optional: always },
   vector('rope_factors_long', 'rope_factors_long.weight', ropeVector, longRope),
@@ -164,15 +172,32 @@ export const layerTensors = [
   vector('ffn_norm', 'ffn_norm.weight', dimVector, preNorms),
   vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),
   vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
-  projection('ffn_gate', 'ffn_gate.weight', ffnMatrix),
-  projection('ffn_up', 'ffn_up.weight', ffnMatrix),
+  projection('ffn_gate', 'ffn_gate.weight', ffnMatrix, oneNetwork),
+  projection('ffn_up', 'ffn_up.weight', ffnMatrix, oneNetwork),
   bias('ffn_gate_bias', 'ffn_gate.bias', ffnVector),
   bias('ffn_up_bias', 'ffn_up.bias', ffnVector),
   vector('ffn_sub_norm', 'ffn_sub_norm.weight', ffnVector, subNorms),
   vector('ffn_sub_norm', 'ffn_down_norm_in.weight', ffnVector, projectionNorms),
-  projection('ffn_down', 'ffn_down.weight', ({ ffnDim, dim }) => [dim, ffnDim]),
+  projection('ffn_down', 'ffn_down.weight', ({ ffnDim, dim }) => [dim, ffnDim], oneNetwork),
   bias('ffn_down_bias', 'ffn_down.bias', dimVector),
   vector('ffn_post_norm', 'post_ffw_norm.weight', dimVector, postNorms),
+  {
+    ...projection(
+      'ffn_gate_inp',
+      'ffn_gate_inp.weight',
+      (sizes) => [expertCount(sizes), sizes.dim],
+      experts,
+    ),
+    kind: 'router' as const,
+  },
+  projection('ffn_gate_exps', 'ffn_gate_exps.weight', expertMatrix, experts),
+  projection('ffn_up_exps', 'ffn_up_exps.weight', expertMatrix, experts),
+  projection(
+    'ffn_down_exps',
+    'ffn_down_exps.weight',
+    (sizes) => [sizes.dim, sizes.ffnDim, expertCount(sizes)],
+    experts,
+  ),
 ];
 
 /** What a tensor is for. */
@@ -192,5 +217,6 @@ export const meaningfulTensors: readonly [name: RegExp, what: string, when?: Con
   [/^blk\.\d+\.attn_[qk]_norm\.weight$/, 'a norm of query or key heads'],
   [/^blk\.\d+\.(attn|ffn)_sub_norm\.weight$/, 'a norm before the last projection'],
   [/^blk\.\d+\.post_\w*norm\.weight$/, 'a norm after a layer'],
+  [/^blk\.\d+\.(ffn_\w*_inp|ffn_\w+_(exps|shexp|chexps))\.weight$/, 'experts'],
   [/^rope_factors_(long|short)\.weight$/, 'a scaling of rotary angles (LongRoPE)'],
 ];

@@ -12,7 +12,8 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
   const upTo = (max: number) => ({ min: 1, max });
   const nLayer = keys.integer('block_count', upTo(limits.maxLayers));
   const dim = keys.integer('embedding_length', upTo(limits.maxDim));
-  const ffnDim = keys.perLayer('feed_forward_length', upTo(limits.maxFfnDim), nLayer);
+  const experts = readExperts(keys, graph, nLayer);
+  const ffnDim = readFfnDim(keys, graph, nLayer);
   const heads = upTo(limits.maxHeads);
   const nHead = keys.perLayer('attention.head_count', heads, nLayer);
   const nKvHead = keys.perLayer('attention.head_count_kv', heads, nLayer, nHead);
@@ -31,9 +32,10 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
   const logitSoftcapping = softcapped
     ? readCap(keys, 'final_logit_softcapping', limits.softcappingRange)
     : 0;
-  refuseVariants(keys);
+  refuseVariants(keys, graph);
   return {
     ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, contextLength, normEps },
+    ...(experts && { experts }),
     ...(layerNorms && { layerNorm: layerNorms }),
     ...(headNorms === 'rotated' && { normAfterRotation: true as const }),
     ...(clampKqv !== 0 && { clampKqv }),
@@ -41,6 +43,28 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
     ...(slidingWindow && { slidingWindow }),
     ...(logitSoftcapping !== 0 && { logitSoftcapping }),
   };
+}
+
+/** The width of the feed-forward layer, or of each expert. */
+function readFfnDim(keys: Keys, { experts }: Graph, nLayer: number): number {
+  const range = { min: 1, max: limits.maxFfnDim };
+  if (experts === undefined) return keys.perLayer('feed_forward_length', range, nLayer);
+  keys.get('feed_forward_length'); // of a layer without experts, which these have not
+  return keys.perLayer('expert_feed_forward_length', range, nLayer);
+}
+
+function readExperts(keys: Keys, { experts }: Graph, nLayer: number): ModelSpec['experts'] {
+  if (experts === undefined) return undefined;
+  const count = keys.integer('expert_count', { min: 1, max: limits.maxExperts });
+  const used = keys.integer('expert_used_count', { min: 1, max: count });
+  if (count * nLayer > limits.maxExpertsInAll) {
+    const expected = `at most ${limits.maxExpertsInAll} in all layers`;
+    throw keys.error('expert_count', expected, `${count} in each of ${nLayer}`);
+  }
+  const key = 'swiglu_clamp_exp';
+  const clamps = keys.numbers(key, limits.expertClampRange, nLayer, experts.clamp);
+  // llama.cpp clamps to nothing smaller.
+  return { count, used, clamps: clamps.map((clamp) => (clamp > 1e-6 ? clamp : 0)) };
 }
 
 function readHeadDim(keys: Keys, dim: number, nHead: number): number {
@@ -74,17 +98,21 @@ function readSlidingWindow(
   nLayer: number,
   base: number,
 ): ModelSpec['slidingWindow'] {
-  const range = { min: 0, max: limits.maxContextLength };
-  const window = slidingWindow ? keys.integer('attention.sliding_window', range, 0) : 0;
-  if (!slidingWindow || window === 0) return undefined;
+  if (!slidingWindow) return undefined;
+  const { period: usualPeriod, ropeOnly } = slidingWindow;
+  const range = { min: ropeOnly ? 1 : 0, max: limits.maxContextLength };
+  const window = keys.integer('attention.sliding_window', range, ropeOnly ? undefined : 0);
+  if (window === 0) return undefined;
   const key = 'attention.sliding_window_pattern';
   const stated = keys.get(key);
   const magnitude = slidingWindow.ropeBase === undefined ? 1 : readAttnFactor(keys);
   const usual = slidingWindow.ropeBase ?? base;
-  const rope = {
-    ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, usual),
-    ...(magnitude !== 1 && { ropeMagnitude: magnitude }),
-  };
+  const rope = ropeOnly
+    ? { ropeBase: base, ropeOnly }
+    : {
+        ropeBase: keys.number('rope.freq_base_swa', limits.ropeBaseRange, usual),
+        ...(magnitude !== 1 && { ropeMagnitude: magnitude }),
+      };
   if (typeof stated === 'object' && stated.elementType === 'bool') {
     if (stated.length !== nLayer) {
       const expected = `one number or ${nLayer} booleans, one per layer`;
@@ -93,7 +121,10 @@ function readSlidingWindow(
     const layers = Array.from({ length: nLayer }, (_, i) => Boolean(stated.get(i)));
     return { window, layers, ...rope };
   }
-  const period = keys.integer(key, { min: 1, max: limits.maxLayers }, slidingWindow.period);
+  if (usualPeriod === 0) {
+    throw keys.error(key, `an array of ${nLayer} booleans, one per layer`, keys.describe(key));
+  }
+  const period = keys.integer(key, { min: 1, max: limits.maxLayers }, usualPeriod);
   const layers = Array.from({ length: nLayer }, (_, i) => (i + 1) % period !== 0);
   return { window, layers, ...rope };
 }
@@ -104,9 +135,9 @@ function readCap(keys: Keys, key: string, range: Range): number {
 }
 
 /** Entries that change the graph in a way this project does not compute: to ignore one gives wrong text. */
-function refuseVariants(keys: Keys): void {
+function refuseVariants(keys: Keys, { experts }: Graph): void {
   const variants: [key: string, expected: string, sound: (value: unknown) => boolean][] = [
-    ['expert_count', '0, a model without experts', (value) => value === 0],
+    ['expert_count', '0, a model without experts', (value) => value === 0 || experts !== undefined],
     ['attention.causal', 'true', (value) => value === true || value === 1],
   ];
   for (const [key, expected, sound] of variants) {

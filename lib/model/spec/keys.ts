@@ -50,6 +50,24 @@ export class Keys {
     return this.#checked(key, range, true, first, value.elementType);
   }
 
+  /** A finite number for each of `nLayer` layers: an array of them, or one for all. */
+  numbers(key: string, range: Range, nLayer: number, fallback: number): number[] {
+    const value = this.get(key);
+    if (typeof value !== 'object' || value.elementType === 'string') {
+      return new Array<number>(nLayer).fill(this.number(key, range, fallback));
+    }
+    if (value.length !== nLayer) {
+      throw this.error(
+        key,
+        `one number or ${nLayer}, one per layer`,
+        `an array of ${value.length}`,
+      );
+    }
+    return Array.from({ length: nLayer }, (_, i) =>
+      this.#checked(key, range, false, value.get(i), value.elementType),
+    );
+  }
+
   /** The value of a key as the file has it. */
   get(key: string): GgufValue | undefined {
     this.#read.add(key);

@@ -13,6 +13,21 @@ export const maxDim = 65_536;
 /** Width of the feed-forward layer; the widest have about 80,000. */
 export const maxFfnDim = 262_144;
 
+/** Experts of a layer; the most are 512. */
+export const maxExperts = 1024;
+
+/** Experts of all layers; usual are 6,000 to 24,000. Each takes a kilobyte however small it is. */
+export const maxExpertsInAll = 65_536;
+
+/** Range of what the gates and ups of experts are limited to; usual is 7. */
+export const expertClampRange = { min: 0, max: 1e6 } as const;
+
+/** Range of the blocks of a Walsh-Hadamard transform; usual is 1024. */
+export const hadamardBlockRange = { min: 16, max: 65_536 } as const;
+
+/** Widths of inputs that are rotated; a model has three. */
+export const maxSignVectors = 64;
+
 /** Query heads; the most are 128 or so. */
 export const maxHeads = 4096;
 

@@ -2,11 +2,12 @@ import { quote } from '../../gguf/malformed.js';
 import type { GgufFile } from '../../gguf/types.js';
 import { type Architecture, architectures, type Graph } from './architectures.js';
 import { bindTensors, missingTensor } from './bind-tensors.js';
+import { readRotation } from './hadamard.js';
 import { type Hyperparameters, readHyperparameters } from './hyperparameters.js';
 import { noteIgnored } from './ignored-keys.js';
 import { Keys } from './keys.js';
 import { maxVocab } from './limits.js';
-import { modelError, notYet } from './model-error.js';
+import { modelError } from './model-error.js';
 import { decideActivation, decideAttentionScale, decideHead, decidePooling } from './quirks.js';
 import { readScales } from './scales.js';
 import type { ModelSpec } from './spec.js';
@@ -27,7 +28,6 @@ export interface SpecOverrides extends StorageOverrides {
 export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSpec {
   const [architecture, graph] = findArchitecture(file);
   refusePartial(file);
-  refusePrism(file);
   const keys = new Keys(file, architecture);
   const sizes = readHyperparameters(keys, graph);
   const vocabSize = readVocab(keys, sizes);
@@ -41,7 +41,8 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
   const attentionScale = decideAttentionScale(facts);
   const scales = readScales(keys, graph, sizes);
   const pooling = decidePooling(keys, graph);
-  const { tensors, unused } = bindTensors(file, graph, { ...sizes, vocabSize }, overrides);
+  const { tensors: bound, unused } = bindTensors(file, graph, { ...sizes, vocabSize }, overrides);
+  const { tensors, rotation, decisions: rotated } = readRotation(file, bound);
   noteIgnored(keys, { ...sizes, attentionScale: attentionScale.value });
   const name = file.metadata.get('general.name');
   return {
@@ -53,6 +54,7 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
     attentionScale: attentionScale.value,
     ...scales,
     activation: activation.choice,
+    ...(rotation && { rotation }),
     ...(pooling && { pooling: pooling.choice }),
     decisions: [
       activation,
@@ -60,6 +62,7 @@ export function readSpec(file: GgufFile, overrides: SpecOverrides = {}): ModelSp
       ...decideStorage(file, tensors, overrides),
       ...(attentionScale.decision ? [attentionScale.decision] : []),
       ...(pooling ? [pooling] : []),
+      ...rotated,
       ...keys.decisions,
     ],
     tensors,
@@ -93,19 +96,6 @@ function refusePartial(file: GgufFile): void {
   if (file.tensors.length === 0) {
     const advice = 'this is a vocabulary without a model, give the path of a model';
     throw modelError(file.path, 'the tensor count', 'at least 1', '0', advice);
-  }
-}
-
-/**
- * Refuses PrismML's files whose weights want activations rotated first, or whatever else their own
- * loader may compute: without that, text is noise.
- */
-function refusePrism(file: GgufFile): void {
-  for (const key of file.metadata.keys()) {
-    if (!key.startsWith('prism.')) continue;
-    const rotated = key.startsWith('prism.hadamard.');
-    const found = rotated ? 'a rotation of the activations' : 'a step of a graph of PrismML’s';
-    throw modelError(file.path, `metadata ${quote(key)}`, 'absent', found, notYet);
   }
 }
 

@@ -9,9 +9,14 @@ type Rope = Omit<ModelSpec['rope'], 'type'>;
 /** The rotary embedding of a file: which columns turn, how fast, and how it was stretched to a longer context. */
 export function readRope(keys: Keys, graph: Graph, headDim: number, contextLength: number): Rope {
   const key = 'rope.dimension_count';
-  const dim = keys.integer(key, { min: 2, max: headDim }, headDim);
-  if (dim % 2 !== 0) throw keys.error(key, 'even', `${dim}`);
-  const base = readBase(keys, graph, headDim);
+  const all = keys.integer(key, { min: 2, max: headDim }, headDim);
+  // Where only sliding-window layers rotate, what is said of these counts.
+  const inWindows = graph.slidingWindow?.ropeOnly;
+  const windowKey = `${key}_swa`;
+  const dim = inWindows ? keys.integer(windowKey, { min: 2, max: headDim }, all) : all;
+  if (dim % 2 !== 0) throw keys.error(dim === all ? key : windowKey, 'even', `${dim}`);
+  const usual = readBase(keys, graph, headDim);
+  const base = inWindows ? keys.number('rope.freq_base_swa', limits.ropeBaseRange, usual) : usual;
   const { magnitude: stretched = 1, ...scaling } = readScaling(keys, dim, base, contextLength);
   const magnitude = stretched * readAttnFactor(keys);
   return { dim, base, ...scaling, ...(magnitude !== 1 && { magnitude }) };
@@ -90,32 +95,14 @@ function llama3(keys: Keys, dim: number, base: number): Scaling {
   const high = keys.number('rope.scaling.high_freq_factor', ropeScaleRange, 4);
   const range = { min: 1, max: maxContextLength };
   const context = keys.integer('rope.scaling.original_context_length', range, 8192);
-  return { scale: 1, factors: llama3Factors({ factor, low, high, context }, dim, base) };
-}
-
-/** How Llama 3.1 stretches a context. */
-export interface Llama3Scaling {
-  readonly factor: number;
-  /** Waves that fit the original context fewer times than `low` are stretched, more than `high` are not. */
-  readonly low: number;
-  readonly high: number;
-  /** Positions of the original context. */
-  readonly context: number;
-}
-
-/** [dim / 2] what the angles are divided by. */
-export function llama3Factors(
-  { factor, low, high, context }: Llama3Scaling,
-  dim: number,
-  base: number,
-): number[] {
-  return Array.from({ length: dim / 2 }, (_, j) => {
+  const factors = Array.from({ length: dim / 2 }, (_, j) => {
     const waves = context / (2 * Math.PI * base ** ((2 * j) / dim));
     if (waves > high) return 1;
     if (waves < low) return factor;
     const smooth = (waves - low) / (high - low);
     return 1 / ((1 - smooth) / factor + smooth);
   });
+  return { scale: 1, factors };
 }
 
 /** Positions the model was trained for before its context was stretched; converters write 0 for unknown. */

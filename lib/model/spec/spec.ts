@@ -11,8 +11,15 @@ export interface ModelSpec {
   readonly nLayer: number;
   /** Width of the residual stream. */
   readonly dim: number;
-  /** Width of the feed-forward layer. */
+  /** Width of the feed-forward layer, or of one expert. */
   readonly ffnDim: number;
+  /** Of a mixture of experts: how many feed-forward networks a layer has, and a token uses. */
+  readonly experts?: {
+    readonly count: number;
+    readonly used: number;
+    /** [nLayer] gates are at most so large, and ups between minus that and that; 0: they stay. */
+    readonly clamps: readonly number[];
+  };
   readonly nHead: number;
   /** Key and value heads; nHead is a multiple of it. */
   readonly nKvHead: number;
@@ -59,7 +66,11 @@ export interface ModelSpec {
     readonly ropeBase: number;
     /** As `rope.magnitude`, in them. */
     readonly ropeMagnitude?: number;
+    /** Whether only these layers rotate, and do as `rope` says. @default false */
+    readonly ropeOnly?: boolean;
   };
+  /** How inputs of the matrices that are `rotated` are, and rows of such an embedding. */
+  readonly rotation?: Rotation;
   /** Embeddings are multiplied by it. */
   readonly embeddingScale: number;
   /** What attention and feed-forward layers add to the residual stream is multiplied by it. @default 1 */
@@ -85,6 +96,16 @@ export interface ModelSpec {
   readonly unused: readonly string[];
 }
 
+/** A normalized Walsh-Hadamard transform, before which an input is multiplied by signs. */
+export interface Rotation {
+  /** Consecutive values that are transformed together, a power of two. */
+  readonly block: number;
+  /** Vectors of ±1, for inputs of their length; none where nothing is negated. */
+  readonly signs: readonly Int8Array[];
+  /** Whether the heads of a recurrent layer's output are in another order then: all of one key head together. */
+  readonly grouped: boolean;
+}
+
 /** Which states make the embedding of a text: that of the last or first token, or the mean of all. */
 export type Pooling = 'last' | 'mean' | 'first';
 
@@ -100,6 +121,10 @@ export interface TensorBinding {
   /** 1 for a vector. */
   readonly rows: number;
   readonly cols: number;
+  /** That so many experts have such a matrix, one after the other. */
+  readonly experts?: number;
+  /** Whether it was folded with the model's rotation. @default false */
+  readonly rotated?: boolean;
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly bytes: number;

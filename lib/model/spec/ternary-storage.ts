@@ -15,8 +15,8 @@ export interface StorageOverrides {
   readonly tlTable?: TlTable | undefined;
 }
 
-/** A tensor as far as its storage goes. */
-type Stored = Pick<TensorBinding, 'name' | 'type' | 'rows' | 'cols'>;
+/** A tensor as far as its storage goes, which that of all experts shares. */
+type Stored = Pick<TensorBinding, 'name' | 'type' | 'rows' | 'cols' | 'experts'>;
 
 /**
  * The type of a projection as the engine wants it: with the layout of I2_S and the tile of TL1 and
@@ -26,10 +26,11 @@ type Stored = Pick<TensorBinding, 'name' | 'type' | 'rows' | 'cols'>;
  */
 export function storageOf(
   file: GgufFile,
-  tensor: Stored,
+  { experts = 1, ...one }: Stored,
   { i2sLayout = 'canonical', tlTable }: StorageOverrides,
 ): { type: string; tile?: Tile } {
-  const { type } = tensor;
+  const { type } = one;
+  const tensor = { ...one, rows: one.rows * experts };
   if (type === 'I2_S') return { type: i2sType(file, tensor, i2sLayout) };
   if (type === 'TL1' || type === 'TL2') return { type, tile: tileOf(file, tensor, type, tlTable) };
   return { type };

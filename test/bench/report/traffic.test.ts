@@ -23,6 +23,28 @@ describe('bytesPerToken', () => {
     expect(ternaryMacsPerToken(spec)).toBe(6 * (2 * 256 * 256 + 2 * 128 * 256 + 3 * 256 * 768));
   });
 
+  test('counts of the experts those that a token uses', async () => {
+    const options = { arch: 'maple', nLayer: 1, ffnDim: 64, experts: [8, 2] } as const;
+    await tinyModel(options).write(file('experts.gguf'));
+    const model = await loadModel(file('experts.gguf'));
+    const { memory, plan, spec } = model;
+    model.close();
+    const experts = plan.filter((tensor) => tensor.experts === 8);
+    expect(experts.map(({ rows, cols }) => [rows, cols])).toEqual([
+      [64, 256],
+      [64, 256],
+      [256, 64],
+    ]);
+    const unused = experts.reduce((sum, { bytes }) => sum + bytes * (6 / 8), 0);
+    const output = spec.tensors.find(({ role }) => role === 'output')!;
+    const kv = 2 * spec.nKvHead * spec.headDim * 2;
+    expect(bytesPerToken(spec, plan, 1)).toBe(
+      memory.ternary - unused + memory.dense + memory.norms + output.bytes + kv,
+    );
+    expect(memory.dense).toBe(8 * 256 * 4); // the router, as stored
+    expect(ternaryMacsPerToken(spec)).toBe(4 * 256 * 256 + 2 * 3 * 64 * 256);
+  });
+
   test('leaves out an embedding that is not the head', async () => {
     await tinyModel({ arch: 'llama', tied: false }).write(file('untied.gguf'));
     const model = await loadModel(file('untied.gguf'));

@@ -105,11 +105,11 @@ describe('shapes', () => {
     ['3b', 3.324e9, 3e9],
     ['3.9b', 3.915e9, 3.9e9],
     ['7b', 6.607e9, 7e9],
-    ['bitcpm4-8b', 7.884e9, 8e9],
     ['13b', 12.852e9, 13e9],
     ['30b', 32.317e9, 30e9],
     ['70b', 68.714e9, 70e9],
     ['100b', 100.225e9, 100e9],
+    ['maple', 19.903e9, 20e9],
   ])('%s has %d parameters', (name, parameters, named) => {
     const { nLayer, dim, vocabSize } = shapes[name];
     const count = nLayer * weightsPerLayer(shapes[name]) + vocabSize * dim;

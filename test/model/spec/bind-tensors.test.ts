@@ -41,6 +41,32 @@ describe('tensors', () => {
     expect(error.code).toBe('ERR_BITNET_MODEL');
   });
 
+  it.each([
+    ['blk.0.ffn_gate_inp.weight', [128, 5], '[128, 4]'],
+    ['blk.0.ffn_gate_exps.weight', [128, 192], '[128, 192, 4]'],
+    ['blk.0.ffn_up_exps.weight', [128, 192, 3], '[128, 192, 4]'],
+    ['blk.1.ffn_up_exps.weight', [128, 768], '[128, 192, 4]'],
+    ['blk.1.ffn_up_exps.weight', [128, 192, 4, 2], '[128, 192, 4]'],
+    ['blk.1.ffn_down_exps.weight', [128, 192, 4], '[192, 128, 4]'],
+  ] as [string, number[], string][])(
+    'of experts are refused in another shape: %s %j',
+    (name, dims, expected) => {
+      const error = refusal(new PaperModel({ arch: 'maple' }).change(name, { dims }));
+      expect(error.message).toBe(
+        `Expected tensor "${name}" of "paper.gguf" to be of shape ${expected} to fit the metadata, but found [${dims.join(', ')}]; ${damaged}.`,
+      );
+    },
+  );
+
+  it('of experts are bound with their number, and in I2_S fill whole blocks together', () => {
+    const file = new PaperModel({ arch: 'maple', dim: 96, nHead: 2, nKvHead: 2, ffnDim: 3 }).file;
+    const of = (name: string) => readSpec(file).tensors.find((tensor) => tensor.role === name);
+    expect(of('ffn_gate_exps')).toMatchObject({ rows: 3, cols: 96, experts: 4, type: 'I2_S' });
+    expect(of('ffn_down_exps')).toMatchObject({ rows: 96, cols: 3, experts: 4 });
+    expect(of('ffn_gate_inp')).toMatchObject({ rows: 4, cols: 96 });
+    expect(of('ffn_gate_inp')).not.toHaveProperty('experts');
+  });
+
   it('may have further dimensions of 1', () => {
     const model = new PaperModel()
       .change('blk.0.attn_norm.weight', { dims: [128, 1, 1] })
@@ -64,13 +90,14 @@ describe('tensors', () => {
 
   it.each([
     ...['I2_S', 'TQ1_0', 'TQ2_0', 'IQ1_BN', 'IQ2_BN', 'IQ2_BN_R4', 'Q2_0', 'Q2_0_G128', 'PQ2_0'],
+    'PTQ1_0',
     ...dense,
   ])('of projections may be %s', (weightType) => {
     const model = new PaperModel({ weightType, dim: 256, ffnDim: 512 });
     expect(readSpec(model.file).tensors.some(({ type }) => type === weightType)).toBe(true);
   });
 
-  it.each([...dense, 'TQ1_0', 'TQ2_0', 'Q2_0', 'PQ2_0'])(
+  it.each([...dense, 'TQ1_0', 'TQ2_0', 'Q2_0', 'PQ2_0', 'PTQ1_0'])(
     'of embedding and head may be %s',
     (headType) => {
       const { tensors } = readSpec(new PaperModel({ headType, dim: 256, tied: false }).file);
@@ -86,8 +113,8 @@ describe('tensors', () => {
   });
 
   const denseList = 'F16, BF16, F32, Q8_0, Q6_K, Q4_0, Q4_K, Q4_1, Q5_0, Q5_1, Q5_K';
-  const projections = `I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, ${denseList} or IQ4_NL`;
-  const tables = `${denseList}, IQ4_NL, TQ1_0, TQ2_0, Q2_0, Q2_0_G128 or PQ2_0`;
+  const projections = `I2_S, TL1, TL2, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0, PTQ1_0, IQ1_BN, IQ2_BN, IQ2_BN_R4, IQ1_BN without scales, IQ2_BN without scales, ${denseList} or IQ4_NL`;
+  const tables = `${denseList}, IQ4_NL, TQ1_0, TQ2_0, Q2_0, Q2_0_G128, PQ2_0 or PTQ1_0`;
   const quantize = 'get the model as one of these types, which llama-quantize makes of an F16 file';
   const convert = 'convert the model with weights of one of these types, I2_S if ternary';
   it.each([
@@ -101,12 +128,6 @@ describe('tensors', () => {
     ['blk.0.ffn_up.weight', 'type 77', projections, convert],
     ['token_embd.weight', 'I2_S', tables, convert],
     ['token_embd.weight', 'IQ2_BN_R4', tables, convert],
-    [
-      'blk.0.ffn_up.weight',
-      'PTQ1_0',
-      projections,
-      'models of this type need rotated activations and cannot run yet',
-    ],
     [
       'blk.0.ffn_up.weight',
       'STQ1_0',
@@ -178,6 +199,10 @@ describe('tensors', () => {
     ['blk.0.attn_sub_norm.weight', 'a norm before the last projection', 'qwen3'],
     ['blk.1.attn_q_norm_in.weight', 'a norm before a projection', 'qwen3'],
     ['blk.0.post_ffw_norm.weight', 'a norm after a layer', 'qwen3'],
+    ['blk.0.ffn_gate_inp.weight', 'experts', 'llama'],
+    ['blk.0.ffn_up_exps.weight', 'experts', 'qwen3'],
+    ['blk.0.ffn_up_shexp.weight', 'experts', 'maple'],
+    ['blk.0.ffn_gate_exps.bias', 'a bias', 'maple'],
   ])('that the graph lacks are refused when they mean something: %s', (name, what, arch) => {
     const error = refusal(new PaperModel({ arch }).add(name, [128], 'F32'));
     expect(error.message).toBe(
@@ -205,6 +230,9 @@ describe('tensors', () => {
     ['qwen3', 'blk.1.ffn_down_norm_in.weight'],
     ['gemma3', 'blk.0.post_ffw_norm.weight'],
     ['gemma3', 'blk.0.attn_output_norm_in.weight'],
+    ['maple', 'output.weight'],
+    ['maple', 'blk.1.ffn_gate_inp.weight'],
+    ['maple', 'blk.0.ffn_down_exps.weight'],
   ])('of %s must not be missing: %s', (arch, name) => {
     const model = new PaperModel({ arch, projectionNorms: name.includes('norm_in') });
     expect(readSpec(model.file).unused).toEqual([]);

@@ -291,6 +291,31 @@ describe('hyper-parameters', () => {
     expect(readSpec(llama.file).slidingWindow).toBeUndefined();
   });
 
+  it('know the experts of maple, and that only its sliding-window layers have positions', () => {
+    const maple = () => new PaperModel({ arch: 'maple', nLayer: 4 });
+    const layers = [true, true, true, false];
+    const spec = readSpec(maple().file);
+    expect(spec).toMatchObject({
+      ffnDim: 192,
+      experts: { count: 4, used: 2, clamps: [7, 7, 7, 7] },
+      slidingWindow: { window: 512, layers, ropeBase: 10_000, ropeOnly: true },
+    });
+    expect(spec.decisions.some(({ warning }) => warning)).toBe(false);
+    const stated = maple()
+      .set('.feed_forward_length', 'u32', 5)
+      .set('.rope.dimension_count', 'u32', 20)
+      .set('.rope.freq_base', 'f32', 500)
+      .setArray('.swiglu_clamp_exp', 'f32', [1, 0, 2, 1e-7]);
+    expect(readSpec(stated.file)).toMatchObject({
+      ffnDim: 192,
+      experts: { clamps: [1, 0, 2, 0] },
+      rope: { dim: 20, base: 500 },
+      slidingWindow: { ropeBase: 500 },
+    });
+    stated.set('.rope.dimension_count_swa', 'u32', 10).set('.rope.freq_base_swa', 'f32', 700);
+    expect(readSpec(stated.file).rope).toMatchObject({ dim: 10, base: 700 });
+  });
+
   it('compute the rotary factors of Llama 3.1, unless the file has them as a tensor', () => {
     const model = () =>
       new PaperModel({ arch: 'llama', headDim: 128 })
@@ -322,14 +347,15 @@ describe('hyper-parameters', () => {
     expect(readSpec(given.file).rope.factors).toBeUndefined();
   });
 
-  const cases: [
+  type Case = [
     title: string,
     model: PaperModel,
     field: string,
     expected: string,
     found: string,
     advice?: string,
-  ][] = [
+  ];
+  const cases: Case[] = [
     [
       'a missing key',
       new PaperModel().drop('.block_count'),
@@ -577,6 +603,52 @@ describe('hyper-parameters', () => {
       '0, a model without experts',
       'the u32 8',
       notYet,
+    ],
+    ...(
+      [
+        ['no experts', '.expert_count', 0, 'an integer from 1 to 1024'],
+        ['no experts for a token', '.expert_used_count', 0, 'an integer from 1 to 4'],
+        [
+          'more experts for a token than there are',
+          '.expert_used_count',
+          5,
+          'an integer from 1 to 4',
+        ],
+        [
+          'experts without neurons',
+          '.expert_feed_forward_length',
+          0,
+          'an integer from 1 to 262144',
+        ],
+        ['a window of nothing', '.attention.sliding_window', 0, 'an integer from 1 to 16777216'],
+        [
+          'a period of windows',
+          '.attention.sliding_window_pattern',
+          4,
+          'an array of 2 booleans, one per layer',
+        ],
+      ] as const
+    ).map(
+      ([title, key, value, expected]): Case => [
+        title,
+        new PaperModel({ arch: 'maple' }).set(key, 'u32', value),
+        ...([key, expected, `the u32 ${value}`] as const),
+      ],
+    ),
+    [
+      'more experts than memory can name',
+      new PaperModel({ arch: 'maple', nLayer: 70, experts: 1000 }),
+      ...(['.expert_count', 'at most 65536 in all layers', '1000 in each of 70'] as const),
+    ],
+    [
+      'clamps of other layers',
+      new PaperModel({ arch: 'maple' }).setArray('.swiglu_clamp_exp', 'f32', [7, 7, 7]),
+      ...(['.swiglu_clamp_exp', 'one number or 2, one per layer', 'an array of 3'] as const),
+    ],
+    [
+      'a clamp below 0',
+      new PaperModel({ arch: 'maple' }).setArray('.swiglu_clamp_exp', 'f32', [7, -7]),
+      ...(['.swiglu_clamp_exp', 'a number from 0 to 1000000', 'the f32 -7'] as const),
     ],
     [
       'attention in both directions',

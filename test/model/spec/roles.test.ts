@@ -15,14 +15,16 @@ test('both give every role the same shape', () => {
   const sizes = {
     ...{ nLayer: 1, dim: 768, ffnDim: 2048, nHead: 6, nKvHead: 2, headDim: 96, vocabSize: 1000 },
     rope: { type: 'norm', dim: 64, base: 10_000, scale: 1 },
+    experts: { count: 5, used: 2, clamps: [7] },
   } as const;
   const spec = (grow: number) =>
     ({
       ...{ ...sizes, activation: 'relu2', normEps: 1e-5, embeddingScale: 1, attentionScale: 1 },
       tensors: [...globalTensors, ...layerTensors].map(({ role, name, shape }, i) => {
-        const [rows, cols] = shape(sizes);
+        const [rows, cols, experts] = shape(sizes);
         return {
-          ...{ role, name, type: 'F32', offset: 0, bytes: 4 * rows * cols },
+          ...{ role, name, type: 'F32', offset: 0, bytes: 4 * rows * cols * (experts ?? 1) },
+          ...(experts !== undefined && { experts }),
           ...{
             layer: i < globalTensors.length ? -1 : 0,
             rows,
