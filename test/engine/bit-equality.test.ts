@@ -49,7 +49,7 @@ const variants: Record<string, TinyOptions> = {
     arch: 'maple',
     weightType: 'Q2_0',
     unevenScales: true,
-    ...{ dim: 320, nHead: 4, nKvHead: 2, headDim: 100, ropeDim: 48, ffnDim: 192 },
+    ...{ dim: 320, nHead: 4, nKvHead: 2, headDim: 80, ropeDim: 48, ffnDim: 192 },
     ...{ experts: [6, 3], window: 70 },
   },
   'Q8_0 and Q6_K': { ...shape, nLayer: 1, weightType: 'Q8_0', headType: 'Q6_K', ffnDim: 768 },
