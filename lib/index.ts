@@ -8,6 +8,13 @@ export type { Chat, ChatCompletion, ChatResult, ChatSettings } from './chat/chat
 export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export type { ChatTemplateOption } from './chat/template-choice.js';
 export type { TokenIds } from './checks/token-ids.js';
+export {
+  type ConvertOptions,
+  type ConvertProgress,
+  type ConvertResult,
+  type ConvertType,
+  convertCheckpoint,
+} from './convert/convert.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type EvalOptions, evalItems } from './evaluate/eval.js';

@@ -1,3 +1,5 @@
+import { halfBits } from '../../lib/gguf/half.js';
+import { type PackTrits, packTrits, type ScaleAt } from '../../lib/gguf/pack-trits.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
 
 /** How the linear layers of a synthetic model are stored. */
@@ -7,22 +9,19 @@ export type SynthFormat = keyof typeof formats;
 interface Format {
   readonly type: string;
   readonly fileType: number;
-  readonly encode: (codes: ArrayLike<number>, scaleAt: ScaleAt) => Uint8Array;
+  readonly encode: PackTrits;
 }
-
-/** The f16 bits of the size of the weight at an index of what is encoded. */
-export type ScaleAt = (index: number) => number;
 
 /** What has a scale of its own. */
 export type SynthScales = (typeof synthScales)[number];
 export const synthScales = ['tensor', 'row', 'group'] as const;
 
 const formats = {
-  i2_s: { type: 'I2_S', fileType: 40, encode: packI2s },
-  tq1_0: { type: 'TQ1_0', fileType: 36, encode: packTq1 },
-  tq2_0: { type: 'TQ2_0', fileType: 37, encode: packTq2 },
-  q2_0: { type: 'Q2_0', fileType: 41, encode: packQ2(64) },
-  q2_0_g128: { type: 'Q2_0_G128', fileType: 41, encode: packQ2(128) },
+  i2_s: { type: 'I2_S', fileType: 40, encode: packTrits.I2_S },
+  tq1_0: { type: 'TQ1_0', fileType: 36, encode: packTrits.TQ1_0 },
+  tq2_0: { type: 'TQ2_0', fileType: 37, encode: packTrits.TQ2_0 },
+  q2_0: { type: 'Q2_0', fileType: 41, encode: packTrits.Q2_0 },
+  q2_0_g128: { type: 'Q2_0_G128', fileType: 41, encode: packTrits.Q2_0_G128 },
   f16: { type: 'F16', fileType: 1, encode: packF16 },
   q8_0: { type: 'Q8_0', fileType: 7, encode: packQ8 },
   q4_0: { type: 'Q4_0', fileType: 2, encode: packQ4 },
@@ -75,19 +74,8 @@ export function scalesFrom(
  * Codes of whole blocks as stored, without the tail of I2_S. The value of a trit is ± the scale, which all formats but I2_S round to
  * f16: blocks hold it, or where they have a quotient and a scale, the trit is the quotient.
  */
-export function encodeTrits(
-  format: SynthFormat,
-  codes: ArrayLike<number>,
-  scaleAt: ScaleAt,
-): Uint8Array {
+export function encodeTrits(format: SynthFormat, codes: Uint8Array, scaleAt: ScaleAt): Uint8Array {
   return formats[format].encode(codes, scaleAt);
-}
-
-/** The scale of an I2_S tensor and its padding. */
-export function i2sTail(scale: number): Uint8Array {
-  const tail = new Uint8Array(32);
-  new DataView(tail.buffer).setFloat32(0, scale, true);
-  return tail;
 }
 
 /** The codes of I2_S bytes: element 128 b + 32 q + m is in byte 32 b + m, at the bits 6 − 2 q. */
@@ -104,67 +92,14 @@ export function i2sCodes(bytes: Uint8Array): Uint8Array {
   return codes;
 }
 
-function packI2s(codes: ArrayLike<number>): Uint8Array {
-  const bytes = new Uint8Array(codes.length / 4);
-  for (let block = 0, out = 0; block < codes.length; block += 128) {
-    for (let m = block; m < block + 32; m++) {
-      bytes[out++] =
-        (codes[m]! << 6) | (codes[m + 32]! << 4) | (codes[m + 64]! << 2) | codes[m + 96]!;
-    }
-  }
-  return bytes;
-}
-
-/** Blocks of 256: five trits a byte in base 3 for 32, then 16 strided bytes; four a byte in 4 more; the f16 scale. */
-function packTq1(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
-  return inBlocks(codes, 256, 54, (at, out, bytes) => {
-    const packed = (first: number, stride: number, digits: number) => {
-      let value = 0;
-      for (let n = 0; n < 5; n++) {
-        value = 3 * value + (n < digits ? codes[at + first + stride * n]! : 0);
-      }
-      return Math.floor((256 * value + 242) / 243);
-    };
-    for (let m = 0; m < 32; m++) bytes[out + m] = packed(m, 32, 5);
-    for (let m = 0; m < 16; m++) bytes[out + 32 + m] = packed(160 + m, 16, 5);
-    for (let m = 0; m < 4; m++) bytes[out + 48 + m] = packed(240 + m, 4, 4);
-    putHalf(bytes, out + 52, scaleAt(at));
-  });
-}
-
-/** Blocks of 256: I2_S with its fields in the opposite order; the f16 scale. */
-function packTq2(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
-  return inBlocks(codes, 256, 66, (at, out, bytes) => {
-    for (let i = 0; i < 64; i++) {
-      const m = at + 4 * (i & ~31) + (i & 31);
-      bytes[out + i] =
-        codes[m]! | (codes[m + 32]! << 2) | (codes[m + 64]! << 4) | (codes[m + 96]! << 6);
-    }
-    putHalf(bytes, out + 64, scaleAt(at));
-  });
-}
-
-/** Blocks of the f16 scale, then four codes a byte, the first in the lowest bits. */
-function packQ2(block: number): Format['encode'] {
-  return (codes, scaleAt) =>
-    inBlocks(codes, block, 2 + block / 4, (at, out, bytes) => {
-      putHalf(bytes, out, scaleAt(at));
-      for (let i = 0; i < block / 4; i++) {
-        const m = at + 4 * i;
-        bytes[out + 2 + i] =
-          codes[m]! | (codes[m + 1]! << 2) | (codes[m + 2]! << 4) | (codes[m + 3]! << 6);
-      }
-    });
-}
-
-function packF16(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
+function packF16(codes: Uint8Array, scaleAt: ScaleAt): Uint8Array {
   const scale = scaleAt(0);
   const values = [scale | 0x8000, 0, scale];
   return new Uint8Array(Uint16Array.from(codes, (code) => values[code]!).buffer);
 }
 
 /** Blocks of 32: the f16 scale, then quotients. */
-function packQ8(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
+function packQ8(codes: Uint8Array, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 32, 34, (at, out, bytes) => {
     putHalf(bytes, out, scaleAt(at));
     for (let i = 0; i < 32; i++) bytes[out + 2 + i] = codes[at + i]! - 1;
@@ -172,7 +107,7 @@ function packQ8(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
 }
 
 /** Blocks of 32: the f16 scale, then quotients + 8 of elements j and j + 16 in a byte. */
-function packQ4(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
+function packQ4(codes: Uint8Array, scaleAt: ScaleAt): Uint8Array {
   return inBlocks(codes, 32, 18, (at, out, bytes) => {
     putHalf(bytes, out, scaleAt(at));
     for (let i = 0; i < 16; i++) {
@@ -182,7 +117,7 @@ function packQ4(codes: ArrayLike<number>, scaleAt: ScaleAt): Uint8Array {
 }
 
 function inBlocks(
-  codes: ArrayLike<number>,
+  codes: Uint8Array,
   weights: number,
   blockBytes: number,
   write: (at: number, out: number, bytes: Uint8Array) => void,
@@ -197,18 +132,4 @@ function inBlocks(
 function putHalf(bytes: Uint8Array, at: number, bits: number): void {
   bytes[at] = bits & 255;
   bytes[at + 1] = bits >> 8;
-}
-
-/** Bits of the f16 nearest to a value, ties to even; for values within f16's normal range and zero. */
-export function halfBits(value: number): number {
-  if (value === 0) return 0;
-  const sign = value < 0 ? 0x8000 : 0;
-  const magnitude = Math.abs(value);
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  const units = magnitude / 2 ** (exponent - 10);
-  const floor = Math.floor(units);
-  const rest = units - floor;
-  const rounded = floor + (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? 1 : 0);
-  // A mantissa that rounds up to 2048 carries into the exponent by itself.
-  return sign + (exponent + 14) * 1024 + rounded;
 }

@@ -1,4 +1,5 @@
-import { encodeTrits, i2sTail, type SynthFormat, type SynthScales, scalesFrom } from './formats.js';
+import { i2sTail } from '../../lib/gguf/pack-trits.js';
+import { encodeTrits, type SynthFormat, type SynthScales, scalesFrom } from './formats.js';
 import { WeightRandom } from './random.js';
 import { normalQuantile } from './weights.js';
 
@@ -51,12 +52,13 @@ export function* gateTensor(
     const count = Math.min(pieceRows, rows - row) * cols;
     const bits = new Uint16Array(count + (count & 1));
     random.fill(new Uint32Array(bits.buffer));
+    const codes = new Uint8Array(count);
     for (let i = 0, col = 0; i < count; i++) {
-      bits[i] = tables[col]![bits[i]!]!;
+      codes[i] = tables[col]![bits[i]!]!;
       if (++col === cols) col = 0;
     }
     const scaleAt = scalesFrom(format, scales, scale, cols, row * cols);
-    yield encodeTrits(format, bits.subarray(0, count), scaleAt);
+    yield encodeTrits(format, codes, scaleAt);
   }
   if (format === 'i2_s') yield i2sTail(scale);
 }

@@ -1,5 +1,6 @@
 import { argumentError } from '../../lib/checks/options.js';
 import type { GgufTensorData, GgufTyped } from '../../lib/gguf/writer.js';
+import { architectures } from '../../lib/model/spec/architectures.js';
 import {
   blockWeights,
   formatTypes,
@@ -115,6 +116,10 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
     [`${arch}.rope.dimension_count`, u32(rotated(shape))],
     [`${arch}.rope.freq_base`, { type: 'f32', value: shape.ropeBase }],
     [`${arch}.attention.layer_norm_rms_epsilon`, { type: 'f32', value: 1e-5 }],
+    ...Object.entries(shape.scales ?? {}).map(([part, value]): [string, GgufTyped] => [
+      `${arch}.${part}_scale`,
+      { type: 'f32', value },
+    ]),
     ...expertMetadata(shape),
     ...byteVocabulary(shape.vocabSize),
   ];
@@ -156,6 +161,7 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
   const { shape, tilts } = model;
   const { dim, ffnDim } = shape;
   const kvDim = (dim / shape.nHead) * shape.nKvHead;
+  const { subNorms } = architectures.get(shape.architecture)!;
   const share = tilts ? commonShare : 0;
   const direction = commonDirection(dim, share, model.seed);
   const linear = (name: string, rows: number, cols: number): GgufTensorData =>
@@ -195,9 +201,9 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
       }
       return [
         ones(name('attn_norm'), dim),
-        ones(name('attn_sub_norm'), dim),
+        ...(subNorms ? [ones(name('attn_sub_norm'), dim)] : []),
         ones(name('ffn_norm'), dim),
-        ones(name('ffn_sub_norm'), ffnDim),
+        ...(subNorms ? [ones(name('ffn_sub_norm'), ffnDim)] : []),
         ...attention,
         gate(name('ffn_gate'), layer),
         linear(name('ffn_up'), ffnDim, dim),

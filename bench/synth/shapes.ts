@@ -1,7 +1,9 @@
+import type { Scales } from '../../lib/model/spec/architectures.js';
+
 /** Hyper-parameters of a synthetic model. */
 export interface Shape {
   /** `general.architecture`, which decides the graph. */
-  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'maple';
+  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm' | 'maple';
   readonly nLayer: number;
   readonly dim: number;
   /** Of each expert, where there are experts. */
@@ -13,6 +15,8 @@ export interface Shape {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly ropeBase: number;
+  /** Of embeddings, branches and logits, where the architecture has such. */
+  readonly scales?: Scales;
 }
 
 const bitnet = { architecture: 'bitnet', ropeBase: 10_000, contextLength: 2048 } as const;
@@ -51,6 +55,19 @@ export const shapes = {
   '3.9b': { ...llamaVocab, nLayer: 26, dim: 3200, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
   /** LLaMA 7B. */
   '7b': { ...llamaVocab, nLayer: 32, dim: 4096, ffnDim: 11_008, nHead: 32, nKvHead: 32 },
+  /** openbmb/BitCPM4 of 8B, which has the shape of MiniCPM4-8B. */
+  'bitcpm4-8b': {
+    architecture: 'minicpm',
+    nLayer: 32,
+    dim: 4096,
+    ffnDim: 16_384,
+    nHead: 32,
+    nKvHead: 2,
+    vocabSize: 73_448,
+    contextLength: 32_768,
+    ropeBase: 10_000,
+    scales: { embedding: 12, residual: 1.4 / Math.sqrt(32), logit: 16 },
+  },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
   /** LLaMA 33B, which its license form called 30B. */

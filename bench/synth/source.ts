@@ -1,9 +1,10 @@
 import { encodeHeader } from '../../lib/gguf/encode-header.js';
+import { halfBits } from '../../lib/gguf/half.js';
 import { readGgufHeader } from '../../lib/gguf/reader.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
 import type { ModelSource } from '../../lib/model/load/load.js';
 import { readSpec } from '../../lib/model/spec/read-spec.js';
-import { halfBits, synthScales } from './formats.js';
+import { synthScales } from './formats.js';
 import { type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
 import { type ShapeName, shapes } from './shapes.js';
 import { normalTable } from './weights.js';

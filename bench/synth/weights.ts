@@ -1,8 +1,8 @@
+import { halfBits } from '../../lib/gguf/half.js';
+import { i2sTail } from '../../lib/gguf/pack-trits.js';
 import {
   encodeTrits,
-  halfBits,
   i2sCodes,
-  i2sTail,
   type SynthFormat,
   type SynthScales,
   scalesFrom,

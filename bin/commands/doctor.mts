@@ -17,6 +17,7 @@ import { wrapped } from '../word-wrap.mjs';
 
 interface DoctorCommandOptions extends FileOptions {
   kernel?: string;
+  golden?: string;
   json?: boolean;
   color: boolean;
 }
@@ -33,6 +34,7 @@ export function doctorCommand(): Command {
     .addOption(modelOption())
     .addOption(kernelOption());
   return addFileOptions(command)
+    .option('--golden <folder>', 'compare the models of a folder with their expected logits')
     .option('--json', 'one JSON object')
     .option('--no-color', 'no color')
     .action(examine);
@@ -43,11 +45,18 @@ async function examine(
   options: DoctorCommandOptions,
   command: Command,
 ): Promise<void> {
+  const colored = wantsColor(process.stdout, options.color);
+  if (options.golden !== undefined) {
+    if (argument !== undefined || command.getOptionValueSource('model') === 'cli') {
+      command.error('error: Expected a folder with --golden or a model, but received both.');
+    }
+    const { examineGolden } = await import('./doctor-golden.mjs');
+    return examineGolden(options.golden, options, colored ? paint : undefined);
+  }
   const { doctor } = await import('../../lib/doctor/doctor.js');
   const { kernel, json } = options;
   const output = new Output();
   const spinner = new Terminal(options).spinner('Checking');
-  const colored = wantsColor(process.stdout, options.color);
   const checks: Check[] = [];
   try {
     const signal = interruptSignal();
@@ -73,13 +82,13 @@ async function examine(
   if (failed > 0) process.exitCode = 1;
 }
 
-const colors = { ok: '32', warn: '33', fail: '31' };
+const colors = { ok: '32', warn: '33', unsupported: '33', fail: '31' };
 
 /** Colors the word that a check's first line begins with. */
 function paint(line: string): string {
   return line.replace(
-    /^(ok|warn|fail)(?= )/,
-    (word) => `\x1b[${colors[word as Check['status']]}m${word}\x1b[0m`,
+    /^(ok|warn|unsupported|fail)(?= )/,
+    (word) => `\x1b[${colors[word as keyof typeof colors]}m${word}\x1b[0m`,
   );
 }
 

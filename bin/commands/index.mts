@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
 import { completionCommand } from './completion.mjs';
+import { convertCommand } from './convert.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
 import { doctorCommand } from './doctor.mjs';
 import { embedCommand } from './embed.mjs';
@@ -31,6 +32,7 @@ export function commands(): Command[] {
     pullCommand(),
     listCommand(),
     rmCommand(),
+    convertCommand(),
     synthCommand(),
     completionCommand(),
   ];

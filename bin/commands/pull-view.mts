@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { bytes } from '../../lib/byte-size.js';
 import type { PullProgress } from '../../lib/index.js';
+import { duration } from '../duration.mjs';
 import type { Spinner, Terminal } from '../terminal.mjs';
 
 /** Milliseconds over which the rate is measured. */
@@ -64,13 +65,4 @@ export function progressText(progress: PullProgress, perSecond: number): string 
   const amount = total ? `${Math.floor((100 * size) / total)} % of ${bytes(total)}` : bytes(size);
   const left = total && perSecond > 0 ? `, ${duration((total - size) / perSecond)} left` : '';
   return `${label}: ${amount}, ${bytes(Math.round(perSecond))}/s${left}`;
-}
-
-/** `0:07`, `1:02:03`. */
-function duration(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const two = (count: number) => `${count}`.padStart(2, '0');
-  const end = two(whole % 60);
-  return hours > 0 ? `${hours}:${two(minutes)}:${end}` : `${minutes}:${end}`;
 }

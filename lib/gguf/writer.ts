@@ -36,7 +36,7 @@ export interface GgufChunks {
 }
 
 /** What writing a model replaces unasked. */
-const modelFile: FileKind = {
+export const modelFile: FileKind = {
   name: 'a GGUF file',
   headBytes: 4,
   matches: (head) => head.toString('latin1') === 'GGUF',
@@ -73,7 +73,8 @@ export async function writeGguf(
   });
 }
 
-function checkedTensor(tensor: GgufTensorData): TensorPlace {
+/** @throws ERR_BITNET_ARGUMENT when name, shape, type and size contradict each other */
+export function checkedTensor(tensor: GgufTensorData): TensorPlace {
   const { name, dims, type } = tensor;
   const bytes = dataBytes(tensor);
   if (Buffer.byteLength(name) > maxTensorNameBytes) {
@@ -99,11 +100,11 @@ function checkedTensor(tensor: GgufTensorData): TensorPlace {
   return { name, dims, bytes, typeId: known.id };
 }
 
-function dataBytes({ data }: GgufTensorData): number {
+export function dataBytes({ data }: GgufTensorData): number {
   return data instanceof Uint8Array ? data.length : data.bytes;
 }
 
-async function writeTensor(handle: FileHandle, tensor: GgufTensorData) {
+export async function writeTensor(handle: FileHandle, tensor: GgufTensorData) {
   const { name, data } = tensor;
   let written = 0;
   for await (const chunk of data instanceof Uint8Array ? [data] : data.chunks) {

@@ -56,6 +56,24 @@ describe('bitnet doctor', () => {
     expect(run.stdout).not.toMatch(/^\w+ +(kernels|file) /m);
   });
 
+  test('--golden compares the models of a folder with their logits', async () => {
+    const folder = resolve(__dirname, '../golden/graphs');
+    const { code, stdout, stderr } = await bitnet(['doctor', '--golden', folder]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^ {13}model +rms +median +expected$/);
+    expect(lines[1]).toMatch(
+      /^ok {11}hunyuan-dense-q2_0\.gguf +\S+e-\d +\S+e-\d +numpy-hunyuan-dense-tok8-kv16$/,
+    );
+    expect(lines.at(-2)).toBe('4 ok, 0 not supported, 0 failed');
+
+    const both = await bitnet(['doctor', storiesPath, '--golden', folder]);
+    expect(both.code).toBe(2);
+    expect(both.stderr).toMatch(/Expected a folder with --golden or a model, but received both/);
+    const none = await bitnet(['doctor', '--json', '--golden', file('nowhere')]);
+    expect(none.code).toBe(1);
+  });
+
   test('interrupted, exits with 130', async () => {
     const child = start(['doctor']);
     const end = finished(child);

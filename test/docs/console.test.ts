@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -78,6 +79,8 @@ function makeWorkplace(folder: string): void {
   for (const name of ['model.gguf', 'stories-ternary.gguf']) {
     copyFileSync(storiesPath, join(folder, name));
   }
+  mkdirSync(join(folder, 'test/golden'), { recursive: true });
+  symlinkSync(join(root, 'test/golden/graphs'), join(folder, 'test/golden/graphs'));
   mkdirSync(join(folder, 'cache/models/owner/repo'), { recursive: true });
   copyFileSync(storiesPath, join(folder, 'cache/models/owner/repo/stories.gguf'));
   const script = (name: string, text: string) => {

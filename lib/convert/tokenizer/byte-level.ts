@@ -126,7 +126,7 @@ function plain(part: string): string {
 /** The name under which words that are tokens are taken as this tokenizer takes them. */
 async function preTokenizerName(json: TokenizerJson, names: PreTokenizerNames): Promise<string> {
   const asked = json.model.ignore_merges === true ? names.whole : names.merging;
-  const usual = names.whole ?? names.merging!;
+  const usual = (names.usual ?? names.whole ?? names.merging)!;
   if (asked === usual) return usual;
   // Where the merges make every token of its letters, both names give the same.
   if (await mergesReachAll(json)) return usual;

@@ -70,8 +70,7 @@ function readCut({ path }: TokenizerJson, steps: readonly JsonObject[]) {
 async function scoredPieces(json: TokenizerJson, splits: boolean) {
   const { path, vocab, merges, model, addedTokens } = json;
   const slice = new TimeSlice();
-  const ranks = await resultRanks(json);
-  const pairs = new Set(merges.map(([left, right]) => `${left} ${right}`));
+  const { ranks, pairs } = await readMerges(json);
   const added = new Set(addedTokens.map(({ text }) => text));
   const pieces: (Piece | undefined)[] = [];
   let [unlike, example] = [0, ''];
@@ -93,10 +92,11 @@ async function scoredPieces(json: TokenizerJson, splits: boolean) {
   return { pieces, notes: unlike > 0 ? [note] : [] };
 }
 
-/** The first merge that makes each token. */
-async function resultRanks({ path, vocab, merges }: TokenizerJson): Promise<Map<string, number>> {
+/** The first merge that makes each token, and which pairs are merged at all. */
+async function readMerges({ path, vocab, merges }: TokenizerJson) {
   const slice = new TimeSlice();
   const ranks = new Map<string, number>();
+  const pairs = new Set<string>();
   for (const [rank, [left, right]] of merges.entries()) {
     const result = left + right;
     for (const text of [left, right, result]) {
@@ -104,9 +104,10 @@ async function resultRanks({ path, vocab, merges }: TokenizerJson): Promise<Map<
       throw unfit(path, `model.merges ${rank}`, 'of tokens', `${quote(text)}, which is none`);
     }
     if (!ranks.has(result)) ranks.set(result, rank);
+    pairs.add(`${left} ${right}`);
     if ((rank & 255) === 0 && slice.due()) await slice.pause();
   }
-  return ranks;
+  return { ranks, pairs };
 }
 
 function kindOfPiece(text: string, { byte_fallback, unk_token }: JsonObject): number {
@@ -121,9 +122,12 @@ function lacksPair(
   vocab: ReadonlyMap<string, number>,
   pairs: ReadonlySet<string>,
 ): boolean {
-  for (let cut = 1; cut < text.length; cut++) {
+  for (let cut = 1; cut < Math.min(text.length, longest); cut++) {
     const [left, right] = [text.slice(0, cut), text.slice(cut)];
     if (vocab.has(left) && vocab.has(right) && !pairs.has(`${left} ${right}`)) return true;
   }
   return false;
 }
+
+/** Where a token may be cut: the time grows with the square, and longer ones are lines of signs. */
+const longest = 64;

@@ -20,6 +20,8 @@ export function stepsOf(path: string, node: JsonValue, field = 'pre_tokenizer'):
 export interface PreTokenizerNames {
   readonly merging?: string;
   readonly whole?: string;
+  /** The one that is better known, where there are both. */
+  readonly usual?: string;
 }
 
 /**
@@ -74,7 +76,7 @@ function splitOf(
 }
 
 const known: ReadonlyMap<string, PreTokenizerNames> = new Map<string, PreTokenizerNames>([
-  ['llama3', { merging: 'smaug-bpe', whole: 'llama-bpe' }],
+  ['llama3', { merging: 'smaug-bpe', whole: 'llama-bpe', usual: 'llama-bpe' }],
   ['qwen2', { merging: 'qwen2' }],
   ['qwen35', { merging: 'qwen35' }],
   ['gpt2', { merging: 'gpt-2' }],
@@ -84,7 +86,7 @@ const known: ReadonlyMap<string, PreTokenizerNames> = new Map<string, PreTokeniz
   ['digitTriple cjk deepseek3', { merging: 'deepseek-v3' }],
   ['lineEnd spacedLetters spacedPunctuation deepseekCjk digit', { merging: 'deepseek-coder' }],
   ['tekken', { whole: 'tekken' }],
-  ['gpt4o', { merging: 'gpt-4o', whole: 'granite-embed-multi-97m' }],
+  ['gpt4o', { merging: 'gpt-4o', whole: 'granite-embed-multi-97m', usual: 'gpt-4o' }],
   ['wholeNumber gpt4o', { merging: 'tiny_aya' }],
   ['youtuScripts youtu', { whole: 'youtu' }],
   ['seedCoder', { merging: 'seed-coder' }],

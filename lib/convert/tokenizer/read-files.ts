@@ -3,22 +3,30 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BitnetError } from '../../errors.js';
 import { openFile } from '../../gguf/open.js';
-import { JsonCursor } from '../../json/json-cursor.js';
+import { JsonCursor, type JsonFault } from '../../json/json-cursor.js';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
 import { readBytes } from '../../safetensors/read-bytes.js';
 import { maxTokens } from '../../tokenizer/limits.js';
 import { maxDepth, maxSettingsBytes, maxTemplateBytes, maxValues } from './limits.js';
 import { unfit } from './unfit.js';
 
-/** The bytes of a file, at most `most` of them; undefined when there is no such file. */
-export async function readWhole(path: string, most: number): Promise<Buffer | undefined> {
+/**
+ * The bytes of a file, at most `most` of them; undefined when there is no such file.
+ *
+ * @param fault makes the error for a larger one
+ */
+export async function readWhole(
+  path: string,
+  most: number,
+  fault: JsonFault = (...wrong) => unfit(path, ...wrong),
+): Promise<Buffer | undefined> {
   const file = await openFile(path, '.safetensors').catch((error: BitnetError) => {
     if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined;
     throw error;
   });
   if (file === undefined) return undefined;
   try {
-    if (file.size > most) throw unfit(path, 'the size', `at most ${most} bytes`, `${file.size}`);
+    if (file.size > most) throw fault('the size', `at most ${most} bytes`, `${file.size}`);
     return await readBytes(file, 0, file.size);
   } finally {
     await file.handle.close();

@@ -1,4 +1,5 @@
 import { quote } from '../../gguf/malformed.js';
+import { TimeSlice } from '../../gguf/time-slice.js';
 import { createTokenizer, type Tokenizer } from '../../tokenizer/index.js';
 import { TokenKind } from '../../tokenizer/token-kind.js';
 import { asRead, type TokenizerEntries } from './metadata.js';
@@ -19,9 +20,11 @@ export async function selfCheck(
   const { path, texts, kinds } = vocabulary;
   const tokenizer = await createTokenizer({ path, metadata: asRead(entries) });
   const seen = new Set<string>();
+  const slice = new TimeSlice();
   for (const [id, text] of texts.entries()) {
     const isAdded = kinds[id] === TokenKind.control || kinds[id] === TokenKind.userDefined;
     if (!isAdded || seen.has(text)) continue;
+    if (slice.due()) await slice.pause();
     seen.add(text);
     const ids = tokenizer.encode(text, { parseSpecial: true });
     if (ids.length === 1 && ids[0] === id) continue;

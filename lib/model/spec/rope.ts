@@ -95,14 +95,32 @@ function llama3(keys: Keys, dim: number, base: number): Scaling {
   const high = keys.number('rope.scaling.high_freq_factor', ropeScaleRange, 4);
   const range = { min: 1, max: maxContextLength };
   const context = keys.integer('rope.scaling.original_context_length', range, 8192);
-  const factors = Array.from({ length: dim / 2 }, (_, j) => {
+  return { scale: 1, factors: llama3Factors({ factor, low, high, context }, dim, base) };
+}
+
+/** How Llama 3.1 stretches a context. */
+export interface Llama3Scaling {
+  readonly factor: number;
+  /** Waves that fit the original context fewer times than `low` are stretched, more than `high` are not. */
+  readonly low: number;
+  readonly high: number;
+  /** Positions of the original context. */
+  readonly context: number;
+}
+
+/** [dim / 2] what the angles are divided by. */
+export function llama3Factors(
+  { factor, low, high, context }: Llama3Scaling,
+  dim: number,
+  base: number,
+): number[] {
+  return Array.from({ length: dim / 2 }, (_, j) => {
     const waves = context / (2 * Math.PI * base ** ((2 * j) / dim));
     if (waves > high) return 1;
     if (waves < low) return factor;
     const smooth = (waves - low) / (high - low);
     return 1 / ((1 - smooth) / factor + smooth);
   });
-  return { scale: 1, factors };
 }
 
 /** Positions the model was trained for before its context was stretched; converters write 0 for unknown. */

@@ -7,7 +7,7 @@ import {
   synthScales,
 } from '../../../bench/synth/formats.js';
 import { loadSynthetic, syntheticMemory } from '../../../bench/synth/load.js';
-import type { SynthModel } from '../../../bench/synth/model.js';
+import { describedModel, type SynthModel } from '../../../bench/synth/model.js';
 import type { Shape } from '../../../bench/synth/shapes.js';
 import { synthSource } from '../../../bench/synth/source.js';
 import { writeSynthModel } from '../../../bench/synth/write.js';
@@ -44,6 +44,14 @@ const made = (model: SynthModel, threads: number) =>
   loadFrom(() => synthSource(model), { threads, autotune: false });
 
 describe('a synthetic model without a file', () => {
+  test('has the graph of its shape', async () => {
+    const model = describedModel({ shape: 'bitcpm4-8b', layers: 1 });
+    const spec = readSpec((await synthSource(model)).file);
+    expect(spec).toMatchObject({ embeddingScale: 12, logitScale: 16, unused: [] });
+    expect(spec.residualScale).toBeCloseTo(1.4 / Math.sqrt(32), 6);
+    expect(spec.tensors.filter(({ role }) => /sub_norm/.test(role))).toEqual([]);
+  });
+
   const kinds = synthFormats.flatMap((format) =>
     synthScales
       .filter((scales) => scales === 'tensor' || hasBlockScales(format))

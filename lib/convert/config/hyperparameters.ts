@@ -1,0 +1,110 @@
+import type { GgufTyped } from '../../gguf/writer.js';
+import type { Activation } from '../../model/spec/architectures.js';
+import * as limits from '../../model/spec/limits.js';
+import { type Family, graphOf } from '../families.js';
+import type { Config } from './config.js';
+import { readRopeEntries } from './rope.js';
+import { type CheckpointSizes, readSizes } from './sizes.js';
+import { slidingWindowEntries } from './sliding-window.js';
+
+/** What the settings of a checkpoint say of its graph. */
+export interface Hyperparameters {
+  readonly sizes: CheckpointSizes;
+  /** Entries of the file's metadata with the name of the architecture before them. */
+  readonly entries: readonly (readonly [key: string, value: GgufTyped])[];
+  /** Vectors that the file has as tensors and the checkpoint in its settings. */
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+  /** Whether the embedding is the head as well. */
+  readonly tied: boolean;
+}
+
+/** @throws ERR_BITNET_MODEL when the settings are not sound, or are of a graph that cannot be stored */
+export function readHyperparameters(config: Config, family: Family): Hyperparameters {
+  const { architecture, defaults } = family;
+  const sizes = readSizes(config, family);
+  const { entries: rope, tensors } = readRopeEntries(config, family, sizes);
+  const entries: [string, GgufTyped][] = [
+    ['vocab_size', u32(sizes.vocabSize)],
+    ['context_length', u32(sizes.contextLength)],
+    ['embedding_length', u32(sizes.dim)],
+    ['block_count', u32(sizes.nLayer)],
+    ['feed_forward_length', u32(sizes.ffnDim)],
+    ['attention.head_count', u32(sizes.nHead)],
+    ['attention.head_count_kv', u32(sizes.nKvHead)],
+    ['attention.layer_norm_rms_epsilon', f32(sizes.normEps)],
+    ...(sizes.headDim * sizes.nHead === sizes.dim ? [] : headDimEntries(sizes)),
+    ...rope.map(([key, value]): [string, GgufTyped] => [key, value]),
+    ...slidingWindowEntries(config, family, sizes),
+    ...activationEntries(config, family),
+    ...scaleEntries(config, family, sizes),
+    ...softcappingEntries(config, family),
+  ];
+  checkAttentionScale(config, family, sizes);
+  return {
+    sizes,
+    entries: entries.map(([key, value]) => [`${architecture}.${key}`, value]),
+    tensors,
+    tied: config.flag('tie_word_embeddings', defaults.tied),
+  };
+}
+
+function headDimEntries({ headDim }: CheckpointSizes): [string, GgufTyped][] {
+  return [
+    ['attention.key_length', u32(headDim)],
+    ['attention.value_length', u32(headDim)],
+  ];
+}
+
+/** Graphs with sub-norms are trained with one activation or another, which their names alone do not tell. */
+function activationEntries(config: Config, family: Family): [string, GgufTyped][] {
+  const { activations } = family;
+  const key = config.has('hidden_activation') ? 'hidden_activation' : 'hidden_act';
+  const names = Object.keys(activations);
+  const activation: Activation = activations[config.text(key, names, names[0]!)]!;
+  if (graphOf(family).subNorms === undefined) return [];
+  return [['hidden_activation', { type: 'string', value: activation }]];
+}
+
+/** What µP scales by; the checkpoint states them in other terms. */
+function scaleEntries(
+  config: Config,
+  family: Family,
+  { nLayer, dim }: CheckpointSizes,
+): [string, GgufTyped][] {
+  if (graphOf(family).scales === undefined) return [];
+  const depth = config.number('scale_depth', limits.graphScaleRange);
+  return [
+    ['embedding_scale', f32(config.number('scale_emb', limits.graphScaleRange))],
+    ['residual_scale', f32(depth / Math.sqrt(nLayer))],
+    ['logit_scale', f32(dim / config.number('dim_model_base', limits.graphScaleRange))],
+  ];
+}
+
+function softcappingEntries(config: Config, family: Family): [string, GgufTyped][] {
+  for (const key of ['attn_logit_softcapping', 'final_logit_softcapping']) {
+    const known = key === 'final_logit_softcapping' && graphOf(family).logitSoftcapping === true;
+    if (known || !config.has(key)) continue;
+    throw config.error(key, 'absent', `${config.get(key)}`, notYet);
+  }
+  const key = 'final_logit_softcapping';
+  if (!config.has(key)) return [];
+  return [[key, f32(config.number(key, limits.softcappingRange))]];
+}
+
+/** What scores are multiplied by, for which GGUF files of Gemma 3 have no entry: quirks.ts knows it. */
+function checkAttentionScale(
+  config: Config,
+  { architecture }: Family,
+  { nLayer, dim, nHead, headDim }: CheckpointSizes,
+): void {
+  const key = 'query_pre_attn_scalar';
+  if (architecture !== 'gemma3' || !config.has(key)) return;
+  const expected = nLayer === 62 ? dim / nHead : headDim;
+  if (config.get(key) === expected) return;
+  throw config.error(key, `${expected}`, `${config.get(key)}`, notYet);
+}
+
+const notYet = 'models like this cannot be converted yet';
+
+const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
+const f32 = (value: number): GgufTyped => ({ type: 'f32', value });

@@ -1,0 +1,130 @@
+import { stat } from 'node:fs/promises';
+import { abortError } from '../abort.js';
+import type { Decision } from '../decision.js';
+import { writableTarget } from '../files/target.js';
+import { type GgufTensorInTurn, writeGgufInTurn } from '../gguf/write-in-turn.js';
+import { pathOf } from '../model/load/model-path.js';
+import { type ConvertOptions, checkedConvertOptions } from './convert-options.js';
+import { fileMetadata } from './file-metadata.js';
+import type { MakeOptions } from './make/make-options.js';
+import { makeTensor } from './make/make-tensor.js';
+import { ReadAhead } from './make/read-ahead.js';
+import { readCheckpoint } from './read-checkpoint.js';
+import { ruleText } from './scale-rule.js';
+import type { Checkpoint, PlannedTensor } from './tensors/checkpoint.js';
+import { planTensors } from './tensors/plan.js';
+import { convertTokenizer } from './tokenizer/convert-tokenizer.js';
+
+export type { ConvertOptions, ConvertProgress, ConvertType } from './convert-options.js';
+
+/** What was written. */
+export interface ConvertResult {
+  /** Of the GGUF file. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly architecture: string;
+  /** How many tensors have each type. */
+  readonly types: Readonly<Record<string, number>>;
+  /** What the checkpoint did not say plainly, and how it was taken. */
+  readonly decisions: readonly Decision[];
+  /** What a person should know of the tokenizer. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes a GGUF file of a checkpoint as Hugging Face has them: config.json, a tokenizer and safetensors. Tensors are read, converted
+ * and written one by one, so that memory is needed for few of them. The file appears when it is complete.
+ *
+ * @param source a folder, or a safetensors file or index in it
+ * @param output the GGUF file to write
+ * @throws ERR_BITNET_SAFETENSORS, ERR_BITNET_MODEL, ERR_BITNET_TOKENIZER and ERR_BITNET_TYPE for a checkpoint that is not sound or
+ * cannot be stored so, ERR_BITNET_FILE, ERR_BITNET_ARGUMENT, ERR_BITNET_ABORTED
+ */
+export async function convertCheckpoint(
+  source: string | URL,
+  output: string | URL,
+  options?: ConvertOptions,
+): Promise<ConvertResult> {
+  const from = pathOf(source, 'the path of a checkpoint');
+  const path = pathOf(output, 'the path of a file to write');
+  const { type, allowRounding, overwrite, signal, onProgress } = checkedConvertOptions(options);
+  const remedy = 'allow it to be replaced (--force, option overwrite)';
+  await writableTarget(path, { overwrite, remedy });
+  const checkpoint = await readCheckpoint(from);
+  const planned = planTensors(checkpoint);
+  const { vocabSize } = checkpoint.parameters.sizes;
+  const tokenizer = await convertTokenizer(checkpoint.path, { vocabSize });
+  const metadata = await fileMetadata(checkpoint, planned);
+
+  const odd: string[] = [];
+  const types: Record<string, number> = {};
+  const making: MakeOptions = {
+    ...{ path: checkpoint.path, type, allowRounding },
+    ahead: new ReadAhead(planned, signal),
+    reading: signal ? { signal } : {},
+    onOdd: (what) => odd.push(what),
+    onRows: progressOf(planned, signal, onProgress),
+  };
+  const tensors = planned.map((tensor): GgufTensorInTurn => {
+    const make = async () => {
+      const made = await makeTensor(tensor, making);
+      types[made.type] = (types[made.type] ?? 0) + 1;
+      return made;
+    };
+    const { name, kind, rows, cols } = tensor;
+    return { name, dims: kind === 'vector' ? [cols] : [cols, rows], make };
+  });
+  const contents = {
+    metadata: (made: readonly string[]) => [...metadata(made), ...tokenizer.metadata],
+    tensors: [...tensors, ...statedTensors(checkpoint)],
+  };
+  await writeGgufInTurn(path, contents, { overwrite });
+  return {
+    ...{ path, bytes: (await stat(path)).size, architecture: checkpoint.family.architecture },
+    ...{ types, decisions: decisionsOf(checkpoint, odd), notes: tokenizer.notes },
+  };
+}
+
+/** Reports how far the work has come, and ends it when the signal says so. */
+function progressOf(
+  planned: readonly PlannedTensor[],
+  signal: AbortSignal | undefined,
+  onProgress: ConvertOptions['onProgress'],
+): MakeOptions['onRows'] {
+  const bytesOf = ({ source: { begin, end } }: PlannedTensor) => end - begin;
+  const total = planned.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  let before = 0;
+  return (tensor, rows) => {
+    if (signal?.aborted) throw abortError('The conversion was aborted.', signal.reason);
+    const done = Math.floor((bytesOf(tensor) * rows) / tensor.rows);
+    onProgress?.({ bytes: before + done, total, tensor: tensor.name });
+    if (rows === tensor.rows) before += done;
+  };
+}
+
+/** Tensors whose numbers the settings say. */
+function statedTensors({ parameters }: Checkpoint): GgufTensorInTurn[] {
+  return [...parameters.tensors].map(([name, { buffer, length }]) => {
+    const make = async () => ({ type: 'F32', data: new Uint8Array(buffer) });
+    return { name, dims: [length], make };
+  });
+}
+
+/** Odd tensors that are told one by one. */
+const mostOdd = 3;
+
+function decisionsOf({ decision }: Checkpoint, odd: readonly string[]): Decision[] {
+  const { rule, reason } = decision;
+  const others = odd.length > mostOdd ? `, and ${odd.length - mostOdd} more` : '';
+  return [
+    { subject: 'weights', choice: ruleText[rule], reason },
+    ...odd.slice(0, mostOdd).map(
+      (what, i): Decision => ({
+        subject: 'scale',
+        choice: what,
+        reason: `trained weights are between them${i === mostOdd - 1 ? others : ''}`,
+        warning: true,
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,62 @@
+import type { TimeSlice } from '../../gguf/time-slice.js';
+import type { PlannedTensor } from '../tensors/checkpoint.js';
+import { checkpointError } from '../tensors/checkpoint.js';
+import { denseData, exactType, storedRows, tritRows } from '../weights/dense-data.js';
+import { type DenseType, ownType } from '../weights/dense-types.js';
+import { floatsOf } from '../weights/floats.js';
+import { rowOrder, type TritMatrix } from '../weights/trits.js';
+import { checkFinite, type MadeTensor, type MakeOptions } from './make-options.js';
+
+/** Numbers of a checkpoint as they are, in the type asked for or the smallest that holds them. */
+export function makeStored(
+  planned: PlannedTensor,
+  bytes: Buffer,
+  options: MakeOptions,
+  slice: TimeSlice,
+): MadeTensor {
+  const { source, rows, cols, permutedHeads } = planned;
+  const floats = floatsOf(source, bytes);
+  checkFinite(planned, options.path, floats);
+  const own = ownType(source);
+  const type = askedType(options) ?? (own === 'F32' ? exactType(floats) : own);
+  const rowsOf = storedRows(floats, cols, rowOrder(rows, permutedHeads));
+  return dense(planned, type, own, rowsOf, options, slice);
+}
+
+/** Trits times their scales, in the type asked for or the smallest that holds them. */
+export function makeFromTrits(
+  planned: PlannedTensor,
+  matrix: TritMatrix,
+  options: MakeOptions,
+  slice: TimeSlice,
+): MadeTensor {
+  const scales = { words: new Uint32Array(matrix.scales.values.buffer) };
+  const type = askedType(options) ?? exactType(scales);
+  return dense(planned, type, 'F32', tritRows(matrix), options, slice);
+}
+
+function dense(
+  planned: PlannedTensor,
+  type: DenseType,
+  own: DenseType,
+  rowsOf: ReturnType<typeof tritRows>,
+  options: MakeOptions,
+  slice: TimeSlice,
+): MadeTensor {
+  const { rows, cols } = planned;
+  const onRows = (done: number) => options.onRows(planned, done);
+  const onOverflow = () => overflow(planned, type, options);
+  return { type, data: denseData({ type, own, rows, cols, rowsOf, slice, onRows, onOverflow }) };
+}
+
+/** The type of single numbers that was asked for. */
+export function askedType({ type }: MakeOptions): DenseType | undefined {
+  return type === 'F16' || type === 'BF16' ? type : undefined;
+}
+
+/** The error for a number that a type cannot hold at all. */
+export function overflow({ source }: PlannedTensor, type: DenseType, { path }: MakeOptions) {
+  const expected = `of numbers that ${type} can hold`;
+  const advice = 'choose bf16 or auto';
+  return checkpointError({ path }, source.name, expected, 'larger ones', advice, 'ERR_BITNET_TYPE');
+}

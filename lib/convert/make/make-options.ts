@@ -1,0 +1,42 @@
+import type { GgufChunks } from '../../gguf/writer.js';
+import type { PlannedTensor } from '../tensors/checkpoint.js';
+import { checkpointError } from '../tensors/checkpoint.js';
+import type { Floats } from '../weights/floats.js';
+import { indexOfNonFinite } from '../weights/floats.js';
+import type { TernaryType } from '../weights/ternary-types.js';
+import type { ReadAhead } from './read-ahead.js';
+
+/** What linear layers are to become. */
+export type TargetType = 'auto' | TernaryType | 'F16' | 'BF16';
+
+/** How tensors are made. */
+export interface MakeOptions {
+  /** Of the checkpoint, for errors. */
+  readonly path: string;
+  readonly type: TargetType;
+  /** Whether scales may be rounded to 16 bits. */
+  readonly allowRounding: boolean;
+  readonly ahead: ReadAhead;
+  readonly reading: { readonly signal?: AbortSignal };
+  /** Called with what is odd about a tensor. */
+  readonly onOdd: (what: string) => void;
+  /** Called with how many rows of a tensor are done. */
+  readonly onRows: (planned: PlannedTensor, rows: number) => void;
+}
+
+/** A tensor as the file gets it. */
+export interface MadeTensor {
+  readonly type: string;
+  readonly data: Uint8Array | GgufChunks;
+}
+
+/** @throws ERR_BITNET_MODEL for a number that is infinite or none */
+export function checkFinite({ source }: PlannedTensor, path: string, floats: Floats): void {
+  const at = indexOfNonFinite(floats);
+  if (at < 0) return;
+  const { words, values } = floats;
+  const value = values ? values[words[at]!]! : new Float32Array(words.buffer)[at]!;
+  throw checkpointError({ path }, source.name, 'finite numbers', `${value}`, damaged);
+}
+
+export const damaged = 'the checkpoint is damaged, download it again';

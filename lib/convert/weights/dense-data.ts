@@ -1,0 +1,107 @@
+import type { BitnetError } from '../../errors.js';
+import { typeNamed } from '../../gguf/tensor-types.js';
+import type { TimeSlice } from '../../gguf/time-slice.js';
+import type { GgufChunks } from '../../gguf/writer.js';
+import { type DenseType, encodeFloats, isExact } from './dense-types.js';
+import { type Floats, plainFloats } from './floats.js';
+import { groupCols } from './scales.js';
+import type { RowOrder, TritMatrix } from './trits.js';
+
+/** [end − begin, cols] numbers of some rows, in GGUF order. */
+export type Rows = (begin: number, end: number) => Floats;
+
+/** Rows of numbers as they are. */
+export function storedRows(floats: Floats, cols: number, order: RowOrder): Rows {
+  const { words } = floats;
+  return (begin, end) => {
+    const gathered = words.slice(begin * cols, end * cols);
+    for (let row = begin; row < end; row++) {
+      const from = order(row) * cols;
+      gathered.set(words.subarray(from, from + cols), (row - begin) * cols);
+    }
+    return { ...floats, words: gathered } as Floats;
+  };
+}
+
+/** Rows of trits times their scales. */
+export function tritRows({ cols, codes, scales }: TritMatrix): Rows {
+  const { values, perRow } = scales;
+  return (begin, end) => {
+    const trits = codes(begin, end);
+    const floats = new Float32Array(trits.length);
+    for (let row = begin, i = 0; row < end; row++) {
+      for (let col = 0; col < cols; col++, i++) {
+        floats[i] = (trits[i]! - 1) * values[row * perRow + Math.floor(col / groupCols)]!;
+      }
+    }
+    return { words: new Uint32Array(floats.buffer) };
+  };
+}
+
+/** A matrix of single numbers to be written. */
+export interface DenseMatrix {
+  readonly type: DenseType;
+  /** The type that the numbers have. */
+  readonly own: DenseType;
+  readonly rows: number;
+  readonly cols: number;
+  readonly rowsOf: Rows;
+  readonly slice: TimeSlice;
+  /** Called with how many rows are done. */
+  readonly onRows: (rows: number) => void;
+  /** Makes the error for numbers that the type cannot hold at all. */
+  readonly onOverflow: () => BitnetError;
+}
+
+/** The data of a matrix of single numbers. */
+export function denseData(matrix: DenseMatrix): GgufChunks {
+  const { type, rows, cols } = matrix;
+  return { bytes: typeNamed(type)!.bytes(rows, cols)!, chunks: chunksOf(matrix) };
+}
+
+/** Numbers of a chunk. */
+const chunkLength = 2 ** 20;
+
+async function* chunksOf({
+  type,
+  own,
+  rows,
+  cols,
+  rowsOf,
+  slice,
+  onRows,
+  onOverflow,
+}: DenseMatrix): AsyncGenerator<Uint8Array, void, undefined> {
+  const step = Math.max(1, Math.floor(chunkLength / cols));
+  for (let begin = 0; begin < rows; begin += step) {
+    const end = Math.min(begin + step, rows);
+    yield encodeChecked(rowsOf(begin, end), own, type, onOverflow);
+    onRows(end);
+    if (slice.due()) await slice.pause();
+  }
+}
+
+/** Finite numbers in a type. @throws what `onOverflow` makes where one becomes infinite */
+export function encodeChecked(
+  floats: Floats,
+  own: DenseType,
+  type: DenseType,
+  onOverflow: () => BitnetError,
+): Uint8Array {
+  const encoded = encodeFloats(floats, own, type);
+  if (type === own || type === 'F32') return encoded;
+  const exponent = type === 'F16' ? 0x7c00 : 0x7f80;
+  const words = new Uint16Array(encoded.buffer, encoded.byteOffset, encoded.length / 2);
+  if (words.some((word) => (word & exponent) === exponent)) throw onOverflow();
+  return encoded;
+}
+
+/** The smallest type that holds 32-bit floats exactly. */
+export function exactType(floats: Floats): DenseType {
+  return (['BF16', 'F16'] as const).find((type) => holds(type, floats)) ?? 'F32';
+}
+
+/** Whether a type holds 32-bit floats exactly. */
+export function holds(type: 'BF16' | 'F16', floats: Floats): boolean {
+  return plainFloats(floats).every((value) => isExact(type, value));
+}

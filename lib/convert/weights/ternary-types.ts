@@ -1,0 +1,91 @@
+import { halfBits, halfValue } from '../../gguf/half.js';
+import { i2sTail, packTrits } from '../../gguf/pack-trits.js';
+import { typeNamed } from '../../gguf/tensor-types.js';
+import type { TimeSlice } from '../../gguf/time-slice.js';
+import type { GgufChunks } from '../../gguf/writer.js';
+import type { Scales } from './scales.js';
+import { groupCols } from './scales.js';
+import type { TritMatrix } from './trits.js';
+
+/** Types that hold trits. */
+export type TernaryType = 'I2_S' | 'TQ1_0' | 'TQ2_0' | 'Q2_0';
+
+export const ternaryTypes: readonly TernaryType[] = ['I2_S', 'TQ1_0', 'TQ2_0', 'Q2_0'];
+
+/** What keeps a type from holding a matrix exactly; `rounded` where only its scales would be rounded. */
+export interface Unfit {
+  readonly expected: string;
+  readonly found: string;
+  readonly rounded?: true;
+}
+
+/** Why a type cannot hold a matrix exactly; undefined when it can. */
+export function whyUnfit(type: TernaryType, { rows, cols, scales }: TritMatrix): Unfit | undefined {
+  const shape = whyShapeUnfit(type, rows, cols);
+  if (shape !== undefined) return shape;
+  const needed = { I2_S: 'tensor', TQ1_0: 4, TQ2_0: 4, Q2_0: 1 }[type] as Scales['shared'];
+  if (coarseness.indexOf(scales.shared) > coarseness.indexOf(needed)) {
+    const expected = `of a scale for ${sharedText(needed)}, as ${type} stores them`;
+    return { expected, found: `one for ${sharedText(scales.shared)}` };
+  }
+  if (type === 'I2_S') return undefined;
+  const inexact = scales.values.find((scale) => halfValue(halfBits(scale)) !== scale);
+  if (inexact === undefined) return undefined;
+  const expected = `of scales that ${type} holds exactly, as 16-bit floats`;
+  return { expected, found: `${inexact}`, rounded: true };
+}
+
+/** Why a type cannot hold a matrix of a shape; undefined when it can. */
+export function whyShapeUnfit(type: TernaryType, rows: number, cols: number): Unfit | undefined {
+  const found = `${rows} × ${cols}`;
+  if (type === 'I2_S') {
+    if ((rows * cols) % 128 === 0) return undefined;
+    return { expected: 'of a multiple of 128 weights, as I2_S stores them', found };
+  }
+  const { block } = typeNamed(type)!;
+  if (cols % block === 0) return undefined;
+  return { expected: `of rows of a multiple of ${block} weights, as ${type} stores them`, found };
+}
+
+/** What `Scales.shared` may be, from the fewest scales to the most. */
+const coarseness: readonly Scales['shared'][] = ['tensor', 'row', 4, 2, 1];
+
+function sharedText(shared: Scales['shared']): string {
+  if (shared === 'tensor') return 'all weights';
+  return shared === 'row' ? 'each row' : `every ${groupCols * shared} weights of a row`;
+}
+
+/** The data of a matrix in a type that fits; scales are rounded where the type has 16-bit ones. */
+export function ternaryData(
+  type: TernaryType,
+  matrix: TritMatrix,
+  slice: TimeSlice,
+  onRows: (rows: number) => void,
+): GgufChunks {
+  const bytes = typeNamed(type)!.bytes(matrix.rows, matrix.cols)!;
+  return { bytes, chunks: chunksOf(type, matrix, slice, onRows) };
+}
+
+/** Weights of a chunk. */
+const chunkWeights = 2 ** 20;
+
+async function* chunksOf(
+  type: TernaryType,
+  { rows, cols, codes, scales }: TritMatrix,
+  slice: TimeSlice,
+  onRows: (rows: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const pack = packTrits[type];
+  // 128 rows are whole blocks of I2_S whatever their length.
+  const step = Math.max(128, Math.floor(chunkWeights / cols / 128) * 128);
+  const halves = type === 'I2_S' ? undefined : Uint16Array.from(scales.values, halfBits);
+  for (let begin = 0; begin < rows; begin += step) {
+    const end = Math.min(begin + step, rows);
+    const first = begin * cols;
+    const scaleAt = (index: number) => halves![(first + index) / groupCols]!;
+    yield pack(codes(begin, end), scaleAt);
+    onRows(end);
+    if (slice.due()) await slice.pause();
+  }
+  if (type === 'I2_S') yield i2sTail(scales.values[0]!);
+}

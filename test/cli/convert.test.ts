@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { madeCheckpoint } from '../convert/made-checkpoint.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { bitnet } from './bitnet.js';
+
+const temp = tempFolder();
+
+test('bitnet convert makes a model that runs, and says how on stderr', async () => {
+  const folder = await madeCheckpoint(temp('made'));
+  const path = temp('made.gguf');
+  const { code, stdout, stderr } = await bitnet(['convert', folder, '-o', path]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toMatch(
+    /^weights: as they are \(config\.json says nothing of a quantization\)\n(?:.*\n)*.*made\.gguf: llama, 1 F16 \+ 3 F32 \+ 7 TQ1_0, \d+\.\d KiB\n$/m,
+  );
+  const run = await bitnet(['run', path, '-p', 'ab', '-n', '2', '--json']);
+  expect(JSON.parse(run.stdout)).toMatchObject({ usage: { completionTokens: 2 } });
+});
+
+test('bitnet convert --json prints what it made, or the error', async () => {
+  const folder = await madeCheckpoint(temp('json'));
+  const args = ['convert', folder, '-o', temp('json.gguf'), '--type', 'f16', '--json'];
+  const made = await bitnet(args);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    architecture: 'llama',
+    types: { F16: 8, F32: 3 },
+  });
+  const again = await bitnet(args);
+  expect(again).toMatchObject({ code: 1, stderr: '' });
+  expect(JSON.parse(again.stdout).error.code).toBe('ERR_BITNET_FILE');
+});
