@@ -25,7 +25,8 @@ struct TritBlocks {
    * those its blocks begin with; I2_S has its own scale elsewhere.
    */
   void (*encode)(const uint8_t* i2s, const uint16_t* half_scales, uint8_t* out);
-  size_t scale_cols; // weights of a block that shares a scale, where blocks can have their own
+  size_t
+      scale_cols; // weights of a block that shares a scale, where blocks can have their own; 0: all
 };
 
 /** The encoder for a stored type; null when there is none. */

@@ -92,9 +92,10 @@ Status read_trits(const SyntheticSpec& synthetic, size_t index, const TensorSpec
     return no_memory("weights", kPieceWeights / 4 + piece_bytes);
   uint32_t* random = reinterpret_cast<uint32_t*>(words.data());
   // Weights that share a scale; the next ones have another near it (bench/synth/formats.ts).
-  const uint64_t together = synthetic.scales_of == ScalesOf::kRow     ? tensor.cols
-                            : synthetic.scales_of == ScalesOf::kBlock ? blocks->scale_cols
-                                                                      : UINT64_MAX;
+  const bool one = blocks->scale_cols == 0 || synthetic.scales_of == ScalesOf::kTensor;
+  const uint64_t together = one                                     ? UINT64_MAX
+                            : synthetic.scales_of == ScalesOf::kRow ? tensor.cols
+                                                                    : blocks->scale_cols;
   while (begin < end) {
     const uint64_t piece = begin / piece_bytes;
     WeightRandom(synthetic.seed, tensor.name, static_cast<uint32_t>(piece))
