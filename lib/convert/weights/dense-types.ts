@@ -32,7 +32,10 @@ export function encodeFloats(floats: Floats, own: DenseType, type: DenseType): U
 
 /** Whether a type holds a number exactly. */
 export function isExact(type: 'F16' | 'BF16', value: number): boolean {
-  if (type === 'BF16') return (bitsOf(value) & 0xffff) === 0;
+  const bits = bitsOf(value);
+  if (type === 'BF16') return (bits & 0xffff) === 0;
+  const exponent = (bits >>> 23) & 255;
+  if (exponent >= 113 && exponent <= 142) return (bits & 0x1fff) === 0;
   return halfValue(halfBits(value)) === value;
 }
 

@@ -41,25 +41,37 @@ export async function surveyScales(
   const rows = words.length / cols;
   const perRow = Math.ceil(cols / groupCols);
   const sizes = new Uint32Array(rows * perRow);
+  const sizeOf = sizeReader(floats, cols);
   const step = Math.max(1, Math.floor(pieceLength / cols));
   for (let row = 0; row < rows; row++) {
     const begin = sourceRow(row) * cols;
     for (let group = 0; group < perRow; group++) {
       const end = begin + Math.min((group + 1) * groupCols, cols);
-      const size = sizeOf(words, begin + group * groupCols, end, values ? 0x7fff : 0x7fffffff);
+      const size = sizeOf(begin + group * groupCols, end);
       if (size < 0) return mismatch(floats, row, begin + group * groupCols, end);
       sizes[row * perRow + group] = size;
     }
     if (row % step === 0 && slice.due()) await slice.pause();
   }
-  const real = values
-    ? Float32Array.from(sizes, (size) => values[size]!)
-    : new Float32Array(sizes.buffer);
+  const real = new Float32Array(sizes.buffer);
+  if (values) for (let i = 0; i < real.length; i++) real[i] = values[sizes[i]!]!;
   return { scales: sharedScales(real, perRow) };
 }
 
-/** The bits of the one size that numbers other than 0 have, 0 where there are none, −1 where they have several. */
-function sizeOf(
+/** Of the numbers from one index to another the bits of the one size that all but zeros have, 0 where all are zeros, −1 where there are several sizes. */
+type SizeOf = (begin: number, end: number) => number;
+
+function sizeReader({ words }: Floats, cols: number): SizeOf {
+  if (words instanceof Uint32Array)
+    return (begin, end) => sizeOfWords(words, begin, end, 0x7fffffff);
+  if (cols % 2 !== 0 || words.byteOffset % 4 !== 0) {
+    return (begin, end) => sizeOfWords(words, begin, end, 0x7fff);
+  }
+  const pairs = new Uint32Array(words.buffer, words.byteOffset, words.length / 2);
+  return (begin, end) => sizeOfPairs(pairs, begin / 2, end / 2);
+}
+
+function sizeOfWords(
   words: Uint16Array | Uint32Array,
   begin: number,
   end: number,
@@ -73,6 +85,21 @@ function sizeOf(
     size = own;
   }
   return size;
+}
+
+/** Two numbers of 16 bits at once, and without a branch: which are zeros is hard to guess. */
+function sizeOfPairs(pairs: Uint32Array, begin: number, end: number): number {
+  let all = 0;
+  for (let i = begin; i < end; i++) all |= pairs[i]!;
+  const size = (all | (all >>> 16)) & 0x7fff;
+  const both = size | (size << 16);
+  let wrong = 0;
+  for (let i = begin; i < end; i++) {
+    const own = pairs[i]! & 0x7fff7fff;
+    const some = ((own + 0x7fff7fff) >>> 15) & 0x00010001; // a bit for each that is not 0
+    wrong |= own ^ (both & ((some << 16) - some));
+  }
+  return wrong === 0 ? size : -1;
 }
 
 function mismatch({ words, values }: Floats, row: number, begin: number, end: number): Survey {

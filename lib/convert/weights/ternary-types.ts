@@ -1,10 +1,10 @@
-import { halfBits, halfValue } from '../../gguf/half.js';
+import { halfBits } from '../../gguf/half.js';
 import { i2sTail, packTrits } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
-import type { Scales } from './scales.js';
-import { groupCols } from './scales.js';
+import { isExact } from './dense-types.js';
+import { groupCols, type Scales } from './scales.js';
 import type { TritMatrix } from './trits.js';
 
 /** Types that hold trits. */
@@ -29,7 +29,7 @@ export function whyUnfit(type: TernaryType, { rows, cols, scales }: TritMatrix):
     return { expected, found: `one for ${sharedText(scales.shared)}` };
   }
   if (type === 'I2_S') return undefined;
-  const inexact = scales.values.find((scale) => halfValue(halfBits(scale)) !== scale);
+  const inexact = scales.values.find((scale) => !isExact('F16', scale));
   if (inexact === undefined) return undefined;
   const expected = `of scales that ${type} holds exactly, as 16-bit floats`;
   return { expected, found: `${inexact}`, rounded: true };
@@ -78,11 +78,12 @@ async function* chunksOf(
   const pack = packTrits[type];
   // 128 rows are whole blocks of I2_S whatever their length.
   const step = Math.max(128, Math.floor(chunkWeights / cols / 128) * 128);
-  const halves = type === 'I2_S' ? undefined : Uint16Array.from(scales.values, halfBits);
+  const halves = new Uint16Array(type === 'I2_S' ? 0 : scales.values.length);
+  for (let i = 0; i < halves.length; i++) halves[i] = halfBits(scales.values[i]!);
   for (let begin = 0; begin < rows; begin += step) {
     const end = Math.min(begin + step, rows);
     const first = begin * cols;
-    const scaleAt = (index: number) => halves![(first + index) / groupCols]!;
+    const scaleAt = (index: number) => halves[(first + index) / groupCols]!;
     yield pack(codes(begin, end), scaleAt);
     onRows(end);
     if (slice.due()) await slice.pause();

@@ -5,7 +5,7 @@ import type { Scales } from './scales.js';
 export interface TritMatrix {
   readonly rows: number;
   readonly cols: number;
-  /** [end − begin, cols] codes 0, 1, 2 of the trits −1, 0, +1 of some rows. */
+  /** [end − begin, cols] codes 0, 1, 2 of the trits −1, 0, +1 of some rows, until the next call. */
   readonly codes: (begin: number, end: number) => Uint8Array;
   readonly scales: Scales;
 }
@@ -35,16 +35,53 @@ export function floatCodes(
   order: RowOrder,
 ): TritMatrix['codes'] {
   const code = (value: number) => (value > limit ? 2 : value < -limit ? 0 : 1);
-  const table = values && Uint8Array.from(values, code);
+  const table = values && new Uint8Array(values.length);
+  if (table) for (let i = 0; i < table.length; i++) table[i] = code(values[i]!);
   const floats = values ?? new Float32Array(words.buffer, words.byteOffset, words.length);
-  return (begin, end) => {
-    const codes = new Uint8Array((end - begin) * cols);
-    for (let row = begin, out = 0; row < end; row++) {
-      const from = order(row) * cols;
-      if (table) for (let i = from; i < from + cols; i++) codes[out++] = table[words[i]!]!;
-      else for (let i = from; i < from + cols; i++) codes[out++] = code(floats[i]!);
+  return rowByRow(cols, order, (from, codes) => {
+    if (table === undefined) {
+      for (let i = 0; i < cols; i++) codes[i] = code(floats[from + i]!);
+    } else if (cols % 4 === 0) {
+      const four = new Uint32Array(codes.buffer, codes.byteOffset, cols / 4);
+      lookUpFours(words, from, table, four);
+    } else {
+      for (let i = 0; i < cols; i++) codes[i] = table[words[from + i]!]!;
     }
-    return codes;
+  });
+}
+
+/** Codes of four patterns at a time, as one word. */
+function lookUpFours(
+  words: Uint16Array | Uint32Array,
+  from: number,
+  table: Uint8Array,
+  out: Uint32Array,
+): void {
+  for (let i = 0, at = from; i < out.length; i++, at += 4) {
+    out[i] =
+      table[words[at]!]! |
+      (table[words[at + 1]!]! << 8) |
+      (table[words[at + 2]!]! << 16) |
+      (table[words[at + 3]!]! << 24);
+  }
+}
+
+/** Codes of rows, each from where it begins in the data. */
+function rowByRow(
+  cols: number,
+  order: RowOrder,
+  read: (from: number, codes: Uint8Array, row: number) => void,
+): TritMatrix['codes'] {
+  let codes = new Uint8Array();
+  return (begin, end) => {
+    const length = (end - begin) * cols;
+    if (codes.length < length) codes = new Uint8Array(length);
+    for (let row = begin; row < end; row++) {
+      const at = (row - begin) * cols;
+      const source = order(row);
+      read(source * cols, codes.subarray(at, at + cols), source);
+    }
+    return codes.subarray(0, length);
   };
 }
 
@@ -66,41 +103,30 @@ export function packedCodes(
   order: RowOrder,
 ): TritMatrix['codes'] {
   const packedRows = Math.ceil(rows / 4);
-  return (begin, end) => {
-    const codes = new Uint8Array((end - begin) * cols);
-    for (let row = begin; row < end; row++) {
-      const source = order(row);
-      const from = (source % packedRows) * cols;
-      const shift = 2 * Math.floor(source / packedRows);
-      unpackRow(bytes, from, codes, (row - begin) * cols, cols, shift);
-    }
-    return codes;
-  };
+  return rowByRow(cols, order, (_, codes, row) => {
+    const from = (row % packedRows) * cols;
+    unpackRow(bytes, from, codes, 2 * Math.floor(row / packedRows));
+  });
 }
 
 /** Four columns at once where the data allows it. */
-function unpackRow(
-  bytes: Uint8Array,
-  from: number,
-  codes: Uint8Array,
-  to: number,
-  cols: number,
-  shift: number,
-): void {
+function unpackRow(bytes: Uint8Array, from: number, codes: Uint8Array, shift: number): void {
+  const cols = codes.length;
   if (cols % 4 === 0) {
     const words = new Uint32Array(bytes.buffer, bytes.byteOffset + from, cols / 4);
-    const out = new Uint32Array(codes.buffer, codes.byteOffset + to, cols / 4);
+    const out = new Uint32Array(codes.buffer, codes.byteOffset, cols / 4);
     for (let i = 0; i < out.length; i++) out[i] = (words[i]! >>> shift) & 0x03030303;
   } else {
-    for (let i = 0; i < cols; i++) codes[to + i] = (bytes[from + i]! >> shift) & 3;
+    for (let i = 0; i < cols; i++) codes[i] = (bytes[from + i]! >> shift) & 3;
   }
 }
 
 /** The index of a byte with the code 3 among its four, −1 where there is none. */
 export function indexOfCode3(bytes: Uint8Array): number {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  const word = words.findIndex((codes) => (codes & (codes >>> 1) & 0x55555555) !== 0);
-  const begin = 4 * (word < 0 ? words.length : word);
+  let seen = 0;
+  for (let i = 0; i < words.length; i++) seen |= words[i]! & (words[i]! >>> 1);
+  const begin = (seen & 0x55555555) === 0 ? 4 * words.length : 0;
   const rest = bytes.subarray(begin).findIndex((codes) => (codes & (codes >> 1) & 0x55) !== 0);
   return rest < 0 ? -1 : begin + rest;
 }
