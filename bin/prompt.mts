@@ -35,7 +35,12 @@ export function isPiped(): boolean {
 
 /** A text file, UTF-8; a pipe is waited for until Ctrl-C. */
 export async function readTextFile(path: string, reading: Reading = {}): Promise<string> {
-  const name = `file ${JSON.stringify(path)}`;
+  return textIn(await readBytesOf(path, reading), fileName(path), reading);
+}
+
+/** The bytes of a file; a pipe is waited for until Ctrl-C. */
+export async function readBytesOf(path: string, reading: Reading = {}): Promise<Buffer> {
+  const name = fileName(path);
   try {
     const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
@@ -47,6 +52,11 @@ export async function readTextFile(path: string, reading: Reading = {}): Promise
   } catch (error) {
     throw unreadable(name, error);
   }
+}
+
+/** As errors call a file. */
+export function fileName(path: string): string {
+  return `file ${JSON.stringify(path)}`;
 }
 
 /**
@@ -86,10 +96,11 @@ export async function readStdin(
   const stop = () => input.destroy();
   signal.addEventListener('abort', stop);
   try {
-    return await readAll(input, 'standard input', reading, () => {
+    const bytes = await readAll(input, 'standard input', reading, () => {
       begun = true;
       clearTimeout(timer);
     });
+    return textIn(bytes, 'standard input', reading);
   } catch (error) {
     if (signal.aborted) throw interrupted();
     if (!begun && !(error instanceof BitnetError)) return undefined;
@@ -112,9 +123,9 @@ function stdin(): typeof process.stdin | undefined {
 async function readAll(
   input: AsyncIterable<Buffer>,
   name: string,
-  { maxBytes = maxPromptBytes, whole = false }: Reading,
+  { maxBytes = maxPromptBytes }: Reading,
   onData?: () => void,
-): Promise<string> {
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of input) {
@@ -128,9 +139,13 @@ async function readAll(
       );
     }
   }
+  return Buffer.concat(chunks);
+}
+
+function textIn(bytes: Buffer, name: string, { whole = false }: Reading): string {
   try {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: whole });
-    const text = decoder.decode(Buffer.concat(chunks));
+    const text = decoder.decode(bytes);
     return whole ? text : text.replace(/\r?\n$/, '');
   } catch {
     throw new BitnetError(

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import type { EvalResult, Share } from '../../lib/index.js';
+import { itemsInFile, labelsName } from '../../lib/evaluate/items-in-file.js';
+import type { EvalItem, EvalResult, Share } from '../../lib/index.js';
 import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
@@ -13,12 +15,13 @@ import {
   loadOptions,
   modelOption,
 } from '../model-options.mjs';
-import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
+import { fileName, isPiped, readBytesOf, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { measureAndPrint } from './measure.mjs';
 
 interface EvalCommandOptions extends EngineOptions {
   file?: string;
+  entry?: string;
   blank?: boolean;
   limit?: number;
   context?: number;
@@ -34,7 +37,7 @@ const maxFileBytes = 64 * 1024 * 1024;
 const examples = `
 Examples:
   bitnet eval model.gguf -f arc_easy.jsonl
-  bitnet eval model.gguf -f winogrande.jsonl --blank
+  bitnet eval model.gguf -f winogrande_1.1.zip --entry dev.jsonl
   bitnet eval model.gguf -f lambada.jsonl --limit 200`;
 
 /** `bitnet eval`: how often a model finds the right answer. */
@@ -44,7 +47,8 @@ export function evalCommand(): Command {
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
     .addOption(modelOption())
-    .option('-f, --file <file>', 'JSON Lines; default or -: stdin')
+    .option('-f, --file <file>', 'JSON Lines or a zip of such; default or -: stdin')
+    .option('--entry <text>', 'files of the zip with this in their names')
     .option('--blank', 'choices replace the _ in the question')
     .option('--limit <count>', 'evaluate only the first items', integer(1, Number.MAX_SAFE_INTEGER))
     .addOption(contextOption('as in run'))
@@ -72,10 +76,10 @@ async function evaluate(
   const text =
     file === '-'
       ? await readStdin(terminal, signal, { maxBytes, awaited: 'the items' })
-      : await readTextFile(file, { maxBytes });
+      : undefined;
   if (options.file === undefined && !text?.trim()) refuseWithoutItems(command);
-  if (text === undefined) return refuseWithoutItems(command);
-  const items = parseEvalItems(text);
+  if (text === undefined && file === '-') return refuseWithoutItems(command);
+  const items = text === undefined ? await itemsOf(file, options) : parseEvalItems(text);
   const model = await loadWithSpinner(
     await theModel(argument, command),
     { ...loadOptions(options), signal },
@@ -99,6 +103,17 @@ async function evaluate(
     },
     { json: options.json, terminal },
   );
+}
+
+/** The items in a file or archive; the labels of PIQA are in a file beside it. */
+async function itemsOf(file: string, { entry }: EvalCommandOptions): Promise<EvalItem[]> {
+  const bytes = await readBytesOf(file, { maxBytes: maxFileBytes });
+  const beside = labelsName(file);
+  const labels =
+    beside === file || !existsSync(beside)
+      ? undefined
+      : await readTextFile(beside, { maxBytes: maxFileBytes, regular: true });
+  return itemsInFile(bytes, { name: fileName(file), entry, labels });
 }
 
 function refuseWithoutItems(command: Command): never {

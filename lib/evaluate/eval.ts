@@ -76,7 +76,10 @@ export async function evalItems(
     for (const [i, item] of some.entries()) {
       const evaluation = { model, session, signal, tally };
       if ('text' in item) await lastWord(evaluation, item);
-      else await choose(evaluation, blank ? filled(item, i) : following(item), item.label);
+      else {
+        const fills = item.blank ?? blank;
+        await choose(evaluation, fills ? filled(item, i) : following(item), item.label);
+      }
       await onProgress?.(tally.result());
     }
     return tally.result();

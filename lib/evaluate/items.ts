@@ -1,11 +1,14 @@
 import { argumentError, received } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
+import { fromPublished } from './published.js';
 
 /** A question and its possible answers; `label` is the position of the right one. */
 export interface ChoiceItem {
   readonly question: string;
   readonly choices: readonly string[];
   readonly label: number;
+  /** As the option `blank` of `evalItems`, for this item. @default what the option says */
+  readonly blank?: boolean;
 }
 
 /** A text whose last word is to be predicted. */
@@ -19,26 +22,39 @@ export type EvalItem = ChoiceItem | LastWordItem;
 const mostChoices = 1000;
 
 /**
- * Reads JSON Lines: on each line `{ question, choices, label }`, or on each line `{ text }`; other
- * fields are ignored, and so are empty lines and a byte order mark at the beginning.
+ * Reads JSON Lines: on each line `{ question, choices, label }`, or on each line `{ text }`, or a line of
+ * HellaSwag, ARC, PIQA, WinoGrande or BLiMP as published; other fields are ignored, and so are empty
+ * lines and a byte order mark at the beginning.
  *
+ * @param labels those of lines that have none, one a line, as PIQA is published
  * @throws `ERR_BITNET_FILE` with the number of the first line that is neither, as `error.line` too
  */
-export function parseEvalItems(text: string): EvalItem[] {
+export function parseEvalItems(text: string, labels?: string): EvalItem[] {
   if (typeof text !== 'string') throw argumentError('lines of JSON as a text', 'text', text);
+  if (labels !== undefined && typeof labels !== 'string') {
+    throw argumentError('a label a line as a text', 'labels', labels);
+  }
+  const given = labels?.split('\n');
   const items: EvalItem[] = [];
   for (const [i, line] of text
     .replace(/^\ufeff/, '')
     .split('\n')
     .entries()) {
     if (line.trim() === '') continue;
-    items.push(checkedItem(parsed(line, i + 1), items[0], wrongLine(i + 1)));
+    const label = given?.[items.length]?.trim();
+    items.push(checkedItem(published(parsed(line, i + 1), label), items[0], wrongLine(i + 1)));
   }
   if (items.length > 0) return items;
   throw new BitnetError(
     'ERR_BITNET_FILE',
     'Expected at least one line of { question, choices, label } or { text }, but there is none; give another text or file.',
   );
+}
+
+/** In the form of an item, with the label of another file where it has none. */
+function published(value: unknown, label: string | undefined): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return fromPublished({ ...(label !== undefined && { label }), ...value });
 }
 
 function parsed(line: string, number: number): unknown {
@@ -66,11 +82,18 @@ function checkedItem(value: unknown, first: EvalItem | undefined, wrong: Wrong):
   throw wrong(`${kind} like what came before`, 'is of the other kind');
 }
 
+/** Throws unless items that were read apart are of one kind. */
+export function checkKinds(items: readonly EvalItem[], wrong: (found: string) => BitnetError) {
+  const [first] = items;
+  const other = items.find((item) => 'text' in item !== 'text' in first!);
+  if (other !== undefined) throw wrong('{ text } and { question, choices, label }');
+}
+
 function itemOf(value: unknown, wrong: Wrong): EvalItem {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrong('an object', `is ${received(value)}`);
   }
-  const { question, choices, label, text } = value as Record<string, unknown>;
+  const { question, choices, label, blank, text } = value as Record<string, unknown>;
   if (text !== undefined && choices === undefined) {
     if (typeof text === 'string' && lastWordStart(text) > 0) return { text };
     throw wrong('a text of at least two words', `has ${received(text)} as text`);
@@ -83,7 +106,7 @@ function itemOf(value: unknown, wrong: Wrong): EvalItem {
     throw wrong(texts, `has ${received(choices)}`);
   }
   if (typeof label === 'number' && Number.isInteger(label) && choices[label] !== undefined) {
-    return { question, choices: [...choices], label };
+    return { question, choices: [...choices], label, ...(blank === true && { blank }) };
   }
   const range = `an integer from 0 to ${choices.length - 1} as label`;
   throw wrong(range, `has ${received(label)}`);

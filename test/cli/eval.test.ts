@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { zipFile } from '../evaluate/zip-file.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { bitnet, finished, start, storiesPath } from './bitnet.js';
 
@@ -23,6 +24,27 @@ describe('bitnet eval', () => {
     expect(stderr).toMatch(
       /^item 1 of 2: accuracy 100.00 %\nitem 2 of 2: accuracy 100.00 %\n\d+ threads, [\d.]+ s\n$/,
     );
+  });
+
+  test('takes the files of a zip archive', async () => {
+    const pair = (sentence_good: string, sentence_bad: string) =>
+      JSON.stringify({ sentence_good, sentence_bad });
+    const archive = zipFile([
+      { name: 'data/a.jsonl', content: pair('Once upon a time.', 'Upon once time a.') },
+      { name: 'data/b.jsonl', content: pair('xq vzz', 'She was happy.') },
+    ]);
+    writeFileSync(file('pairs.zip'), archive);
+    const { code, stdout } = await bitnet([
+      'eval',
+      storiesPath,
+      '-f',
+      file('pairs.zip'),
+      '--entry',
+      'a.jsonl',
+      '--json',
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ items: 1, accuracy: { value: 1 }, chance: 0.5 });
   });
 
   test('says that there is no input, or what is wrong with a file', async () => {

@@ -109,6 +109,8 @@ describe.each([0, 1])('evalItems, with and without a begin token (%i)', (which) 
       right += Number(best(sums) === label);
     }
     expect(result.accuracy.value).toBe(right / blanks.length);
+    const own = blanks.map((item) => ({ ...item, blank: true }));
+    expect(await evalItems(model, own)).toEqual(result);
   });
 
   it('predicts last words', async () => {
