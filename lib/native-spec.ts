@@ -18,8 +18,8 @@ export function nativeSpec(
   spec: ModelSpec,
   { synthetic, stamps = [] }: WeightSource,
 ): object {
-  const { rope, slidingWindow, experts, rotation, activation, tensors, ...others } = spec;
-  const { shards = [], ...numbers } = others;
+  const { rope, slidingWindow, experts, rotation, recurrent, gatedAttention, ...rest } = spec;
+  const { activation, tensors, shards = [], ...numbers } = rest;
   return {
     ...numbers,
     path,
@@ -53,6 +53,14 @@ export function nativeSpec(
     }),
     residualScale: spec.residualScale ?? 1,
     logitScale: spec.logitScale ?? 1,
+    gatedAttention: gatedAttention ? 1 : 0,
+    ...(recurrent && {
+      recurrentLayers: Int32Array.from(recurrent.layers, Number),
+      stateTaps: recurrent.taps,
+      nStateKeyHead: recurrent.nKeyHead,
+      nStateValueHead: recurrent.nValueHead,
+      stateHeadDim: recurrent.headDim,
+    }),
     activation: activations.indexOf(activation),
     tensors: tensors.map(({ tile, rotated, ...tensor }) => ({
       ...tensor,

@@ -121,6 +121,8 @@ export const outputs = {
 /** Outputs are written into the typed arrays; which of them are needed depends on `outputs`. */
 export interface NativeRequest {
   readonly tokens: Int32Array;
+  /** How many of them, at the begin, were evaluated before: they have no outputs. @default 0 */
+  readonly again?: number;
   readonly outputs: number;
   /** `[abort]`: set to 1 to stop the evaluation. */
   readonly control: Int32Array;
@@ -152,11 +154,21 @@ export interface NativeDiskRequest {
 export interface NativeSession {
   evaluate(request: NativeRequest): Promise<void>;
   position(): number;
-  truncate(position: number): void;
+  /**
+   * Forgets everything from `length` on. Returns the position of what is left: before `length` where the state of recurrent layers
+   * is known only there; the tokens between the two have to be evaluated again.
+   */
+  truncate(length: number): number;
   /** Bytes of keys and values of one position. */
   bytesPerPosition(): number;
+  /** Bytes of the states of all recurrent layers at one position. */
+  stateBytes(): number;
+  /** The positions of the states that `save` writes, in order. */
+  statePositions(): number[];
   save(request: NativeDiskRequest & { readonly header: Uint8Array }): Promise<void>;
-  load(request: NativeDiskRequest & { readonly offset: number }): Promise<void>;
+  load(
+    request: NativeDiskRequest & { readonly offset: number; readonly statePositions: Float64Array },
+  ): Promise<void>;
   close(): void;
 }
 

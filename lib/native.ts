@@ -188,7 +188,7 @@ export function nativeEvaluate(session: NativeSession, request: NativeRequest): 
   return translatedAsync(translated(() => session.evaluate(request)));
 }
 
-/** Writes a new file: the header, then tokens, keys and values, and their checksum. */
+/** Writes a new file: the header, then tokens, keys, values, states, and their checksum. */
 export function nativeSave(
   session: NativeSession,
   request: Parameters<NativeSession['save']>[0],

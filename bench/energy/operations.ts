@@ -14,7 +14,7 @@ export interface Operations {
 export interface TokenOperations {
   /** The matrices of all layers. */
   readonly linear: Operations;
-  /** Scores and weighted values; softmax is not counted. */
+  /** Scores and weighted values; softmax is not counted. In recurrent layers what is done with their states, in FP32. */
   readonly attention: Operations;
   readonly head: Operations;
   /** Norms, and the scales around ternary products; activations and rotations are not counted. */
@@ -34,7 +34,12 @@ const none: Operations = {
  * @param positions positions the token attends to, itself included; an average may be fractional
  */
 export function tokenOperations(spec: ModelSpec, positions: number): TokenOperations {
-  const { nLayer, nHead, headDim, tensors } = spec;
+  const { nLayer, nHead, headDim, recurrent, tensors } = spec;
+  const recurrentLayers = recurrent?.layers.filter(Boolean).length ?? 0;
+  // A state fades, predicts, learns and answers.
+  const states = recurrent
+    ? 4 * recurrentLayers * recurrent.nValueHead * recurrent.headDim ** 2
+    : 0;
   const matrices = tensors
     .filter(({ layer, rows }) => layer >= 0 && rows > 1)
     .flatMap((tensor) =>
@@ -57,7 +62,10 @@ export function tokenOperations(spec: ModelSpec, positions: number): TokenOperat
   };
   return {
     linear: sumOperations(matrices.map(productOperations)),
-    attention: floatProducts(2 * nLayer * nHead * headDim * positions, 'F16'),
+    attention: sumOperations([
+      floatProducts(2 * (nLayer - recurrentLayers) * nHead * headDim * positions, 'F16'),
+      floatProducts(states, 'F32'),
+    ]),
     head: head ? productOperations(head) : none,
     rest,
   };

@@ -1,12 +1,12 @@
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
+import { kvBytesPerPosition, memoryOf, stateBytes } from '../../lib/model/load/memory.js';
 import { isTernary } from '../../lib/model/spec/graph-tensors.js';
 import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import type { PlannedTensor } from '../../lib/native-types.js';
 
 /**
  * Bytes that decoding `tokens` tokens after `depth` others must read for one of them, on average: every layer with the experts that
- * a token uses, the head (or the copy by which it is searched, without the few rows that are then looked at exactly) and the keys and
- * values so far.
+ * a token uses, the head (or the copy by which it is searched, without the few rows that are then looked at exactly), the keys and
+ * values so far, and the states of recurrent layers.
  */
 export function bytesPerToken(
   spec: ModelSpec,
@@ -17,7 +17,8 @@ export function bytesPerToken(
   const used = plan.map((tensor) => ({ ...tensor, bytes: tensor.bytes * usedPart(spec, tensor) }));
   const { ternary, dense, head, norms } = memoryOf(used);
   const kv = kvBytesPerPosition(spec) * (depth + (tokens + 1) / 2); // the i-th token sees i positions
-  return ternary + dense + norms + (head - bytesOfUntiedEmbedding(plan)) + kv;
+  const states = stateBytes(spec.recurrent);
+  return ternary + dense + norms + (head - bytesOfUntiedEmbedding(plan)) + kv + states;
 }
 
 /** Multiply-adds of a token in ternary layers, which are int8; dense layers, attention and the head are not counted. */

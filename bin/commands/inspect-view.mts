@@ -49,7 +49,8 @@ function overview(inspection: Inspection): Row[] {
     ['Architecture', architecture ?? 'not said'],
   ];
   if (model) {
-    const { nLayer, dim, ffnDim, experts, nHead, nKvHead, headDim, rope, slidingWindow } = model;
+    const { nLayer, dim, ffnDim, experts, nHead, nKvHead, headDim, rope } = model;
+    const { slidingWindow, recurrent } = model;
     rows.push(
       ['', `${nLayer} layers, dim ${dim}, FFN ${ffnDim}, activation ${model.activation}`],
       ...(experts ? [['', `${experts.count} experts, ${experts.used} of them for a token`]] : []),
@@ -63,6 +64,11 @@ function overview(inspection: Inspection): Row[] {
       const window = `see ${slidingWindow.window} positions, RoPE base ${slidingWindow.ropeBase}`;
       const others = slidingWindow.ropeOnly ? '; the others have no positions' : '';
       rows.push(['', `${count} of the layers ${window}${others}`]);
+    }
+    if (recurrent) {
+      const count = recurrent.layers.filter(Boolean).length;
+      const heads = `${recurrent.nKeyHead} key and ${recurrent.nValueHead} value heads of ${recurrent.headDim}`;
+      rows.push(['', `${count} of the layers recurrent: ${heads}`]);
     }
   }
   if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);
@@ -120,7 +126,7 @@ function tensorTypes(tensors: Inspection['tensors']): string {
 
 function memory({ memory: parts }: Inspection): Row[] {
   if (!parts) return [];
-  const { ternary, dense, head, norms, kvPer1000Positions } = parts;
+  const { ternary, dense, head, norms, kvPer1000Positions, states } = parts;
   return [
     ['Ternary layers', bytes(ternary)],
     ...(dense > 0 ? [['Dense layers', bytes(dense)]] : []),
@@ -129,6 +135,16 @@ function memory({ memory: parts }: Inspection): Row[] {
     ['Weights in all', bytes(ternary + dense + head + norms)],
     ['KV cache', `${bytes(kvPer1000Positions.f16)} per 1,000 positions and session`],
     ['as q8_0', bytes(kvPer1000Positions.q8_0)],
+    ...stateRows(states),
+  ];
+}
+
+/** What recurrent layers take besides. */
+function stateRows({ working, snapshots }: NonNullable<Inspection['memory']>['states']): Row[] {
+  if (working === 0) return [];
+  return [
+    ['States', `${bytes(working)} per session`],
+    ['snapshots', `up to ${bytes(snapshots)}`],
   ];
 }
 

@@ -105,9 +105,12 @@ function* fileChecks({ path, file, architecture, tensors, ...rest }: Inspection)
 }
 
 function memoryCheck({ memory }: Inspection, free: number): Check {
-  const { ternary = 0, dense = 0, head = 0, norms = 0 } = memory ?? {};
-  const needed = ternary + dense + head + norms;
-  const message = `weights take ${size(needed)} of the ${size(free)} available`;
+  const { ternary = 0, dense = 0, head = 0, norms = 0, states } = memory ?? {};
+  const weights = ternary + dense + head + norms;
+  const ofSession = states ? states.working + states.snapshots : 0;
+  const needed = weights + ofSession;
+  const besides = ofSession > 0 ? `, the states of a session up to ${size(ofSession)},` : '';
+  const message = `weights take ${size(weights)}${besides} of the ${size(free)} available`;
   if (needed <= free) return ok('model', message);
   return fail('model', message, 'close other programs or use a smaller model');
 }

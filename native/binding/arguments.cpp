@@ -92,6 +92,12 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.n_expert = count("nExpert");
   spec.n_expert_used = count("nExpertUsed");
   spec.gate_limits = copy_of<float>(object, "gateLimits");
+  spec.gated_attention = number_of(object, "gatedAttention") != 0;
+  spec.recurrent = {.layers = copy_of<int32_t>(object, "recurrentLayers"),
+                    .taps = count("stateTaps"),
+                    .n_key_head = count("nStateKeyHead"),
+                    .n_value_head = count("nStateValueHead"),
+                    .head_dim = count("stateHeadDim")};
   spec.activation = static_cast<Activation>(count("activation"));
   spec.logit_softcapping = static_cast<float>(number_of(object, "logitSoftcapping"));
   spec.path = string_of(object, "path");

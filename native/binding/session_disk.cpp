@@ -38,7 +38,22 @@ Napi::Value on_a_thread(Napi::Env env, const Napi::Object& request, Work&& work,
 } // namespace
 
 Napi::Value SessionObject::js_bytes_per_position(const Napi::CallbackInfo& info) {
-  const size_t bytes = data_ ? kv_bytes_per_position(data_->cache) : 0;
+  const size_t bytes = data_ ? data_->cache.kv.position_bytes() : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
+// statePositions() → [number]: the positions of the states that save writes, in order
+Napi::Value SessionObject::js_state_positions(const Napi::CallbackInfo& info) {
+  Napi::Array positions = Napi::Array::New(info.Env());
+  if (data_)
+    for (const std::shared_ptr<StateBuffer>& state : data_->cache.states.held())
+      positions.Set(positions.Length(), static_cast<double>(state->position));
+  return positions;
+}
+
+// stateBytes() → those of one state
+Napi::Value SessionObject::js_state_bytes(const Napi::CallbackInfo& info) {
+  const uint64_t bytes = data_ ? data_->cache.states.bytes_of_one() : 0;
   return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 
@@ -61,7 +76,7 @@ Napi::Value SessionObject::js_save(const Napi::CallbackInfo& info) {
       [data = data_](Napi::Env env) { return env.Undefined(); });
 }
 
-// load({ path, offset, tokens, seedLow, seedHigh, control }) → Promise<void>. The session changes
+// load({ path, offset, tokens, statePositions, seedLow, seedHigh, control }) → Promise<void>. The session changes
 // only when everything is read and intact.
 Napi::Value SessionObject::js_load(const Napi::CallbackInfo& info) {
   if (!data_)
@@ -72,16 +87,18 @@ Napi::Value SessionObject::js_load(const Napi::CallbackInfo& info) {
   int32_t* tokens = elements_of<int32_t>(request, "tokens");
   const size_t n = length_of(request, "tokens");
   const uint64_t seed = seed_of(request);
+  const std::vector<double> positions = copy_of<double>(request, "statePositions");
   SessionData* session = data_.get();
   return on_a_thread(
       info.Env(), request,
       [=](const Abort& abort) {
-        KvCache read;
-        KvCache& cache = session->cache;
+        SequenceCache read;
+        SequenceCache& cache = session->cache;
         const ModelSpec& spec = session->loaded->model.weights->spec;
-        Status status = read.allocate(spec, cache.context(), cache.type());
+        Status status = read.allocate(spec, cache.kv.context(), cache.kv.type());
         if (status.ok())
-          status = read_session(path, offset, seed, n, tokens, read, abort);
+          status = read_session(path, offset, seed, {positions.begin(), positions.end()}, n, tokens,
+                                read, abort);
         for (size_t i = 0; status.ok() && i < n; ++i)
           if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= spec.vocab_size)
             status =

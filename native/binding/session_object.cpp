@@ -10,6 +10,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   EvaluateRequest request;
   request.tokens = elements_of<int32_t>(object, "tokens");
   request.n = length_of(object, "tokens");
+  request.again = static_cast<size_t>(number_of(object, "again"));
   request.outputs =
       static_cast<EvaluateRequest::Outputs>(static_cast<uint32_t>(number_of(object, "outputs")));
   request.logits = elements_of<float>(object, "logits");
@@ -55,6 +56,9 @@ Napi::Function SessionObject::define(Napi::Env env) {
        InstanceMethod<&SessionObject::checked<&SessionObject::js_truncate>>("truncate"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_bytes_per_position>>(
            "bytesPerPosition"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_state_positions>>(
+           "statePositions"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_state_bytes>>("stateBytes"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_save>>("save"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_load>>("load"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_close>>("close")});
@@ -115,11 +119,13 @@ Napi::Value SessionObject::js_position(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), data_ ? static_cast<double>(data_->cache.position) : 0.0);
 }
 
+// truncate(length) → the position of what is left
 Napi::Value SessionObject::js_truncate(const Napi::CallbackInfo& info) {
-  const size_t position = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
-  if (data_ && position < data_->cache.position)
-    data_->cache.position = position;
-  return info.Env().Undefined();
+  const size_t length = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
+  const size_t left = data_ ? data_->cache.truncate(length) : 0;
+  if (data_)
+    data_->report(); // of its states, which may be fewer
+  return Napi::Number::New(info.Env(), static_cast<double>(left));
 }
 
 Napi::Value SessionObject::js_close(const Napi::CallbackInfo& info) {

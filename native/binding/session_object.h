@@ -1,4 +1,4 @@
-// The JavaScript object that owns one sequence's KV cache.
+// The JavaScript object that owns what one sequence remembers.
 #pragma once
 #include <napi.h>
 
@@ -20,7 +20,7 @@ struct SessionData {
   }
 
   std::shared_ptr<LoadedModel> loaded;
-  KvCache cache;
+  SequenceCache cache;
   ReportedMemory memory;
   size_t most = 0; // positions there ever were
 };
@@ -40,6 +40,8 @@ private:
   Napi::Value js_position(const Napi::CallbackInfo& info);
   Napi::Value js_truncate(const Napi::CallbackInfo& info);
   Napi::Value js_bytes_per_position(const Napi::CallbackInfo& info);
+  Napi::Value js_state_positions(const Napi::CallbackInfo& info);
+  Napi::Value js_state_bytes(const Napi::CallbackInfo& info);
   Napi::Value js_save(const Napi::CallbackInfo& info);
   Napi::Value js_load(const Napi::CallbackInfo& info);
   Napi::Value js_close(const Napi::CallbackInfo& info);

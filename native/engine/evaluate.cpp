@@ -5,10 +5,20 @@
 
 namespace bitnet {
 
+Status Evaluation::prepare(size_t n) {
+  // Of the whole request, or none where a single token is appended.
+  const size_t keep =
+      request_.n - request_.again > 1 ? request_.n - std::min(request_.n, kSnapshotTail) : SIZE_MAX;
+  const bool here = keep >= done_ && keep < done_ + n;
+  return cache_->prepare(here ? keep - done_ : RecurrentStates::kNowhere);
+}
+
 void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
   const EvaluateRequest& r = request_;
   const bool ends = n == remaining();
   const size_t last = row + n - 1;
+  const size_t first = r.again > done_ ? std::min(n, r.again - done_) : 0; // with outputs
+  const size_t place = done_ - std::min(r.again, done_);                   // of the first's
   switch (r.outputs) {
   case EvaluateRequest::Outputs::kNone:
     break;
@@ -17,8 +27,9 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
       work.logits.push_back({last, r.logits});
     break;
   case EvaluateRequest::Outputs::kAll:
-    for (size_t i = 0; i < n; ++i)
-      work.logits.push_back({row + i, r.logits + (done_ + i) * model_->weights->spec.vocab_size});
+    for (size_t i = first; i < n; ++i)
+      work.logits.push_back(
+          {row + i, r.logits + (place + i - first) * model_->weights->spec.vocab_size});
     break;
   case EvaluateRequest::Outputs::kTop:
     if (ends)
@@ -33,22 +44,22 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
     break;
   case EvaluateRequest::Outputs::kScore:
     // The very last token predicts nothing asked for.
-    for (size_t i = 0; i < n && done_ + i + 1 < r.n; ++i)
-      work.scores.push_back({row + i, r.tokens[done_ + i + 1], r.scores + done_ + i});
+    for (size_t i = first; i < n && done_ + i + 1 < r.n; ++i)
+      work.scores.push_back({row + i, r.tokens[done_ + i + 1], r.scores + place + i - first});
     break;
   case EvaluateRequest::Outputs::kLastState:
     if (ends)
       work.states.push_back({last, r.states});
     break;
   case EvaluateRequest::Outputs::kStates:
-    for (size_t i = 0; i < n; ++i)
-      work.states.push_back({row + i, r.states + (done_ + i) * model_->weights->spec.dim});
+    for (size_t i = first; i < n; ++i)
+      work.states.push_back({row + i, r.states + (place + i - first) * model_->weights->spec.dim});
     break;
   }
 }
 
 void Evaluation::advance(size_t n) {
-  cache_->position += n;
+  cache_->append(n);
   done_ += n;
 }
 

@@ -28,14 +28,16 @@ struct Model {
   std::atomic<uint64_t> workspace_bytes{0}; // after the last step, for any thread
 };
 
-/** What an evaluation leaves behind besides the longer KV cache. Memory is the caller's. */
+/** What an evaluation leaves behind besides the longer sequence. Memory is the caller's. */
 struct EvaluateRequest {
   enum class Outputs : uint32_t { kNone, kLast, kAll, kTop, kScore, kLastState, kStates };
 
   const int32_t* tokens; // [n], each in [0, vocab_size)
   size_t n;
+  // The first of these were evaluated before (SequenceCache::truncate): they have no outputs.
+  size_t again = 0;
   Outputs outputs;
-  float* logits = nullptr; // kLast: [vocab_size]; kAll: [n, vocab_size]
+  float* logits = nullptr; // kLast: [vocab_size]; kAll: [n - again, vocab_size]
 
   size_t top = 0; // kTop: best logits of the last token, descending, ties to the lower id
   int32_t* top_ids = nullptr;         // [top]
@@ -45,21 +47,30 @@ struct EvaluateRequest {
   float* extra_logits = nullptr; // [extra_count]
   double* log_sum_exp = nullptr; // [1], optional: log Σ exp(logit) of the last token
 
-  float* states = nullptr; // what the head would multiply; kLastState: [dim], kStates: [n, dim]
+  // What the head would multiply; kLastState: [dim], kStates: [n - again, dim].
+  float* states = nullptr;
 
   // [n_layer, 3], optional, added to: inactive neurons, zero inputs of down, values of each.
   double* ffn_counts = nullptr;
 
   std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
 
-  double* scores =
-      nullptr; // kScore: [n - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before)
+  // kScore: [n - again - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before), i from
+  // `again` on.
+  double* scores = nullptr;
 };
+
+/**
+ * A snapshot is taken so many tokens before the end of a text: what a chat writes there, as the begin
+ * of an answer, is often not what stands there a turn later, and whoever asks again about the same text
+ * has to evaluate its last token again.
+ */
+constexpr size_t kSnapshotTail = 8;
 
 /** One evaluation in progress: which tokens come next, what is wanted of them, how it ended. */
 class Evaluation {
 public:
-  Evaluation(Model& model, KvCache& cache, const EvaluateRequest& request, const Abort& abort)
+  Evaluation(Model& model, SequenceCache& cache, const EvaluateRequest& request, const Abort& abort)
       : model_(&model), cache_(&cache), request_(request), abort_(abort) {}
 
   Model& model() const { return *model_; }
@@ -71,7 +82,9 @@ public:
   /** Its activations are counted: they must not mix with those of others. */
   bool runs_alone() const { return request_.ffn_counts != nullptr; }
 
-  /** The next `n` tokens as part of a step. */
+  /** Makes room for the states that the next `n` tokens leave behind. */
+  Status prepare(size_t n);
+  /** The next `n` tokens as part of a step, for which there is room. */
   BatchItem item(size_t n) const {
     return {.cache = cache_,
             .tokens = request_.tokens + done_,
@@ -95,7 +108,7 @@ private:
   }
 
   Model* model_;
-  KvCache* cache_;
+  SequenceCache* cache_;
   EvaluateRequest request_;
   Abort abort_;
   size_t done_ = 0; // tokens evaluated

@@ -1,9 +1,10 @@
-// Rows of the cache to and from a file, run by run: the positions of a head lie one behind the
-// other.
+// What a sequence remembers to and from a file: rows of the cache run by run, as the positions of a
+// head lie one behind the other, then states.
 #include "session_file.h"
 
+#include <string.h>
+
 #include <algorithm>
-#include <vector>
 
 #include "../common/checksum.h"
 #include "../common/file_reader.h"
@@ -18,26 +19,48 @@ Status aborted() {
   return Status::error(Code::kAborted, "The work on the session file was aborted.");
 }
 
-/** visit(rows of `positions` positions) for every layer, keys before values, and head. */
+/** visit(rows of `positions` positions) for every run of a cache. */
 template <class Visit>
 Status for_each_run(const KvCache& cache, size_t positions, const Abort& abort, Visit&& visit) {
   const size_t bytes = positions * cache.row_bytes();
-  for (size_t layer = 0; layer < cache.n_layer(); ++layer)
-    for (size_t which = 0; which < 2; ++which)
-      for (size_t head = 0; head < cache.n_kv_head(); ++head) {
-        if (abort.raised())
-          return aborted();
-        Status status =
-            visit(which == 0 ? cache.keys(layer, head) : cache.values(layer, head), bytes);
-        if (!status.ok())
-          return status;
-      }
+  for (size_t run = 0; run < cache.runs(); ++run) {
+    if (abort.raised())
+      return aborted();
+    Status status = visit(cache.run(run), bytes);
+    if (!status.ok())
+      return status;
+  }
+  return {};
+}
+
+/** visit(bytes) for every one of the states, in pieces. */
+template <class Visit>
+Status for_each_piece(const std::vector<std::shared_ptr<StateBuffer>>& states, const Abort& abort,
+                      Visit&& visit) {
+  for (const std::shared_ptr<StateBuffer>& state : states)
+    for (size_t at = 0; at < state->data.size(); at += kPiece) {
+      if (abort.raised())
+        return aborted();
+      Status status = visit(state->data.data() + at, std::min(kPiece, state->data.size() - at));
+      if (!status.ok())
+        return status;
+    }
   return {};
 }
 
 // Whether a half is infinite or NaN: attention would spread it over all that follows.
 bool odd_half(const uint8_t* bytes) {
   return (bytes[1] & 0x7c) == 0x7c;
+}
+
+bool all_finite(const uint8_t* floats, size_t bytes) {
+  bool odd = false;
+  for (size_t at = 0; at < bytes; at += sizeof(uint32_t)) {
+    uint32_t bits;
+    memcpy(&bits, floats + at, sizeof bits);
+    odd |= (bits & 0x7f800000) == 0x7f800000;
+  }
+  return !odd;
 }
 
 bool all_finite(const KvCache& cache, const uint8_t* rows, size_t bytes) {
@@ -56,12 +79,8 @@ bool all_finite(const KvCache& cache, const uint8_t* rows, size_t bytes) {
 
 } // namespace
 
-size_t kv_bytes_per_position(const KvCache& cache) {
-  return 2 * cache.n_layer() * cache.n_kv_head() * cache.row_bytes();
-}
-
 Status write_session(const std::string& path, const uint8_t* header, size_t header_bytes,
-                     const int32_t* tokens, uint64_t seed, const KvCache& cache,
+                     const int32_t* tokens, uint64_t seed, const SequenceCache& cache,
                      const Abort& abort) {
   FileWriter file;
   Checksum checksum(seed);
@@ -76,7 +95,9 @@ Status write_session(const std::string& path, const uint8_t* header, size_t head
   if (status.ok())
     status = append(tokens, n * sizeof(int32_t));
   if (status.ok())
-    status = for_each_run(cache, n, abort, append);
+    status = for_each_run(cache.kv, n, abort, append);
+  if (status.ok())
+    status = for_each_piece(cache.states.held(), abort, append);
   if (!status.ok())
     return status;
   const uint64_t sum = checksum.value();
@@ -84,8 +105,9 @@ Status write_session(const std::string& path, const uint8_t* header, size_t head
   return status.ok() ? file.close() : status;
 }
 
-Status read_session(const std::string& path, uint64_t offset, uint64_t seed, size_t n,
-                    int32_t* tokens, KvCache& cache, const Abort& abort) {
+Status read_session(const std::string& path, uint64_t offset, uint64_t seed,
+                    const std::vector<size_t>& state_positions, size_t n, int32_t* tokens,
+                    SequenceCache& cache, const Abort& abort) {
   FileReader file;
   Checksum checksum(seed);
   const auto take = [&](uint8_t* bytes, size_t count) {
@@ -97,13 +119,25 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed, siz
   Status status = file.open(path);
   if (status.ok())
     status = take(reinterpret_cast<uint8_t*>(tokens), n * sizeof(int32_t));
-  bool finite = true;
+  const char* odd = nullptr; // what is not finite
   if (status.ok())
-    status = for_each_run(cache, n, abort, [&](uint8_t* rows, size_t bytes) {
+    status = for_each_run(cache.kv, n, abort, [&](uint8_t* rows, size_t bytes) {
       Status read = take(rows, bytes);
-      finite = finite && all_finite(cache, rows, bytes);
+      odd = all_finite(cache.kv, rows, bytes) ? odd : "keys and values";
       return read;
     });
+  std::vector<std::shared_ptr<StateBuffer>> states;
+  for (size_t i = 0; i < state_positions.size() && status.ok(); ++i) {
+    states.push_back(cache.states.make());
+    if (!states.back())
+      return Status::error(Code::kMemory, "Not enough memory for the states of a session.");
+    states.back()->position = state_positions[i];
+    status = for_each_piece({states.back()}, abort, [&](uint8_t* floats, size_t bytes) {
+      Status read = take(floats, bytes);
+      odd = all_finite(floats, bytes) ? odd : "states";
+      return read;
+    });
+  }
   uint64_t sum = 0;
   if (status.ok())
     status = file.read(offset, sizeof sum, reinterpret_cast<uint8_t*>(&sum));
@@ -114,12 +148,13 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed, siz
                          "Expected the session file \"" + path +
                              "\" to be intact, but its checksum does not match its content: it is "
                              "damaged; evaluate the prompt again and save a new one.");
-  if (!finite)
-    return Status::error(Code::kSession, "Expected the keys and values in the session file \"" +
-                                             path +
+  if (odd)
+    return Status::error(Code::kSession, "Expected the " + std::string(odd) +
+                                             " in the session file \"" + path +
                                              "\" to be finite numbers, but some are not: it is "
                                              "damaged; evaluate the prompt again and save a new "
                                              "one.");
+  cache.states.take(std::move(states));
   cache.position = n;
   return {};
 }

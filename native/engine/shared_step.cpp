@@ -46,13 +46,18 @@ Status try_step(ThreadPool& pool, const Part* parts, size_t count) {
   const bool counted = parts[0].evaluation->runs_alone();
   const size_t n = parts[count - 1].row + parts[count - 1].n;
   // All the memory that the step takes.
+  Status status;
+  for (size_t i = 0; i < count && status.ok(); ++i)
+    status = parts[i].evaluation->prepare(parts[i].n);
+  if (!status.ok())
+    return status;
   lists.items.clear();
   for (size_t i = 0; i < count; ++i)
     lists.items.push_back(parts[i].evaluation->item(parts[i].n));
   if (counted)
     lists.counts = std::vector<FfnCounts>(weights.layers.size());
   ask(parts, count, lists.work);
-  Status status = model.workspace.ensure(n, lists.work);
+  status = model.workspace.ensure(n, lists.work);
   if (!status.ok())
     return status;
 

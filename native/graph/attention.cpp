@@ -32,34 +32,17 @@ float* rope_of(const Step& step, size_t table, size_t row) {
   return step.ws.rope.row(row) + table * 2 * step.ws.rope_frequency[0].size();
 }
 
-void fill_rope(Step& step) {
-  const std::vector<std::vector<double>>& tables = step.ws.rope_frequency;
-  step.pool.parallel(tables.size() * step.n, [&](size_t task, size_t) {
-    const size_t table = task / step.n, row = task % step.n, pairs = tables[table].size();
-    const RowPlace place = place_of(step, row);
-    const double position = static_cast<double>(place.position);
-    const ModelSpec& spec = step.weights.spec;
-    const bool is_long = table == 0 && spec.is_long(place.item->cache->context());
-    const std::vector<double>& frequency = is_long ? step.ws.long_rope_frequency : tables[table];
-    const double magnitude = table == 0 ? spec.rope_magnitude : spec.window_rope_magnitude;
-    float* cosine = rope_of(step, table, row);
-    float* sine = cosine + pairs;
-    for (size_t j = 0; j < pairs; ++j) {
-      cosine[j] = static_cast<float>(magnitude * cos(position * frequency[j]));
-      sine[j] = static_cast<float>(magnitude * sin(position * frequency[j]));
-    }
-  });
-}
-
 // Keeps values in [-limit, limit]; a NaN is passed on.
 void clamp(float limit, float* x, size_t count) {
   for (size_t i = 0; limit != 0.0f && i < count; ++i)
     x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
 }
 
-// Norms the heads of a token, each or all together, where the graph does.
-void norm_heads(const Step& step, const std::vector<float>& norm, size_t cols, float* x) {
-  for (size_t begin = 0; begin < cols && !norm.empty(); begin += norm.size())
+// Norms the heads of a token, which are `stride` values apart, each or all together, where the graph
+// does.
+void norm_heads(const Step& step, const std::vector<float>& norm, size_t cols, size_t stride,
+                float* x) {
+  for (size_t begin = 0; begin < cols && !norm.empty(); begin += std::max(norm.size(), stride))
     norm_row(step.weights, x + begin, norm, x + begin);
 }
 
@@ -115,7 +98,7 @@ Tile tile_at(const Step& step, size_t index) {
 void attend(Step& step, size_t layer, const Tile& tile, size_t kv_head, ThreadScratch& scratch) {
   const ModelSpec& spec = step.weights.spec;
   const VectorKernel& vector = step.vector();
-  const KvCache& cache = *tile.item->cache;
+  const KvCache& cache = tile.item->cache->kv;
   const size_t width = cache.head_dim();
   const size_t group = spec.n_head / spec.n_kv_head;
   const size_t rows = tile.count * group; // query rows: token-major, then head
@@ -129,7 +112,7 @@ void attend(Step& step, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
 
   for (size_t r = 0; r < rows; ++r) {
     const size_t head = kv_head * group + r % group;
-    const float* from = step.ws.q.row(tile.row + r / group) + head * spec.head_dim;
+    const float* from = step.ws.q.row(tile.row + r / group) + head * spec.query_stride();
     std::copy(from, from + spec.head_dim, q + r * width);
     std::fill(q + r * width + spec.head_dim, q + (r + 1) * width, 0.0f);
     std::fill(o + r * width, o + (r + 1) * width, 0.0f);
@@ -178,6 +161,12 @@ void attend(Step& step, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
     const float inverse = 1.0f / l[r];
     for (size_t d = 0; d < spec.head_dim; ++d)
       to[d] = o[r * width + d] * inverse;
+    if (!spec.gated_attention)
+      continue;
+    float* gate = step.ws.q.row(tile.row + r / group) + head * spec.query_stride() + spec.head_dim;
+    vector.sigmoid(gate, spec.head_dim, gate);
+    for (size_t d = 0; d < spec.head_dim; ++d)
+      to[d] *= gate[d];
   }
 }
 
@@ -188,6 +177,25 @@ size_t attention_scratch(const ModelSpec& spec, size_t width, size_t tokens) {
   return (3 * width + 4 * kFloatPad) * group * tokens * sizeof(float);
 }
 
+void fill_rope(Step& step) {
+  const std::vector<std::vector<double>>& tables = step.ws.rope_frequency;
+  step.pool.parallel(tables.size() * step.n, [&](size_t task, size_t) {
+    const size_t table = task / step.n, row = task % step.n, pairs = tables[table].size();
+    const RowPlace place = place_of(step, row);
+    const double position = static_cast<double>(place.position);
+    const ModelSpec& spec = step.weights.spec;
+    const bool is_long = table == 0 && spec.is_long(place.item->cache->kv.context());
+    const std::vector<double>& frequency = is_long ? step.ws.long_rope_frequency : tables[table];
+    const double magnitude = table == 0 ? spec.rope_magnitude : spec.window_rope_magnitude;
+    float* cosine = rope_of(step, table, row);
+    float* sine = cosine + pairs;
+    for (size_t j = 0; j < pairs; ++j) {
+      cosine[j] = static_cast<float>(magnitude * cos(position * frequency[j]));
+      sine[j] = static_cast<float>(magnitude * sin(position * frequency[j]));
+    }
+  });
+}
+
 void norm_rotate_and_store(Step& step, size_t layer) {
   const ModelSpec& spec = step.weights.spec;
   const VectorKernel& vector = step.vector();
@@ -195,11 +203,9 @@ void norm_rotate_and_store(Step& step, size_t layer) {
   const bool rotates = spec.rotates(layer);
   const size_t table = spec.has_window_rope() && spec.is_windowed(layer) ? 1 : 0;
   const size_t pairs = rotates ? step.ws.rope_frequency[table].size() : 0;
-  if (layer == 0)
-    fill_rope(step);
   step.pool.parallel(step.n, [&](size_t row, size_t) {
     const RowPlace place = place_of(step, row);
-    const KvCache& cache = *place.item->cache;
+    const KvCache& cache = place.item->cache->kv;
     const float* cosine = rope_of(step, table, row);
     const float* sine = cosine + pairs;
     float* q = step.ws.q.row(row);
@@ -207,15 +213,15 @@ void norm_rotate_and_store(Step& step, size_t layer) {
     float* v = step.ws.v.row(row);
     const size_t q_cols = step.ws.q.cols, kv_cols = step.ws.k.cols;
     const auto norm = [&] {
-      norm_heads(step, weights.q_norm, q_cols, q);
-      norm_heads(step, weights.k_norm, kv_cols, k);
+      norm_heads(step, weights.q_norm, q_cols, spec.query_stride(), q);
+      norm_heads(step, weights.k_norm, kv_cols, spec.head_dim, k);
     };
     clamp(spec.clamp_kqv, q, q_cols);
     clamp(spec.clamp_kqv, k, kv_cols);
     clamp(spec.clamp_kqv, v, kv_cols);
     if (!spec.norm_after_rotation)
       norm();
-    for (size_t at = 0; at < q_cols; at += spec.head_dim)
+    for (size_t at = 0; at < q_cols; at += spec.query_stride())
       rotate(q + at, pairs, spec.rope_neox, cosine, sine);
     for (size_t at = 0; at < kv_cols; at += spec.head_dim)
       rotate(k + at, pairs, spec.rope_neox, cosine, sine);

@@ -1,5 +1,5 @@
-// The forward pass, in the words of the papers: norm, attention, residual, norm, gated FFN,
-// residual.
+// The forward pass, in the words of the papers: norm, attention or a recurrent layer, residual, norm,
+// gated FFN, residual.
 #include "forward.h"
 
 #include <algorithm>
@@ -31,18 +31,40 @@ Status embed(Step& step) {
   return {};
 }
 
-void layer_forward(Step& step, size_t index) {
+void attention_forward(Step& step, size_t index) {
   const LayerWeights& layer = step.weights.layers[index];
-  FfnCounts* counts = step.counts ? step.counts + index : nullptr;
   Workspace& ws = step.ws;
-
   Activations h = normalize(step, ws.x, layer.attn_norm, {&layer.q, &layer.k, &layer.v});
   project(step, h, {{&layer.q, ws.q}, {&layer.k, ws.k}, {&layer.v, ws.v}});
   norm_rotate_and_store(step, index);
   attention(step, index);
   h = normalize(step, ws.attn, layer.attn_sub_norm, {&layer.o});
   project_add(step, h, layer.o, layer.attn_post_norm, ws.x);
+}
 
+void recurrent_forward(Step& step, size_t index) {
+  const LayerWeights& layer = step.weights.layers[index];
+  Workspace& ws = step.ws;
+  Activations h = normalize(step, ws.x, layer.attn_norm,
+                            {&layer.qkv, &layer.state_gate, &layer.decay_in, &layer.beta_in});
+  project(step, h,
+          {{&layer.qkv, ws.qkv},
+           {&layer.state_gate, ws.state_gate},
+           {&layer.decay_in, ws.decay},
+           {&layer.beta_in, ws.beta}});
+  delta_net(step, index);
+  h = normalize(step, ws.state_gate, layer.attn_sub_norm, {&layer.state_out});
+  project_add(step, h, layer.state_out, layer.attn_post_norm, ws.x);
+}
+
+void layer_forward(Step& step, size_t index) {
+  const LayerWeights& layer = step.weights.layers[index];
+  FfnCounts* counts = step.counts ? step.counts + index : nullptr;
+  Workspace& ws = step.ws;
+  step.weights.spec.is_recurrent(index) ? recurrent_forward(step, index)
+                                        : attention_forward(step, index);
+
+  Activations h;
   if (step.weights.spec.n_expert != 0) {
     h = normalize(step, ws.x, layer.ffn_norm, {&layer.router});
     return mix_experts(step, index, h, ws.x, counts);
@@ -76,6 +98,7 @@ Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
   Status status = embed(step);
   if (!status.ok())
     return status;
+  fill_rope(step);
   for (size_t layer = 0; layer < weights.layers.size(); ++layer) {
     if (std::all_of(items, items + count, [](const BatchItem& i) { return i.abort->raised(); }))
       return Status::error(Code::kAborted, "The evaluation was aborted.");

@@ -8,7 +8,7 @@
 #include "../common/abort.h"
 #include "../common/status.h"
 #include "../common/thread_pool.h"
-#include "kv_cache.h"
+#include "sequence_cache.h"
 #include "weights.h"
 #include "workspace.h"
 
@@ -22,7 +22,7 @@ struct StepProgress {
 
 /** Tokens to append to one sequence. A sequence appears once in a batch. */
 struct BatchItem {
-  KvCache* cache;
+  SequenceCache* cache;  // prepared
   const int32_t* tokens; // [n], each in [0, vocab_size)
   size_t n;              // position + n <= context
   const Abort* abort;
@@ -38,8 +38,8 @@ struct FfnCounts {
 
 /**
  * Runs all items through all layers, in a workspace that has room for their tokens. Leaves their
- * residual streams in workspace.x, one row per token in item order, and appends their keys and
- * values after each cache's `position`, which the caller advances. Ends early when the aborts of
+ * residual streams in workspace.x, one row per token in item order, and their keys, values and states
+ * behind each cache's `position`, for the caller to append. Ends early when the aborts of
  * all items are raised; one that is raised among others changes nothing here. `counts`, when
  * given, is [n_layer] and is added to.
  */

@@ -326,7 +326,8 @@ ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n
   ScratchBytes all;
   for (const LayerWeights& layer : weights.layers) {
     for (const Linear* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up,
-                            &layer.down, &layer.router}) {
+                            &layer.down, &layer.router, &layer.qkv, &layer.state_gate,
+                            &layer.decay_in, &layer.beta_in, &layer.state_out}) {
       const size_t rows = w->chunk_rows(threads, n);
       all.cover(linear_scratch(*w, rows, n));
       // What is added to the residual stream, or normed on its way to int8.

@@ -14,9 +14,17 @@ constexpr Size* kDim = [](const ModelSpec& s) -> uint64_t { return s.dim; };
 constexpr Size* kFfn = [](const ModelSpec& s) -> uint64_t { return s.ffn_dim; };
 constexpr Size* kHead = [](const ModelSpec& s) -> uint64_t { return s.head_dim; };
 constexpr Size* kQ = [](const ModelSpec& s) { return uint64_t{s.n_head} * s.head_dim; };
+constexpr Size* kQueries = [](const ModelSpec& s) { return uint64_t{s.n_head} * s.query_stride(); };
 constexpr Size* kKv = [](const ModelSpec& s) { return uint64_t{s.n_kv_head} * s.head_dim; };
 constexpr Size* kExperts = [](const ModelSpec& s) -> uint64_t { return s.n_expert; };
 constexpr Size* kRope = [](const ModelSpec& s) -> uint64_t { return s.rope_dim / 2; };
+constexpr Size* kTaps = [](const ModelSpec& s) -> uint64_t { return s.recurrent.taps; };
+constexpr Size* kChannels = [](const ModelSpec& s) -> uint64_t { return s.recurrent.channels(); };
+constexpr Size* kValues = [](const ModelSpec& s) -> uint64_t { return s.recurrent.values(); };
+constexpr Size* kValueHeads = [](const ModelSpec& s) -> uint64_t {
+  return s.recurrent.n_value_head;
+};
+constexpr Size* kStateHead = [](const ModelSpec& s) -> uint64_t { return s.recurrent.head_dim; };
 
 using W = Weights;
 using L = LayerWeights;
@@ -33,13 +41,13 @@ const Role kRoles[] = {
     {"rope_factors_short", &W::rope_short, kOne, kRope},
 
     {"attn_norm", &L::attn_norm, kOne, kDim},
-    {"attn_q", &L::q, kQ, kDim},
+    {"attn_q", &L::q, kQueries, kDim},
     {"attn_k", &L::k, kKv, kDim},
     {"attn_v", &L::v, kKv, kDim},
     {"attn_q_norm_in", LinearVector{&L::q, &Linear::norm_in}, kOne, kDim, kAttention},
     {"attn_k_norm_in", LinearVector{&L::k, &Linear::norm_in}, kOne, kDim, kAttention},
     {"attn_v_norm_in", LinearVector{&L::v, &Linear::norm_in}, kOne, kDim, kAttention},
-    {"attn_q_bias", LinearVector{&L::q, &Linear::bias}, kOne, kQ},
+    {"attn_q_bias", LinearVector{&L::q, &Linear::bias}, kOne, kQueries},
     {"attn_k_bias", LinearVector{&L::k, &Linear::bias}, kOne, kKv},
     {"attn_v_bias", LinearVector{&L::v, &Linear::bias}, kOne, kKv},
     {"attn_q_norm", &L::q_norm, kOne, kHead},
@@ -50,6 +58,16 @@ const Role kRoles[] = {
     {"attn_output", &L::o, kDim, kQ},
     {"attn_output_bias", LinearVector{&L::o, &Linear::bias}, kOne, kDim},
     {"attn_post_norm", &L::attn_post_norm, kOne, kDim, kAttention},
+
+    {"attn_qkv", &L::qkv, kChannels, kDim},
+    {"attn_gate", &L::state_gate, kValues, kDim},
+    {"ssm_alpha", &L::decay_in, kValueHeads, kDim},
+    {"ssm_beta", &L::beta_in, kValueHeads, kDim},
+    {"ssm_conv1d", &L::conv, kChannels, kTaps},
+    {"ssm_dt", &L::decay_bias, kOne, kValueHeads},
+    {"ssm_a", &L::decay_rate, kOne, kValueHeads},
+    {"ssm_norm", &L::state_norm, kOne, kStateHead},
+    {"ssm_out", &L::state_out, kDim, kValues},
 
     {"ffn_norm", &L::ffn_norm, kOne, kDim},
     {"ffn_gate", &L::gate, kFfn, kDim},

@@ -44,6 +44,23 @@ struct SyntheticSpec {
   ScalesOf scales_of = ScalesOf::kTensor;
 };
 
+/**
+ * Layers that keep a state of fixed size in place of keys and values: gated delta nets (Yang et al.
+ * 2024), whose state is a matrix for every value head, and before it a causal convolution.
+ */
+struct RecurrentSpec {
+  std::vector<int32_t> layers; // [n_layer] 1 for these layers, or empty: there are none
+  uint32_t taps = 0;           // tokens that the convolution sees
+  uint32_t n_key_head = 0;     // value head h has the keys of key head h mod n_key_head
+  uint32_t n_value_head = 0;
+  uint32_t head_dim = 0; // of keys and of values
+
+  /** Channels of the convolution: queries, keys, values. */
+  uint32_t channels() const { return (2 * n_key_head + n_value_head) * head_dim; }
+  /** Values of all heads. */
+  uint32_t values() const { return n_value_head * head_dim; }
+};
+
 struct ModelSpec {
   uint32_t n_layer;
   uint32_t dim;
@@ -80,6 +97,8 @@ struct ModelSpec {
   uint32_t rotation_block = 0; // values that are transformed together; 0: nothing is rotated
   bool rotation_grouped = false; // of a recurrent layer's output: heads of one key head together
   std::vector<std::vector<int8_t>> rotation_signs; // ±1, for inputs of their length; none: all 1
+  bool gated_attention = false; // behind each head's query stands its gate, as wide
+  RecurrentSpec recurrent;
   Activation activation;
   float logit_softcapping = 0;     // logits become c * tanh(logit / c); 0: they stay
   std::string path;                // of the file, or what errors call the model
@@ -94,6 +113,11 @@ struct ModelSpec {
   bool rotates(size_t layer) const { return !rope_in_windows || is_windowed(layer); }
   /** Whether sliding-window layers rotate by angles of their own. */
   bool has_window_rope() const { return !windowed.empty() && !rope_in_windows; }
+  bool is_recurrent(size_t layer) const {
+    return !recurrent.layers.empty() && recurrent.layers[layer] != 0;
+  }
+  /** From one query head to the next. */
+  uint32_t query_stride() const { return gated_attention ? 2 * head_dim : head_dim; }
 };
 
 } // namespace bitnet

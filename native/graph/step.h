@@ -86,16 +86,26 @@ ScratchBytes projection_scratch(const Weights& weights, size_t threads, size_t n
 /** Chunks in which a layer's gates are computed for one token, at most. */
 size_t most_gate_chunks(const Weights& weights, size_t threads);
 
+/** Fills ws.rope: once for all layers. */
+void fill_rope(Step& step);
+
 /**
  * Clamps q, k and v and norms q and k where the graph does, rotates them, writes k and v into the
- * caches; fills ws.rope on the first layer.
+ * caches.
  */
 void norm_rotate_and_store(Step& step, size_t layer);
 
 /**
- * ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches.
+ * ws.attn = softmax(q kᵀ * attention_scale, causal and in the window) v, from ws.q and the caches;
+ * times the sigmoid of the gates where attention is gated.
  */
 void attention(Step& step, size_t layer);
+
+/**
+ * ws.state_gate = silu(ws.state_gate) * RMSNorm of what the gated delta net of a recurrent layer makes
+ * of ws.qkv, ws.decay and ws.beta and the states of the caches.
+ */
+void delta_net(Step& step, size_t layer);
 
 /**
  * Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose

@@ -26,6 +26,16 @@ struct LayerWeights {
   // Instead, in a mixture of experts:
   Linear router;                                              // [n_expert, dim]
   std::vector<Linear> expert_gates, expert_ups, expert_downs; // [n_expert]
+
+  // Of recurrent layers, which have no q, k, v and o (RecurrentSpec).
+  Linear qkv;                    // [channels, dim]
+  Linear state_gate;             // [values, dim]
+  Linear decay_in, beta_in;      // [n_value_head, dim]
+  std::vector<float> conv;       // [taps, channels]
+  std::vector<float> decay_bias; // [n_value_head]
+  std::vector<float> decay_rate; // [n_value_head] negative
+  std::vector<float> state_norm; // [head_dim] of every value head
+  Linear state_out;              // [dim, values]
 };
 
 struct Weights {

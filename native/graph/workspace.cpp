@@ -32,7 +32,8 @@ std::vector<double> frequencies(uint32_t rope_dim, double base, double scale,
 }
 
 size_t widest_input(const ModelSpec& spec) {
-  return std::max<size_t>({spec.dim, size_t{spec.n_head} * spec.head_dim, spec.ffn_dim});
+  return std::max<size_t>(
+      {spec.dim, size_t{spec.n_head} * spec.head_dim, spec.ffn_dim, spec.recurrent.values()});
 }
 
 // Sums of an input for layers with group scales; none in a model whose types have no such scales.
@@ -106,9 +107,12 @@ Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan
 StepValues::StepValues(const ModelSpec& spec)
     : x(spec.dim, kFloatPad), h(widest_input(spec), kFloatPad), q8(widest_input(spec), kInt8Pad),
       q_sum(1, 1), q_sums(group_sums(spec), 1), q_step(1, 1),
-      q(size_t{spec.n_head} * spec.head_dim, kFloatPad),
+      q(size_t{spec.n_head} * spec.query_stride(), kFloatPad),
       k(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad), v(k.cols, kFloatPad),
-      attn(q.cols, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
+      attn(size_t{spec.n_head} * spec.head_dim, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
+      qkv(spec.recurrent.channels(), kFloatPad), state_gate(spec.recurrent.values(), kFloatPad),
+      decay(spec.recurrent.n_value_head, kFloatPad), beta(decay.cols, kFloatPad),
+      state_read(state_gate.cols, kFloatPad),
       branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
       up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad), router(spec.n_expert, kFloatPad),
       choices(spec.n_expert_used, 1), slots(spec.n_expert_used, 1),
@@ -126,6 +130,7 @@ template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
   use(self.ffn), use(self.branch), use(self.up);
   use(self.router), use(self.choices), use(self.slots), use(self.slot_h), use(self.slot_q8);
   use(self.slot_q_sum), use(self.slot_q_sums), use(self.slot_q_step), use(self.slot_ffn);
+  use(self.qkv), use(self.state_gate), use(self.decay), use(self.beta), use(self.state_read);
 }
 
 bool StepValues::ensure(size_t n) {

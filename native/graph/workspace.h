@@ -69,11 +69,16 @@ public:
   TokenMat<int32_t> q_sum;  // [n, 1]
   TokenMat<int32_t> q_sums; // [n, widest input / kGroupSumCols] where scales may be of groups
   TokenMat<float> q_step;   // [n, 1]
-  TokenMat<float> q;        // [n, n_head * head_dim]
+  TokenMat<float> q;        // [n, n_head * query_stride]
   TokenMat<float> k;        // [n, n_kv_head * head_dim]
   TokenMat<float> v;        // [n, n_kv_head * head_dim]
   TokenMat<float> attn;     // [n, n_head * head_dim]
   TokenMat<float> ffn;      // [n, ffn_dim]
+  // Allocated only where layers are recurrent:
+  TokenMat<float> qkv;         // [n, channels]
+  TokenMat<float> state_gate;  // [n, values]
+  TokenMat<float> decay, beta; // [n, n_value_head]
+  TokenMat<float> state_read;  // [n, values] what the queries read of the states
   // Allocated only where a linear layer's own input or output is normalized:
   TokenMat<float> branch; // [n, dim]
   TokenMat<float> up;     // [n, ffn_dim]

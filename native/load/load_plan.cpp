@@ -43,7 +43,7 @@ public:
       out->bytes *= tensor.experts;
       return status;
     }
-    *out = {TensorLayout::kF32, nullptr, tensor.cols * sizeof(float)};
+    *out = {TensorLayout::kF32, nullptr, tensor.rows * tensor.cols * sizeof(float)};
     return {};
   }
 

@@ -15,19 +15,27 @@ namespace bitnet {
 namespace {
 
 bool complete(const Weights& w) {
-  const auto network_complete = [&w](const LayerWeights& l) {
+  const auto has_network = [&w](const LayerWeights& l) {
     return w.spec.n_expert == 0 ? l.gate.rows && l.up.rows && l.down.rows
                                 : l.router.rows && !l.expert_gates.empty() &&
                                       !l.expert_ups.empty() && !l.expert_downs.empty();
   };
-  const auto layer_complete = [&](const LayerWeights& l) {
-    return l.q_norm.empty() == l.k_norm.empty() &&
-           !(l.attn_norm.empty() && l.attn_post_norm.empty()) &&
-           !(l.ffn_norm.empty() && l.ffn_post_norm.empty()) && l.q.rows && l.k.rows && l.v.rows &&
-           l.o.rows && network_complete(l);
+  const auto attends = [](const LayerWeights& l) {
+    return l.q_norm.empty() == l.k_norm.empty() && l.q.rows && l.k.rows && l.v.rows && l.o.rows;
   };
-  return w.embedding.rows() && !w.output_norm.empty() &&
-         std::all_of(w.layers.begin(), w.layers.end(), layer_complete);
+  const auto recurs = [](const LayerWeights& l) {
+    return l.qkv.rows && l.state_gate.rows && l.decay_in.rows && l.beta_in.rows &&
+           !l.conv.empty() && !l.decay_bias.empty() && !l.decay_rate.empty() &&
+           !l.state_norm.empty() && l.state_out.rows;
+  };
+  for (size_t i = 0; i < w.layers.size(); ++i) {
+    const LayerWeights& l = w.layers[i];
+    if ((l.attn_norm.empty() && l.attn_post_norm.empty()) ||
+        (l.ffn_norm.empty() && l.ffn_post_norm.empty()) || !has_network(l) ||
+        !(w.spec.is_recurrent(i) ? recurs(l) : attends(l)))
+      return false;
+  }
+  return w.embedding.rows() && !w.output_norm.empty() && w.spec.recurrent.taps <= kMostTaps;
 }
 
 using Sources = std::vector<std::shared_ptr<const ByteSource>>;

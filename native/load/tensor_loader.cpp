@@ -448,7 +448,8 @@ Status TensorLoader::load_vector(const TensorSpec& tensor, std::vector<float>* o
   if (!find_dense_type(tensor.type, &type))
     return Status::error(Code::kType, "Tensor \"" + tensor.name + "\" has type " + tensor.type +
                                           "; a vector is expected as F32, F16 or BF16.");
-  const size_t count = static_cast<size_t>(tensor.cols);
+  const size_t rows = static_cast<size_t>(tensor.rows), cols = static_cast<size_t>(tensor.cols);
+  const size_t count = rows * cols;
   const size_t stored = dense_row_bytes(type, count);
   if (tensor.bytes < stored)
     return bad_tensor(tensor,
@@ -459,10 +460,17 @@ Status TensorLoader::load_vector(const TensorSpec& tensor, std::vector<float>* o
   Status status = file_.read(tensor.offset, stored, raw.data());
   if (!status.ok())
     return status;
-  out->resize(count);
-  kernels_.dense->decode[type](raw.data(), count, out->data());
-  if (!all_finite(out->data(), count))
+  std::vector<float> decoded(count);
+  kernels_.dense->decode[type](raw.data(), count, decoded.data());
+  if (!all_finite(decoded.data(), count))
     return bad_tensor(tensor, "holds a value that is not a finite number");
+  if (rows > 1) {
+    out->resize(count);
+    for (size_t i = 0; i < count; ++i)
+      (*out)[i % cols * rows + i / cols] = decoded[i];
+  } else {
+    *out = std::move(decoded);
+  }
   return {};
 }
 

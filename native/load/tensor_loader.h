@@ -42,7 +42,10 @@ public:
   Status load_table(const TensorSpec& tensor, const PlannedTensor& planned,
                     const std::shared_ptr<const ByteSource>& file, RowTable* out);
 
-  /** A vector as f32; every value must be finite. */
+  /**
+   * A vector as f32; every value must be finite. Of a table of several rows the columns are kept, one
+   * after the other: [cols, rows].
+   */
   Status load_vector(const TensorSpec& tensor, std::vector<float>* out);
 
 private:

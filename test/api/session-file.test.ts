@@ -268,10 +268,10 @@ describe('a session file is refused', () => {
     expect((await refusal(temp('.'))).message).toMatch(/no regular file/);
     expect((await refusal(path)).message).toMatch(/to be a session file of this program/);
     const newer = readFileSync(saved);
-    newer.writeUInt32LE(2, 8);
+    newer.writeUInt32LE(3, 8);
     writeFileSync(temp('newer.session'), newer);
     expect((await refusal(temp('newer.session'))).message).toMatch(
-      /version 1, but it is of version 2/,
+      /version 2, but it is of version 3/,
     );
   });
 

@@ -42,8 +42,14 @@ function byPosition(actual: ArrayLike<number>, expected: Float32Array): number[]
 const middle = (sorted: readonly number[]) => sorted[Math.floor(sorted.length / 2)]!;
 
 describeShared('graphs of late 2026 give the logits of their equations', () => {
-  const ternary = ['qwen3-yarn', 'qwen3-yarn-keys', 'minicpm', 'hunyuan-dense', 'maple'];
-  const models = [...ternary, 'llama-linear', 'olmo', 'olmo2'];
+  const ternary = [
+    ...['qwen3-yarn', 'qwen3-yarn-keys', 'minicpm', 'hunyuan-dense', 'maple'],
+    ...['qwen35', 'qwen35-mtp'],
+  ];
+  const models = [
+    ...ternary.filter((model) => model !== 'qwen35-mtp'),
+    ...['llama-linear', 'olmo', 'olmo2'],
+  ];
 
   it.each(models)('%s, F16', async (model) => {
     const logits = await engineLogits(model, 'f16');
@@ -61,10 +67,12 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
     const expected = golden('numpy', model, 'tok8-kv16');
     expect(difference(logits, expected).rms).toBeLessThan(0.02);
     expect(middle(byPosition(logits, expected))).toBeLessThan(1e-5);
-    // llama.cpp rounds activations by blocks of 32, of TQ2_0 by blocks of 256.
+    // llama.cpp rounds activations by blocks of 32, of TQ2_0 by blocks of 256; of qwen35 the truth
+    // itself is 8.0 % from that.
+    const far = model === 'qwen35' ? 0.085 : 0.08;
     for (const way of ['batch', 'step']) {
       const other = golden('mainline', model, `${type}-${way}`);
-      expect(difference(logits, other).rms).toBeLessThan(0.08);
+      expect(difference(logits, other).rms).toBeLessThan(far);
     }
   });
 
@@ -83,6 +91,7 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
     ['minicpm', 'tq2_0', 'tok8-kv16', engineRounding],
     ['hunyuan-dense', 'q2_0', 'tok8-kv16', engineRounding],
     ['maple', 'q2_0', 'tok8-kv16', engineRounding],
+    ['qwen35-mtp', 'q2_0', 'tok8-kv16', engineRounding],
   ])('the float64 reference too: %s, %s, %s', async (model, type, variant, rounding) => {
     const reference = referenceLogits(
       await referenceModel(graph(`${model}-${type}`)),

@@ -209,6 +209,38 @@ const ternary: Case[] = [
   ],
 ];
 
+const recurrent: Case[] = [
+  [
+    'qwen35, I2_S, a quarter of a head rotated, biases',
+    { arch: 'qwen35', nLayer: 3, attentionInterval: 3, ropeDim: 16, nKvHead: 2, biases: true },
+    14,
+  ],
+  [
+    'qwen35, TQ2_0 with unequal scales, uneven layers, heads of 20',
+    {
+      ...{ arch: 'qwen35', weightType: 'TQ2_0', unevenScales: true, ffnDim: 512, nLayer: 3 },
+      ...{ recurrentLayers: [true, false, true], stateKeyHeads: 1, stateValueHeads: 64 },
+      stateDim: 20,
+    },
+    10,
+  ],
+  [
+    'qwen35, F16, across blocks of 64 positions, two taps',
+    {
+      ...{ arch: 'qwen35', weightType: 'F16', nHead: 2, headDim: 100, stateTaps: 2 },
+      ...{ stateKeyHeads: 2, stateValueHeads: 6, stateDim: 40 },
+    },
+    80,
+  ],
+  [
+    'qwen35, Q8_0, every layer recurrent',
+    {
+      ...{ arch: 'qwen35', weightType: 'Q8_0', headType: 'Q8_0', ffnDim: 800 },
+      ...{ attentionInterval: 5, tied: false },
+    },
+  ],
+];
+
 const dense: Case[] = [
   ['bitnet-b1.58, F16', { weightType: 'F16', dim: 320, nHead: 5, nKvHead: 1 }],
   ['llama, F16, width 200', { arch: 'llama', weightType: 'F16', dim: 200, nHead: 2 }],
@@ -346,6 +378,12 @@ describe('the engine agrees with the reference', () => {
   it.each(ternary)('to 1e-3 of the largest logit: %s', async (_, options, tokens = 12) => {
     const { error, ties } = await compare(tinyModel({ ...odd, ...options }), tokens, 1e-6);
     expect(error).toBeLessThan(1e-3);
+    expect(ties).toBeLessThanOrEqual(mostTies);
+  });
+
+  it.each(recurrent)('to 1e-3 of the largest logit: %s', async (_, options, tokens = 12) => {
+    const { error, ties } = await compare(tinyModel({ ...odd, ...options }), tokens, 5e-5);
+    expect(error).toBeLessThan(/F16|Q8_0/.test(options.weightType ?? '') ? 1e-4 : 1e-3);
     expect(ties).toBeLessThanOrEqual(mostTies);
   });
 

@@ -30,6 +30,14 @@ const optionalNumbers = [
   'expert_feed_forward_length',
   'swiglu_clamp_exp',
   'attention.sliding_window_pattern',
+  'ssm.conv_kernel',
+  'ssm.state_size',
+  'ssm.group_count',
+  'ssm.time_step_rank',
+  'ssm.inner_size',
+  'full_attention_interval',
+  'nextn_predict_layers',
+  'attention.recurrent_layers',
   'pooling_type',
 ];
 const optionalTexts = ['rope.scaling.type', 'hidden_activation'];

@@ -17,6 +17,12 @@ export interface PaperOptions {
   readonly tied?: boolean;
   readonly weightType?: string;
   readonly headType?: string;
+  /** Of recurrent layers, in architectures with such. */
+  readonly states?: {
+    readonly keyHeads: number;
+    readonly valueHeads: number;
+    readonly dim: number;
+  };
   /** Whether every projection has a norm before it. */
   readonly projectionNorms?: boolean;
   /** Of 'maple': experts of a layer, of which a token uses 2. @default 4 */
@@ -42,6 +48,7 @@ export class PaperModel {
     } = options;
     const { weightType = 'I2_S', headType = 'F16', tokenizer = 'gpt2' } = options;
     const { projectionNorms = false, experts = 4 } = options;
+    const { states = { keyHeads: 2, valueHeads: 4, dim: 32 } } = options;
     this.arch = arch;
     this.set('general.architecture', 'string', arch);
     this.set('general.name', 'string', 'paper');
@@ -62,6 +69,16 @@ export class PaperModel {
     this.set(`.attention.layer_norm_${epsilon}`, 'f32', Math.fround(1e-5));
     this.set('.vocab_size', 'u32', vocabSize);
     if (headDim !== dim / nHead) this.set('.attention.key_length', 'u32', headDim);
+    const hybrid = arch === 'qwen35';
+    const values = states.valueHeads * states.dim;
+    const channels = 2 * states.keyHeads * states.dim + values;
+    if (hybrid) {
+      this.set('.ssm.conv_kernel', 'u32', 4);
+      this.set('.ssm.state_size', 'u32', states.dim);
+      this.set('.ssm.group_count', 'u32', states.keyHeads);
+      this.set('.ssm.time_step_rank', 'u32', states.valueHeads);
+      this.set('.ssm.inner_size', 'u32', values);
+    }
     this.set('tokenizer.ggml.model', 'string', tokenizer);
     this.set('tokenizer.ggml.tokens', 'array', emptyStrings(vocabSize));
     this.add('token_embd.weight', [dim, vocabSize], headType);
@@ -72,7 +89,24 @@ export class PaperModel {
         this.add(`blk.${i}.${name}.weight`, dims, type);
       if (!arch.startsWith('olmo')) {
         add('attn_norm', [dim], 'F32');
-        add('ffn_norm', [dim], 'F32');
+        add(hybrid ? 'post_attention_norm' : 'ffn_norm', [dim], 'F32');
+      }
+      if (arch !== 'maple') {
+        add('ffn_gate', [dim, ffnDim], weightType);
+        add('ffn_up', [dim, ffnDim], weightType);
+        add('ffn_down', [ffnDim, dim], weightType);
+      }
+      if (hybrid && i % 4 !== 3) {
+        add('attn_qkv', [dim, channels], weightType);
+        add('attn_gate', [dim, values], weightType);
+        add('ssm_alpha', [dim, states.valueHeads], 'BF16');
+        add('ssm_beta', [dim, states.valueHeads], 'BF16');
+        add('ssm_conv1d', [4, channels], 'F32');
+        this.add(`blk.${i}.ssm_dt.bias`, [states.valueHeads], 'F32');
+        this.add(`blk.${i}.ssm_a`, [states.valueHeads], 'F32');
+        add('ssm_norm', [states.dim], 'F32');
+        add('ssm_out', [values, dim], weightType);
+        continue;
       }
       if (arch.startsWith('bitnet')) {
         add('attn_sub_norm', [nHead * headDim], 'F32');
@@ -87,7 +121,7 @@ export class PaperModel {
         add('attn_q_norm', [nHead * headDim], 'F32');
         add('attn_k_norm', [nKvHead * headDim], 'F32');
       }
-      if (['qwen3', 'gemma3', 'hunyuan-dense', 'maple'].includes(arch)) {
+      if (['qwen3', 'gemma3', 'hunyuan-dense', 'maple', 'qwen35'].includes(arch)) {
         add('attn_q_norm', [headDim], 'F32');
         add('attn_k_norm', [headDim], 'F32');
       }
@@ -102,7 +136,7 @@ export class PaperModel {
         add('attn_output_norm_in', [nHead * headDim], 'F16');
         add('ffn_down_norm_in', [ffnDim], 'F16');
       }
-      add('attn_q', [dim, nHead * headDim], weightType);
+      add('attn_q', [dim, (hybrid ? 2 : 1) * nHead * headDim], weightType);
       add('attn_k', [dim, nKvHead * headDim], weightType);
       add('attn_v', [dim, nKvHead * headDim], weightType);
       add('attn_output', [nHead * headDim, dim], weightType);
@@ -111,11 +145,7 @@ export class PaperModel {
         add('ffn_gate_exps', [dim, ffnDim, experts], weightType);
         add('ffn_up_exps', [dim, ffnDim, experts], weightType);
         add('ffn_down_exps', [ffnDim, dim, experts], weightType);
-        continue;
       }
-      add('ffn_gate', [dim, ffnDim], weightType);
-      add('ffn_up', [dim, ffnDim], weightType);
-      add('ffn_down', [ffnDim, dim], weightType);
     }
   }
 
@@ -222,6 +252,21 @@ export const embedding270m = {
   headDim: 256,
   vocabSize: 262_144,
   projectionNorms: true,
+} as const;
+
+/** The shape of Ternary-Bonsai 27B, of architecture qwen35. */
+export const sizes27b = {
+  nLayer: 64,
+  dim: 5120,
+  ffnDim: 17_408,
+  nHead: 24,
+  nKvHead: 4,
+  headDim: 256,
+  vocabSize: 248_320,
+  tied: false,
+  weightType: 'Q2_0',
+  headType: 'Q2_0',
+  states: { keyHeads: 16, valueHeads: 48, dim: 128 },
 } as const;
 
 /** The error that a model is refused with. */

@@ -102,7 +102,7 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
       Model model(weights, engine.threads()); // whose workspace has to grow anew
       const std::vector<int32_t> tokens = some_tokens(80);
       constexpr size_t kJobs = 3;
-      KvCache caches[kJobs];
+      SequenceCache caches[kJobs];
       std::vector<int32_t> ids(5);
       std::vector<float> top(5), logits(80 * file.spec().vocab_size);
       std::vector<double> scores(80);
@@ -152,9 +152,9 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
   Flags flags;
   const Abort abort = flags.signal();
   const std::vector<int32_t> tokens = some_tokens(n);
-  KvCache caches[3];
+  SequenceCache caches[3];
   std::vector<BatchItem> items;
-  for (KvCache& cache : caches) {
+  for (SequenceCache& cache : caches) {
     CHECK(cache.allocate(weights.spec, n).ok(), what);
     items.push_back({&cache, tokens.data(), n, &abort, {}});
   }
@@ -228,10 +228,10 @@ TEST("an engine's steps allocate nothing after the first of their kind") {
   Flags flags;
   constexpr size_t kTokens = 40;
   const std::vector<int32_t> tokens = some_tokens(kTokens);
-  KvCache caches[2];
+  SequenceCache caches[2];
   std::vector<float> top(2 * 5);
   std::vector<int32_t> ids(2 * 5);
-  for (KvCache& cache : caches)
+  for (SequenceCache& cache : caches)
     CHECK(cache.allocate(file.spec(), kTokens).ok(), "cache");
   for (size_t step = 0; step < kTokens; ++step) {
     std::vector<Evaluation> evaluations;
@@ -257,7 +257,7 @@ TEST("an engine's steps allocate nothing after the first of their kind") {
 TEST("a session without memory is neither written nor read") {
   ModelFile file(true);
   const std::string path = file.spec().path + ".session";
-  KvCache cache, read;
+  SequenceCache cache, read;
   CHECK(cache.allocate(file.spec(), 300).ok() && read.allocate(file.spec(), 300).ok(), "caches");
   cache.position = 300;
   const std::vector<int32_t> tokens = some_tokens(300);
@@ -266,7 +266,7 @@ TEST("a session without memory is neither written nor read") {
   with_little_memory("write and read", true, [&] {
     remove(path.c_str());
     return ended_well(write_session(path, nullptr, 0, tokens.data(), 1, cache, flags.signal())) &&
-           ended_well(read_session(path, 0, 1, 300, found.data(), read, flags.signal()));
+           ended_well(read_session(path, 0, 1, {}, 300, found.data(), read, flags.signal()));
   });
   remove(path.c_str());
 }

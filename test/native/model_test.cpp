@@ -24,7 +24,7 @@ std::vector<float> logits_of(const std::shared_ptr<const Weights>& weights, size
   std::vector<float> logits(tokens.size() * spec.vocab_size);
   Model model(weights, threads);
   ThreadPool pool(threads);
-  KvCache cache;
+  SequenceCache cache;
   CHECK(cache.allocate(spec, tokens.size(), type).ok(), "cache");
   Flags flags;
   for (size_t at = 0; at < tokens.size(); at += chunk) {
@@ -71,10 +71,10 @@ TEST("logits are bit-equal for every kernel, thread count and batching") {
     KvType type;
     ModelFile::Extras extras;
   } cases[] = {
-      {true, kKvF16, ModelFile::Extras::kNone},    {false, kKvF16, ModelFile::Extras::kNone},
-      {true, kKvQ8_0, ModelFile::Extras::kNone},   {true, kKvF16, ModelFile::Extras::kBiases},
-      {true, kKvF16, ModelFile::Extras::kAll},     {true, kKvF16, ModelFile::Extras::kExperts},
-      {false, kKvF16, ModelFile::Extras::kExperts}};
+      {true, kKvF16, ModelFile::Extras::kNone},     {false, kKvF16, ModelFile::Extras::kNone},
+      {true, kKvQ8_0, ModelFile::Extras::kNone},    {true, kKvF16, ModelFile::Extras::kBiases},
+      {true, kKvF16, ModelFile::Extras::kAll},      {true, kKvF16, ModelFile::Extras::kExperts},
+      {false, kKvF16, ModelFile::Extras::kExperts}, {true, kKvF16, ModelFile::Extras::kRecurrent}};
   for (const auto& [ternary, type, extras] : cases) {
     ModelFile file(ternary, 24, extras);
     const std::vector<float> expected =
@@ -187,7 +187,7 @@ TEST("zeros are counted alike in one batch and token by token, with int8 and wit
     Flags flags;
     const auto counted = [&](size_t chunk) {
       std::vector<double> counts(size_t{3} * spec.n_layer);
-      KvCache cache;
+      SequenceCache cache;
       CHECK(cache.allocate(spec, kTokens).ok(), "cache");
       for (size_t at = 0; at < kTokens; at += chunk) {
         EvaluateRequest request = {};
@@ -222,7 +222,7 @@ TEST("one step that mixes sequences gives each what it would get alone") {
   Model model(weights, 2);
   ThreadPool pool(2);
   Flags flags;
-  KvCache first, second;
+  SequenceCache first, second;
   CHECK(first.allocate(spec, 90).ok() && second.allocate(spec, 90).ok(), "caches");
   std::vector<float> logits(spec.vocab_size);
   HeadWork work;
@@ -260,7 +260,7 @@ TEST("jobs of several sessions share an engine, which ends them before itself") 
   };
   Flags flags;
   std::atomic<int> ended{0};
-  std::vector<KvCache> caches(check::quick() ? 2 : 4);
+  std::vector<SequenceCache> caches(check::quick() ? 2 : 4);
   std::vector<double> scores(caches.size() * 600);
   {
     std::shared_ptr<Engine> engine = shared_engine(2);
@@ -287,7 +287,7 @@ TEST("a raised abort flag stops an evaluation and leaves the position") {
   CHECK(load(file.spec(), "", 1, &weights).ok(), "load");
   Model model(weights, 1);
   ThreadPool pool(1);
-  KvCache cache;
+  SequenceCache cache;
   CHECK(cache.allocate(file.spec(), 64).ok(), "cache");
   Flags flags;
   flags.abort.store(1);

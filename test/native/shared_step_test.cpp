@@ -19,7 +19,7 @@ using Outputs = EvaluateRequest::Outputs;
 struct Sequence {
   std::vector<int32_t> tokens;
   Outputs outputs;
-  KvCache cache;
+  SequenceCache cache;
   Flags flags;
   std::vector<float> logits;
   std::vector<int32_t> top_ids, extra_ids;
@@ -81,8 +81,14 @@ std::deque<Sequence> some_sequences(const ModelSpec& spec) {
 } // namespace
 
 TEST("evaluations that share steps get the bits they get alone, even when others are aborted") {
-  for (bool ternary : {true, false}) {
-    ModelFile file(ternary);
+  struct Case {
+    bool ternary;
+    ModelFile::Extras extras;
+  };
+  for (const auto& [ternary, extras] :
+       {Case{true, ModelFile::Extras::kNone}, Case{false, ModelFile::Extras::kNone},
+        Case{true, ModelFile::Extras::kRecurrent}}) {
+    ModelFile file(ternary, 24, extras);
     std::shared_ptr<const Weights> weights;
     CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
     Model model(weights, 2);
@@ -148,7 +154,8 @@ TEST("a step of which every evaluation was aborted before it began does nothing"
 
 TEST("steps that are cut to fit a budget give the same bits") {
   for (const ModelFile::Extras extras :
-       {ModelFile::Extras::kNone, ModelFile::Extras::kAll, ModelFile::Extras::kExperts}) {
+       {ModelFile::Extras::kNone, ModelFile::Extras::kAll, ModelFile::Extras::kExperts,
+        ModelFile::Extras::kRecurrent}) {
     ModelFile file(true, 24, extras);
     const ModelSpec& spec = file.spec();
     std::shared_ptr<const Weights> weights;

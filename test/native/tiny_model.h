@@ -23,8 +23,8 @@ class ModelFile {
 public:
   // What the graph has beyond that of BitNet b1.58: a bias of every projection, or these and every
   // other step there is, with GELU in place of squared ReLU; or instead of that experts, and
-  // rotated inputs of attention.
-  enum class Extras { kNone, kBiases, kAll, kExperts };
+  // rotated inputs of attention; or a recurrent layer before one with gated attention.
+  enum class Extras { kNone, kBiases, kAll, kExperts, kRecurrent };
 
   explicit ModelFile(bool ternary, uint32_t head_dim = 24, Extras extras = Extras::kNone)
       : path_((std::filesystem::temp_directory_path() /
@@ -46,18 +46,29 @@ public:
     spec_.attention_scale = 1 / sqrtf(static_cast<float>(head_dim));
     spec_.activation = Activation::kRelu2;
     spec_.path = path_;
+    if (extras == Extras::kRecurrent) {
+      spec_.gated_attention = true;
+      spec_.recurrent = {
+          .layers = {1, 0}, .taps = 4, .n_key_head = 2, .n_value_head = 4, .head_dim = 24};
+    }
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
     matrix("token_embd", -1, spec_.vocab_size, spec_.dim, false);
     vector("output_norm", -1, spec_.dim);
     for (int32_t layer = 0; layer < 2; ++layer) {
+      const bool recurrent = spec_.is_recurrent(static_cast<size_t>(layer));
       vector("attn_norm", layer, spec_.dim);
-      vector("attn_sub_norm", layer, q);
+      if (!recurrent)
+        vector("attn_sub_norm", layer, q);
       vector("ffn_norm", layer, spec_.dim);
       vector("ffn_sub_norm", layer, spec_.ffn_dim);
-      matrix("attn_q", layer, q, spec_.dim, ternary);
-      matrix("attn_k", layer, kv, spec_.dim, ternary);
-      matrix("attn_v", layer, kv, spec_.dim, ternary);
-      matrix("attn_output", layer, spec_.dim, q, ternary);
+      if (recurrent) {
+        add_recurrence(layer, ternary);
+      } else {
+        matrix("attn_q", layer, spec_.n_head * spec_.query_stride(), spec_.dim, ternary);
+        matrix("attn_k", layer, kv, spec_.dim, ternary);
+        matrix("attn_v", layer, kv, spec_.dim, ternary);
+        matrix("attn_output", layer, spec_.dim, q, ternary);
+      }
       if (extras == Extras::kExperts) {
         add_experts(layer, ternary);
         continue;
@@ -65,7 +76,7 @@ public:
       matrix("ffn_gate", layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix("ffn_up", layer, spec_.ffn_dim, spec_.dim, ternary);
       matrix("ffn_down", layer, spec_.dim, spec_.ffn_dim, ternary);
-      if (extras != Extras::kNone)
+      if (extras == Extras::kBiases || extras == Extras::kAll)
         add_biases(layer, q, kv);
       if (extras == Extras::kAll)
         add_norms(layer);
@@ -116,6 +127,22 @@ private:
       spec_.tensors.back().rows = rows;
       spec_.tensors.back().experts = kExperts;
     }
+  }
+  void add_recurrence(int32_t layer, bool ternary) {
+    const RecurrentSpec& recurrent = spec_.recurrent;
+    matrix("attn_qkv", layer, recurrent.channels(), spec_.dim, ternary);
+    matrix("attn_gate", layer, recurrent.values(), spec_.dim, ternary);
+    matrix("ssm_alpha", layer, recurrent.n_value_head, spec_.dim, false);
+    matrix("ssm_beta", layer, recurrent.n_value_head, spec_.dim, false);
+    const size_t offset = bytes_.size(), taps = recurrent.channels() * recurrent.taps;
+    add("ssm_conv1d", layer, "F32", recurrent.channels(), recurrent.taps, taps * 4);
+    floats(offset, taps, 0, 0.7f);
+    vector("ssm_dt", layer, recurrent.n_value_head);
+    const size_t rates = bytes_.size();
+    vector("ssm_a", layer, recurrent.n_value_head);
+    floats(rates, recurrent.n_value_head, -0.3f, 0.05f);
+    vector("ssm_norm", layer, recurrent.head_dim);
+    matrix("ssm_out", layer, spec_.dim, recurrent.values(), ternary);
   }
   void add_biases(int32_t layer, uint64_t q, uint64_t kv) {
     vector("attn_q_bias", layer, q);

@@ -1,5 +1,6 @@
 import { roundHalfEven } from '../fixtures/half.js';
 import type {
+  DeltaNet,
   Matrix,
   Network,
   Projection,
@@ -23,6 +24,14 @@ export interface Rounding {
   readonly round?: (steps: number) => number;
 }
 
+/** What a recurrent layer knows after a token. */
+interface State {
+  /** [valueHeads][headDim, headDim] a row for each value */
+  readonly matrices: readonly Float64Array[];
+  /** The last inputs of the convolution, oldest first. */
+  readonly inputs: readonly Float64Array[];
+}
+
 /** The rounding points the engine states (native/README.md). */
 export const engineRounding: Rounding = { int8Activations: true, halfKeysAndValues: true };
 
@@ -36,6 +45,8 @@ export class ReferenceSequence {
   /** Per layer, per position: [nKvHead * headDim]. */
   readonly #keys: Float64Array[][];
   readonly #values: Float64Array[][];
+  /** Per recurrent layer, per position. */
+  readonly #states: State[][];
   #position = 0;
 
   constructor(model: ReferenceModel, rounding: Rounding = {}) {
@@ -43,6 +54,7 @@ export class ReferenceSequence {
     this.#rounding = rounding;
     this.#keys = model.layers.map(() => []);
     this.#values = model.layers.map(() => []);
+    this.#states = model.layers.map(() => []);
   }
 
   /** Appends a token and returns the logits [vocabSize] of the one after it. */
@@ -65,7 +77,10 @@ export class ReferenceSequence {
     );
     const scaled = (y: Float64Array) => y.map((value) => value * residualScale);
     layers.forEach((layer, i) => {
-      const a = this.#attention(layer, i, this.#preNorm(x, layer.attnNorm));
+      const h = this.#preNorm(x, layer.attnNorm);
+      const a = layer.deltaNet
+        ? this.#recurrence(layer.deltaNet, i, h)
+        : this.#attention(layer, i, h);
       x = add(x, scaled(this.#norm(a, layer.attnPostNorm)));
       const f = this.#feedForward(layer, this.#preNorm(x, layer.ffnNorm));
       x = add(x, scaled(this.#norm(f, layer.ffnPostNorm)));
@@ -87,20 +102,26 @@ export class ReferenceSequence {
 
   /** Forgets everything from a position on. */
   truncate(position: number): void {
-    for (const list of [...this.#keys, ...this.#values]) list.length = position;
+    const lists = [...this.#keys, ...this.#values, ...this.#states];
+    for (const list of lists) list.length = Math.min(list.length, position);
     this.#position = position;
   }
 
   #attention(layer: ReferenceLayer, index: number, h: Float64Array): Float64Array {
-    const { nHead, nKvHead, headDim, normEps } = this.#model;
+    const { nHead, nKvHead, headDim, gatedAttention, normEps } = this.#model;
     const keys = this.#keys[index]!;
     const values = this.#values[index]!;
     const [query, key, value] = this.#project([layer.q, layer.k, layer.v], h);
+    const stride = gatedAttention ? 2 * headDim : headDim;
+    const heads = Array.from({ length: nHead }, (_, head) =>
+      query!.slice(head * stride, (head + 1) * stride),
+    );
+    const queries = Float64Array.from(heads.flatMap((head) => [...head.slice(0, headDim)]));
     const turned = (heads: Float64Array, norm: Float64Array | undefined) =>
       this.#model.normsRotated
         ? this.#normHeads(this.#rotate(heads, layer.rope), norm)
         : this.#rotate(this.#normHeads(heads, norm), layer.rope);
-    const q = turned(this.#clamped(query!), layer.qNorm);
+    const q = turned(this.#clamped(queries), layer.qNorm);
     keys.push(this.#stored(turned(this.#clamped(key!), layer.kNorm)));
     values.push(this.#stored(this.#clamped(value!)));
     const first = Math.max(0, this.#position + 1 - layer.window);
@@ -119,9 +140,55 @@ export class ReferenceSequence {
           out[head * headDim + d]! += probability * values[first + j]![kvHead * headDim + d]!;
         }
       });
+      for (let d = 0; gatedAttention && d < headDim; d++) {
+        out[head * headDim + d]! *= sigmoid(heads[head]![headDim + d]!);
+      }
     }
     const normed = layer.attnSubNorm ? rmsNorm(out, layer.attnSubNorm, normEps) : out;
     return this.#project([layer.o], normed)[0]!;
+  }
+
+  /** A gated delta net, after a causal convolution of its queries, keys and values. */
+  #recurrence(net: DeltaNet, index: number, h: Float64Array): Float64Array {
+    const { keyHeads, valueHeads, headDim } = net;
+    const { normEps } = this.#model;
+    const [qkv, gate, alpha, beta] = this.#project([net.qkv, net.gate, net.alpha, net.beta], h);
+    const { rows: channels, cols: taps, values: filter } = net.conv;
+    const before = this.#states[index]!.at(-1) ?? {
+      matrices: Array.from({ length: valueHeads }, () => new Float64Array(headDim * headDim)),
+      inputs: Array.from({ length: taps - 1 }, () => new Float64Array(channels)),
+    };
+    const inputs = [...before.inputs, qkv!];
+    const y = Float64Array.from({ length: channels }, (_, c) =>
+      silu(inputs.reduce((sum, input, j) => sum + filter[c * taps + j]! * input[c]!, 0)),
+    );
+    const part = (head: number) => y.slice(head * headDim, (head + 1) * headDim);
+
+    const out = new Float64Array(valueHeads * headDim);
+    const matrices = before.matrices.map((old, head) => {
+      const q = l2Norm(part(head % keyHeads), normEps);
+      const k = l2Norm(part(keyHeads + (head % keyHeads)), normEps);
+      const v = part(2 * keyHeads + head);
+      const decay = Math.exp(net.a[head]! * softplus(alpha![head]! + net.dtBias[head]!));
+      const state = old.map((s) => decay * s);
+      const o = new Float64Array(headDim);
+      for (let r = 0; r < headDim; r++) {
+        const row = state.subarray(r * headDim, (r + 1) * headDim);
+        const delta = sigmoid(beta![head]!) * (v[r]! - dot(row, k));
+        row.forEach((s, c) => {
+          row[c] = s + delta * k[c]!;
+        });
+        o[r] = dot(row, q) / Math.sqrt(headDim);
+      }
+      const normed = rmsNorm(o, net.norm, normEps);
+      out.set(
+        normed.map((x, r) => x * silu(gate![head * headDim + r]!)),
+        head * headDim,
+      );
+      return state;
+    });
+    this.#states[index]!.push({ matrices, inputs: inputs.slice(1) });
+    return this.#project([net.out], out)[0]!;
   }
 
   #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {
@@ -338,6 +405,22 @@ function softmax(scores: readonly number[]): number[] {
 
 function relu2(x: number): number {
   return x > 0 ? x * x : 0;
+}
+
+function l2Norm(x: Float64Array, eps: number): Float64Array {
+  return x.map((v) => v / Math.sqrt(dot(x, x) + eps));
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
+}
+
+function softplus(x: number): number {
+  return Math.log1p(Math.exp(x));
 }
 
 function silu(x: number): number {

@@ -47,8 +47,27 @@ export interface Router {
   readonly clamp: number;
 }
 
+/** What a recurrent layer has in place of attention: a gated delta net. */
+export interface DeltaNet {
+  readonly keyHeads: number;
+  readonly valueHeads: number;
+  readonly headDim: number;
+  readonly qkv: Projection;
+  readonly gate: Projection;
+  readonly alpha: Projection;
+  readonly beta: Projection;
+  /** [channels, taps] */
+  readonly conv: Matrix;
+  readonly dtBias: Float64Array;
+  readonly a: Float64Array;
+  readonly norm: Float64Array;
+  readonly out: Projection;
+}
+
 /** One transformer layer. Norms that its graph has not are undefined. */
 export interface ReferenceLayer {
+  /** In which case q, k, v and o are empty. */
+  readonly deltaNet: DeltaNet | undefined;
   readonly attnNorm: Float64Array | undefined;
   readonly qNorm: Float64Array | undefined;
   readonly kNorm: Float64Array | undefined;
@@ -85,6 +104,8 @@ export interface ReferenceModel {
   readonly nHead: number;
   readonly nKvHead: number;
   readonly headDim: number;
+  /** Whether behind each query head stands a gate, as wide. */
+  readonly gatedAttention: boolean;
   readonly normEps: number;
   /** OLMo's: norms before layers and head subtract the mean, divide by the deviation, and have no weights. */
   readonly layerNorms: boolean;
@@ -109,6 +130,13 @@ export interface ReferenceModel {
   readonly layers: readonly ReferenceLayer[];
 }
 
+/** What a layer has not. */
+const absent: Projection = {
+  weight: { rows: 0, cols: 0, values: new Float64Array(0), ternary: false },
+  normIn: undefined,
+  bias: undefined,
+};
+
 /**
  * Reads a whole GGUF file of one of the graphs.
  *
@@ -127,6 +155,7 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
     return found;
   };
   const vector = (name: string) => find(name)?.values;
+  const norm = (name: string) => matrix(name).values;
 
   const architecture = file.metadata.get('general.architecture') as string;
   const number = numbersOf(file, architecture);
@@ -147,7 +176,7 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
   const context = number('rope.scaling.original_context_length') ?? number('context_length')!;
   const longRope = vector(`rope_factors_${capacity > context ? 'long' : 'short'}.weight`);
   const minicpm = architecture === 'minicpm';
-  const nLayer = number('block_count')!;
+  const nLayer = number('block_count')! - (number('nextn_predict_layers') ?? 0);
   const window = number('attention.sliding_window') ?? 0;
   const maple = architecture === 'maple';
   const perLayer = (key: string, layer: number) =>
@@ -167,6 +196,11 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
     return new Set(list?.toArray());
   }) as [Set<string>, Set<string>];
   const embedding = matrix('token_embd.weight');
+  const stated = file.metadata.get(`${architecture}.attention.recurrent_layers`);
+  const interval = number('full_attention_interval') ?? 4;
+  const recurs = (layer: number) =>
+    architecture === 'qwen35' &&
+    (typeof stated === 'object' ? Boolean(stated.get(layer)) : (layer + 1) % interval !== 0);
   return {
     nHead,
     nKvHead: number('attention.head_count_kv') ?? nHead,
@@ -175,6 +209,7 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
     layerNorms,
     normsRotated: architecture === 'hunyuan-dense',
     clamp: (layerNorms && number('attention.clamp_kqv')) || Number.POSITIVE_INFINITY,
+    gatedAttention: architecture === 'qwen35',
     activation: activationOf(file, architecture),
     embedding,
     // Gemma's embedding is multiplied by the square root of its width.
@@ -198,6 +233,11 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
         bias: vector(`blk.${i}.${part}.bias`),
         rotated: folded.has(name(part)),
       });
+      const recurrent = recurs(i);
+      const attending = (part: string) => (recurrent ? absent : projection(part));
+      // The norm in front of the feed-forward network is named after what it comes after.
+      const hybrid = architecture === 'qwen35';
+      const postNorm = vector(name('post_attention_norm'));
       // Of Gemma's layers the 6th, 12th, … see everything, of OLMo 3's the 4th, 8th, …; Maple's files say it of each.
       const period = architecture === 'olmo2' ? 4 : 6;
       const slidingWindow =
@@ -211,18 +251,34 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
         ? [experts('ffn_gate_exps'), experts('ffn_up_exps'), experts('ffn_down_exps')]
         : [[projection('ffn_gate')], [projection('ffn_up')], [projection('ffn_down')]];
       return {
+        deltaNet: recurrent
+          ? {
+              keyHeads: number('ssm.group_count')!,
+              valueHeads: number('ssm.time_step_rank')!,
+              headDim: number('ssm.state_size')!,
+              qkv: projection('attn_qkv'),
+              gate: projection('attn_gate'),
+              alpha: projection('ssm_alpha'),
+              beta: projection('ssm_beta'),
+              conv: matrix(name('ssm_conv1d')),
+              dtBias: norm(`blk.${i}.ssm_dt.bias`),
+              a: norm(`blk.${i}.ssm_a`),
+              norm: norm(name('ssm_norm')),
+              out: projection('ssm_out'),
+            }
+          : undefined,
         attnNorm: vector(name('attn_norm')),
         qNorm: vector(name('attn_q_norm')),
         kNorm: vector(name('attn_k_norm')),
         attnSubNorm: vector(name('attn_sub_norm')),
-        attnPostNorm: vector(name('post_attention_norm')),
-        ffnNorm: vector(name('ffn_norm')),
+        attnPostNorm: hybrid ? undefined : postNorm,
+        ffnNorm: hybrid ? postNorm : vector(name('ffn_norm')),
         ffnSubNorm: vector(name('ffn_sub_norm')),
         ffnPostNorm: vector(name('post_ffw_norm')),
-        q: projection('attn_q'),
-        k: projection('attn_k'),
-        v: projection('attn_v'),
-        o: projection('attn_output'),
+        q: attending('attn_q'),
+        k: attending('attn_k'),
+        v: attending('attn_v'),
+        o: attending('attn_output'),
         networks: gates.map((gate, e) => ({ gate, up: ups[e]!, down: downs[e]! })),
         router: maple
           ? {

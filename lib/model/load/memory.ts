@@ -5,7 +5,12 @@ import type { ModelSpec } from '../spec/spec.js';
 export interface MemoryEstimate extends MemoryUse {
   /** Keys and values of 1,000 positions of one session, by `kvType`. */
   readonly kvPer1000Positions: { readonly [type in KvType]: number };
+  /** States of recurrent layers of one session: those it works with, and the snapshots of earlier ones at most. */
+  readonly states: { readonly working: number; readonly snapshots: number };
 }
+
+/** Bytes of all snapshots of a session (native/graph/recurrent_states.h). */
+const snapshotBudget = 2 ** 29;
 
 /** Cached heads are padded to this many values. */
 const floatPad = 16;
@@ -18,6 +23,7 @@ export function memoryEstimate(spec: ModelSpec, plan: readonly PlannedTensor[]):
       f16: 1000 * kvBytesPerPosition(spec),
       q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
     },
+    states: statesOf(spec),
   };
 }
 
@@ -35,16 +41,33 @@ export function skippingLayers(plan: readonly PlannedTensor[]): readonly boolean
     .map(({ layout }) => layout === 'neuron rows');
 }
 
+/** The states of one session. A step reads one and writes another. */
+function statesOf({ recurrent }: ModelSpec): MemoryEstimate['states'] {
+  const bytes = stateBytes(recurrent);
+  if (bytes === 0) return { working: 0, snapshots: 0 };
+  return { working: 2 * bytes, snapshots: Math.max(1, Math.floor(snapshotBudget / bytes)) * bytes };
+}
+
+/** The states of all recurrent layers at one position. */
+export function stateBytes(recurrent: ModelSpec['recurrent']): number {
+  if (!recurrent) return 0;
+  const { layers, taps, nKeyHead, nValueHead, headDim } = recurrent;
+  const matrices = nValueHead * padded(headDim, floatPad) ** 2;
+  const inputs = (taps - 1) * padded((2 * nKeyHead + nValueHead) * headDim, floatPad);
+  return layers.filter(Boolean).length * (matrices + inputs) * 4;
+}
+
 /** Keys and values of one position of one session. */
 export function kvBytesPerPosition(
-  spec: Pick<ModelSpec, 'nLayer' | 'nKvHead' | 'headDim'>,
+  spec: Pick<ModelSpec, 'nLayer' | 'nKvHead' | 'headDim' | 'recurrent'>,
   type: KvType = 'f16',
 ): number {
   const bytes = {
     f16: padded(spec.headDim, floatPad) * 2,
     q8_0: Math.ceil(spec.headDim / 32) * (32 + 2),
   };
-  return spec.nLayer * 2 * spec.nKvHead * bytes[type];
+  const recurrent = spec.recurrent?.layers.filter(Boolean).length ?? 0;
+  return (spec.nLayer - recurrent) * 2 * spec.nKvHead * bytes[type];
 }
 
 function part({ role, layout }: PlannedTensor): keyof MemoryUse {

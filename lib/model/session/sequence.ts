@@ -3,7 +3,13 @@ import { copiedIds, idCount } from '../../checks/token-ids.js';
 import { BitnetError } from '../../errors.js';
 import { type OnProgress, reporting } from '../../generate/on-progress.js';
 import { createNativeSession, nativeEvaluate } from '../../native.js';
-import type { KvType, NativeModel, NativeRequest, NativeSession } from '../../native-types.js';
+import {
+  type KvType,
+  type NativeModel,
+  type NativeRequest,
+  type NativeSession,
+  outputs,
+} from '../../native-types.js';
 import { aborted, busy, closed } from './session-checks.js';
 import { TokenRecord } from './token-record.js';
 
@@ -18,8 +24,11 @@ export interface SequenceOwner {
 }
 
 /**
- * The addon's side of a session: the tokens, whose keys and values native threads work on, one piece
- * of work at a time. Work ends early when its signal aborts or the sequence closes.
+ * The addon's side of a session: the tokens, whose keys, values and states native threads work on, one
+ * piece of work at a time. Work ends early when its signal aborts or the sequence closes.
+ *
+ * The state of recurrent layers cannot be cut: truncating goes back to the last one that was kept, and
+ * the tokens from there on, which are recorded here, are evaluated again before whatever comes next.
  */
 export class Sequence {
   readonly #owner: SequenceOwner;
@@ -33,7 +42,7 @@ export class Sequence {
   }
 
   get position(): number {
-    return this.#open().position();
+    return Math.max(this.#open().position(), this.#record.length);
   }
 
   /** `[position]`, a copy. */
@@ -78,7 +87,7 @@ export class Sequence {
 
   /** Appends the request's tokens, or those that were evaluated before it failed. */
   async evaluate(
-    request: Omit<NativeRequest, 'control' | 'progress'>,
+    request: Omit<NativeRequest, 'control' | 'progress' | 'again'>,
     signal: AbortSignal | undefined,
     onProgress?: OnProgress,
   ): Promise<void> {
@@ -87,13 +96,37 @@ export class Sequence {
     const fraction = () => Atomics.load(progress, 0) / 1000;
     try {
       await this.exclusively(signal, (native, control) => {
-        const work = nativeEvaluate(native, { ...request, control, progress });
+        const work = nativeEvaluate(native, {
+          ...this.#withLost(native, request),
+          ...{ control, progress },
+        });
         return reporting(work, onProgress, fraction, () => Atomics.store(control, 0, 1));
       });
     } finally {
-      const taken = (this.#native?.position() ?? before) - before;
+      const taken = Math.max((this.#native?.position() ?? before) - before, 0);
       this.#record.append(request.tokens.subarray(0, taken));
     }
+  }
+
+  /** Evaluates again what a truncation has lost, for work that needs the state after the last token. */
+  async recover(control: Int32Array): Promise<void> {
+    const native = this.#open(); // it may have closed since the work began
+    const { tokens, again } = this.#withLost(native, { tokens: new Int32Array(0) });
+    if (again === 0) return;
+    await nativeEvaluate(native, { tokens, outputs: outputs.none, control });
+  }
+
+  /** A request that first evaluates the tokens that were truncated to, but whose state is not known. */
+  #withLost<Request extends { readonly tokens: Int32Array }>(
+    native: NativeSession,
+    request: Request,
+  ): Request & { readonly again: number } {
+    const lost = this.#record.from(native.position());
+    if (lost.length === 0) return { ...request, again: 0 };
+    const tokens = new Int32Array(lost.length + request.tokens.length);
+    tokens.set(lost);
+    tokens.set(request.tokens, lost.length);
+    return { ...request, tokens, again: lost.length };
   }
 
   /** Runs native work of which there is one at a time; `control` and `stopped` both tell it to end. */

@@ -16,8 +16,8 @@ import { type KvType, kvTypes, type NativeSession } from '../../native-types.js'
  *   8  u32 version · u32 bytes of the header
  *  16  header: JSON, see Header
  *      SHA-256 of all before
- *      i32 tokens [position] · keys and values, as native/engine/session_file.h says
- *      u64 checksum of the tokens, keys and values, seeded with the SHA-256's first 8 bytes
+ *      i32 tokens [position] · keys, values and states, as native/engine/session_file.h says
+ *      u64 checksum of the tokens, keys, values and states, seeded with the SHA-256's first 8 bytes
  */
 
 const magic = 'BITNETKV';
@@ -29,8 +29,8 @@ export const sessionFile: FileKind = {
   matches: (head) => head.toString('latin1') === magic,
 };
 
-/** Also counts changes of how keys and values are computed (native/README.md, "Numbers"). */
-const version = 1;
+/** Also counts changes of how keys, values and states are computed (native/README.md, "Numbers"). */
+const version = 2;
 
 const prefixBytes = 16;
 const digestBytes = 32;
@@ -50,6 +50,11 @@ interface Header {
   readonly history: number;
   /** The token that was generated last and is not evaluated yet; -1 when there is none. */
   readonly pending: number;
+  /**
+   * Of recurrent layers: positions of their states, ascending, the last that of the session; none in a model without or at the
+   * begin.
+   */
+  readonly states: readonly number[];
   /** What the caller wants to keep with it. */
   readonly data?: unknown;
 }
@@ -88,7 +93,8 @@ export async function writeSession(
   control: Int32Array,
 ): Promise<void> {
   await replaceFile(path, { kind: sessionFile, overwrite }, async (part) => {
-    const header = encodeHeader(state, await owner());
+    const ownership = await owner();
+    const header = encodeHeader(state, native.statePositions(), ownership);
     const { tokens } = state;
     await nativeSave(native, { path: part, header, tokens, ...seedOf(header), control });
   });
@@ -110,17 +116,21 @@ export async function readSession(
   const { header, start, size, seed } = await readHeader(path);
   checkOwner(path, header, owner);
   accept?.(header.data);
-  const { position, history, data } = header;
-  const end = start + position * (4 + native.bytesPerPosition()) + checksumBytes;
+  const { position, history, states, data } = header;
+  checkStates(path, header, native.stateBytes() > 0);
+  const ofStates = states.length * native.stateBytes();
+  const end = start + position * (4 + native.bytesPerPosition()) + ofStates + checksumBytes;
   if (size !== end) throw damaged(path, `it has ${size} bytes where ${end} belong`);
   const tokens = new Int32Array(position);
-  await nativeLoad(native, { path, offset: start, tokens, ...seed, control });
+  const statePositions = Float64Array.from(states);
+  await nativeLoad(native, { path, offset: start, tokens, statePositions, ...seed, control });
   const pending = header.pending === -1 ? undefined : header.pending;
   return { tokens, history, pending, data };
 }
 
 function encodeHeader(
   { tokens, history, pending = -1, data }: SessionState,
+  states: readonly number[],
   owner: SessionOwnership,
 ) {
   const { name, identity, kvType } = owner;
@@ -128,7 +138,7 @@ function encodeHeader(
   const longRope = isLong(owner);
   const header: Header = {
     ...{ model: { name, identity }, kvType, ...(longRope !== undefined && { longRope }) },
-    ...{ position, history, pending, data },
+    ...{ position, history, pending, states, data },
   };
   const json = Buffer.from(jsonOf(header));
   if (json.length > maxHeaderBytes) {
@@ -238,7 +248,8 @@ function isLong({ contextLength, longRopeAbove }: SessionOwnership): boolean | u
 }
 
 function isHeader(value: unknown): value is Header {
-  const { model, kvType, longRope, position, history, pending } = (value ?? {}) as Partial<Header>;
+  const { model, kvType, longRope, position, history, pending, states } = (value ??
+    {}) as Partial<Header>;
   return (
     typeof model?.name === 'string' &&
     typeof model.identity === 'string' &&
@@ -247,7 +258,9 @@ function isHeader(value: unknown): value is Header {
     isCount(position) &&
     isCount(history) &&
     history <= position &&
-    (pending === -1 || isCount(pending))
+    (pending === -1 || isCount(pending)) &&
+    Array.isArray(states) &&
+    states.every((at, i) => isCount(at) && at > (states[i - 1] ?? 0) && at <= position)
   );
 }
 
@@ -287,6 +300,12 @@ function checkOwner(path: string, header: Header, owner: SessionOwnership): void
       { path, tokens: position, contextLength: owner.contextLength },
     );
   }
+}
+
+/** A session of a model with recurrent layers ends with a state. */
+function checkStates(path: string, { position, states }: Header, recurrent: boolean): void {
+  const expected = recurrent && position > 0 ? position : undefined;
+  if (states.at(-1) !== expected) throw damaged(path, 'it lacks the state after its last token');
 }
 
 function unreadable(path: string, cause: NodeJS.ErrnoException): BitnetError {

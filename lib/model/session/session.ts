@@ -234,7 +234,7 @@ export class Session {
   }
 
   /**
-   * Writes the session to a file: tokens, keys and values, a checksum, and which model it belongs
+   * Writes the session to a file: tokens, keys, values and states, a checksum, and which model it belongs
    * to. The file is there under its name once it is complete and safe on the disk; until then, one that
    * was there stays. It replaces a session file only, unless told otherwise, and only this user can read it.
    *
@@ -260,7 +260,10 @@ export class Session {
     const data = options?.data; // null is data too
     const state = { tokens: this.tokens, history: history.length, pending, data };
     await this.#sequence.exclusively(signal, (native, control, stopped) => {
-      const owner = () => this.#ownership(stopped);
+      const owner = async () => {
+        await this.#sequence.recover(control);
+        return this.#ownership(stopped);
+      };
       return writeSession(native, file, state, owner, control);
     });
   }

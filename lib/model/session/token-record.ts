@@ -3,9 +3,18 @@ export class TokenRecord {
   #room = new Int32Array(64);
   #length = 0;
 
+  get length(): number {
+    return this.#length;
+  }
+
   /** A copy: `[length]`. */
   get tokens(): Int32Array {
     return this.#room.slice(0, this.#length);
+  }
+
+  /** A copy of those from `begin` on. */
+  from(begin: number): Int32Array {
+    return this.#room.slice(begin, this.#length);
   }
 
   append(tokens: Int32Array): void {

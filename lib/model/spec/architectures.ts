@@ -35,6 +35,10 @@ export interface Architecture {
   readonly qkvBiases?: true;
   /** Whether there are files with a norm before each single projection: the BitNet embedding models. */
   readonly projectionNorms?: true;
+  /** Whether each query head has a gate that its result is multiplied by. */
+  readonly gatedAttention?: true;
+  /** Whether most layers are recurrent, gated delta nets in place of attention, and the file says which. */
+  readonly deltaNet?: true;
   /** Whether embeddings are multiplied by sqrt(dim). */
   readonly scaledEmbedding?: true;
   /** Whether the file may scale embeddings, branches and logits, and what they are where it does not say. */
@@ -213,6 +217,17 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       ownHead: true,
       activation: 'silu',
       activationReason: 'models of architecture maple are trained with SiLU',
+    },
+  ],
+  [
+    'qwen35',
+    {
+      rope: 'neox',
+      headNorms: true,
+      gatedAttention: true,
+      deltaNet: true,
+      activation: 'silu',
+      activationReason: 'models of architecture qwen35 are trained with SiLU',
     },
   ],
 ]);

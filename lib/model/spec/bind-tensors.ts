@@ -32,6 +32,8 @@ export function bindTensors(
   const tensors: TensorBinding[] = [];
   const bind = (row: GraphTensor<TensorRole>, layer: number, name: string) => {
     if (row.when !== undefined && !row.when(graph)) return;
+    const recurrent = sizes.recurrent?.layers[layer] ?? false;
+    if (row.of !== undefined && (row.of === 'recurrence') !== recurrent) return;
     const tensor = byName.get(name);
     if (tensor !== undefined) {
       const binding = bindTensor(file, row, layer, tensor, sizes);
@@ -50,7 +52,9 @@ export function bindTensors(
     ),
   );
   const unused = file.tensors.map(({ name }) => name).filter((name) => !used.has(name));
-  refuseMeaningful(file, graph, unused);
+  // The blocks behind the layers are for speculation: they change no logits.
+  const ofLayers = (name: string) => Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? 0) < sizes.nLayer;
+  refuseMeaningful(file, graph, graph.deltaNet ? unused.filter(ofLayers) : unused);
   return { tensors, unused };
 }
 

@@ -1,7 +1,8 @@
 import type { Graph } from './architectures.js';
+import type { Recurrent } from './recurrent.js';
 
 /** What a tensor is used for, which decides the types it may have. */
-export type TensorKind = 'projection' | 'embedding' | 'router' | 'vector';
+export type TensorKind = 'projection' | 'embedding' | 'router' | 'vector' | 'filter';
 
 const ternary = [
   'I2_S',
@@ -49,10 +50,13 @@ export const supportedTypes: Readonly<Record<TensorKind, readonly string[]>> = {
   embedding: [...dense, ...ternaryTables],
   router: dense,
   vector: ['F32', 'F16', 'BF16'],
+  filter: ['F32', 'F16', 'BF16'],
 };
 
 /** The sizes that tensor shapes are made of: those of a `ModelSpec`. */
 export interface Sizes {
+  readonly gatedAttention?: true;
+  readonly recurrent?: Recurrent;
   readonly dim: number;
   readonly ffnDim: number;
   readonly nHead: number;
@@ -79,6 +83,8 @@ export interface GraphTensor<Role extends string> {
   readonly optional?: Condition;
   /** Only in architectures for which this holds. */
   readonly when?: Condition;
+  /** Whether only layers that attend have it, or only those that are recurrent. */
+  readonly of?: 'attention' | 'recurrence';
 }
 
 const always = () => true;
@@ -94,14 +100,23 @@ const qkvBiases = ({ qkvBiases }: Graph) => qkvBiases === true;
 const longRope = ({ longRope }: Graph) => longRope;
 const experts = ({ experts }: Graph) => experts !== undefined;
 const oneNetwork = ({ experts }: Graph) => experts === undefined;
+const deltaNet = ({ deltaNet }: Graph) => deltaNet === true;
 
 const dimVector = ({ dim }: Sizes) => [1, dim] as const;
 const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
 const headVector = ({ headDim }: Sizes) => [1, headDim] as const;
 const queryVector = ({ nHead, headDim }: Sizes) => [1, nHead * headDim] as const;
+const queryRows = ({ nHead, headDim, gatedAttention }: Sizes) =>
+  (gatedAttention ? 2 : 1) * nHead * headDim;
 const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as const;
 const ropeVector = ({ rope }: Sizes) => [1, rope.dim / 2] as const;
 const keyMatrix = ({ nKvHead, headDim, dim }: Sizes) => [nKvHead * headDim, dim] as const;
+/** The sizes of recurrent layers in a model that has none. */
+const none = { layers: [], taps: 0, nKeyHead: 0, nValueHead: 0, headDim: 0 };
+const stateValues = ({ recurrent: { nValueHead, headDim } = none }: Sizes) => nValueHead * headDim;
+const stateChannels = ({ recurrent = none }: Sizes) =>
+  (2 * recurrent.nKeyHead + recurrent.nValueHead) * recurrent.headDim;
+const stateHeads = ({ recurrent: { nValueHead } = none }: Sizes) => nValueHead;
 const ffnMatrix = ({ ffnDim, dim }: Sizes) => [ffnDim, dim] as const;
 const expertCount = ({ experts }: Sizes) => experts?.count ?? 0;
 const expertMatrix = (sizes: Sizes) => [sizes.ffnDim, sizes.dim, expertCount(sizes)] as const;
@@ -128,6 +143,26 @@ const projection = <Role extends string>(
   when: Condition = always,
 ): GraphTensor<Role> => ({ role, name, kind: 'projection', shape, when });
 
+/** The taps of a convolution, a row for each channel. */
+const filter = <Role extends string>(
+  role: Role,
+  name: string,
+  shape: Shape,
+): GraphTensor<Role> => ({ role, name, kind: 'filter', shape });
+
+/** A tensor of the layers that attend. */
+const attending = <Role extends string>(tensor: GraphTensor<Role>): GraphTensor<Role> => ({
+  ...tensor,
+  of: 'attention',
+});
+
+/** A tensor of recurrent layers. */
+const recurring = <Role extends string>(tensor: GraphTensor<Role>): GraphTensor<Role> => ({
+  ...tensor,
+  of: 'recurrence',
+  when: deltaNet,
+});
+
 const embedding = <Role extends string>(role: Role, name: string): GraphTensor<Role> => ({
   ...{ role, name, kind: 'embedding' },
   shape: ({ vocabSize, dim }) => [vocabSize, dim],
@@ -144,16 +179,15 @@ export const globalTensors = [
   vector('rope_factors_short', 'rope_factors_short.weight', ropeVector, longRope),
 ];
 
-/** Tensors of every layer. */
-export const layerTensors = [
-  vector('attn_norm', 'attn_norm.weight', dimVector, preNorms),
+/** What layers that attend have in front of their feed-forward network. */
+const attentionTensors = [
   vector('attn_q_norm_in', 'attn_q_norm_in.weight', dimVector, projectionNorms),
   vector('attn_k_norm_in', 'attn_k_norm_in.weight', dimVector, projectionNorms),
   vector('attn_v_norm_in', 'attn_v_norm_in.weight', dimVector, projectionNorms),
-  projection('attn_q', 'attn_q.weight', ({ nHead, headDim, dim }) => [nHead * headDim, dim]),
+  projection('attn_q', 'attn_q.weight', (sizes) => [queryRows(sizes), sizes.dim]),
   projection('attn_k', 'attn_k.weight', keyMatrix),
   projection('attn_v', 'attn_v.weight', keyMatrix),
-  bias('attn_q_bias', 'attn_q.bias', queryVector, qkvBiases),
+  bias('attn_q_bias', 'attn_q.bias', (sizes) => [1, queryRows(sizes)], qkvBiases),
   bias('attn_k_bias', 'attn_k.bias', keyVector, qkvBiases),
   bias('attn_v_bias', 'attn_v.bias', keyVector, qkvBiases),
   vector('attn_q_norm', 'attn_q_norm.weight', headVector, headNorms),
@@ -168,8 +202,33 @@ export const layerTensors = [
     nHead * headDim,
   ]),
   bias('attn_output_bias', 'attn_output.bias', dimVector),
+];
+
+/** What recurrent layers have there: gated delta nets. */
+const deltaNetTensors = [
+  projection('attn_qkv', 'attn_qkv.weight', (sizes) => [stateChannels(sizes), sizes.dim]),
+  projection('attn_gate', 'attn_gate.weight', (sizes) => [stateValues(sizes), sizes.dim]),
+  projection('ssm_alpha', 'ssm_alpha.weight', (sizes) => [stateHeads(sizes), sizes.dim]),
+  projection('ssm_beta', 'ssm_beta.weight', (sizes) => [stateHeads(sizes), sizes.dim]),
+  filter('ssm_conv1d', 'ssm_conv1d.weight', (sizes) => [
+    stateChannels(sizes),
+    (sizes.recurrent ?? none).taps,
+  ]),
+  vector('ssm_dt', 'ssm_dt.bias', (sizes) => [1, stateHeads(sizes)]),
+  vector('ssm_a', 'ssm_a', (sizes) => [1, stateHeads(sizes)]),
+  vector('ssm_norm', 'ssm_norm.weight', ({ recurrent = none }) => [1, recurrent.headDim]),
+  projection('ssm_out', 'ssm_out.weight', (sizes) => [sizes.dim, stateValues(sizes)]),
+];
+
+/** Tensors of every layer. */
+export const layerTensors = [
+  vector('attn_norm', 'attn_norm.weight', dimVector, preNorms),
+  ...attentionTensors.map(attending),
+  ...deltaNetTensors.map(recurring),
   vector('attn_post_norm', 'post_attention_norm.weight', dimVector, postNorms),
-  vector('ffn_norm', 'ffn_norm.weight', dimVector, preNorms),
+  vector('ffn_norm', 'ffn_norm.weight', dimVector, (graph) => preNorms(graph) && !deltaNet(graph)),
+  // Under a name that says what it comes after.
+  vector('ffn_norm', 'post_attention_norm.weight', dimVector, deltaNet),
   vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),
   vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
   projection('ffn_gate', 'ffn_gate.weight', ffnMatrix, oneNetwork),
@@ -218,5 +277,6 @@ export const meaningfulTensors: readonly [name: RegExp, what: string, when?: Con
   [/^blk\.\d+\.(attn|ffn)_sub_norm\.weight$/, 'a norm before the last projection'],
   [/^blk\.\d+\.post_\w*norm\.weight$/, 'a norm after a layer'],
   [/^blk\.\d+\.(ffn_\w*_inp|ffn_\w+_(exps|shexp|chexps))\.weight$/, 'experts'],
+  [/^blk\.\d+\.(ssm_|attn_qkv\.|attn_gate\.)/, 'a part of another kind of layer'],
   [/^rope_factors_(long|short)\.weight$/, 'a scaling of rotary angles (LongRoPE)'],
 ];

@@ -1,4 +1,5 @@
 import type { Graph } from './architectures.js';
+import { readDeltaNet } from './delta-net.js';
 import type { Keys, Range } from './keys.js';
 import * as limits from './limits.js';
 import { notYet } from './model-error.js';
@@ -10,13 +11,16 @@ export type Hyperparameters = ReturnType<typeof readHyperparameters>;
 /** Reads and checks the sizes and constants of a model. */
 export function readHyperparameters(keys: Keys, graph: Graph) {
   const upTo = (max: number) => ({ min: 1, max });
-  const nLayer = keys.integer('block_count', upTo(limits.maxLayers));
+  const blocks = keys.integer('block_count', upTo(limits.maxLayers));
+  const nLayer = blocks - readSpeculationBlocks(keys, graph, blocks);
   const dim = keys.integer('embedding_length', upTo(limits.maxDim));
   const experts = readExperts(keys, graph, nLayer);
-  const ffnDim = readFfnDim(keys, graph, nLayer);
+  const ffnDim = readFfnDim(keys, graph, blocks);
+  const recurrent = graph.deltaNet && readDeltaNet(keys, blocks, nLayer);
+  const attends = (layer: number) => layer < nLayer && !recurrent?.layers[layer];
   const heads = upTo(limits.maxHeads);
-  const nHead = keys.perLayer('attention.head_count', heads, nLayer);
-  const nKvHead = keys.perLayer('attention.head_count_kv', heads, nLayer, nHead);
+  const nHead = keys.perLayer('attention.head_count', heads, blocks, undefined, attends);
+  const nKvHead = keys.perLayer('attention.head_count_kv', heads, blocks, nHead, attends);
   if (nHead % nKvHead !== 0) {
     const expected = `a divisor of the ${nHead} query heads`;
     throw keys.error('attention.head_count_kv', expected, `${nKvHead}`);
@@ -41,6 +45,8 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
     ...(clampKqv !== 0 && { clampKqv }),
     rope,
     ...(slidingWindow && { slidingWindow }),
+    ...(graph.gatedAttention && { gatedAttention: graph.gatedAttention }),
+    ...(recurrent && { recurrent }),
     ...(logitSoftcapping !== 0 && { logitSoftcapping }),
   };
 }
@@ -65,6 +71,17 @@ function readExperts(keys: Keys, { experts }: Graph, nLayer: number): ModelSpec[
   const clamps = keys.numbers(key, limits.expertClampRange, nLayer, experts.clamp);
   // llama.cpp clamps to nothing smaller.
   return { count, used, clamps: clamps.map((clamp) => (clamp > 1e-6 ? clamp : 0)) };
+}
+
+/** Blocks at the end that predict further tokens, of an architecture that has such: nothing runs them. */
+function readSpeculationBlocks(keys: Keys, { deltaNet }: Graph, blocks: number): number {
+  const key = 'nextn_predict_layers';
+  const count = deltaNet ? keys.integer(key, { min: 0, max: blocks - 1 }, 0) : 0;
+  if (count > 0) {
+    const noun = count === 1 ? 'the last block' : `the last ${count} blocks`;
+    keys.decide('speculation', 'left out', `${noun} of the file predict tokens further ahead`);
+  }
+  return count;
 }
 
 function readHeadDim(keys: Keys, dim: number, nHead: number): number {

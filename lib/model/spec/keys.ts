@@ -30,8 +30,14 @@ export class Keys {
     return this.#number(key, range, false, fallback);
   }
 
-  /** An integer, or an array of the same integer for each of `nLayer` layers. */
-  perLayer(key: string, range: Range, nLayer: number, fallback?: number): number {
+  /** An integer, or an array of the same integer for each of `nLayer` layers that `counts`. */
+  perLayer(
+    key: string,
+    range: Range,
+    nLayer: number,
+    fallback?: number,
+    counts: (layer: number) => boolean = () => true,
+  ): number {
     const value = this.get(key);
     if (typeof value !== 'object' || value.elementType === 'string') {
       return this.integer(key, range, fallback);
@@ -40,11 +46,13 @@ export class Keys {
     if (length !== nLayer) {
       throw this.error(key, `one number or ${nLayer}, one per layer`, `an array of ${length}`);
     }
-    const first = value.get(0);
-    for (let i = 1; i < length; i++) {
+    const layers = Array.from({ length }, (_, i) => i).filter(counts);
+    const [from = 0] = layers;
+    const first = value.get(from);
+    for (const i of layers) {
       const other = value.get(i);
       if (other === first) continue;
-      const found = `${first} for layer 0 and ${other} for layer ${i}`;
+      const found = `${first} for layer ${from} and ${other} for layer ${i}`;
       throw this.error(key, 'the same for every layer', found, notYet);
     }
     return this.#checked(key, range, true, first, value.elementType);

@@ -37,6 +37,9 @@ export const maxHeadDim = 1024;
 /** Columns of all query heads together, with the same reason as `maxDim`. */
 export const maxQueryDim = 262_144;
 
+/** Tokens that a convolution sees; usual are 4. The engine has the same limit (kernels/vector/vector.h). */
+export const maxTaps = 16;
+
 /** Entries of the vocabulary; the largest have about 262,144. */
 export const maxVocab = 4_194_304;
 

@@ -1,6 +1,7 @@
 import type { Decision } from '../../decision.js';
 import type { Activation, RopeType } from './architectures.js';
 import type { TensorRole } from './graph-tensors.js';
+import type { Recurrent } from './recurrent.js';
 import type { Tile } from './tl-tables.js';
 
 /** A model, described completely enough to run it: what a file says, checked and interpreted. */
@@ -71,6 +72,10 @@ export interface ModelSpec {
   };
   /** How inputs of the matrices that are `rotated` are, and rows of such an embedding. */
   readonly rotation?: Rotation;
+  /** Whether behind each head's query stands its gate, as wide: the head's result is multiplied by its sigmoid. */
+  readonly gatedAttention?: true;
+  /** Layers that are recurrent; without, all attend. */
+  readonly recurrent?: Recurrent;
   /** Embeddings are multiplied by it. */
   readonly embeddingScale: number;
   /** What attention and feed-forward layers add to the residual stream is multiplied by it. @default 1 */

@@ -9,7 +9,7 @@
 //   broadcast(v)            v in every element
 //   load(p), store(p, v)    any alignment
 //   load_first(n, p)        the first n elements, zeros behind them; reads no others. n may be
-//                           negative or beyond kWidth here and in the next two
+//                           negative, or beyond kWidth up to 16, here and in the next two
 //   store_first(n, p, v)    writes the first n elements only
 //   choose_first(n, v, w)   the first n elements of v, behind them those of w
 //   add sub mul div         element by element

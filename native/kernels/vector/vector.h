@@ -42,6 +42,54 @@ struct AttentionBlock {
   float* o;         // [rows, head_dim] out
 };
 
+/** Tokens that a convolution sees, at most. */
+constexpr size_t kMostTaps = 16;
+
+/**
+ * A causal convolution of each channel for itself, and what follows it (depthwise, Gu & Dao 2023):
+ *
+ *   s    = Σ_j w[j][i] * x[j][i]    fma in increasing j from +0
+ *   y[i] = s * (1 / (1 + exp(-s)))
+ */
+struct Convolution {
+  const float* const* x; // [taps] rows of `count` values, one for each token, the last the newest
+  const float* w;        // [taps, w_stride]
+  size_t taps;
+  size_t w_stride;
+  size_t count; // channels
+  float* y;     // [count] out; may be any of x
+};
+
+/**
+ * One head of a gated delta net (Yang et al. 2024) for some tokens, one after the other. Every row r
+ * of the state S is for itself:
+ *
+ *   S[r]  = S[r] * decay
+ *   d     = beta * (v[r] - S[r] · k)
+ *   S[r] += d * k                    fma
+ *   o[r]  = (S[r] · q) * scale
+ *
+ * The dots are fma in 16 lanes (column mod 16) from +0, then the tree.
+ */
+struct DeltaRule {
+  const float* from; // [rows padded to 16, stride] the state before the first token
+  float* to;         // the same after the last; may be `from`
+  size_t rows;       // of the state: values of a head
+  size_t cols;       // keys of a head
+  size_t stride;     // cols padded with zeros to a multiple of 16
+  size_t n;          // tokens, at least 1
+  const float* q;    // [n, cols] rows of qkv_stride
+  const float* k;    // [n, cols]
+  const float* v;    // [n, rows]
+  size_t qkv_stride;
+  const float* decay; // [n] gate_stride apart
+  const float* beta;  // [n]
+  size_t gate_stride;
+  float scale;
+  float* o; // [n, rows] rows of o_stride, out
+  size_t o_stride;
+};
+
 /** attention_block for each KvType. */
 struct AttentionFunctions {
   using Function = void (*)(const AttentionBlock& b);
@@ -124,6 +172,20 @@ struct VectorKernel {
    * shows it. Writes [count padded to 32] codes, zeros in the padding, and their scales.
    */
   void (*to_q8_0)(const float* x, size_t count, uint8_t* row);
+
+  /** y[i] = x[i] * float(1 / sqrt(sum(x²) + eps)), the sum as in rms_norm. y may be x. */
+  void (*l2_norm)(const float* x, size_t count, float eps, float* y);
+  /** y[i] = 1 / (1 + exp(-x[i])). y may be x. */
+  void (*sigmoid)(const float* x, size_t count, float* y);
+  /**
+   * y[i] = log(1 + exp(x)) of x = a[i] + b[i], as max(x, 0) + log(1 + exp(-|x|)) with the logarithm of
+   * lanes/exp.h. y may be a.
+   */
+  void (*softplus_of_sum)(const float* a, const float* b, size_t count, float* y);
+  /** y[i] = exp(a[i] * b[i]). y may be a. */
+  void (*exp_of_product)(const float* a, const float* b, size_t count, float* y);
+  void (*convolve_silu)(const Convolution& c);
+  void (*delta_rule)(const DeltaRule& r);
 
   AttentionFunctions attention_block;
   /**

@@ -6,12 +6,14 @@
 
 #include "../lanes/lanes.h"
 #include "attention_generic.h"
+#include "recurrent_generic.h"
 #include "vector.h"
 
 namespace bitnet {
 namespace {
 
-void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
+/** In double: sums in 16 lanes, then the tree. */
+inline double sum_of_squares(const float* x, size_t count) {
   constexpr int kRegisters = 2 * kParts;
   Doubles lane[kRegisters]; // halves of the parts, in order
   for (int i = 0; i < kRegisters; i++)
@@ -28,7 +30,11 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
   for (int distance = kRegisters / 2; distance > 0; distance /= 2)
     for (int i = 0; i < distance; i++)
       lane[i] = add(lane[i], lane[i + distance]);
-  const double mean = tree(lane[0]) / static_cast<double>(count);
+  return tree(lane[0]);
+}
+
+void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
+  const double mean = sum_of_squares(x, count) / static_cast<double>(count);
   const Floats r =
       broadcast(static_cast<float>(1.0 / square_root(mean + static_cast<double>(eps))));
   for_groups(count, [&](size_t i, auto some) {
@@ -36,6 +42,12 @@ void rms_norm(const float* x, const float* w, size_t count, float eps, float* y)
           map([&](Floats a, Floats b) { return mul(mul(a, r), b); }, load(some, x + i),
               load(some, w + i)));
   });
+}
+
+void l2_norm(const float* x, size_t count, float eps, float* y) {
+  const double sum = sum_of_squares(x, count);
+  const Floats r = broadcast(static_cast<float>(1.0 / square_root(sum + static_cast<double>(eps))));
+  each(x, count, y, [&](Floats v) { return mul(v, r); });
 }
 
 /** The larger of top and |v|, element by element. */
@@ -207,6 +219,12 @@ constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
       .hadamard = hadamard,
       .to_f16 = to_f16,
       .to_q8_0 = to_q8_0,
+      .l2_norm = l2_norm,
+      .sigmoid = sigmoid,
+      .softplus_of_sum = softplus_of_sum,
+      .exp_of_product = exp_of_product,
+      .convolve_silu = convolve_silu,
+      .delta_rule = delta_rule,
       .attention_block =
           {
               .f16 = attention_block<kKvF16>,

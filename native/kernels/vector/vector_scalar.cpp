@@ -73,14 +73,88 @@ float exp_approx(float x) {
   return y * float_of_bits((half - 1) << 23) * float_of_bits((e - half - 1) << 23);
 }
 
-void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
+/** log(1 + exp(x)), the logarithm as lanes/exp.h derives it. */
+float softplus(float x) {
+  const float y = exp_approx(x < 0.0f ? x : -x);
+  const float u = 1.0f + y;
+  const uint32_t exponent = (bits_of_float(u) - static_cast<uint32_t>(kLogLeast)) >> 23;
+  const float e = static_cast<float>(exponent);
+  const float f = float_of_bits(bits_of_float(u) - (exponent << 23)) - 1.0f;
+  const float z = f * f;
+  float p = 0.0f;
+  for (float coefficient : kLogP)
+    p = fmaf(p, f, coefficient);
+  float log = fmaf(e, kLogLn2[1], (f * z) * p);
+  log = f + fmaf(z, -0.5f, log);
+  log = fmaf(e, kLogLn2[0], log);
+  return (x > 0.0f ? x : 0.0f) + (log + (y - (u - 1.0f)) / u);
+}
+
+double sum_of_squares(const float* x, size_t count) {
   double lane[16] = {};
   for (size_t i = 0; i < count; i++)
     lane[i % 16] = fma(x[i], x[i], lane[i % 16]);
-  const double mean = tree(lane) / static_cast<double>(count);
+  return tree(lane);
+}
+
+void rms_norm(const float* x, const float* w, size_t count, float eps, float* y) {
+  const double mean = sum_of_squares(x, count) / static_cast<double>(count);
   const float r = static_cast<float>(1.0 / sqrt(mean + static_cast<double>(eps)));
   for (size_t i = 0; i < count; i++)
     y[i] = (x[i] * r) * w[i];
+}
+
+void l2_norm(const float* x, size_t count, float eps, float* y) {
+  const double sum = sum_of_squares(x, count);
+  const float r = static_cast<float>(1.0 / sqrt(sum + static_cast<double>(eps)));
+  for (size_t i = 0; i < count; i++)
+    y[i] = x[i] * r;
+}
+
+void sigmoid(const float* x, size_t count, float* y) {
+  for (size_t i = 0; i < count; i++)
+    y[i] = 1.0f / (1.0f + exp_approx(-x[i]));
+}
+
+void softplus_of_sum(const float* a, const float* b, size_t count, float* y) {
+  for (size_t i = 0; i < count; i++)
+    y[i] = softplus(a[i] + b[i]);
+}
+
+void exp_of_product(const float* a, const float* b, size_t count, float* y) {
+  for (size_t i = 0; i < count; i++)
+    y[i] = exp_approx(a[i] * b[i]);
+}
+
+void convolve_silu(const Convolution& c) {
+  for (size_t i = 0; i < c.count; i++) {
+    float sum = 0.0f;
+    for (size_t j = 0; j < c.taps; j++)
+      sum = fmaf(c.w[j * c.w_stride + i], c.x[j][i], sum);
+    c.y[i] = sum * (1.0f / (1.0f + exp_approx(-sum)));
+  }
+}
+
+void delta_rule(const DeltaRule& r) {
+  for (size_t t = 0; t < r.n; t++)
+    for (size_t row = 0; row < r.rows; row++) {
+      const float *q = r.q + t * r.qkv_stride, *k = r.k + t * r.qkv_stride;
+      const float* from = (t == 0 ? r.from : r.to) + row * r.stride;
+      float* s = r.to + row * r.stride;
+      float dot[16] = {};
+      for (size_t c = 0; c < r.cols; c++) {
+        s[c] = from[c] * r.decay[t * r.gate_stride];
+        dot[c % 16] = fmaf(s[c], k[c], dot[c % 16]);
+      }
+      const float v = r.v[t * r.qkv_stride + row];
+      const float delta = r.beta[t * r.gate_stride] * (v - tree(dot));
+      float out[16] = {};
+      for (size_t c = 0; c < r.cols; c++) {
+        s[c] = fmaf(delta, k[c], s[c]);
+        out[c % 16] = fmaf(s[c], q[c], out[c % 16]);
+      }
+      r.o[t * r.o_stride + row] = tree(out) * r.scale;
+    }
 }
 
 void quantize(const float* x, size_t count, int8_t* q, size_t q_stride, int32_t* sum, float* step) {
@@ -245,6 +319,12 @@ const VectorKernel kVectorScalar = {
     .hadamard = hadamard,
     .to_f16 = to_f16,
     .to_q8_0 = to_q8_0,
+    .l2_norm = l2_norm,
+    .sigmoid = sigmoid,
+    .softplus_of_sum = softplus_of_sum,
+    .exp_of_product = exp_of_product,
+    .convolve_silu = convolve_silu,
+    .delta_rule = delta_rule,
     .attention_block =
         {
             .f16 = attention_block<kKvF16>,

@@ -1,5 +1,5 @@
-// Coverage-guided: any bytes as the tokens, keys and values of a session file. They are refused, or the session that they make
-// is written as the same bytes again.
+// Coverage-guided: any bytes as the tokens, keys, values and states of a session file. They are refused, or the session that they
+// make is written as the same bytes again.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "common/abort.h"
 #include "common/checksum.h"
 #include "engine/session_file.h"
-#include "graph/kv_cache.h"
+#include "graph/sequence_cache.h"
 
 using namespace bitnet;
 
@@ -49,7 +49,7 @@ std::vector<uint8_t> read_file(const std::string& path) {
 
 /**
  * The first byte: positions, whether keys are int8, whether the right checksum goes behind the
- * other bytes, which are the file.
+ * other bytes, which are the file, and whether the first layer is recurrent.
  */
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0)
@@ -59,11 +59,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   spec.n_layer = 2;
   spec.n_kv_head = 1;
   spec.head_dim = 8;
-  KvCache cache;
+  if (*data & 64)
+    spec.recurrent = {
+        .layers = {1, 0}, .taps = 2, .n_key_head = 1, .n_value_head = 1, .head_dim = 2};
+  SequenceCache cache;
   require(cache.allocate(spec, 16, *data & 16 ? kKvQ8_0 : kKvF16).ok());
+  // A snapshot in the middle, and the state at the end.
+  std::vector<size_t> positions;
+  for (const size_t position : {n / 2, n})
+    if (cache.states.bytes_of_one() > 0 && position > (positions.empty() ? 0 : positions[0]))
+      positions.push_back(position);
   std::vector<uint8_t> file(data + 1, data + size);
   if (*data & 32) {
-    file.resize(n * (sizeof(int32_t) + kv_bytes_per_position(cache)));
+    file.resize(n * (sizeof(int32_t) + cache.kv.position_bytes()) +
+                positions.size() * cache.states.bytes_of_one());
     Checksum checksum(kSeed);
     checksum.add(file.data(), file.size());
     const uint64_t sum = checksum.value();
@@ -75,8 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<int32_t> tokens(n);
   const std::atomic<int32_t> never{0};
   const Abort abort = {&never, &never};
-  if (read_session(path, 0, kSeed, n, tokens.data(), cache, abort).ok()) {
-    require(cache.position == n);
+  if (read_session(path, 0, kSeed, positions, n, tokens.data(), cache, abort).ok()) {
+    require(cache.position == n && cache.states.held().size() == positions.size());
     require(write_session(again, nullptr, 0, tokens.data(), kSeed, cache, abort).ok());
     const std::vector<uint8_t> written = read_file(again);
     require(written.size() <= file.size() &&

@@ -16,6 +16,8 @@ test('both give every role the same shape', () => {
     ...{ nLayer: 1, dim: 768, ffnDim: 2048, nHead: 6, nKvHead: 2, headDim: 96, vocabSize: 1000 },
     rope: { type: 'norm', dim: 64, base: 10_000, scale: 1 },
     experts: { count: 5, used: 2, clamps: [7] },
+    gatedAttention: true,
+    recurrent: { layers: [true], taps: 4, nKeyHead: 2, nValueHead: 6, headDim: 40 },
   } as const;
   const spec = (grow: number) =>
     ({

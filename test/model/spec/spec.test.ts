@@ -8,6 +8,7 @@ import {
   PaperModel,
   refusal,
   sizes2b,
+  sizes27b,
 } from '../paper-model.js';
 
 describe('readSpec', () => {
@@ -72,6 +73,7 @@ describe('readSpec', () => {
     ['olmo', 'norm'],
     ['olmo2', 'neox'],
     ['maple', 'neox'],
+    ['qwen35', 'neox'],
   ])('gives architecture %s rotary embedding of type %s', (arch, type) => {
     expect(readSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
   });
@@ -135,16 +137,17 @@ describe('readSpec', () => {
         ...{ arch: 'maple', nLayer: 24, dim: 2048, ffnDim: 512, nHead: 16, nKvHead: 4 },
         ...{ vocabSize: 151_936, experts: 256, weightType: 'TQ2_0' },
       },
+      { ...sizes27b, arch: 'qwen35' },
     ];
     expect(published.map((options) => readSpec(new PaperModel(options).file).headDim)).toEqual([
-      96, 64, 100, 128, 256, 128, 256, 128,
+      96, 64, 100, 128, 256, 128, 256, 128, 256,
     ]);
   });
 });
 
 describe('the file', () => {
   const architectures =
-    'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, minicpm, hunyuan-dense, olmo, olmo2, gemma3, maple';
+    'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, minicpm, hunyuan-dense, olmo, olmo2, gemma3, maple, qwen35';
   const only = 'only models of these architectures can run';
   it.each([
     [

@@ -1,0 +1,35 @@
+// Keys, values and states move together.
+#include "sequence_cache.h"
+
+namespace bitnet {
+
+Status SequenceCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
+  states.allocate(spec);
+  return kv.allocate(spec, context, type);
+}
+
+Status SequenceCache::prepare(size_t keep_after) {
+  return states.prepare(position, keep_after)
+             ? Status{}
+             : Status::error(Code::kMemory,
+                             "Not enough memory for the states of a sequence's recurrent layers.");
+}
+
+void SequenceCache::append(size_t n) {
+  states.commit(position + n);
+  position += n;
+}
+
+size_t SequenceCache::truncate(size_t length) {
+  if (length < position)
+    position = states.bytes_of_one() > 0 ? states.restore(length) : length;
+  return position;
+}
+
+void SequenceCache::take(SequenceCache& other) {
+  kv = std::move(other.kv);
+  states = std::move(other.states);
+  position = other.position.load();
+}
+
+} // namespace bitnet
