@@ -220,6 +220,20 @@ describe('numbers that are none', () => {
     expect(error).toMatchObject({ code: 'ERR_BITNET_MODEL' });
     const zero = await errorOf(options, set(name, 0, [0, 0, 0, 0]));
     expect(zero?.code).toMatch(/ERR_BITNET_(MODEL|NUMERIC)/);
+    const longRope = { arch: 'minicpm', longRopeAbove: 8 } as const;
+    for (const bytes of [nan, [0, 0, 0, 0]]) {
+      const long = await errorOf(longRope, set('rope_factors_long.weight', 0, bytes));
+      expect(long?.code).toMatch(/ERR_BITNET_(MODEL|NUMERIC)/);
+    }
+  });
+
+  it.each([
+    { scales: [1e6, 1, 1e-5] as const },
+    { scales: [1, 1e6, 1e-5] as const },
+    { scales: [1e-5, 1e-5, 1e6] as const },
+  ])('as scales of a graph give numbers or end with an error: $scales', async ({ scales }) => {
+    const error = await errorOf({ arch: 'minicpm', scales }, () => {});
+    expect(error?.code ?? 'ERR_BITNET_NUMERIC').toBe('ERR_BITNET_NUMERIC');
   });
 
   const numeric = { name: 'BitnetError', code: 'ERR_BITNET_NUMERIC' };
