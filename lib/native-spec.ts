@@ -1,7 +1,7 @@
-// A model's description as the plain numbers that the addon reads.
+// Models and tensors as the plain numbers that the addon reads.
 import type { FileStamp } from './gguf/file-stamp.js';
 import type { ModelSpec } from './model/spec/spec.js';
-import type { NativeSynthetic } from './native-types.js';
+import type { NativeSynthetic, NativeTensor } from './native-types.js';
 
 /** Positions are the values of `enum Activation`. */
 const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu', 'gelu_tanh'];
@@ -65,9 +65,21 @@ export function nativeSpec(
     tensors: tensors.map(({ tile, rotated, ...tensor }) => ({
       ...tensor,
       ...(rotated && { rotated: 1 }),
-      ...(tile && { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows }),
+      ...tileNumbers(tile),
     })),
   };
+}
+
+/** A tensor that is no model's yet, as native/binding/quantize_info.cpp reads it. */
+export function nativeTensor({ from, tile, ...tensor }: NativeTensor): object {
+  const source =
+    'bytes' in from ? from : { path: from.stamp.path, stamp: stampNumbers([from.stamp]) };
+  return { ...source, ...tensor, ...tileNumbers(tile) };
+}
+
+function tileNumbers(tile: NativeTensor['tile']): object {
+  if (tile === undefined) return {};
+  return { tileRows: tile.rows, tileCols: tile.cols, tileGroupRows: tile.groupRows };
 }
 
 /** `[files, 3]`: `struct FileStamp`. */

@@ -221,3 +221,47 @@ export interface KernelVerdict {
   /** The first wrong result, '' when there is none. */
   readonly wrong: string;
 }
+
+/** A stored tensor, in a file or in memory. */
+export interface NativeTensor {
+  readonly from: { readonly stamp: FileStamp } | { readonly bytes: Uint8Array };
+  /** Of its first byte there. */
+  readonly offset: number;
+  /** A type that native/formats or native/kernels/dense can decode: 'I2_S arm64', 'Q8_0', … */
+  readonly type: string;
+  readonly rows: number;
+  readonly cols: number;
+  /** Of TL1 and TL2. */
+  readonly tile?: { readonly rows: number; readonly cols: number; readonly groupRows: number };
+}
+
+/** What the rows of a tensor become. */
+export interface NativeTarget {
+  /** I2_S, TQ1_0, TQ2_0, Q2_0 and dense types. */
+  readonly type: string;
+  /** Of all weights, for I2_S. */
+  readonly scale?: number;
+  /** Whether dense weights are rounded to ternary ones by absmean, where a scale belongs to a block; else they must be exactly ternary. @default false */
+  readonly absmean?: boolean;
+}
+
+/** What stands against a conversion, as bits: native/quantize/findings.h. */
+export const findings = {
+  notFinite: 1,
+  invalid: 2,
+  notTernary: 4,
+  scalesDiffer: 8,
+  scaleRounded: 16,
+  scaleLost: 32,
+  tooLarge: 64,
+} as const;
+
+/** How far a dense tensor is from ternary weights. */
+export interface TernaryDistance {
+  /** Whether its weights are −s, 0, +s for what shares a scale. */
+  readonly exact: boolean;
+  /** The scale of all weights by absmean. */
+  readonly absmean: number;
+  /** |w − s t| / |w| for weights rounded by absmean. */
+  readonly distance: number;
+}

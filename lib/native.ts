@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { BitnetError, type BitnetErrorCode } from './errors.js';
 import type { ModelSpec } from './model/spec/spec.js';
-import { nativeSpec } from './native-spec.js';
+import { nativeSpec, nativeTensor } from './native-spec.js';
 import {
   type CpuInfo,
   type HeldTensor,
@@ -18,8 +18,11 @@ import {
   type NativeModel,
   type NativeRequest,
   type NativeSession,
+  type NativeTarget,
+  type NativeTensor,
   type PlannedTensor,
   type ShapeTiming,
+  type TernaryDistance,
 } from './native-types.js';
 import { packageRoot } from './package-root.js';
 
@@ -41,6 +44,9 @@ interface Addon {
   }): Promise<bigint>;
   planLoad(spec: object, options: object): readonly HeldTensor[];
   loadModel(spec: object, options: object): Promise<NativeModel>;
+  encodeRows(request: object): Promise<number>;
+  firstScale(request: object): Promise<number>;
+  measureTernary(request: object): Promise<TernaryDistance>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
@@ -215,6 +221,49 @@ export function checksumFile(
   return translatedAsync(
     translated(() => addon().checksumFile({ path, offsets, lengths, control })),
   );
+}
+
+/** Native threads, 0 for all cores this process may use, and `[abort]`. */
+interface NativeWork {
+  readonly threads: number;
+  readonly control: Int32Array;
+}
+
+/**
+ * Rows of a tensor as `target` stores them, at the end of an I2_S tensor with its scale; slices begin and end at multiples of
+ * `rowStep(tensor)` or at the end.
+ *
+ * @param out of exactly their size
+ * @returns bits of `findings`; `out` means nothing where there are others than scaleRounded
+ * @throws ERR_BITNET_FILE, ERR_BITNET_MEMORY, ERR_BITNET_ABORTED
+ */
+export function encodeRows(
+  tensor: NativeTensor,
+  { row, count }: { readonly row: number; readonly count: number },
+  { type, scale = 0, absmean = false }: NativeTarget,
+  out: Uint8Array,
+  work: NativeWork,
+): Promise<number> {
+  const target = { target: type, scale, absmean: Number(absmean) };
+  const request = { ...nativeTensor(tensor), row, count, ...target, out, ...work };
+  return translatedAsync(translated(() => addon().encodeRows(request)));
+}
+
+/** The scale of the first weight that is not 0: if the tensor has one scale, this is it. */
+export function firstScale(tensor: NativeTensor, work: NativeWork): Promise<number> {
+  return translatedAsync(
+    translated(() => addon().firstScale({ ...nativeTensor(tensor), ...work })),
+  );
+}
+
+/** @param group columns that share a scale; 0: the whole tensor */
+export function measureTernary(
+  tensor: NativeTensor,
+  group: number,
+  work: NativeWork,
+): Promise<TernaryDistance> {
+  const request = { ...nativeTensor(tensor), group, ...work };
+  return translatedAsync(translated(() => addon().measureTernary(request)));
 }
 
 function addon(): Addon {

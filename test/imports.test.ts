@@ -76,7 +76,7 @@ it('a program that requires the package loads nothing that measures', () => {
 it('includes in native go from the binding to common, and never back or sideways', () => {
   const ranks = [
     ['binding'],
-    ['load', 'engine', 'self_test', 'machine'],
+    ['load', 'engine', 'quantize', 'self_test', 'machine'],
     ['graph'],
     ['formats', 'kernels'],
     ['common'],

@@ -7,6 +7,7 @@
 #include "cpu_info.h"
 #include "model_object.h"
 #include "plan_info.h"
+#include "quantize_info.h"
 #include "self_test_info.h"
 #include "session_object.h"
 
@@ -30,6 +31,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("planLoad", checked<plan_info>);
   add("loadModel", checked<ModelObject::load>);
   add("checksumFile", checked<checksum_file>);
+  add("encodeRows", checked<encoded_rows>);
+  add("firstScale", checked<found_scale>);
+  add("measureTernary", checked<measured_ternary>);
   exports.Set("NativeModel", ModelObject::define(env));
   exports.Set("NativeSession", SessionObject::define(env));
   return exports;

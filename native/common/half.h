@@ -1,4 +1,4 @@
-// IEEE 754 half precision to single, for the few places that are not a kernel.
+// IEEE 754 half precision to single and back, for the few places that are not a kernel.
 #pragma once
 #include <stdint.h>
 #include <string.h>
@@ -37,6 +37,25 @@ inline uint16_t exact_half_bits(float value) {
   // Zero or subnormal: a whole number of 2^-24.
   const float steps = (sign ? -value : value) * 16777216.0f;
   return static_cast<uint16_t>(sign | static_cast<uint32_t>(steps));
+}
+
+/** The f16 bits nearest to a finite f32, of two the even one; infinity beyond the largest half. */
+inline uint16_t nearest_half_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  const uint16_t sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
+  uint32_t size = bits & 0x7fffffffu;
+  if (size >= 0x47800000u) // 65536
+    return static_cast<uint16_t>(sign | 0x7c00u);
+  if (size < 0x38800000u) { // 2^-14: a whole number of 2^-24, which adding 0.5 rounds to
+    float steps;
+    memcpy(&steps, &size, sizeof steps);
+    steps += 0.5f;
+    memcpy(&bits, &steps, sizeof bits);
+    return static_cast<uint16_t>(sign | (bits - 0x3f000000u));
+  }
+  size += 0xfffu + (size >> 13 & 1u);
+  return static_cast<uint16_t>(sign | ((size - 0x38000000u) >> 13));
 }
 
 } // namespace bitnet

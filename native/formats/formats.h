@@ -1,5 +1,5 @@
-// On-disk ternary types: how stored bytes become codes and scales. The layouts are drawn beside
-// each decoder.
+// On-disk ternary types: how stored bytes become codes and scales, and of some the way back. The
+// layouts are drawn beside each decoder.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +71,12 @@ struct TernaryFormat {
   bool four_levels = false;
   /** Whether each row is stored with a scale of its own. */
   bool row_scales = false;
+  /**
+   * The reverse of `decode`, for formats that are also written; else null. Rows [row, row + count)
+   * begin and end with a block; scales are exactly halves. The caller writes a tensor scale.
+   */
+  void (*encode)(const uint8_t* codes, const float* scales, TensorShape shape, size_t row,
+                 size_t count, uint8_t* bytes) = nullptr;
 };
 
 extern const TernaryFormat kFormatI2S;

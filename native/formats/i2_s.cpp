@@ -66,6 +66,17 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t row, size_t count, u
   return seen == 0;
 }
 
+template <size_t kBlock>
+void encode(const uint8_t* codes, const float*, TensorShape shape, size_t, size_t count,
+            uint8_t* bytes) {
+  constexpr size_t kBlockBytes = kBlock / 4;
+  const uint8_t* end = codes + count * shape.cols;
+  for (; codes != end; codes += kBlock, bytes += kBlockBytes)
+    for (size_t m = 0; m < kBlockBytes; ++m)
+      bytes[m] = static_cast<uint8_t>(codes[m] << 6 | codes[m + kBlockBytes] << 4 |
+                                      codes[m + 2 * kBlockBytes] << 2 | codes[m + 3 * kBlockBytes]);
+}
+
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
   return {
       .name = name,
@@ -76,6 +87,7 @@ template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
       .tensor_scale_offset = two_bit_scale_offset,
       .decode = decode<kBlock>,
       .fits = fits<kBlock>,
+      .encode = encode<kBlock>,
   };
 }
 

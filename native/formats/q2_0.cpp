@@ -40,6 +40,17 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
   return seen == 0;
 }
 
+template <size_t kBlock>
+void encode(const uint8_t* codes, const float* scales, TensorShape shape, size_t, size_t count,
+            uint8_t* bytes) {
+  for (size_t b = 0; b < count * (shape.cols / kBlock); ++b, bytes += kBlockBytes<kBlock>) {
+    const uint16_t half = exact_half_bits(scales[b]);
+    memcpy(bytes, &half, sizeof half);
+    for (size_t j = 0; j < kBlock / 4; ++j, codes += 4)
+      bytes[2 + j] = static_cast<uint8_t>(codes[0] | codes[1] << 2 | codes[2] << 4 | codes[3] << 6);
+  }
+}
+
 template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
   return {
       .name = name,
@@ -50,6 +61,7 @@ template <size_t kBlock> constexpr TernaryFormat format(const char* name) {
       .tensor_scale_offset = nullptr,
       .decode = decode<kBlock>,
       .four_levels = true,
+      .encode = encode<kBlock>,
   };
 }
 

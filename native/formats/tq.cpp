@@ -36,6 +36,16 @@ bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8
   return valid;
 }
 
+template <size_t kBlock, size_t kBlockBytes, void (*kEncodeBlock)(const uint8_t*, uint8_t*)>
+void encode(const uint8_t* codes, const float* scales, TensorShape shape, size_t, size_t count,
+            uint8_t* bytes) {
+  for (size_t b = 0; b < count * (shape.cols / kBlock); ++b, bytes += kBlockBytes) {
+    kEncodeBlock(codes + b * kBlock, bytes);
+    const uint16_t half = exact_half_bits(scales[b]);
+    memcpy(bytes + kBlockBytes - 2, &half, sizeof half);
+  }
+}
+
 // Trit n of a base-3 byte:
 //   v = Σ c_n 3^(4 - n)        n = 0..4
 //   b = ceil(256 v / 243)      the byte
@@ -54,6 +64,16 @@ void decode_strided(const uint8_t* bytes, size_t count, int digits, uint8_t* cod
       *codes++ = trit(bytes[m], n);
 }
 
+// The reverse, for digits that begin a byte.
+void encode_strided(const uint8_t* codes, size_t count, int digits, uint8_t* bytes) {
+  for (size_t m = 0; m < count; ++m) {
+    unsigned v = 0;
+    for (int n = 0; n < 5; ++n)
+      v = 3 * v + (n < digits ? codes[m + count * n] : 0u);
+    bytes[m] = static_cast<uint8_t>((256 * v + 242) / 243);
+  }
+}
+
 // TQ1_0, 54 bytes:  qs[48]  five trits a byte, most significant first
 //                   qh[4]   four trits a byte
 //                   f16
@@ -65,6 +85,12 @@ bool decode_tq1_block(const uint8_t* block, uint8_t* codes) {
   decode_strided(block + 32, 16, 5, codes + 160);
   decode_strided(block + 48, 4, 4, codes + 240);
   return true; // every byte decodes to digits 0..2
+}
+
+void encode_tq1_block(const uint8_t* codes, uint8_t* block) {
+  encode_strided(codes, 32, 5, block);
+  encode_strided(codes + 160, 16, 5, block + 32);
+  encode_strided(codes + 240, 4, 4, block + 48);
 }
 
 // PTQ1_0, 28 bytes, the same in half the size:
@@ -92,8 +118,15 @@ bool decode_tq2_block(const uint8_t* block, uint8_t* codes) {
   return seen == 0;
 }
 
+void encode_tq2_block(const uint8_t* codes, uint8_t* block) {
+  for (size_t h = 0; h < 2; ++h, codes += 128)
+    for (size_t m = 0; m < 32; ++m)
+      block[32 * h + m] = static_cast<uint8_t>(codes[m] | codes[m + 32] << 2 | codes[m + 64] << 4 |
+                                               codes[m + 96] << 6);
+}
+
 template <size_t kBlock, size_t kBlockBytes, bool (*kDecodeBlock)(const uint8_t*, uint8_t*)>
-constexpr TernaryFormat format(const char* name) {
+constexpr TernaryFormat format(const char* name, decltype(TernaryFormat::encode) encode = nullptr) {
   return {
       .name = name,
       .scale_cols = kBlock,
@@ -102,13 +135,16 @@ constexpr TernaryFormat format(const char* name) {
       .row_bytes = row_bytes<kBlock, kBlockBytes>,
       .tensor_scale_offset = nullptr,
       .decode = decode<kBlock, kBlockBytes, kDecodeBlock>,
+      .encode = encode,
   };
 }
 
 } // namespace
 
-const TernaryFormat kFormatTQ1_0 = format<256, 54, decode_tq1_block>("TQ1_0");
-const TernaryFormat kFormatTQ2_0 = format<256, 66, decode_tq2_block>("TQ2_0");
+const TernaryFormat kFormatTQ1_0 =
+    format<256, 54, decode_tq1_block>("TQ1_0", encode<256, 54, encode_tq1_block>);
+const TernaryFormat kFormatTQ2_0 =
+    format<256, 66, decode_tq2_block>("TQ2_0", encode<256, 66, encode_tq2_block>);
 const TernaryFormat kFormatPTQ1_0 = format<128, 28, decode_ptq1_block>("PTQ1_0");
 
 } // namespace bitnet

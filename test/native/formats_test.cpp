@@ -1,5 +1,6 @@
 // On-disk ternary formats: any rows decode alike alone and together, from exactly the bytes that
 // are said to hold them, whatever these bytes are.
+#include <math.h>
 #include <string.h>
 
 #include <string>
@@ -105,6 +106,35 @@ TEST("some rows of a ternary tensor decode as all of them do, from their own byt
   }
 }
 
+TEST("codes and scales of formats that are written come back from their bytes") {
+  size_t written = 0;
+  for (const Case& c : kCases) {
+    const TernaryFormat& format = *find_ternary_format(c.type);
+    if (!format.encode)
+      continue;
+    ++written;
+    Random random(2);
+    Guarded<uint8_t> codes(c.shape.rows * c.shape.cols);
+    for (uint8_t& code : codes)
+      code = static_cast<uint8_t>(random.bits() % 3);
+    const size_t group = format.scale_cols ? format.scale_cols : c.shape.cols;
+    std::vector<float> scales(c.shape.rows * (c.shape.cols / group));
+    for (float& scale : scales)
+      scale = half_to_float(static_cast<uint16_t>(random.bits() % 0x7c00));
+    const RowBytes range = format.row_bytes(c.shape, 0, c.shape.rows);
+    Guarded<uint8_t> bytes(static_cast<size_t>(range.size()));
+    format.encode(codes.data(), scales.data(), c.shape, 0, c.shape.rows, bytes.data());
+    std::vector<uint8_t> tensor(static_cast<size_t>(format.tensor_bytes(c.shape)));
+    memcpy(tensor.data(), bytes.data(), static_cast<size_t>(range.size()));
+    const Rows back(format, c.shape, tensor, 0, c.shape.rows);
+    CHECK(back.valid, title(c));
+    CHECK(memcmp(back.codes.data(), codes.data(), c.shape.rows * c.shape.cols) == 0, title(c));
+    if (!format.tensor_scale_offset)
+      CHECK(back.scales == scales, title(c));
+  }
+  CHECK(written >= 6, "formats that are written");
+}
+
 TEST("tiles that cannot be of a matrix do not fit") {
   const TernaryFormat& tl1 = *find_ternary_format("TL1");
   const TernaryFormat& tl2 = *find_ternary_format("TL2");
@@ -136,7 +166,23 @@ TEST("f16 bits survive f32") {
     if ((bits >> 10 & 31u) == 31)
       continue; // not finite
     const float value = half_to_float(static_cast<uint16_t>(bits));
-    if (exact_half_bits(value) != bits)
+    if (exact_half_bits(value) != bits || nearest_half_bits(value) != bits)
       return check::fail(__FILE__, __LINE__, std::to_string(bits));
   }
+}
+
+TEST("floats between two halves become the nearer, of two the even one") {
+  for (uint32_t bits = 0; bits < 0x7bff; ++bits) {
+    const float low = half_to_float(static_cast<uint16_t>(bits));
+    const float high = half_to_float(static_cast<uint16_t>(bits + 1));
+    const float middle = 0.5f * (low + high);
+    const uint16_t even = static_cast<uint16_t>(bits + (bits & 1));
+    if (nearest_half_bits(middle) != even || nearest_half_bits(nextafterf(middle, low)) != bits ||
+        nearest_half_bits(nextafterf(middle, high)) != bits + 1 ||
+        nearest_half_bits(-middle) != (even | 0x8000))
+      return check::fail(__FILE__, __LINE__, std::to_string(bits));
+  }
+  CHECK_EQ(nearest_half_bits(65519.0f), uint16_t{0x7bff}, "the largest half");
+  CHECK_EQ(nearest_half_bits(65520.0f), uint16_t{0x7c00}, "beyond it");
+  CHECK_EQ(nearest_half_bits(3e38f), uint16_t{0x7c00}, "far beyond it");
 }
