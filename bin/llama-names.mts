@@ -19,6 +19,8 @@ const names: Readonly<Record<string, string>> = {
   '--system-prompt-file': '--system-file',
   '-r': '--stop',
   '--reverse-prompt': '--stop',
+  '--split-max-size': '--max-size',
+  '--split-max-tensors': '--max-tensors',
 };
 
 /** Those of keys and values, which have one type here. */

@@ -79,7 +79,10 @@ interface ErrorFields {
   ERR_BITNET_TEMPLATE: object;
   ERR_BITNET_TIME: object;
   ERR_BITNET_TOKENIZER: FaultyFile;
-  ERR_BITNET_TYPE: FaultyFile;
+  ERR_BITNET_TYPE: FaultyFile & {
+    /** Of weights that are to become ternary: |w − s t| / |w|. */
+    distance: number;
+  };
 }
 
 /** Code of a `BitnetError`; see docs/errors.md for what each one means and how to fix it. */

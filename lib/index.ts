@@ -38,6 +38,7 @@ export type { GenerateOptions } from './generate/options.js';
 export type { Timings, Usage } from './generate/progress.js';
 export type { Prompt } from './generate/prompt.js';
 export type { GgufShard } from './gguf/types.js';
+export type { WriteOptions, WriteProgress } from './gguf/write-options.js';
 export {
   type ArraySummary,
   type Inspection,
@@ -75,6 +76,15 @@ export type {
 export { type CatalogModel, modelCatalog } from './pull/catalog.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
 export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
+export {
+  type QuantizedTensor,
+  type QuantizeOptions,
+  type QuantizeResult,
+  quantizeModel,
+} from './quantize/quantize.js';
+export type { QuantizeType, TensorTypeName } from './quantize/types.js';
+export { type MergeResult, mergeModel } from './shards/merge-model.js';
+export { type SplitOptions, type SplitResult, splitModel } from './shards/split-model.js';
 export type {
   DecodeOptions,
   EncodeOptions,

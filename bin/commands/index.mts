@@ -9,10 +9,13 @@ import { embedCommand } from './embed.mjs';
 import { evalCommand } from './eval.mjs';
 import { inspectCommand } from './inspect.mjs';
 import { listCommand } from './list.mjs';
+import { mergeCommand } from './merge.mjs';
 import { perplexityCommand } from './perplexity.mjs';
 import { pullCommand } from './pull.mjs';
+import { quantizeCommand } from './quantize.mjs';
 import { rmCommand } from './rm.mjs';
 import { runCommand } from './run.mjs';
+import { splitCommand } from './split.mjs';
 import { synthCommand } from './synth.mjs';
 import { tokenizeCommand } from './tokenize.mjs';
 
@@ -33,6 +36,9 @@ export function commands(): Command[] {
     listCommand(),
     rmCommand(),
     convertCommand(),
+    quantizeCommand(),
+    splitCommand(),
+    mergeCommand(),
     synthCommand(),
     completionCommand(),
   ];

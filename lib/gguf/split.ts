@@ -17,9 +17,9 @@ export type ReadShard = (
   metadata?: ReadonlyMap<string, GgufValue>,
 ) => Promise<GgufFile>;
 
-const numberKey = 'split.no';
-const countKey = 'split.count';
-const tensorsKey = 'split.tensors.count';
+export const numberKey = 'split.no';
+export const countKey = 'split.count';
+export const tensorsKey = 'split.tensors.count';
 
 /**
  * Given one file of a model that was split (`name-00001-of-00003.gguf`, …), all of it: the
@@ -93,7 +93,8 @@ function shardPaths(path: string, { no, count }: Place): string[] {
   return Array.from({ length: count }, (_, i) => prefix + shardEnding(i, count));
 }
 
-function shardEnding(no: number, count: number): string {
+/** How the name of shard `no`, from 0, of `count` ends. */
+export function shardEnding(no: number, count: number): string {
   const digits = (value: number) => String(value).padStart(5, '0');
   return `-${digits(no + 1)}-of-${digits(count)}.gguf`;
 }

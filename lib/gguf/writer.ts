@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import { BitnetError } from '../errors.js';
 import { replaceFile } from '../files/replace-file.js';
 import type { FileKind } from '../files/target.js';
@@ -8,6 +9,7 @@ export type { GgufEntries, GgufTyped } from './encode-header.js';
 
 import { maxDims, maxTensorNameBytes } from './limits.js';
 import { typeNamed } from './tensor-types.js';
+import { verifyWritten } from './verify-written.js';
 
 /** What `writeGguf` puts into a file. */
 export interface GgufContents {
@@ -46,30 +48,39 @@ export const modelFile: FileKind = {
  * Writes a GGUF file, as `replaceFile` does.
  *
  * @param target.overwrite whether any regular file may be replaced, by default only a GGUF file
+ * @param target.verify whether the file is read back and compared before it gets its name
  * @throws ERR_BITNET_ARGUMENT when the contents contradict themselves, ERR_BITNET_FILE when the
  * system cannot write, and whatever a chunk source throws
  */
 export async function writeGguf(
   path: string,
   contents: GgufContents,
-  target: { readonly overwrite?: boolean | undefined } = {},
+  target: { readonly overwrite?: boolean | undefined; readonly verify?: boolean } = {},
 ): Promise<void> {
   const { version = 3, metadata, tensors = [] } = contents;
   const twice = tensors.find(({ name }, i) => tensors.findIndex((t) => t.name === name) !== i);
   if (twice !== undefined) throw argument('tensor names', 'unique', `"${twice.name}" twice`);
-  const header = encodeHeader(version, metadata, tensors.map(checkedTensor));
-  await replaceFile(path, { ...target, kind: modelFile }, async (part) => {
+  const { overwrite, verify = false } = target;
+  const places = tensors.map(checkedTensor);
+  const header = encodeHeader(version, metadata, places);
+  await replaceFile(path, { overwrite, kind: modelFile }, async (part) => {
+    const sums: number[] = [];
     const handle = await open(part, 'wx');
     try {
       await handle.writeFile(header.bytes);
       for (const tensor of tensors) {
-        await writeTensor(handle, tensor);
+        sums.push(await writeTensor(handle, tensor, verify));
         const padding = -dataBytes(tensor) & (header.alignment - 1);
         await handle.writeFile(Buffer.alloc(padding));
       }
     } finally {
       await handle.close();
     }
+    if (verify)
+      await verifyWritten(
+        part,
+        places.map((place, i) => ({ ...place, crc: sums[i]! })),
+      );
   });
 }
 
@@ -104,18 +115,26 @@ export function dataBytes({ data }: GgufTensorData): number {
   return data instanceof Uint8Array ? data.length : data.bytes;
 }
 
-export async function writeTensor(handle: FileHandle, tensor: GgufTensorData) {
+/** @returns the CRC of its data, if that is wanted */
+export async function writeTensor(
+  handle: FileHandle,
+  tensor: GgufTensorData,
+  summed = false,
+): Promise<number> {
   const { name, data } = tensor;
   let written = 0;
+  let crc = 0;
   for await (const chunk of data instanceof Uint8Array ? [data] : data.chunks) {
     written += chunk.length;
     if (written > dataBytes(tensor)) break;
+    if (summed) crc = crc32(chunk, crc);
     await handle.writeFile(chunk);
   }
   if (written !== dataBytes(tensor)) {
     const found = `${written > dataBytes(tensor) ? 'at least ' : ''}${written}`;
     throw argument(`chunks of tensor "${name}"`, `${dataBytes(tensor)} bytes together`, found);
   }
+  return crc;
 }
 
 function argument(field: string, expected: string, found: string): BitnetError {

@@ -134,7 +134,8 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
   };
 }
 
-function checkedThreads(threads: unknown): number {
+/** A number of native threads, 0 for all cores this process may use. @throws ERR_BITNET_ARGUMENT */
+export function checkedThreads(threads: unknown): number {
   if (threads === undefined) return 0; // the addon counts the cores
   if (
     typeof threads === 'number' &&

@@ -1,0 +1,15 @@
+/** How far a model is written. */
+export interface WriteProgress {
+  /** Of the bytes to write, from 0 to 1. */
+  readonly fraction: number;
+  /** The tensor that is being written. */
+  readonly tensor: string;
+}
+
+export interface WriteOptions {
+  /** Replace an existing file. @default false */
+  readonly overwrite?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then. */
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+}
