@@ -71,8 +71,7 @@ export async function convertCheckpoint(
       types[made.type] = (types[made.type] ?? 0) + 1;
       return made;
     };
-    const { name, kind, rows, cols } = tensor;
-    return { name, dims: kind === 'vector' ? [cols] : [cols, rows], make };
+    return { name: tensor.name, dims: dimsOf(tensor), make };
   });
   const contents = {
     metadata: (made: readonly string[]) => [...metadata(made), ...tokenizer.metadata],
@@ -85,13 +84,20 @@ export async function convertCheckpoint(
   };
 }
 
+/** The shape of a tensor in the file, the contiguous dimension first. */
+function dimsOf({ kind, rows, cols, parts }: PlannedTensor): number[] {
+  if (kind === 'vector') return [cols];
+  return parts ? [cols, rows / parts.length, parts.length] : [cols, rows];
+}
+
 /** Reports how far the work has come, and ends it when the signal says so. */
 function progressOf(
   planned: readonly PlannedTensor[],
   signal: AbortSignal | undefined,
   onProgress: ConvertOptions['onProgress'],
 ): MakeOptions['onRows'] {
-  const bytesOf = ({ source: { begin, end } }: PlannedTensor) => end - begin;
+  const bytesOf = ({ source: { begin, end }, parts = [] }: PlannedTensor) =>
+    (end - begin) * Math.max(parts.length, 1);
   const total = planned.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   let before = 0;
   return (tensor, rows) => {

@@ -19,6 +19,8 @@ export interface Family {
   readonly part?: string;
   /** Whether the weights of norms lack the 1 that is added to them. */
   readonly normsFromOne?: true;
+  /** The part of the columns of a head that turns where the checkpoint says nothing; of other families all do. */
+  readonly partialRotary?: number;
   /** Tensors of other parts of the model (a vision tower), which have no place in the file. */
   readonly otherParts?: RegExp;
 }
@@ -43,6 +45,16 @@ const gemma3: Family = {
   normsFromOne: true,
 };
 
+const qwen35: Family = {
+  architecture: 'qwen35',
+  activations: silu,
+  defaults: { normEps: 1e-6, ropeBase: 10_000, tied: false, headDim: 256 },
+  normsFromOne: true,
+  partialRotary: 0.25,
+  // What it sees with, and blocks that predict tokens further ahead.
+  otherParts: /^(model\.)?(visual|mtp)\./,
+};
+
 /** By `model_type`. */
 const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['llama', llama],
@@ -65,6 +77,17 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
   ],
   ['qwen2', { architecture: 'qwen2', ...qwen }],
   ['qwen3', { architecture: 'qwen3', ...qwen, defaults: { ...qwen.defaults, headDim: 128 } }],
+  [
+    'maple',
+    {
+      architecture: 'maple',
+      activations: silu,
+      defaults: { normEps: 1e-6, ropeBase: 10_000, tied: false },
+      partialRotary: 1,
+    },
+  ],
+  ['qwen3_5_text', qwen35],
+  ['qwen3_5', { ...qwen35, part: 'text_config' }],
   ['gemma3_text', gemma3],
   [
     'gemma3',

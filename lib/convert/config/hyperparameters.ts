@@ -3,6 +3,8 @@ import type { Activation } from '../../model/spec/architectures.js';
 import * as limits from '../../model/spec/limits.js';
 import { type Family, graphOf } from '../families.js';
 import type { Config } from './config.js';
+import { expertEntries } from './experts.js';
+import { recurrentEntries } from './recurrent.js';
 import { readRopeEntries } from './rope.js';
 import { type CheckpointSizes, readSizes } from './sizes.js';
 import { slidingWindowEntries } from './sliding-window.js';
@@ -22,19 +24,22 @@ export interface Hyperparameters {
 export function readHyperparameters(config: Config, family: Family): Hyperparameters {
   const { architecture, defaults } = family;
   const sizes = readSizes(config, family);
+  const { dim, nHead, headDim } = sizes;
   const { entries: rope, tensors } = readRopeEntries(config, family, sizes);
   const entries: [string, GgufTyped][] = [
     ['vocab_size', u32(sizes.vocabSize)],
     ['context_length', u32(sizes.contextLength)],
     ['embedding_length', u32(sizes.dim)],
     ['block_count', u32(sizes.nLayer)],
-    ['feed_forward_length', u32(sizes.ffnDim)],
+    ['feed_forward_length', u32(config.integer('intermediate_size', ffnRange, sizes.ffnDim))],
     ['attention.head_count', u32(sizes.nHead)],
     ['attention.head_count_kv', u32(sizes.nKvHead)],
     ['attention.layer_norm_rms_epsilon', f32(sizes.normEps)],
-    ...(sizes.headDim * sizes.nHead === sizes.dim ? [] : headDimEntries(sizes)),
+    ...(config.has('head_dim') || headDim * nHead !== dim ? headDimEntries(sizes) : []),
     ...rope.map(([key, value]): [string, GgufTyped] => [key, value]),
     ...slidingWindowEntries(config, family, sizes),
+    ...expertEntries(config, family, sizes),
+    ...recurrentEntries(config, sizes.recurrent),
     ...activationEntries(config, family),
     ...scaleEntries(config, family, sizes),
     ...softcappingEntries(config, family),
@@ -103,6 +108,8 @@ function checkAttentionScale(
   if (config.get(key) === expected) return;
   throw config.error(key, `${expected}`, `${config.get(key)}`, notYet);
 }
+
+const ffnRange = { min: 1, max: limits.maxFfnDim };
 
 const notYet = 'models like this cannot be converted yet';
 

@@ -26,12 +26,12 @@ export function readRopeEntries(config: Config, family: Family, sizes: Sizes): R
   const own = parameters?.part('full_attention') ?? parameters;
   const base = own?.has('rope_theta') ? own : config;
   const ropeBase = base.number('rope_theta', limits.ropeBaseRange, family.defaults.ropeBase);
-  refusePartial(config, own);
+  const ropeDim = readRopeDim(config, own, family, sizes.headDim);
   const scaling = own ?? config.part('rope_scaling');
-  const { entries, tensors } = scalingOf(scaling, config, ropeBase, sizes);
+  const { entries, tensors } = scalingOf(scaling, config, ropeBase, { ...sizes, headDim: ropeDim });
   return {
     entries: [
-      ['rope.dimension_count', u32(sizes.headDim)],
+      ['rope.dimension_count', u32(ropeDim)],
       ['rope.freq_base', f32(ropeBase)],
       ...entries,
     ],
@@ -39,13 +39,20 @@ export function readRopeEntries(config: Config, family: Family, sizes: Sizes): R
   };
 }
 
-/** A head of which some columns do not turn. */
-function refusePartial(config: Config, own: Config | undefined): void {
+/** Columns of a head that turn. */
+function readRopeDim(
+  config: Config,
+  own: Config | undefined,
+  { partialRotary }: Family,
+  headDim: number,
+): number {
   const key = 'partial_rotary_factor';
-  for (const settings of [config, own]) {
-    if (settings?.number(key, { min: 0, max: 1 }, 1) === 1 || settings === undefined) continue;
-    throw settings.error(key, '1', `${settings.get(key)}`, notYet);
-  }
+  const settings = own?.has(key) ? own : config;
+  const ropeDim = headDim * settings.number(key, { min: 0, max: 1 }, partialRotary ?? 1);
+  const sound = Number.isInteger(ropeDim / 2) && ropeDim > 0;
+  if (sound && (partialRotary !== undefined || ropeDim === headDim)) return ropeDim;
+  const expected = partialRotary ? `an even part of the ${headDim} columns of a head` : '1';
+  throw settings.error(key, expected, `${settings.get(key)}`, notYet);
 }
 
 const notYet = 'models like this cannot be converted yet';

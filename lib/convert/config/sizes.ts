@@ -1,6 +1,9 @@
 import * as limits from '../../model/spec/limits.js';
+import type { Recurrent } from '../../model/spec/recurrent.js';
 import type { Family } from '../families.js';
 import type { Config } from './config.js';
+import { readExpertCount } from './experts.js';
+import { readRecurrent } from './recurrent.js';
 
 /** The sizes of a model that its settings state. */
 export interface CheckpointSizes {
@@ -13,14 +16,21 @@ export interface CheckpointSizes {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly normEps: number;
+  /** How many feed-forward networks a layer has, where it chooses among several; `ffnDim` is of each. */
+  readonly experts?: { readonly count: number };
+  readonly recurrent?: Recurrent;
 }
 
 /** @throws ERR_BITNET_MODEL when one is missing, out of range or contradicts another */
-export function readSizes(config: Config, { defaults }: Family): CheckpointSizes {
+export function readSizes(config: Config, family: Family): CheckpointSizes {
+  const { defaults } = family;
+  const count = readExpertCount(config, family);
   const upTo = (max: number) => ({ min: 1, max });
   const nLayer = config.integer('num_hidden_layers', upTo(limits.maxLayers));
+  const recurrent = readRecurrent(config, family, nLayer);
   const dim = config.integer('hidden_size', upTo(limits.maxDim));
-  const ffnDim = config.integer('intermediate_size', upTo(limits.maxFfnDim));
+  const width = count === undefined ? 'intermediate_size' : 'moe_intermediate_size';
+  const ffnDim = config.integer(width, upTo(limits.maxFfnDim));
   const nHead = config.integer('num_attention_heads', upTo(limits.maxHeads));
   const nKvHead = config.integer('num_key_value_heads', upTo(limits.maxHeads), nHead);
   if (nHead % nKvHead !== 0) {
@@ -31,7 +41,11 @@ export function readSizes(config: Config, { defaults }: Family): CheckpointSizes
   const vocabSize = config.integer('vocab_size', upTo(limits.maxVocab));
   const contextLength = config.integer('max_position_embeddings', upTo(limits.maxContextLength));
   const normEps = config.number('rms_norm_eps', limits.normEpsRange, defaults.normEps);
-  return { nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize, contextLength, normEps };
+  return {
+    ...{ nLayer, dim, ffnDim, nHead, nKvHead, headDim, vocabSize, contextLength, normEps },
+    ...(count !== undefined && { experts: { count } }),
+    ...(recurrent && { recurrent }),
+  };
 }
 
 function readHeadDim(config: Config, usual: number): number {

@@ -54,7 +54,7 @@ function localBase(config: Config, usual: number): number {
 function patternEntry(config: Config, nLayer: number, usual: number): [string, GgufTyped][] {
   const key = 'attention.sliding_window_pattern';
   const types = config.texts('layer_types');
-  if (types.length === 0) {
+  if (types.length === 0 && usual > 0) {
     const of = config.has('sliding_window_pattern') ? '' : '_';
     const period = config.integer(
       `${of}sliding_window_pattern`,
@@ -69,6 +69,6 @@ function patternEntry(config: Config, nLayer: number, usual: number): [string, G
     throw config.error('layer_types', expected, types.slice(0, 8).join(', '));
   }
   const windowed = types.map((type) => type === 'sliding_attention');
-  if (windowed.every((value, i) => value === ((i + 1) % usual !== 0))) return [];
+  if (usual > 0 && windowed.every((value, i) => value === ((i + 1) % usual !== 0))) return [];
   return [[key, { type: 'array', elementType: 'bool', values: windowed }]];
 }

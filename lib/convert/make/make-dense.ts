@@ -1,10 +1,11 @@
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
+import { sameOrder } from '../tensors/orders.js';
 import { denseData, exactType, storedRows, tritRows } from '../weights/dense-data.js';
-import { type DenseType, ownType } from '../weights/dense-types.js';
+import { type DenseType, denseBytes, ownType } from '../weights/dense-types.js';
 import { floatsOf } from '../weights/floats.js';
-import { rowOrder, type TritMatrix } from '../weights/trits.js';
+import type { TritMatrix } from '../weights/trits.js';
 import { checkFinite, type MadeTensor, type MakeOptions } from './make-options.js';
 
 /** Numbers of a checkpoint as they are, in the type asked for or the smallest that holds them. */
@@ -14,12 +15,12 @@ export function makeStored(
   options: MakeOptions,
   slice: TimeSlice,
 ): MadeTensor {
-  const { source, rows, cols, permutedHeads } = planned;
+  const { source, cols, order = sameOrder } = planned;
   const floats = floatsOf(source, bytes);
   checkFinite(planned, options.path, floats);
   const own = ownType(source);
   const type = askedType(options) ?? (own === 'F32' ? exactType(floats) : own);
-  const rowsOf = storedRows(floats, cols, rowOrder(rows, permutedHeads));
+  const rowsOf = storedRows(floats, cols, order);
   return dense(planned, type, own, rowsOf, options, slice);
 }
 
@@ -51,7 +52,7 @@ function dense(
 
 /** The type of single numbers that was asked for. */
 export function askedType({ type }: MakeOptions): DenseType | undefined {
-  return type === 'F16' || type === 'BF16' ? type : undefined;
+  return type in denseBytes ? (type as DenseType) : undefined;
 }
 
 /** The error for a number that a type cannot hold at all. */

@@ -1,13 +1,14 @@
 import type { GgufChunks } from '../../gguf/writer.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
+import type { DenseType } from '../weights/dense-types.js';
 import type { Floats } from '../weights/floats.js';
 import { indexOfNonFinite } from '../weights/floats.js';
 import type { TernaryType } from '../weights/ternary-types.js';
 import type { ReadAhead } from './read-ahead.js';
 
 /** What linear layers are to become. */
-export type TargetType = 'auto' | TernaryType | 'F16' | 'BF16';
+export type TargetType = 'auto' | TernaryType | DenseType;
 
 /** How tensors are made. */
 export interface MakeOptions {

@@ -3,9 +3,9 @@ import { readTensor } from '../../safetensors/read-tensor.js';
 import { toFloat32 } from '../../safetensors/to-float32.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
-import { ternaryTypes } from '../weights/ternary-types.js';
+import { type TernaryType, ternaryTypes } from '../weights/ternary-types.js';
 import { readTrits } from '../weights/trit-matrix.js';
-import { makeFromTrits, makeStored } from './make-dense.js';
+import { askedType, makeFromTrits, makeStored } from './make-dense.js';
 import { damaged, type MadeTensor, type MakeOptions } from './make-options.js';
 import { makeTernary, notTernary, unfitFor } from './make-ternary.js';
 import { oddScale, scaleOf } from './packed-scale.js';
@@ -18,23 +18,24 @@ export async function makeProjection(
 ): Promise<MadeTensor> {
   const { type } = options;
   const slice = new TimeSlice();
-  const dense = type === 'F16' || type === 'BF16';
-  if (dense && planned.rule === 'stored') return makeStored(planned, bytes, options, slice);
+  const dense = askedType(options);
+  if (planned.plain || (dense && planned.rule === 'stored'))
+    return makeStored(planned, bytes, options, slice);
   const matrix = await readTrits(planned, bytes, await statedScale(planned, options), slice);
   if (!('codes' in matrix)) {
     if (matrix.dense && type === 'auto') return makeStored(planned, bytes, options, slice);
     throw notTernary(planned, matrix, options);
   }
   if (dense) return makeFromTrits(planned, matrix, options, slice);
-  const types = type === 'auto' ? ternaryTypes : [type];
+  const types = type === 'auto' ? ternaryTypes : [type as TernaryType];
   const made = makeTernary(planned, matrix, types, options, slice);
   if (made !== undefined) return made;
   if (type === 'auto') return makeFromTrits(planned, matrix, options, slice);
-  throw unfitFor(planned, matrix, type, options);
+  throw unfitFor(planned, matrix, type as TernaryType, options);
 }
 
 /** The scale of packed trits. */
-async function statedScale(
+export async function statedScale(
   { scale, rule, source }: PlannedTensor,
   { path, reading, onOdd }: MakeOptions,
 ): Promise<number | undefined> {

@@ -9,7 +9,7 @@ export class ReadAhead {
   #next: Promise<Buffer> | undefined;
 
   constructor(planned: readonly PlannedTensor[], signal: AbortSignal | undefined) {
-    this.#coming = planned.filter(({ kind }) => kind !== 'embedding');
+    this.#coming = planned.filter(({ kind, parts }) => kind !== 'embedding' && !parts);
     this.#signal = signal;
   }
 

@@ -7,9 +7,10 @@ import type { SafetensorsTensor, TensorDirectory } from '../../safetensors/types
 import type { Hyperparameters } from '../config/hyperparameters.js';
 import type { Family } from '../families.js';
 import type { ScaleDecision, ScaleRule } from '../scale-rule.js';
+import type { Arrangement } from './orders.js';
 
 /** A tensor of the GGUF file and where its numbers come from. */
-export interface PlannedTensor {
+export interface PlannedTensor extends Arrangement {
   /** In the GGUF file. */
   readonly name: string;
   readonly kind: TensorKind;
@@ -17,14 +18,16 @@ export interface PlannedTensor {
   readonly rows: number;
   readonly cols: number;
   readonly source: SafetensorsTensor;
+  /** Matrices that stand one after the other in this one, as the checkpoint has them one by one. */
+  readonly parts?: readonly PlannedTensor[];
   /** How weights come about; 'stored' for all but linear layers. */
   readonly rule: ScaleRule;
   /** Of packed trits the tensor with their scale. */
   readonly scale?: SafetensorsTensor;
-  /** Heads whose rows are in another order in GGUF. */
-  readonly permutedHeads?: number;
-  /** What is added to each number. */
-  readonly plus?: number;
+  /** Whether it is never stored as trits. */
+  readonly plain?: true;
+  /** What each number becomes. */
+  readonly map?: (value: number) => number;
 }
 
 /** What a checkpoint is, as far as its tensors go. */

@@ -9,7 +9,11 @@ import { headName, staleNames } from './names.js';
  */
 export function refuseLeftovers(checkpoint: Checkpoint, planned: readonly PlannedTensor[]): void {
   const { tensors, family, parameters } = checkpoint;
-  const used = new Set(planned.flatMap(({ source, scale }) => [source, scale]));
+  const used = new Set(
+    planned.flatMap((tensor) =>
+      (tensor.parts ?? [tensor]).flatMap(({ source, scale }) => [source, scale]),
+    ),
+  );
   for (const [name, tensor] of tensors) {
     if (used.has(tensor) || staleNames.test(name) || family.otherParts?.test(name)) continue;
     if (parameters.tied && name.endsWith(headName)) continue;

@@ -6,6 +6,15 @@ const layerNames: Readonly<Record<string, readonly string[]>> = {
   'attn_q_norm_in.weight': ['self_attn.q_proj.norm.weight'],
   'attn_k_norm_in.weight': ['self_attn.k_proj.norm.weight'],
   'attn_v_norm_in.weight': ['self_attn.v_proj.norm.weight'],
+  'attn_qkv.weight': ['linear_attn.in_proj_qkv.weight'],
+  'attn_gate.weight': ['linear_attn.in_proj_z.weight'],
+  'ssm_alpha.weight': ['linear_attn.in_proj_a.weight'],
+  'ssm_beta.weight': ['linear_attn.in_proj_b.weight'],
+  'ssm_conv1d.weight': ['linear_attn.conv1d.weight'],
+  'ssm_dt.bias': ['linear_attn.dt_bias'],
+  ssm_a: ['linear_attn.A_log'],
+  'ssm_norm.weight': ['linear_attn.norm.weight'],
+  'ssm_out.weight': ['linear_attn.out_proj.weight'],
   'attn_q.weight': ['self_attn.q_proj.weight'],
   'attn_k.weight': ['self_attn.k_proj.weight'],
   'attn_v.weight': ['self_attn.v_proj.weight'],
@@ -22,6 +31,7 @@ const layerNames: Readonly<Record<string, readonly string[]>> = {
   'ffn_norm.weight': ['post_attention_layernorm.weight'],
   'ffn_gate_norm_in.weight': ['mlp.gate_proj.norm.weight'],
   'ffn_up_norm_in.weight': ['mlp.up_proj.norm.weight'],
+  'ffn_gate_inp.weight': ['mlp.gate.weight', 'mlp.router.weight'],
   'ffn_gate.weight': ['mlp.gate_proj.weight'],
   'ffn_up.weight': ['mlp.up_proj.weight'],
   'ffn_gate.bias': ['mlp.gate_proj.bias'],
@@ -42,6 +52,13 @@ const postNormNames: Readonly<Record<string, readonly string[]>> = {
 export function layerNamesOf(name: string, { postNorms }: Graph): readonly string[] {
   return (postNorms ? postNormNames[name] : undefined) ?? layerNames[name] ?? [];
 }
+
+/** What each expert's part of a tensor is called, after `layers.N.mlp.experts.E.`. */
+export const expertNames: Readonly<Record<string, string>> = {
+  'ffn_gate_exps.weight': 'gate_proj.weight',
+  'ffn_up_exps.weight': 'up_proj.weight',
+  'ffn_down_exps.weight': 'down_proj.weight',
+};
 
 /** Names of tensors that a model has once, after the prefix of all. */
 export const globalNames: Readonly<Record<string, readonly string[]>> = {

@@ -7,9 +7,12 @@ import {
   type TensorKind,
 } from '../../model/spec/graph-tensors.js';
 import type { SafetensorsTensor, TensorDirectory } from '../../safetensors/types.js';
+import type { CheckpointSizes } from '../config/sizes.js';
+import type { Family } from '../families.js';
 import { type Checkpoint, checkpointError, type PlannedTensor } from './checkpoint.js';
 import { refuseLeftovers } from './leftovers.js';
-import { globalNames, headName, layerNamesOf } from './names.js';
+import { expertNames, globalNames, headName, layerNamesOf } from './names.js';
+import { rotatedHeads, valueHeads } from './orders.js';
 
 /**
  * Pairs every tensor of the graph with one of the checkpoint, and checks shapes and dtypes; nothing is read.
@@ -36,12 +39,35 @@ export function planTensors(checkpoint: Checkpoint): PlannedTensor[] {
   }
   for (let layer = 0; layer < sizes.nLayer; layer++) {
     for (const row of layerTensors) {
+      if (expertNames[row.name] !== undefined && sizes.experts !== undefined) {
+        planned.push(planExperts(checkpoint, row, layer, sizes.experts.count));
+      }
+      if (row.of !== undefined && (row.of === 'recurrence') !== isRecurrent(sizes, layer)) continue;
       const names = layerNamesOf(row.name, graph).map((name) => `${prefix}layers.${layer}.${name}`);
       plan(row, `blk.${layer}.${row.name}`, names);
     }
   }
   refuseLeftovers(checkpoint, planned);
   return planned;
+}
+
+/** The matrices of all experts, as one tensor. */
+function planExperts(
+  checkpoint: Checkpoint,
+  row: GraphTensor<string>,
+  layer: number,
+  count: number,
+): PlannedTensor {
+  const name = `blk.${layer}.${row.name}`;
+  const parts = Array.from({ length: count }, (_, expert) => {
+    const experts = `${checkpoint.prefix}layers.${layer}.mlp.experts`;
+    const partName = `${experts}.${expert}.${expertNames[row.name]}`;
+    const source = checkpoint.tensors.get(partName);
+    if (source !== undefined) return planTensor(checkpoint, row, name, source);
+    throw checkpointError(checkpoint, partName, 'there', 'no such tensor', incomplete);
+  });
+  const [first] = parts;
+  return { ...first!, rows: first!.rows * count, parts };
 }
 
 const incomplete = 'the checkpoint is incomplete or of another model, download it again';
@@ -65,9 +91,8 @@ function planTensor(
 ): PlannedTensor {
   const { graph, family, parameters } = checkpoint;
   const { sizes } = parameters;
-  const [rows, cols] = shape({ ...sizes, rope: { dim: sizes.headDim } } satisfies Sizes);
-  const heads = graph.rope === 'norm' ? headsOf(part, sizes) : undefined;
-  const fromOne = family.normsFromOne && kind === 'vector' && /norm\.weight$/.test(part);
+  const [rows, cols] = shape(shapeSizes(checkpoint));
+  const map = mapOf(part, kind, family);
   const scaled =
     kind === 'projection' ? storedRule(checkpoint, source) : { rule: 'stored' as const };
   const packed = scaled.scale !== undefined;
@@ -76,15 +101,27 @@ function planTensor(
   return {
     ...{ name, kind, rows, cols, source },
     ...scaled,
-    ...(heads !== undefined && { permutedHeads: heads }),
-    ...(fromOne && { plus: 1 }),
+    ...(graph.rope === 'norm' && rotatedHeads(part, sizes)),
+    ...valueHeads(part, sizes),
+    ...(map && { map }),
+    ...(/^ssm_(alpha|beta)\./.test(part) && { plain: true as const }),
   };
 }
 
-/** Heads of queries and keys, whose columns j and j + half become neighbors. */
-function headsOf(part: string, sizes: { nHead: number; nKvHead: number }): number | undefined {
-  if (/^attn_q\.(weight|bias)$/.test(part)) return sizes.nHead;
-  return /^attn_k\.(weight|bias)$/.test(part) ? sizes.nKvHead : undefined;
+function isRecurrent({ recurrent }: CheckpointSizes, layer: number): boolean {
+  return recurrent?.layers[layer] ?? false;
+}
+
+function shapeSizes({ graph, parameters: { sizes } }: Checkpoint): Sizes {
+  const { gatedAttention } = graph;
+  return { ...sizes, rope: { dim: sizes.headDim }, ...(gatedAttention && { gatedAttention }) };
+}
+
+/** What each number of a vector becomes. */
+function mapOf(part: string, kind: TensorKind, { normsFromOne }: Family): PlannedTensor['map'] {
+  if (part === 'ssm_a') return (value) => -Math.exp(value);
+  const isNorm = kind === 'vector' && /norm\.weight$/.test(part) && part !== 'ssm_norm.weight';
+  return normsFromOne && isNorm ? (value) => value + 1 : undefined;
 }
 
 /** How one linear layer comes about: by the checkpoint's rule, unless it is an exception that is stored as it is. */
@@ -117,7 +154,8 @@ function checkShape(
   rows: number,
   cols: number,
 ): void {
-  const expected = kind === 'vector' ? [cols] : [rows, cols];
+  // A convolution has one input for each output.
+  const expected = kind === 'vector' ? [cols] : kind === 'filter' ? [rows, 1, cols] : [rows, cols];
   if (shape.length === expected.length && shape.every((dim, i) => dim === expected[i])) return;
   const wanted = `of shape [${expected.join(', ')}] to fit config.json`;
   throw checkpointError(checkpoint, name, wanted, `[${shape.join(', ')}]`, incomplete);

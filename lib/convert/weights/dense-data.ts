@@ -2,10 +2,11 @@ import type { BitnetError } from '../../errors.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
+import type { RowOrder } from '../tensors/orders.js';
 import { type DenseType, encodeFloats, isExact } from './dense-types.js';
 import { type Floats, plainFloats } from './floats.js';
 import { groupCols } from './scales.js';
-import type { RowOrder, TritMatrix } from './trits.js';
+import type { TritMatrix } from './trits.js';
 
 /** [end − begin, cols] numbers of some rows, in GGUF order. */
 export type Rows = (begin: number, end: number) => Floats;

@@ -1,15 +1,9 @@
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
+import { sameOrder } from '../tensors/orders.js';
 import { floatsOf, meanMagnitude } from './floats.js';
 import { surveyScales, uniformScales } from './scales.js';
-import {
-  floatCodes,
-  indexOfCode3,
-  packedCodes,
-  rowOrder,
-  type TritMatrix,
-  zeroLimit,
-} from './trits.js';
+import { floatCodes, indexOfCode3, packedCodes, type TritMatrix, zeroLimit } from './trits.js';
 
 /** The least mean that absmean divides by. */
 const leastScale = Math.fround(1e-5);
@@ -34,8 +28,7 @@ export async function readTrits(
   scale: number | undefined,
   slice: TimeSlice,
 ): Promise<TritMatrix | NoTrits> {
-  const { rows, cols, source, rule, permutedHeads } = planned;
-  const order = rowOrder(rows, permutedHeads);
+  const { rows, cols, source, rule, order = sameOrder } = planned;
   if (scale !== undefined) return unpacked(planned, bytes, scale);
   const floats = floatsOf(source, bytes);
   if (rule === 'absmean') {
@@ -57,7 +50,7 @@ export async function readTrits(
 }
 
 function unpacked(
-  { rows, cols, permutedHeads }: PlannedTensor,
+  { rows, cols, order = sameOrder }: PlannedTensor,
   bytes: Buffer,
   scale: number,
 ): TritMatrix | NoTrits {
@@ -66,7 +59,7 @@ function unpacked(
     const found = `the code 3 in its byte ${wrong}`;
     return { expected: 'of the codes 0, 1 and 2, two bits each', found, dense: false };
   }
-  const codes = packedCodes(bytes, rows, cols, rowOrder(rows, permutedHeads));
+  const codes = packedCodes(bytes, rows, cols, order);
   return { rows, cols, codes, scales: uniformScales(rows, cols, scale) };
 }
 

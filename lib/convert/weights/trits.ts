@@ -1,3 +1,4 @@
+import type { RowOrder } from '../tensors/orders.js';
 import type { Floats } from './floats.js';
 import type { Scales } from './scales.js';
 
@@ -8,19 +9,6 @@ export interface TritMatrix {
   /** [end − begin, cols] codes 0, 1, 2 of the trits −1, 0, +1 of some rows, until the next call. */
   readonly codes: (begin: number, end: number) => Uint8Array;
   readonly scales: Scales;
-}
-
-/** The row of the checkpoint for each row of GGUF. */
-export type RowOrder = (row: number) => number;
-
-/** For heads whose columns j and j + half become the neighbors 2 j and 2 j + 1. */
-export function rowOrder(rows: number, heads: number | undefined): RowOrder {
-  if (heads === undefined) return (row) => row;
-  const headDim = rows / heads;
-  return (row) => {
-    const inHead = row % headDim;
-    return row - inHead + (inHead & 1) * (headDim / 2) + (inHead >> 1);
-  };
 }
 
 /**
