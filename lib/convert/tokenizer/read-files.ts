@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BitnetError } from '../../errors.js';
+import { quote } from '../../gguf/malformed.js';
 import { openFile } from '../../gguf/open.js';
 import { JsonCursor, type JsonFault } from '../../json/json-cursor.js';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
@@ -68,5 +69,6 @@ export function kindOf(value: JsonValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === 'object' ? 'an object' : JSON.stringify(value).slice(0, 80);
+  if (typeof value === 'string') return quote(value);
+  return typeof value === 'object' ? 'an object' : `${value}`;
 }

@@ -1,6 +1,7 @@
 import { quote } from '../../gguf/malformed.js';
 import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
 import { maxEndTokens } from '../../tokenizer/limits.js';
+import { kindOf } from './read-files.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** The files of a checkpoint that name special tokens. */
@@ -109,7 +110,7 @@ function idsOf(settings: JsonObject, role: Role, { texts }: Vocabulary, notes: s
     if (id === null || id === -1) continue;
     if (Number.isInteger(id) && (id as number) >= 0 && (id as number) < texts.length) {
       ids.push(id as number);
-    } else notes.push(`${key}: ${JSON.stringify(id).slice(0, 40)} is no token, and is left out`);
+    } else notes.push(`${key}: ${kindOf(id)} is no token, and is left out`);
   }
   return ids;
 }
