@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { parse } from '../../chat/render.js';
+import { quote } from '../../gguf/malformed.js';
 import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
 import { maxTemplates } from './limits.js';
 import { kindOf, namesIn, readSettings, readText } from './read-files.js';
@@ -35,6 +37,18 @@ export async function chatTemplates(
     for (const [name, template] of namedIn(path, value)) add(path, name, template);
   }
   return templates;
+}
+
+/** What is to be said of templates that cannot be parsed here: the model completes texts all the same. */
+export function unusable(templates: ReadonlyMap<string, string>): string[] {
+  return [...templates].flatMap(([name, template]) => {
+    try {
+      parse(template);
+      return [];
+    } catch (error) {
+      return [`chat template: ${quote(name)} cannot be used here; ${(error as Error).message}`];
+    }
+  });
 }
 
 /** `chat_template`: a text, or a list of texts with names. */

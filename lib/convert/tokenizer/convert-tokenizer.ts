@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../../json/json-value.js';
 import { maxTokens } from '../../tokenizer/limits.js';
 import { decoderTokens, listedTokens } from './added-tokens.js';
 import { byteLevelVocabulary, type OtherTokens } from './byte-level.js';
-import { chatTemplates } from './chat-templates.js';
+import { chatTemplates, unusable } from './chat-templates.js';
 import { maxModelBytes, maxTokenizerBytes } from './limits.js';
 import { type TokenizerEntries, tokenizerMetadata } from './metadata.js';
 import { metaspaceModel } from './metaspace.js';
@@ -57,7 +57,7 @@ export async function convertTokenizer(
   return {
     metadata,
     vocabSize: vocabulary.texts.length,
-    notes: [...vocabulary.notes, ...special.notes, ...tried],
+    notes: [...vocabulary.notes, ...special.notes, ...tried, ...unusable(templates)],
   };
 }
 
@@ -124,15 +124,15 @@ async function readVocabulary(
   }
   const own = await readWhole(modelPath, maxModelBytes);
   const all = [...others, { path, tokens: json.addedTokens }];
-  // The same vocabulary, and with it come its scores.
-  if (own !== undefined) return fromModel(modelPath, own, settings, size, all);
+  const ends = endsOf(path, json.postProcessor);
+  if (own !== undefined) {
+    // The same vocabulary, and with it come its scores.
+    const vocabulary = await fromModel(modelPath, own, settings, size, all);
+    return { ...vocabulary, ends: { ...vocabulary.ends, ...ends } };
+  }
   const model = await metaspaceModel(json, steps);
   const vocabulary = await sentencePieceVocabulary(path, model, size, all);
-  return {
-    ...vocabulary,
-    ends: endsOf(path, json.postProcessor),
-    notes: [...vocabulary.notes, ...model.notes],
-  };
+  return { ...vocabulary, ends, notes: [...vocabulary.notes, ...model.notes] };
 }
 
 /** Whether spaces are written as U+2581, by the pre-tokenizer or by the normalizer. */

@@ -51,6 +51,14 @@ describe('The chat templates of a checkpoint', () => {
     expect(old.usual).toBe('{{ 4 }}');
   });
 
+  it('are kept where they cannot be parsed, which is noted', async () => {
+    const chat_template = '{{ 1 }';
+    const files = { 'tokenizer.json': json, 'tokenizer_config.json': { chat_template } };
+    const { entry, notes } = await converted(temp(`${folders++}`), files);
+    expect(entry('chat_template')).toBe(chat_template);
+    expect(notes.join()).toContain('chat template: "default" cannot be used here');
+  });
+
   it.each([
     ['chat_template', { chat_template: 5 }],
     ['chat_template 0', { chat_template: [{ name: 'default' }] }],

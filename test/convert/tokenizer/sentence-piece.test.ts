@@ -160,6 +160,8 @@ describe('A tokenizer.json made of a SentencePiece model', () => {
       'tokenizer.model': sentencePieceModel(pieces),
     });
     expect((entry('ggml.scores') as number[])[first + 2]).toBe(-3);
+    // Its post_processor puts no token before a text.
+    expect(entry('ggml.add_bos_token')).toBe(false);
   });
 
   it('notes tokens that its merges make otherwise', async () => {
