@@ -45,13 +45,21 @@ void attention_forward(Step& step, size_t index) {
 void recurrent_forward(Step& step, size_t index) {
   const LayerWeights& layer = step.weights.layers[index];
   Workspace& ws = step.ws;
-  Activations h = normalize(step, ws.x, layer.attn_norm,
-                            {&layer.qkv, &layer.state_gate, &layer.decay_in, &layer.beta_in});
-  project(step, h,
-          {{&layer.qkv, ws.qkv},
-           {&layer.state_gate, ws.state_gate},
-           {&layer.decay_in, ws.decay},
-           {&layer.beta_in, ws.beta}});
+  Activations h;
+  if (layer.qkv.rotation) { // which is not for the other two
+    h = normalize(step, ws.x, layer.attn_norm, {&layer.qkv, &layer.state_gate});
+    project(step, h, {{&layer.qkv, ws.qkv}, {&layer.state_gate, ws.state_gate}});
+    h = normalize(step, ws.x, layer.attn_norm, {&layer.decay_in, &layer.beta_in});
+    project(step, h, {{&layer.decay_in, ws.decay}, {&layer.beta_in, ws.beta}});
+  } else {
+    h = normalize(step, ws.x, layer.attn_norm,
+                  {&layer.qkv, &layer.state_gate, &layer.decay_in, &layer.beta_in});
+    project(step, h,
+            {{&layer.qkv, ws.qkv},
+             {&layer.state_gate, ws.state_gate},
+             {&layer.decay_in, ws.decay},
+             {&layer.beta_in, ws.beta}});
+  }
   delta_net(step, index);
   h = normalize(step, ws.state_gate, layer.attn_sub_norm, {&layer.state_out});
   project_add(step, h, layer.state_out, layer.attn_post_norm, ws.x);

@@ -246,7 +246,7 @@ Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm, Ac
       if (normed)
         norm_row(step.weights, row, norm, y);
       else
-        std::copy_n(row, x.cols, y);
+        rotation->order(row, y); // what has an order of its own has no norm
       if (rotation)
         rotation->apply(vector, y);
       // ws.h is shared by layers of different widths: clear what a wider one left in the padding.

@@ -52,8 +52,9 @@ struct Weights {
   std::vector<float> rope_freqs;  // [rope_dim / 2] divisors of the angles, or empty
   std::vector<float> rope_long;   // [rope_dim / 2] more of them, of long sessions, or empty
   std::vector<float> rope_short;  // [rope_dim / 2] and of the others
-  std::vector<std::unique_ptr<const Rotation>> rotations; // one for each width of a rotated input
-  uint64_t bytes = 0;                                     // held in memory: the sum over the plan
+  std::vector<std::unique_ptr<const Rotation>>
+      rotations;      // of what enters matrices, one for each width
+  uint64_t bytes = 0; // held in memory: the sum over the plan
 
   const RowTable& head() const { return tied ? embedding : output; }
   /** Whether the files that rows are still read from are as they were at the load. */

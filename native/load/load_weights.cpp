@@ -60,15 +60,15 @@ Status open_sources(const ModelSpec& spec, ThreadPool* pool, Sources* out) {
   return {};
 }
 
-// The rotation of what enters a tensor, for all tensors of its width.
+// The rotation of what enters a tensor, which it shares with others.
 const Rotation* rotation_for(Weights& w, const TensorSpec& tensor) {
   if (!tensor.rotated)
     return nullptr;
-  const size_t width = static_cast<size_t>(tensor.cols);
+  Rotation own = rotation_of(w.spec, tensor);
   for (const auto& rotation : w.rotations)
-    if (rotation->width == width)
+    if (rotation->width == own.width && rotation->key_heads == own.key_heads)
       return rotation.get();
-  w.rotations.push_back(std::make_unique<Rotation>(rotation_of(w.spec, width)));
+  w.rotations.push_back(std::make_unique<Rotation>(std::move(own)));
   return w.rotations.back().get();
 }
 

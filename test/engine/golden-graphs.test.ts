@@ -102,6 +102,33 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
     expect(middle(byPosition(flat, golden('numpy', model, variant)))).toBeLessThan(1e-6);
   });
 
+  // llama.cpp got the same function without a rotation: it is multiplied out of its weights.
+  it.each(['pq2_0', 'ptq1_0'])('qwen35-prism, %s', async (type) => {
+    const ids = idsOf('qwen35-prism');
+    const logits = await engineLogits('qwen35-prism', type);
+    const expected = golden('numpy', 'qwen35-prism', 'tok8-kv16');
+    expect(difference(logits, expected).rms).toBeLessThan(0.02);
+    for (const way of ['batch', 'step']) {
+      const mainline = golden('mainline', 'qwen35-prism-unfolded', `f32-${way}`);
+      expect(difference(logits, mainline).rms).toBeLessThan(0.06);
+    }
+    for (const chunk of [1, 7, 33]) {
+      expect(await engineLogits('qwen35-prism', type, chunk)).toEqual(logits);
+    }
+    const model = await referenceModel(graph(`qwen35-prism-${type}`));
+    for (const [variant, rounding] of [
+      ['none', {}],
+      ['tok8-kv16', engineRounding],
+    ] as const) {
+      const flat = Float64Array.from(referenceLogits(model, ids, rounding).flatMap((r) => [...r]));
+      expect(middle(byPosition(flat, golden('numpy', 'qwen35-prism', variant)))).toBeLessThan(1e-6);
+    }
+    // One rounding falls the other way at the 14th token, and states carry it on from there.
+    const { error, ties } = compareWithTies(model, ids, logits, 1e-6);
+    expect(error).toBeLessThan(1e-5);
+    expect(ties).toBeLessThanOrEqual(3);
+  });
+
   // One file: what a session has room for chooses the rotary factors.
   it.each([
     ['minicpm-longrope', 512],

@@ -233,6 +233,13 @@ const recurrent: Case[] = [
     80,
   ],
   [
+    'qwen35, PTQ1_0, rotated by blocks of 64, value heads in groups',
+    {
+      ...{ arch: 'qwen35', weightType: 'PTQ1_0', unevenScales: true, rotation: 64, ffnDim: 384 },
+      ...{ stateKeyHeads: 2, stateValueHeads: 6, stateDim: 64 },
+    },
+  ],
+  [
     'qwen35, Q8_0, every layer recurrent',
     {
       ...{ arch: 'qwen35', weightType: 'Q8_0', headType: 'Q8_0', ffnDim: 800 },

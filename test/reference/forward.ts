@@ -152,7 +152,10 @@ export class ReferenceSequence {
   #recurrence(net: DeltaNet, index: number, h: Float64Array): Float64Array {
     const { keyHeads, valueHeads, headDim } = net;
     const { normEps } = this.#model;
-    const [qkv, gate, alpha, beta] = this.#project([net.qkv, net.gate, net.alpha, net.beta], h);
+    // Rotated is what enters the first two alone.
+    const [qkv, gate, alpha, beta] = net.qkv.rotated
+      ? [...this.#project([net.qkv, net.gate], h), ...this.#project([net.alpha, net.beta], h)]
+      : this.#project([net.qkv, net.gate, net.alpha, net.beta], h);
     const { rows: channels, cols: taps, values: filter } = net.conv;
     const before = this.#states[index]!.at(-1) ?? {
       matrices: Array.from({ length: valueHeads }, () => new Float64Array(headDim * headDim)),
@@ -188,7 +191,14 @@ export class ReferenceSequence {
       return state;
     });
     this.#states[index]!.push({ matrices, inputs: inputs.slice(1) });
-    return this.#project([net.out], out)[0]!;
+    if (!net.out.rotated || !this.#model.rotation!.grouped)
+      return this.#project([net.out], out)[0]!;
+    // Value head h belongs to key head h mod keyHeads; those of one come together.
+    const order = [...Array(valueHeads).keys()].sort(
+      (a, b) => (a % keyHeads) - (b % keyHeads) || a - b,
+    );
+    const grouped = order.flatMap((head) => [...out.slice(head * headDim, (head + 1) * headDim)]);
+    return this.#project([net.out], Float64Array.from(grouped))[0]!;
   }
 
   #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {

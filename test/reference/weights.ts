@@ -30,6 +30,8 @@ export interface Rotation {
   readonly block: number;
   /** By the width of an input; all 1 where there are none. */
   readonly signs: ReadonlyMap<number, readonly number[]>;
+  /** Whether a recurrent layer's output has the value heads of a key head together then. */
+  readonly grouped: boolean;
 }
 
 /** A feed-forward network, or an expert. */
@@ -350,7 +352,8 @@ function rotationOf({ metadata }: GgufFile): Rotation | undefined {
   if (block === undefined) return undefined;
   const values = entry<GgufNumbers>('sign_values')?.toArray().map(Number) ?? [];
   const widths = entry<GgufNumbers>('sign_widths')?.toArray().map(Number) ?? [];
-  return { block, signs: new Map(widths.map((width) => [width, values.splice(0, width)])) };
+  const signs = new Map(widths.map((width) => [width, values.splice(0, width)]));
+  return { block, signs, grouped: entry<boolean>('gdn_v_grouped') ?? false };
 }
 
 function numbersOf({ metadata }: GgufFile, architecture: string) {

@@ -14,13 +14,14 @@ const section = `${prefix}hadamard`;
 /** Projections of one input, which is rotated for all of them or for none. */
 const sharedInputs: readonly (readonly TensorRole[])[] = [
   ['attn_q', 'attn_k', 'attn_v'],
+  ['attn_qkv', 'attn_gate'],
   ['ffn_gate', 'ffn_up'],
 ];
 
 /** The roles whose input can be rotated. */
 const rotatable: readonly TensorRole[] = [
   ...sharedInputs.flat(),
-  ...(['attn_output', 'ffn_down', 'output'] as const),
+  ...(['attn_output', 'ssm_out', 'ffn_down', 'output'] as const),
 ];
 
 /**

@@ -206,7 +206,7 @@ describe('a rotation of inputs', () => {
       'an unknown matrix',
       new Rotated().names('weight_names', ['blk.9.x.weight']),
       `${section}.weight_names`,
-      'names of tensors that can be rotated here (attn_q, attn_k, attn_v, ffn_gate, ffn_up, attn_output, ffn_down, output)',
+      'names of tensors that can be rotated here (attn_q, attn_k, attn_v, attn_qkv, attn_gate, ffn_gate, ffn_up, attn_output, ssm_out, ffn_down, output)',
       '"blk.9.x.weight"',
       notYet,
     ],
