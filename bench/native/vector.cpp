@@ -67,6 +67,27 @@ void bench_vector(const VectorKernel& kernel) {
   block8.k = k8.data();
   block8.v = v8.data();
   block8.row_bytes = kQ8Row;
+  // A value head of Bonsai 27B, one token.
+  Aligned<float> state(kHeadDim * kHeadDim), written(kHeadDim * kHeadDim);
+  for (size_t i = 0; i < kHeadDim * kHeadDim; i++)
+    state[i] = x[i % kFfn];
+  const float decay = 0.9f, beta = 0.5f;
+  const DeltaRule rule = {.from = state.data(),
+                          .to = written.data(),
+                          .rows = kHeadDim,
+                          .cols = kHeadDim,
+                          .stride = kHeadDim,
+                          .n = 1,
+                          .q = x.data(),
+                          .k = x.data() + kHeadDim,
+                          .v = x.data() + 2 * kHeadDim,
+                          .qkv_stride = 3 * kHeadDim,
+                          .decay = &decay,
+                          .beta = &beta,
+                          .gate_stride = 1,
+                          .scale = 0.088f,
+                          .o = o.data(),
+                          .o_stride = kHeadDim};
   const Operation operations[] = {
       {"rms_norm", kDim, y.data(), kDim * 4,
        [&](const VectorKernel& by) { by.rms_norm(x.data(), w.data(), kDim, 1e-5f, y.data()); }},
@@ -91,6 +112,8 @@ void bench_vector(const VectorKernel& kernel) {
        [&](const VectorKernel& by) { by.attention_block[kKvF16](block); }},
       {"attention_q8_0", kPositions * kHeadDim, o.data(), kHeads * kHeadDim * 4,
        [&](const VectorKernel& by) { by.attention_block[kKvQ8_0](block8); }},
+      {"delta_rule", kHeadDim * kHeadDim, o.data(), kHeadDim * 4,
+       [&](const VectorKernel& by) { by.delta_rule(rule); }},
   };
   for (const Operation& operation : operations) {
     operation.run(scalar);

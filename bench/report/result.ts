@@ -1,6 +1,6 @@
 import type { Peaks } from '../../lib/machine/peaks.js';
 import type { ProcessMemory } from '../../lib/machine/process-memory.js';
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
+import { kvBytesPerPosition, memoryOf, stateMemory } from '../../lib/model/load/memory.js';
 import type { TestEnergy } from '../energy/measured.js';
 import { modeledJoulesPerToken } from '../energy/model.js';
 import type { BenchPlan } from '../options.js';
@@ -96,7 +96,7 @@ function trialMemory(
   { anonymousRss, fileRss }: ProcessMemory,
   { contextLength, sequences }: Room,
 ): TrialMemory {
-  const kv = sequences * contextLength * kvBytesPerPosition(spec);
+  const kv = sequences * (contextLength * kvBytesPerPosition(spec) + stateMemory(spec).working);
   const memory = memoryOf(plan);
   const { ternary, dense, head, norms } = memory;
   const { anonymousRss: node } = before;

@@ -3,7 +3,7 @@ import { variable } from '../../lib/environment.js';
 import { BitnetError } from '../../lib/errors.js';
 import { loadFrom, type ModelSource } from '../../lib/model/load/load.js';
 import type { LoadOptions } from '../../lib/model/load/load-options.js';
-import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
+import { kvBytesPerPosition, memoryOf, stateMemory } from '../../lib/model/load/memory.js';
 import type { Model } from '../../lib/model/model.js';
 import { readSpec } from '../../lib/model/spec/read-spec.js';
 import type { ModelSpec } from '../../lib/model/spec/spec.js';
@@ -40,7 +40,7 @@ export interface SyntheticUse
   readonly positions?: number | undefined;
 }
 
-/** Bytes a loaded synthetic model takes, with its keys and values. */
+/** Bytes a loaded synthetic model takes, with its keys and values, and the states of one session. */
 export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number {
   const { kernel = variable('BITNET_KERNEL') ?? '', skipInactive = true } = use;
   const { headPrefilter = true, positions = 0 } = use;
@@ -48,7 +48,9 @@ export function syntheticMemory(spec: ModelSpec, use: SyntheticUse = {}): number
   const plan = planLoad(spec, { kernel, skipInactive, ...prefilterFrom });
   const { ternary, dense, head, norms } = memoryOf(plan);
   const kept = embeddingKept(spec);
-  return ternary + dense + head + norms + kept + positions * kvBytesPerPosition(spec);
+  const states = positions > 0 ? stateMemory(spec) : { working: 0, snapshots: 0 };
+  const kv = positions * kvBytesPerPosition(spec) + states.working + states.snapshots;
+  return ternary + dense + head + norms + kept + kv;
 }
 
 /** Bytes of a large embedding and head, which stand in for the file they would stay in; of small ones, which are part of `head`, none. */

@@ -14,9 +14,19 @@ import {
 } from './formats.js';
 import { branchGain, commonShare, gateTensor } from './gate.js';
 import { WeightRandom } from './random.js';
-import { type Shape, type ShapeName, shapes } from './shapes.js';
+import {
+  attentionInterval,
+  headColumns,
+  type Shape,
+  type ShapeName,
+  shapes,
+  stateColumns,
+} from './shapes.js';
 import { byteVocabulary } from './vocabulary.js';
 import { f16Embedding, f32Trits, tritTensor } from './weights.js';
+
+/** Tokens that convolutions of recurrent layers see. */
+const taps = 4;
 
 /** Everything that decides the bytes of a synthetic model. */
 export interface SynthModel {
@@ -90,8 +100,11 @@ export function describedModel(description: SynthDescription): SynthModel {
 
 /** What format would be needed instead, where the rows of a shape are not whole blocks of this one. */
 export function whyUnfit(name: ShapeName, format: SynthFormat): string | undefined {
-  const { dim, ffnDim } = shapes[name];
-  const fits = (other: SynthFormat) => [dim, ffnDim].every((n) => n % blockWeights(other) === 0);
+  const shape: Shape = shapes[name];
+  const { dim, ffnDim, states } = shape;
+  const widths = [dim, ffnDim, headColumns(shape).queries];
+  if (states) widths.push(stateColumns(states).values);
+  const fits = (other: SynthFormat) => widths.every((n) => n % blockWeights(other) === 0);
   if (fits(format)) return undefined;
   const rows = `rows of ${dim} and ${ffnDim} weights, as ${name} has them, are whole blocks`;
   return `a format in which ${rows} (${synthFormats.filter(fits).join(', ')})`;
@@ -121,13 +134,34 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
       { type: 'f32', value },
     ]),
     ...expertMetadata(shape),
+    ...stateMetadata(shape),
     ...byteVocabulary(shape.vocabSize),
   ];
 }
 
-/** Columns of a head that rotate: of Maple half of them. */
-function rotated({ architecture, dim, nHead }: Shape): number {
-  return dim / nHead / (architecture === 'maple' ? 2 : 1);
+/** Columns of a head that rotate: of Maple half of them, of Qwen 3.5 a quarter. */
+function rotated({ architecture, dim, nHead, headDim = dim / nHead }: Shape): number {
+  return headDim / (architecture === 'maple' ? 2 : architecture === 'qwen35' ? 4 : 1);
+}
+
+/** The recurrent layers of Qwen 3.5, and its heads of attention. */
+function stateMetadata({ architecture: arch, states, headDim }: Shape): [string, GgufTyped][] {
+  if (!states) return [];
+  const u32 = (key: string, value: number): [string, GgufTyped] => [
+    `${arch}.${key}`,
+    { type: 'u32', value },
+  ];
+  return [
+    ...(headDim
+      ? [u32('attention.key_length', headDim), u32('attention.value_length', headDim)]
+      : []),
+    u32('full_attention_interval', attentionInterval),
+    u32('ssm.conv_kernel', taps),
+    u32('ssm.state_size', states.dim),
+    u32('ssm.group_count', states.keyHeads),
+    u32('ssm.time_step_rank', states.valueHeads),
+    u32('ssm.inner_size', stateColumns(states).values),
+  ];
 }
 
 /** The experts of Maple, and its windows: of four layers the last sees everything. */
@@ -160,7 +194,7 @@ function expertMetadata({
 export function synthTensors(model: SynthModel): GgufTensorData[] {
   const { shape, tilts } = model;
   const { dim, ffnDim } = shape;
-  const kvDim = (dim / shape.nHead) * shape.nKvHead;
+  const { queries, keys } = headColumns(shape);
   const { subNorms } = architectures.get(shape.architecture)!;
   const share = tilts ? commonShare : 0;
   const direction = commonDirection(dim, share, model.seed);
@@ -175,23 +209,40 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
   const { experts } = shape;
   return [
     embeddingTensor(model, 'token_embd.weight', direction, share),
-    ones('output_norm.weight', dim),
+    constant('output_norm.weight', dim),
     ...(experts ? [embeddingTensor(model, 'output.weight', direction, share)] : []),
     ...Array.from({ length: shape.nLayer }, (_, layer) => {
       const name = (part: string) => `blk.${layer}.${part}.weight`;
       const attention = [
-        linear(name('attn_q'), dim, dim),
-        linear(name('attn_k'), kvDim, dim),
-        linear(name('attn_v'), kvDim, dim),
-        linear(name('attn_output'), dim, dim),
+        linear(name('attn_q'), shape.states ? 2 * queries : queries, dim),
+        linear(name('attn_k'), keys, dim),
+        linear(name('attn_v'), keys, dim),
+        linear(name('attn_output'), dim, queries),
       ];
+      if (shape.states) {
+        const attends = (layer + 1) % attentionInterval === 0;
+        return [
+          constant(name('attn_norm'), dim),
+          constant(name('post_attention_norm'), dim),
+          ...(attends
+            ? [
+                ...attention,
+                constant(name('attn_q_norm'), queries / shape.nHead),
+                constant(name('attn_k_norm'), queries / shape.nHead),
+              ]
+            : stateTensors(model, layer, shape.states)),
+          gate(name('ffn_gate'), layer),
+          linear(name('ffn_up'), ffnDim, dim),
+          linear(name('ffn_down'), dim, ffnDim),
+        ];
+      }
       if (experts) {
         const headDim = dim / shape.nHead;
         return [
-          ones(name('attn_norm'), dim),
-          ones(name('attn_q_norm'), headDim),
-          ones(name('attn_k_norm'), headDim),
-          ones(name('ffn_norm'), dim),
+          constant(name('attn_norm'), dim),
+          constant(name('attn_q_norm'), headDim),
+          constant(name('attn_k_norm'), headDim),
+          constant(name('ffn_norm'), dim),
           ...attention,
           routerTensor(model, name('ffn_gate_inp'), experts.count),
           expertTensor(model, name('ffn_gate_exps'), ffnDim, dim, experts.count),
@@ -200,10 +251,10 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
         ];
       }
       return [
-        ones(name('attn_norm'), dim),
-        ...(subNorms ? [ones(name('attn_sub_norm'), dim)] : []),
-        ones(name('ffn_norm'), dim),
-        ...(subNorms ? [ones(name('ffn_sub_norm'), ffnDim)] : []),
+        constant(name('attn_norm'), dim),
+        ...(subNorms ? [constant(name('attn_sub_norm'), dim)] : []),
+        constant(name('ffn_norm'), dim),
+        ...(subNorms ? [constant(name('ffn_sub_norm'), ffnDim)] : []),
         ...attention,
         gate(name('ffn_gate'), layer),
         linear(name('ffn_up'), ffnDim, dim),
@@ -225,11 +276,37 @@ function expertTensor(
 }
 
 /** F32, as in all files. */
-function routerTensor({ shape, seed }: SynthModel, name: string, experts: number): GgufTensorData {
-  const { dim } = shape;
-  const chunks = f32Trits(experts, dim, tritScale(name, dim), seed, name);
-  const data = { bytes: experts * dim * 4, chunks };
-  return { name, dims: [dim, experts], type: 'F32', data };
+function routerTensor(model: SynthModel, name: string, experts: number): GgufTensorData {
+  return f32Tensor(model, name, experts, model.shape.dim);
+}
+
+function f32Tensor({ seed }: SynthModel, name: string, rows: number, cols: number): GgufTensorData {
+  const chunks = f32Trits(rows, cols, tritScale(name, cols), seed, name);
+  const data = { bytes: rows * cols * 4, chunks };
+  return { name, dims: [cols, rows], type: 'F32', data };
+}
+
+/** What a recurrent layer has in front of its feed-forward network; what is small is F32. */
+function stateTensors(
+  model: SynthModel,
+  layer: number,
+  states: NonNullable<Shape['states']>,
+): GgufTensorData[] {
+  const { dim } = model.shape;
+  const { values, channels } = stateColumns(states);
+  const { valueHeads } = states;
+  const name = (part: string) => `blk.${layer}.${part}`;
+  return [
+    linearTensor(model, name('attn_qkv.weight'), channels, dim),
+    linearTensor(model, name('attn_gate.weight'), values, dim),
+    f32Tensor(model, name('ssm_alpha.weight'), valueHeads, dim),
+    f32Tensor(model, name('ssm_beta.weight'), valueHeads, dim),
+    f32Tensor(model, name('ssm_conv1d.weight'), channels, taps),
+    constant(name('ssm_dt.bias'), valueHeads),
+    constant(name('ssm_a'), valueHeads),
+    constant(name('ssm_norm.weight'), states.dim),
+    linearTensor(model, name('ssm_out.weight'), dim, values),
+  ];
 }
 
 function linearTensor(model: SynthModel, name: string, rows: number, cols: number): GgufTensorData {
@@ -250,7 +327,7 @@ function matrix(
 
 /** The scale of a matrix of trits: their product with values around one is around one, or a small part of a residual stream. */
 export function tritScale(name: string, cols: number): number {
-  return (/attn_output|ffn_down/.test(name) ? branchGain : 1) * unitScale(cols);
+  return (/attn_output|ffn_down|ssm_out/.test(name) ? branchGain : 1) * unitScale(cols);
 }
 
 /** A row of trits times values around one has a deviation of scale · √(cols / 2): this scale makes it one. */
@@ -274,9 +351,14 @@ function embeddingTensor(
   };
 }
 
-function ones(name: string, length: number): GgufTensorData {
-  const data = new Uint8Array(new Float32Array(length).fill(1).buffer);
+function constant(name: string, length: number): GgufTensorData {
+  const data = new Uint8Array(new Float32Array(length).fill(constantOf(name)).buffer);
   return { name, dims: [length], type: 'F32', data };
+}
+
+/** Every value of a vector: norms do nothing, and the states of recurrent layers fade. */
+export function constantOf(name: string): number {
+  return name.endsWith('ssm_a') ? -1 : 1;
 }
 
 /** ±√share in every component. */

@@ -3,7 +3,7 @@ import type { Scales } from '../../lib/model/spec/architectures.js';
 /** Hyper-parameters of a synthetic model. */
 export interface Shape {
   /** `general.architecture`, which decides the graph. */
-  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm' | 'maple';
+  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm' | 'maple' | 'qwen35';
   readonly nLayer: number;
   readonly dim: number;
   /** Of each expert, where there are experts. */
@@ -12,6 +12,14 @@ export interface Shape {
   readonly experts?: { readonly count: number; readonly used: number };
   readonly nHead: number;
   readonly nKvHead: number;
+  /** @default dim / nHead */
+  readonly headDim?: number;
+  /** Heads of recurrent layers, where there are such: three of four layers. */
+  readonly states?: {
+    readonly keyHeads: number;
+    readonly valueHeads: number;
+    readonly dim: number;
+  };
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly ropeBase: number;
@@ -24,8 +32,8 @@ const llamaVocab = { ...bitnet, vocabSize: 32_002 } as const;
 
 /**
  * Shapes of public ternary models and of those in the BitNet papers. Where a paper names a size and states no numbers, its authors
- * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All have a
- * head_dim of dim / nHead, and all but `maple` tied embeddings.
+ * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All but `maple`
+ * have tied embeddings.
  */
 export const shapes = {
   /** The 125M of bitnet.cpp's generator of dummy models (Wang et al. 2024). */
@@ -70,6 +78,20 @@ export const shapes = {
   },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
+  /** Ternary-Bonsai 27B, which has the shape of Qwen3.6-27B. */
+  'bonsai-27b': {
+    architecture: 'qwen35',
+    nLayer: 64,
+    dim: 5120,
+    ffnDim: 17_408,
+    nHead: 24,
+    nKvHead: 4,
+    headDim: 256,
+    states: { keyHeads: 16, valueHeads: 48, dim: 128 },
+    vocabSize: 248_320,
+    contextLength: 262_144,
+    ropeBase: 10_000_000,
+  },
   /** LLaMA 33B, which its license form called 30B. */
   '30b': { ...llamaVocab, nLayer: 60, dim: 6656, ffnDim: 17_920, nHead: 52, nKvHead: 52 },
   /** Llama 2 70B. */
@@ -93,10 +115,29 @@ export const shapes = {
 
 export type ShapeName = keyof typeof shapes;
 
-/** Weights of one layer's matrices: seven, or four, a router and three of each expert. */
-export function weightsPerLayer({ dim, ffnDim, experts, nHead, nKvHead }: Shape): number {
-  const kvDim = (dim / nHead) * nKvHead;
+/** Of this many layers of a model with recurrent ones the last attends. */
+export const attentionInterval = 4;
+
+/** Columns of all query heads together, and of all key heads of attention. */
+export function headColumns({ dim, nHead, nKvHead, headDim = dim / nHead }: Shape) {
+  return { queries: nHead * headDim, keys: nKvHead * headDim };
+}
+
+/** Columns of all value heads of a recurrent layer, and channels of its convolution. */
+export function stateColumns({ keyHeads, valueHeads, dim }: NonNullable<Shape['states']>) {
+  return { values: valueHeads * dim, channels: (2 * keyHeads + valueHeads) * dim };
+}
+
+/** Weights of one layer's matrices: seven, or four, a router and three of each expert; where layers differ, on average. */
+export function weightsPerLayer(shape: Shape): number {
+  const { dim, ffnDim, experts, states } = shape;
+  const { queries, keys } = headColumns(shape);
   const network = 3 * dim * ffnDim;
   const networks = experts ? experts.count * (network + dim) : network;
-  return 2 * dim * dim + 2 * dim * kvDim + networks;
+  const attention = 2 * dim * queries + 2 * dim * keys;
+  if (!states) return attention + networks;
+  const { values, channels } = stateColumns(states);
+  const recurrence = dim * (channels + 2 * values + 2 * states.valueHeads) + 4 * channels;
+  const gated = attention + dim * queries;
+  return networks + (gated + (attentionInterval - 1) * recurrence) / attentionInterval;
 }

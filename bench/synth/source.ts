@@ -5,7 +5,7 @@ import { typeNamed } from '../../lib/gguf/tensor-types.js';
 import type { ModelSource } from '../../lib/model/load/load.js';
 import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { synthScales } from './formats.js';
-import { type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
+import { constantOf, type SynthModel, synthMetadata, synthTensors, tritScale } from './model.js';
 import { type ShapeName, shapes } from './shapes.js';
 import { normalTable } from './weights.js';
 
@@ -38,7 +38,7 @@ export async function synthSource(model: SynthModel): Promise<ModelSource> {
   };
   const file = await readGgufHeader(handle, path, header.length + data);
   const scales = readSpec(file).tensors.map(({ name, rows, cols }) =>
-    rows === 1 ? 0 : tritScale(name, cols),
+    rows === 1 ? constantOf(name) : tritScale(name, cols),
   );
   const synthetic = {
     seed: model.seed,

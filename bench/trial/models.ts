@@ -30,8 +30,8 @@ export async function settingMemory(setting: Setting, positions: number): Promis
   }
   const { memory } = await inspectModel(model, { ...engine, metadataOverrides });
   if (!memory) return processBytes; // loading will say what is wrong with it
-  const { ternary, dense, head, norms, kvPer1000Positions } = memory;
-  const kv = (positions / 1000) * kvPer1000Positions.f16;
+  const { ternary, dense, head, norms, kvPer1000Positions, states } = memory;
+  const kv = (positions / 1000) * kvPer1000Positions.f16 + states.working + states.snapshots;
   return processBytes + ternary + dense + head + norms + kv;
 }
 

@@ -39,7 +39,7 @@ enum class ScalesOf : uint32_t { kTensor, kRow, kBlock };
 struct SyntheticSpec {
   uint32_t seed;
   std::vector<uint16_t> normal;      // [65536] an f16 of the embedding for 16 random bits
-  std::vector<float> scales;         // per tensor, the size of a weight; 0 where it has none
+  std::vector<float> scales;         // per tensor, the size of a weight; of a vector every value
   std::vector<uint16_t> half_scales; // the same as f16
   ScalesOf scales_of = ScalesOf::kTensor;
 };

@@ -71,11 +71,12 @@ Status no_memory(const std::string& what, size_t bytes) {
                                           ": close other programs or choose a smaller shape.");
 }
 
-// Bytes [begin, end) of a vector whose values are 1.0f.
-void read_ones(uint64_t begin, uint64_t end, uint8_t* out) {
-  constexpr uint8_t kOne[4] = {0, 0, 0x80, 0x3f};
+// Bytes [begin, end) of a vector of equal values.
+void read_equal(float value, uint64_t begin, uint64_t end, uint8_t* out) {
+  uint8_t bytes[sizeof value];
+  memcpy(bytes, &value, sizeof value);
   for (uint64_t at = begin; at < end; ++at)
-    *out++ = kOne[at % 4];
+    *out++ = bytes[at % sizeof value];
 }
 
 // Bytes [begin, end) of a matrix of trits in a block format. A piece is a row of units, the fewest
@@ -171,11 +172,11 @@ Status SyntheticSource::read(uint64_t offset, size_t bytes, uint8_t* out) const 
     return Status::error(Code::kModel, "No synthetic tensor holds the bytes at offset " +
                                            std::to_string(offset) + ".");
   const uint64_t begin = offset - found->offset;
+  const size_t index = static_cast<size_t>(found - spec_.tensors.begin());
   if (found->rows == 1) {
-    read_ones(begin, begin + bytes, out);
+    read_equal(spec_.synthetic->scales[index], begin, begin + bytes, out);
     return {};
   }
-  const size_t index = static_cast<size_t>(found - spec_.tensors.begin());
   const uint64_t codes_end = found->type == "I2_S" ? found->bytes - kI2STail : found->bytes;
   const uint64_t end = begin + bytes;
   if (begin < codes_end) {

@@ -66,6 +66,55 @@ Results elementwise(const VectorKernel& kernel) {
   return results;
 }
 
+Results recurrent(const VectorKernel& kernel) {
+  constexpr size_t kDim = 40, kStride = 48, kTokens = 3, kTaps = 4;
+  Results results;
+  Array<float> a = reals(kCount, 7), b = reals(kCount, 8), y(kCount);
+  kernel.l2_norm(a.data(), kCount, 1e-5f, y.data());
+  results.add(y);
+  kernel.sigmoid(a.data(), kCount, y.data());
+  results.add(y);
+  kernel.softplus_of_sum(a.data(), b.data(), kCount, y.data());
+  results.add(y);
+  kernel.exp_of_product(a.data(), b.data(), kCount, y.data());
+  results.add(y);
+  const float* x[kTaps];
+  for (size_t j = 0; j < kTaps; ++j)
+    x[j] = a.data() + 70 * j;
+  kernel.convolve_silu(
+      {.x = x, .w = b.data(), .taps = kTaps, .w_stride = 77, .count = 69, .y = y.data()});
+  results.add(y);
+  Array<float> state = reals(kStride * kStride, 9), qkv = reals(3 * kTokens * kDim, 10);
+  Array<float> decay = reals(kTokens, 11), beta = reals(kTokens, 12), o(kTokens * kDim);
+  for (size_t i = 0; i < kStride * kStride; ++i)
+    if (i % kStride >= kDim || i / kStride >= kDim)
+      state[i] = 0.0f;
+  kernel.delta_rule({.from = state.data(),
+                     .to = state.data(),
+                     .rows = kDim,
+                     .cols = kDim,
+                     .stride = kStride,
+                     .n = kTokens,
+                     .q = qkv.data(),
+                     .k = qkv.data() + kDim,
+                     .v = qkv.data() + 2 * kDim,
+                     .qkv_stride = 3 * kDim,
+                     .decay = decay.data(),
+                     .beta = beta.data(),
+                     .gate_stride = 1,
+                     .scale = 0.5f,
+                     .o = o.data(),
+                     .o_stride = kDim});
+  for (size_t r = 0; r < kDim; ++r) { // padding may hold zeros of either sign
+    Array<float> row(kDim);
+    for (size_t c = 0; c < kDim; ++c)
+      row[c] = state[r * kStride + c];
+    results.add(row);
+  }
+  results.add(o);
+  return results;
+}
+
 Results attention(const VectorKernel& kernel, KvType type) {
   Results results;
   const size_t row_bytes = kHeadDim * sizeof(uint16_t); // enough for either type
@@ -106,6 +155,8 @@ Results attention(const VectorKernel& kernel, KvType type) {
 std::string check_kernel(const VectorKernel& kernel, const VectorKernel& scalar) {
   if (elementwise(kernel).bytes() != elementwise(scalar).bytes())
     return "norms, activations or roundings differ from those of the scalar kernel";
+  if (recurrent(kernel).bytes() != recurrent(scalar).bytes())
+    return "recurrent layers differ from those of the scalar kernel";
   for (uint32_t type = 0; type < kKvTypes; ++type)
     if (attention(kernel, static_cast<KvType>(type)).bytes() !=
         attention(scalar, static_cast<KvType>(type)).bytes())

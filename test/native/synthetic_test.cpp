@@ -32,7 +32,7 @@ ModelSpec model_of(const Type& type) {
   synthetic->seed = 11;
   for (uint32_t i = 0; i < 65536; ++i)
     synthetic->normal.push_back(static_cast<uint16_t>(i ^ 0x5555));
-  synthetic->scales = {0, 0.25f, 0};
+  synthetic->scales = {0, 0.25f, 1};
   synthetic->half_scales = {0, kHalf, 0};
   ModelSpec spec = {};
   spec.synthetic = synthetic;

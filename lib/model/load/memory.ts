@@ -23,7 +23,7 @@ export function memoryEstimate(spec: ModelSpec, plan: readonly PlannedTensor[]):
       f16: 1000 * kvBytesPerPosition(spec),
       q8_0: 1000 * kvBytesPerPosition(spec, 'q8_0'),
     },
-    states: statesOf(spec),
+    states: stateMemory(spec),
   };
 }
 
@@ -42,7 +42,7 @@ export function skippingLayers(plan: readonly PlannedTensor[]): readonly boolean
 }
 
 /** The states of one session. A step reads one and writes another. */
-function statesOf({ recurrent }: ModelSpec): MemoryEstimate['states'] {
+export function stateMemory({ recurrent }: Pick<ModelSpec, 'recurrent'>): MemoryEstimate['states'] {
   const bytes = stateBytes(recurrent);
   if (bytes === 0) return { working: 0, snapshots: 0 };
   return { working: 2 * bytes, snapshots: Math.max(1, Math.floor(snapshotBudget / bytes)) * bytes };

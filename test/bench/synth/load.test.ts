@@ -85,6 +85,21 @@ describe('a synthetic model without a file', () => {
     expect(await logitsOf(await made(model, 2))).toEqual(expected);
   });
 
+  test('has the recurrent layers of the file, on any number of threads', async () => {
+    const model: SynthModel = {
+      ...{ name: 'test', format: 'q2_0', scales: 'group', seed: 3 },
+      shape: {
+        ...{ ...shape, architecture: 'qwen35', nLayer: 4, ffnDim: 256, headDim: 128 },
+        states: { keyHeads: 2, valueHeads: 4, dim: 64 },
+      },
+    };
+    await writeSynthModel(file('states'), model, {});
+    const expected = await logitsOf(await loadModel(file('states'), { autotune: false }));
+    expect(expected.every(Number.isFinite)).toBe(true);
+    for (const threads of [1, 3])
+      expect(await logitsOf(await made(model, threads))).toEqual(expected);
+  });
+
   test('has other weights with another seed', async () => {
     const model: SynthModel = { name: 'test', shape, format: 'i2_s', scales: 'tensor', seed: 7 };
     const logits = await logitsOf(await made(model, 2));
