@@ -1,4 +1,4 @@
-import type { EvalResult, Perplexity } from './evaluate/results.js';
+import type { Comparison, EvalResult, Perplexity } from './evaluate/results.js';
 import type { Timings, Usage } from './generate/progress.js';
 
 /** What a generation had done when it failed or was ended. */
@@ -27,7 +27,7 @@ interface FaultyFile {
 interface ErrorFields {
   ERR_BITNET_ABORTED: UnfinishedGeneration & {
     /** What a measurement had found, if anything. */
-    result: Perplexity | EvalResult;
+    result: Perplexity | Comparison | EvalResult;
     /** Whether the next pull goes on with what is there. */
     resumable: boolean;
   };

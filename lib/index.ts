@@ -17,6 +17,7 @@ export {
 } from './convert/convert.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
+export { type CompareOptions, compareModels } from './evaluate/compare.js';
 export { type EvalOptions, evalItems } from './evaluate/eval.js';
 export {
   type ChoiceItem,
@@ -25,7 +26,7 @@ export {
   parseEvalItems,
 } from './evaluate/items.js';
 export { type PerplexityOptions, perplexity } from './evaluate/perplexity.js';
-export type { EvalResult, Perplexity, Share } from './evaluate/results.js';
+export type { Comparison, Divergence, EvalResult, Perplexity, Share } from './evaluate/results.js';
 export type {
   Completion,
   Generation,

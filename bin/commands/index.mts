@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { benchCommand } from './bench.mjs';
 import { chatCommand } from './chat.mjs';
+import { compareCommand } from './compare.mjs';
 import { completionCommand } from './completion.mjs';
 import { convertCommand } from './convert.mjs';
 import { detokenizeCommand } from './detokenize.mjs';
@@ -29,6 +30,7 @@ export function commands(): Command[] {
     embedCommand(),
     inspectCommand(),
     perplexityCommand(),
+    compareCommand(),
     evalCommand(),
     benchCommand(),
     doctorCommand(),

@@ -23,6 +23,41 @@ export interface Perplexity {
   readonly stride: number | null;
 }
 
+/** How far a model's predictions are from those of the first. */
+export interface Divergence {
+  /** Kullback–Leibler divergence Σ p ln(p / q) at a position, in nats: p of the first model, q of the second. */
+  readonly klDivergence: {
+    readonly mean: number;
+    /** Standard error of the mean; null for a single position. */
+    readonly error: number | null;
+    readonly median: number;
+    /** 90, 99 and 99.9 of 100 positions have at most this. */
+    readonly p90: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+  };
+  /** ln(perplexity of the second / perplexity of the first), with the standard error of their paired difference. */
+  readonly logRatio: { readonly value: number; readonly error: number | null };
+  /** Share of positions with the same likeliest token. */
+  readonly topAgreement: { readonly value: number; readonly error: number | null };
+  /** Root mean square of the change of the right token's probability, from 0 to 1. */
+  readonly rmsProbability: number;
+  /** Largest |logit of the second − logit of the first| of any token at any position. */
+  readonly largestLogitDifference: number;
+}
+
+/** How two models predict a text; positions and tokens are the scored ones. */
+export interface Comparison extends Divergence {
+  /** Of each model alone. */
+  readonly perplexity: readonly [Perplexity, Perplexity];
+  readonly tokens: number;
+  readonly chunks: number;
+  readonly chunksInAll: number;
+  readonly contextLength: number;
+  readonly stride: number | null;
+}
+
 /** A share of items. */
 export interface Share {
   /** From 0 to 1. */
