@@ -12,6 +12,7 @@ interface PullCommandOptions {
   output?: string;
   sha256?: string;
   force?: boolean;
+  convert?: boolean;
   retries: number;
   timeout: number;
   list?: boolean;
@@ -37,6 +38,7 @@ export function pullCommand(): Command {
     .option('-o, --output <path>', 'write to this file or folder instead')
     .option('--sha256 <digits>', 'checksum the file must have', checksum)
     .option('--force', 'replace existing files')
+    .option('--convert', 'convert a checkpoint if there is no GGUF file')
     .option('--retries <count>', 'retries after consecutive failures', integer(0, 1000), 4)
     .option('--timeout <seconds>', 'seconds without data before retrying', integer(1, 86_400), 30)
     .option('--list', 'list the short names, with license and size')
@@ -56,13 +58,13 @@ async function pull(
     return command.error('error: Expected a model to pull, or --list to list the short names.');
   }
   const { pullModel } = await import('../../lib/index.js');
-  const { output, sha256, force, retries, timeout } = options;
+  const { output, sha256, force, convert, retries, timeout } = options;
   const terminal = new Terminal(options);
   const view = new PullView(terminal);
   let result: PullResult;
   try {
     result = await pullModel(source, {
-      ...{ output, sha256, force, retries, stallTimeout: 1000 * timeout },
+      ...{ output, sha256, force, convert, retries, stallTimeout: 1000 * timeout },
       signal: interruptSignal(),
       onProgress: (progress) => view.update(progress),
       onNotice: (text) => {

@@ -25,6 +25,8 @@ export interface DownloadOptions {
   readonly retryDelay: number;
   /** Whether the user named the target. */
   readonly there?: Target | undefined;
+  /** Whether it may be any file, and not only GGUF. */
+  readonly anyKind?: true;
   readonly signal: AbortSignal | undefined;
   /** Called with the bytes received and, if the server says so, their total. */
   readonly onBytes: (bytes: number, total: number | undefined) => void;
@@ -114,7 +116,7 @@ async function receive(
   http: Http,
   url: string,
   partial: Unfinished,
-  { signal, onBytes }: DownloadOptions,
+  { signal, onBytes, anyKind }: DownloadOptions,
   found: { received: number; sha256: string | undefined },
 ): Promise<void> {
   const { body, from, total, sha256 } = await ask(http, url, partial, found.sha256, signal);
@@ -130,7 +132,7 @@ async function receive(
       if (total !== undefined && position > total) throw tooLong(url, total);
       // A resumed answer repeats the last byte, and nothing is written before its kind is known.
       let news = chunk.subarray(Math.max(0, chunk.length - (position - partial.bytes)));
-      if (partial.bytes === 0) {
+      if (partial.bytes === 0 && !anyKind) {
         head = Buffer.concat([head, news]);
         if (head.length < 4) continue;
         checkMagic(head, url);
@@ -148,7 +150,7 @@ async function receive(
       { retryable: true },
     );
   }
-  if (partial.bytes === 0) checkMagic(head, url);
+  if (partial.bytes === 0 && !anyKind) checkMagic(head, url);
 }
 
 /** Requests what is missing, or everything if it would not continue what is there. */

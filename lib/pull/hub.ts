@@ -73,8 +73,15 @@ export function hubFileUrl(
   return `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${escaped}`;
 }
 
+/** Of the files of a repository those of GGUF, of a split one its first shard only. */
+export function ggufFiles(names: readonly string[]): string[] {
+  return names.filter(
+    (name) => /\.gguf$/i.test(name) && !/-(?!00001)\d{5}-of-\d{5}\.gguf$/i.test(name),
+  );
+}
+
 /**
- * Paths of the GGUF files of a repository, of a split one its first shard only.
+ * Paths of the files of a repository.
  * @throws ERR_BITNET_NETWORK
  */
 export async function hubFiles(
@@ -87,9 +94,7 @@ export async function hubFiles(
   const text = await http.text(url, maxListBytes, signal);
   try {
     const { siblings } = JSON.parse(text) as { siblings: { rfilename: string }[] };
-    return siblings
-      .map(({ rfilename }) => `${rfilename}`)
-      .filter((name) => /\.gguf$/i.test(name) && !/-(?!00001)\d{5}-of-\d{5}\.gguf$/i.test(name));
+    return siblings.map(({ rfilename }) => `${rfilename}`);
   } catch (cause) {
     throw networkError(
       `Expected the list of files of ${repo} from ${url}, but received something else; name a file: ${repo}/<file>.gguf.`,

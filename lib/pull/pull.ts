@@ -1,13 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ownSignal } from '../abort.js';
-import {
-  argumentError,
-  booleanOption,
-  functionOption,
-  givenOptions,
-  signalOption,
-} from '../checks/options.js';
+import { argumentError } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import { filesSha256 } from '../file-hash.js';
 import { type Target, writableTarget } from '../files/target.js';
@@ -15,62 +9,19 @@ import { diskError } from './disk.js';
 import { type Download, download } from './download.js';
 import { networkError } from './failures.js';
 import { Http } from './http.js';
-import { hubEndpoint, hubFiles, hubToken } from './hub.js';
+import { ggufFiles, type HubRepository, hubEndpoint, hubFiles, hubToken } from './hub.js';
 import { isOfType, isPlain, shardsOf, splitOf } from './names.js';
+import { convertedName, pullCheckpoint } from './pull-checkpoint.js';
+import {
+  checkedOptions,
+  type PullOptions,
+  type PullResult,
+  type Settings,
+} from './pull-options.js';
 import { type FileSource, hubFile, parseSource, type RepoSource } from './source.js';
 import { storePath } from './store.js';
 
-export interface PullOptions {
-  /** File to write, or folder to write into. @default under the model's name in the cache folder */
-  readonly output?: string | undefined;
-  /** SHA-256 the file must have, in hexadecimal. @default what the server says, if it says one */
-  readonly sha256?: string | undefined;
-  /** Whether to download again what exists. @default false */
-  readonly force?: boolean | undefined;
-  /** Retries after consecutive temporary failures, such as a lost connection. @default 4 */
-  readonly retries?: number | undefined;
-  /** Milliseconds of silence after which a connection counts as broken. @default 30000 */
-  readonly stallTimeout?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called often while bytes arrive. */
-  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
-  /** Called with a sentence before a retry, and when waiting for another process. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-}
-
-export interface PullProgress {
-  /** Name of the file. */
-  readonly file: string;
-  /** Of the files of the model, counted from 1. */
-  readonly shard: number;
-  readonly shards: number;
-  /** Bytes received so far. */
-  readonly bytes: number;
-  /** Total bytes, if the server says so. */
-  readonly total: number | undefined;
-}
-
-export interface PullResult {
-  /** Its name for `findModel` and the command line; absent with `output`. */
-  readonly name?: string;
-  /** What `loadModel` takes; of a split model its first shard. */
-  readonly path: string;
-  /** Bytes of all its files. */
-  readonly bytes: number;
-  /** Bytes received over the network: 0 if everything existed. */
-  readonly received: number;
-  readonly files: readonly {
-    readonly path: string;
-    readonly bytes: number;
-    /** In hexadecimal; absent for a file that existed and was not checked. */
-    readonly sha256?: string;
-  }[];
-}
-
-const optionNames: (keyof PullOptions)[] = [
-  ...(['output', 'sha256', 'force', 'retries', 'stallTimeout', 'signal'] as const),
-  ...(['onProgress', 'onNotice'] as const),
-];
+export type { PullOptions, PullProgress, PullResult } from './pull-options.js';
 
 /** Names that an error lists. */
 const mostNames = 10;
@@ -96,7 +47,11 @@ export async function pullModel(source: string, options?: PullOptions): Promise<
   const http = await Http.open({ endpoint, token: await hubToken(), stallTimeout });
   const { signal, release } = ownSignal(settings.signal);
   try {
-    const files = 'urls' in parsed ? parsed : await onlyFile(http, parsed, signal);
+    const names = 'urls' in parsed ? [] : await hubFiles(http, parsed.from, signal);
+    if (!('urls' in parsed) && settings.convert && ggufFiles(names).length === 0) {
+      return await converted(http, parsed.from, names, { ...settings, signal });
+    }
+    const files = 'urls' in parsed ? parsed : onlyFile(http, parsed, names);
     if (settings.sha256 !== undefined && files.urls.length > 1) {
       throw new BitnetError(
         'ERR_BITNET_ARGUMENT',
@@ -110,7 +65,25 @@ export async function pullModel(source: string, options?: PullOptions): Promise<
   }
 }
 
-type Settings = ReturnType<typeof checkedOptions>;
+/** A repository without GGUF files: its checkpoint becomes one, in the store or where `output` says. */
+async function converted(
+  http: Http,
+  from: HubRepository,
+  names: readonly string[],
+  settings: Settings,
+): Promise<PullResult> {
+  const name = convertedName(http, from);
+  if (settings.output === undefined) {
+    const path = storePath(name);
+    const present = await existing(path, settings);
+    if (present) return { name, path, bytes: present.bytes, received: 0, files: [present] };
+    const made = await pullCheckpoint(http, from, names, path, { ...settings, retryDelay });
+    return { name, ...made };
+  }
+  const source = hubFile(http.endpoint, from, basename(name));
+  const [place] = await outputPlaces(settings.output, source, settings.force);
+  return pullCheckpoint(http, from, names, place!.path, { ...settings, retryDelay });
+}
 
 async function pullFiles(http: Http, source: FileSource, settings: Settings): Promise<PullResult> {
   const { output, onProgress } = settings;
@@ -154,8 +127,9 @@ async function fetched(
   } catch (error) {
     const { status } = error as { status?: number };
     if (status !== 404 || from === undefined) throw error;
-    const names = await hubFiles(http, from, options.signal).catch(() => undefined);
-    if (!names) throw error;
+    const all = await hubFiles(http, from, options.signal).catch(() => undefined);
+    if (!all) throw error;
+    const names = ggufFiles(all);
     throw networkError(
       `Expected ${from.repo} to have the file ${JSON.stringify(basename(path))}, but there is none; ${choice(names)}.`,
       { status, cause: error },
@@ -164,19 +138,19 @@ async function fetched(
 }
 
 /** The only GGUF file of a repository, or the only one of the requested type. */
-async function onlyFile(
-  http: Http,
-  { from, type }: RepoSource,
-  signal: AbortSignal | undefined,
-): Promise<FileSource> {
-  const names = await hubFiles(http, from, signal);
+function onlyFile(http: Http, { from, type }: RepoSource, all: readonly string[]): FileSource {
+  const names = ggufFiles(all);
   const found = type === undefined ? names : names.filter((name) => isOfType(name, type));
   if (found.length === 1) return hubFile(http.endpoint, from, found[0]!);
   const kind = type === undefined ? 'GGUF file' : `file of type ${type}`;
   const amount =
     found.length === 0 ? `no ${kind}` : `${found.length} ${kind.replace('file', 'files')}`;
+  const hint =
+    names.length === 0 && all.some((name) => name.endsWith('.safetensors'))
+      ? ', or convert its checkpoint (--convert, option convert)'
+      : '';
   throw networkError(
-    `Expected one ${kind} in ${from.repo}, but it has ${amount}; ${choice(found.length > 0 ? found : names)}.`,
+    `Expected one ${kind} in ${from.repo}, but it has ${amount}; ${choice(found.length > 0 ? found : names)}${hint}.`,
   );
 }
 
@@ -256,35 +230,4 @@ async function outputPaths(output: string, { files }: FileSource): Promise<strin
     'option output',
     output,
   );
-}
-
-function checkedOptions(given: PullOptions | undefined) {
-  const options = givenOptions(given, optionNames);
-  const { output, sha256, retries = 4, stallTimeout = 30_000 } = options;
-  const force = booleanOption('force', options.force, false);
-  if (output !== undefined && (typeof output !== 'string' || output === '')) {
-    throw argumentError('a path', 'option output', output);
-  }
-  if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[\da-f]{64}$/i.test(sha256))) {
-    throw argumentError('64 hexadecimal digits', 'option sha256', sha256);
-  }
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw argumentError('an integer of at least 0', 'option retries', retries);
-  }
-  if (!Number.isInteger(stallTimeout) || stallTimeout < 1 || stallTimeout >= 2 ** 31) {
-    throw argumentError('a number of milliseconds', 'option stallTimeout', stallTimeout);
-  }
-  const onProgress = functionOption('onProgress', options.onProgress);
-  const onNotice = functionOption('onNotice', options.onNotice) ?? (() => {});
-  const signal = signalOption(options.signal);
-  return {
-    output,
-    sha256: sha256?.toLowerCase(),
-    force,
-    retries,
-    stallTimeout,
-    signal,
-    onProgress,
-    onNotice,
-  };
 }
