@@ -70,6 +70,9 @@ async function evaluate(
   if (options.file === undefined && !isPiped()) {
     refuseWithoutItems(command);
   }
+  if (options.entry !== undefined && file === '-') {
+    command.error('error: Expected -f <file> with --entry, but the items are from standard input.');
+  }
   const terminal = new Terminal(options);
   const signal = interruptSignal();
   const maxBytes = maxFileBytes;
@@ -113,7 +116,7 @@ async function itemsOf(file: string, { entry }: EvalCommandOptions): Promise<Eva
     beside === file || !existsSync(beside)
       ? undefined
       : await readTextFile(beside, { maxBytes: maxFileBytes, regular: true });
-  return itemsInFile(bytes, { name: fileName(file), entry, labels });
+  return itemsInFile(bytes, { name: fileName(file), path: file, entry, labels });
 }
 
 function refuseWithoutItems(command: Command): never {

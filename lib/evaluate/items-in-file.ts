@@ -10,6 +10,8 @@ export const maxItemBytes = 64 * 1024 * 1024;
 interface FileOptions {
   /** How errors call the file, for example `file "a.zip"`. */
   readonly name: string;
+  /** Of the file, for errors. */
+  readonly path?: string | undefined;
   /** Part of the names of the files of an archive that count. @default all, if they are of one part */
   readonly entry?: string | undefined;
   /** The labels of a file without, one a line. */
@@ -22,21 +24,21 @@ interface FileOptions {
  *
  * @throws ERR_BITNET_FILE
  */
-export function itemsInFile(bytes: Uint8Array, { name, entry, labels }: FileOptions): EvalItem[] {
+export function itemsInFile(bytes: Uint8Array, options: FileOptions): EvalItem[] {
+  const { name, entry, labels } = options;
   if (!isZip(bytes)) {
-    if (entry !== undefined) throw wrong(name, 'be a zip archive', 'it is not; leave out --entry');
-    return itemsIn(bytes, name, labels);
+    if (entry === undefined) return parseEvalItems(decoded(bytes, options), labels);
+    throw wrong(options, 'be a zip archive', 'another kind of file', 'leave out --entry');
   }
-  const entries = zipEntries(bytes, `the ${name}`);
-  const chosen = chosenEntries(entries, name, entry);
+  const entries = zipEntries(bytes, `the ${name}`, maxItemBytes);
   const items: EvalItem[] = [];
-  for (const file of chosen) {
-    const list = entries.find((other) => other.name === labelsName(file.name));
-    const inside = `file ${quote(file.name)} in ${name}`;
-    const own = list === undefined ? undefined : decoded(list.read(), inside);
-    for (const item of itemsIn(file.read(), inside, own)) items.push(item);
+  for (const { lines, labels } of withLabels(chosenEntries(entries, options), entries, options)) {
+    const inside = { ...options, name: `file ${quote(lines.name)} in ${name}` };
+    const own = labels && decoded(labels.read(), inside);
+    for (const item of itemsInEntry(decoded(lines.read(), inside), own, inside)) items.push(item);
   }
-  checkKinds(items, (found) => wrong(name, 'hold items of one form', found));
+  const apart = 'choose files of one form with --entry';
+  checkKinds(items, (found) => wrong(options, 'hold items of one form', found, apart));
   return items;
 }
 
@@ -45,22 +47,47 @@ export function labelsName(name: string): string {
   return name.replace(/\.jsonl$/, '-labels.lst');
 }
 
-function itemsIn(bytes: Uint8Array, name: string, labels: string | undefined): EvalItem[] {
-  const text = decoded(bytes, name);
+/** As `parseEvalItems`, with the name of the file in what it throws. */
+function itemsInEntry(
+  text: string,
+  labels: string | undefined,
+  { name, path }: FileOptions,
+): EvalItem[] {
   try {
     return parseEvalItems(text, labels);
   } catch (error) {
-    if (!(error instanceof BitnetError) || !name.includes(' in ')) throw error;
+    if (!(error instanceof BitnetError)) throw error;
     const message = error.message.replace(/ on line (\d+)/, ` on line $1 of ${name}`);
-    throw new BitnetError(error.code, message, { cause: error });
+    const { line } = error as BitnetError<'ERR_BITNET_FILE'>;
+    throw new BitnetError(error.code, message, { path, line, cause: error });
   }
 }
 
-function chosenEntries(
+/** A file with items, and the one with its labels. */
+interface LabeledEntry {
+  readonly lines: ZipEntry;
+  readonly labels: ZipEntry | undefined;
+}
+
+/** @throws ERR_BITNET_FILE where all that would be unpacked is more than `maxItemBytes` */
+function withLabels(
+  chosen: readonly ZipEntry[],
   entries: readonly ZipEntry[],
-  name: string,
-  entry: string | undefined,
-): ZipEntry[] {
+  options: FileOptions,
+): LabeledEntry[] {
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const labeled = chosen.map((lines) => ({ lines, labels: byName.get(labelsName(lines.name)) }));
+  const bytes = labeled.reduce(
+    (sum, { lines, labels }) => sum + lines.bytes + (labels?.bytes ?? 0),
+    0,
+  );
+  if (bytes <= maxItemBytes) return labeled;
+  const most = `hold at most ${maxItemBytes} bytes of items and labels`;
+  throw wrong(options, most, `${bytes}`, 'choose fewer of its files with --entry');
+}
+
+function chosenEntries(entries: readonly ZipEntry[], options: FileOptions): ZipEntry[] {
+  const { entry } = options;
   const lines = entries.filter((file) => /^(?!__MACOSX).*\.jsonl$/.test(file.name));
   const chosen = lines.filter((file) => file.name.includes(entry ?? ''));
   const names = () =>
@@ -68,26 +95,28 @@ function chosenEntries(
       .slice(0, 12)
       .map((file) => quote(file.name))
       .join(', ') || 'none';
-  if (chosen.length === 0) throw wrong(name, `hold ${quote(entry ?? '')} as .jsonl`, names());
+  if (chosen.length === 0) {
+    const expected = entry === undefined ? 'hold .jsonl files' : `hold ${quote(entry)} as .jsonl`;
+    throw wrong(options, expected, names(), 'give another file or another --entry');
+  }
   const parts = chosen.some((file) =>
     /(?:^|[-_/.])(?:train|dev|val|valid|test)(?:[-_.]|$)/i.test(file.name),
   );
-  if (parts && chosen.length > 1) {
-    throw wrong(name, 'hold one part, or --entry to name it', names());
-  }
-  const bytes = chosen.reduce((sum, file) => sum + file.bytes, 0);
-  if (bytes <= maxItemBytes) return chosen;
-  throw wrong(name, `hold at most ${maxItemBytes} bytes of items`, `${bytes}`);
+  if (!parts || chosen.length === 1) return chosen;
+  throw wrong(options, 'hold one part, or --entry to name it', names(), 'name one with --entry');
 }
 
-function decoded(bytes: Uint8Array, name: string): string {
-  if (isUtf8(bytes)) return Buffer.from(bytes).toString();
-  throw wrong(name, 'hold UTF-8 text', 'other bytes');
+function decoded(bytes: Uint8Array, options: FileOptions): string {
+  if (isUtf8(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  throw wrong(options, 'hold UTF-8 text', 'other bytes', 'convert it to UTF-8');
 }
 
-function wrong(name: string, expected: string, found: string): BitnetError {
-  return new BitnetError(
-    'ERR_BITNET_FILE',
-    `Expected the ${name} to ${expected}, but found ${found}.`,
-  );
+function wrong(
+  { name, path }: FileOptions,
+  expected: string,
+  found: string,
+  fix: string,
+): BitnetError {
+  const message = `Expected the ${name} to ${expected}, but found ${found}; ${fix}.`;
+  return new BitnetError('ERR_BITNET_FILE', message, { path });
 }

@@ -34,21 +34,30 @@ export function parseEvalItems(text: string, labels?: string): EvalItem[] {
   if (labels !== undefined && typeof labels !== 'string') {
     throw argumentError('a label a line as a text', 'labels', labels);
   }
-  const given = labels?.split('\n');
+  const given = labels === undefined ? undefined : linesOf(labels);
   const items: EvalItem[] = [];
-  for (const [i, line] of text
-    .replace(/^\ufeff/, '')
-    .split('\n')
-    .entries()) {
+  let number = 0;
+  for (const line of linesOf(text.replace(/^\ufeff/, ''))) {
+    number++;
     if (line.trim() === '') continue;
-    const label = given?.[items.length]?.trim();
-    items.push(checkedItem(published(parsed(line, i + 1), label), items[0], wrongLine(i + 1)));
+    const label = given?.next().value?.trim();
+    items.push(checkedItem(published(parsed(line, number), label), items[0], wrongLine(number)));
   }
   if (items.length > 0) return items;
   throw new BitnetError(
     'ERR_BITNET_FILE',
     'Expected at least one line of { question, choices, label } or { text }, but there is none; give another text or file.',
   );
+}
+
+/** One after the other: a list of all would take far more memory than a text of empty lines. */
+function* linesOf(text: string): Generator<string, undefined, undefined> {
+  let begin = 0;
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', begin)) {
+    yield text.slice(begin, end);
+    begin = end + 1;
+  }
+  yield text.slice(begin);
 }
 
 /** In the form of an item, with the label of another file where it has none. */

@@ -25,20 +25,23 @@ export function isZip(bytes: Uint8Array): boolean {
  * The files of a zip archive; nothing is unpacked yet.
  *
  * @param name how an error calls the archive
+ * @param maxBytes of a file that may be unpacked
  * @throws ERR_BITNET_FILE when it is cut off, of several parts or larger than 4 GiB
  */
-export function zipEntries(bytes: Uint8Array, name: string): ZipEntry[] {
-  const zip = new Zip(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), name);
+export function zipEntries(bytes: Uint8Array, name: string, maxBytes: number): ZipEntry[] {
+  const zip = new Zip(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), name, maxBytes);
   return zip.entries();
 }
 
 class Zip {
   readonly #bytes: Buffer;
   readonly #name: string;
+  readonly #maxBytes: number;
 
-  constructor(bytes: Buffer, name: string) {
+  constructor(bytes: Buffer, name: string, maxBytes: number) {
     this.#bytes = bytes;
     this.#name = name;
+    this.#maxBytes = maxBytes;
   }
 
   entries(): ZipEntry[] {
@@ -73,6 +76,9 @@ class Zip {
       bytes.readUInt32LE(at + offset),
     );
     const read = () => {
+      if (size! > this.#maxBytes) {
+        throw this.#wrong(`${quote(name)} of at most ${this.#maxBytes} bytes`, `${size} bytes`);
+      }
       if ((flags & 1) === 1) throw this.#wrong(`${quote(name)} without a password`, 'it encrypted');
       this.#expect(local!, 30, localSign, quote(name));
       const begin = local! + 30 + bytes.readUInt16LE(local! + 26) + bytes.readUInt16LE(local! + 28);

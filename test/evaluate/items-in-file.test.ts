@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { itemsInFile } from '../../lib/evaluate/items-in-file.js';
+import { zipEntries } from '../../lib/evaluate/zip.js';
 import { describeShared, sharedPath } from '../shared.js';
 import { type ZipFile, zipFile } from './zip-file.js';
 
@@ -55,6 +56,26 @@ describe('A zip of items', () => {
     const file = { name: 'a.jsonl', content: pair('A').repeat(10), ...change };
     expect(() => inZip([file])).toThrow(message);
     expect(() => inZip([file])).toThrow(expect.objectContaining({ code: 'ERR_BITNET_FILE' }));
+  });
+
+  it('is refused where its labels alone are too much to unpack', () => {
+    const labels = { name: 'a-labels.lst', content: '0\n' };
+    for (const size of [2 ** 26, 2 ** 32 - 1]) {
+      const files = [
+        { name: 'a.jsonl', content: pair('A') },
+        { ...labels, size },
+      ];
+      expect(() => inZip(files)).toThrow('at most 67108864 bytes of items and labels');
+    }
+    const [other] = zipEntries(zipFile([labels]), 'it', 1);
+    expect(() => other!.read()).toThrow('"a-labels.lst" of at most 1 bytes, but found 2 bytes');
+  });
+
+  it('says what to do where it is refused, and about which file', () => {
+    const bytes = zipFile([{ name: 'a.jsonl', content: '{' }]);
+    const at = { path: 'a.zip', line: 1, code: 'ERR_BITNET_FILE' };
+    expect(() => itemsInFile(bytes, { name, path: 'a.zip' })).toThrow(expect.objectContaining(at));
+    expect(() => inZip([{ name: 'a.txt', content: '' }])).toThrow('found none; give another file');
   });
 
   it('is refused where it is cut off anywhere, or has a byte too many', () => {
