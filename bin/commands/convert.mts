@@ -13,6 +13,8 @@ interface ConvertCommandOptions {
   output: string;
   type: ConvertType;
   allowRounding?: boolean;
+  overwrite?: boolean;
+  /** What `--overwrite` was called first. */
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -37,7 +39,8 @@ export function convertCommand(): Command {
         .default('auto'),
     )
     .option('--allow-rounding', 'let a type round scales to 16 bits')
-    .option('--force', 'replace an existing file')
+    .option('--overwrite', 'replace an existing file')
+    .addOption(new Option('--force').hideHelp())
     .option('--json', 'one JSON object')
     .option('--quiet', 'print only errors on stderr')
     .option('--no-color', 'no color')
@@ -46,7 +49,7 @@ export function convertCommand(): Command {
 
 async function convert(source: string, options: ConvertCommandOptions): Promise<void> {
   const { convertCheckpoint } = await import('../../lib/index.js');
-  const { output, type, allowRounding, force: overwrite } = options;
+  const { output, type, allowRounding, force, overwrite = force } = options;
   const terminal = new Terminal(options);
   const label = `Converting ${basename(source)}`;
   const progress = new Progress(terminal, `${label} …`);

@@ -22,6 +22,9 @@ export type ConvertType = keyof typeof targetTypes;
 
 export const convertTypes = Object.keys(targetTypes) as readonly ConvertType[];
 
+/** Types with scales of 16 bits. */
+const roundedTypes: readonly string[] = ['tq1_0', 'tq2_0', 'q2_0'] satisfies ConvertType[];
+
 export interface ConvertOptions {
   /**
    * Type of linear layers. `auto` is for each layer the smallest that holds its weights exactly: TQ1_0, I2_S, TQ2_0 or Q2_0 if it
@@ -29,9 +32,9 @@ export interface ConvertOptions {
    * @default 'auto'
    */
   readonly type?: ConvertType | undefined;
-  /** Whether scales may be rounded to the 16 bits that TQ1_0, TQ2_0 and Q2_0 have for one. @default false */
+  /** Whether scales may be rounded to the 16 bits that TQ1_0, TQ2_0 and Q2_0 have for one; not with another type. @default false */
   readonly allowRounding?: boolean | undefined;
-  /** Whether any regular file may be replaced, by default only a GGUF file. @default false */
+  /** Whether any regular file may be replaced but one of the checkpoint. @default false */
   readonly overwrite?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called often while tensors are written. */
@@ -55,9 +58,14 @@ export function checkedConvertOptions(options: ConvertOptions | null | undefined
   if (!Object.hasOwn(targetTypes, type)) {
     throw argumentError(`one of ${convertTypes.join(', ')}`, 'option type', type);
   }
+  const allowRounding = booleanOption('allowRounding', given.allowRounding, false);
+  if (allowRounding && !roundedTypes.includes(type)) {
+    const expected = `no allowRounding (--allow-rounding) but with ${roundedTypes.join(', ')}, whose scales have 16 bits`;
+    throw argumentError(expected, 'option type', type);
+  }
   return {
     type: targetTypes[type] as TargetType,
-    allowRounding: booleanOption('allowRounding', given.allowRounding, false),
+    allowRounding,
     overwrite: booleanOption('overwrite', given.overwrite, false),
     signal: signalOption(given.signal),
     onProgress: functionOption('onProgress', given.onProgress),

@@ -1,18 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { abortError } from '../abort.js';
+import { count } from '../count.js';
 import type { Decision } from '../decision.js';
 import { writableTarget } from '../files/target.js';
 import { type GgufTensorInTurn, writeGgufInTurn } from '../gguf/write-in-turn.js';
 import { pathOf } from '../model/load/model-path.js';
+import { isTernary } from '../model/spec/graph-tensors.js';
 import { type ConvertOptions, checkedConvertOptions } from './convert-options.js';
 import { fileMetadata } from './file-metadata.js';
 import type { MakeOptions } from './make/make-options.js';
 import { makeTensor } from './make/make-tensor.js';
 import { ReadAhead } from './make/read-ahead.js';
 import { readCheckpoint } from './read-checkpoint.js';
+import { refuseInput } from './refuse-input.js';
 import { ruleText } from './scale-rule.js';
 import type { Checkpoint, PlannedTensor } from './tensors/checkpoint.js';
 import { planTensors } from './tensors/plan.js';
+import { tiedHeadDecision } from './tensors/tied-head.js';
 import { convertTokenizer } from './tokenizer/convert-tokenizer.js';
 
 export type { ConvertOptions, ConvertProgress, ConvertType } from './convert-options.js';
@@ -48,27 +52,34 @@ export async function convertCheckpoint(
   const from = pathOf(source, 'the path of a checkpoint');
   const path = pathOf(output, 'the path of a file to write');
   const { type, allowRounding, overwrite, signal, onProgress } = checkedConvertOptions(options);
-  const remedy = 'allow it to be replaced (--force, option overwrite)';
+  const remedy = 'allow it to be replaced (--overwrite, option overwrite)';
   await writableTarget(path, { overwrite, remedy });
   const checkpoint = await readCheckpoint(from);
+  await refuseInput(path, checkpoint);
   const planned = planTensors(checkpoint);
   const { vocabSize } = checkpoint.parameters.sizes;
   const tokenizer = await convertTokenizer(checkpoint.path, { vocabSize });
   const metadata = await fileMetadata(checkpoint, planned);
 
+  const reading = signal ? { signal } : {};
+  const head = await tiedHeadDecision(checkpoint, planned, reading);
   const odd: string[] = [];
+  const rounded = new Set<string>();
+  let dense = 0;
   const types: Record<string, number> = {};
   const making: MakeOptions = {
     ...{ path: checkpoint.path, type, allowRounding },
     ahead: new ReadAhead(planned, signal),
-    reading: signal ? { signal } : {},
+    reading,
     onOdd: (what) => odd.push(what),
+    onRounded: (name) => rounded.add(name),
     onRows: progressOf(planned, signal, onProgress),
   };
   const tensors = planned.map((tensor): GgufTensorInTurn => {
     const make = async () => {
       const made = await makeTensor(tensor, making);
       types[made.type] = (types[made.type] ?? 0) + 1;
+      if (tensor.kind === 'projection' && !isTernary(made.type)) dense++;
       return made;
     };
     return { name: tensor.name, dims: dimsOf(tensor), make };
@@ -78,9 +89,15 @@ export async function convertCheckpoint(
     tensors: [...tensors, ...statedTensors(checkpoint)],
   };
   await writeGgufInTurn(path, contents, { overwrite });
+  const decisions = [
+    ...decisionsOf(checkpoint, odd),
+    ...untrainedDecision(checkpoint, dense),
+    ...roundedDecision(rounded.size),
+    ...(head === undefined ? [] : [head]),
+  ];
   return {
     ...{ path, bytes: (await stat(path)).size, architecture: checkpoint.family.architecture },
-    ...{ types, decisions: decisionsOf(checkpoint, odd), notes: tokenizer.notes },
+    ...{ types, decisions, notes: tokenizer.notes },
   };
 }
 
@@ -114,6 +131,22 @@ function statedTensors({ parameters }: Checkpoint): GgufTensorInTurn[] {
     const make = async () => ({ type: 'F32', data: new Uint8Array(buffer) });
     return { name, dims: [length], make };
   });
+}
+
+/** What is to be said of a model whose graph is of trits, and whose layers are none. */
+function untrainedDecision({ graph, decision }: Checkpoint, dense: number): Decision[] {
+  if (graph.subNorms === undefined || decision.rule !== 'stored' || dense === 0) return [];
+  const reason = `models like this one round weights to −s, 0 or +s when they run, but ${decision.reason}; if this one does, take the config.json of the original`;
+  return [
+    { subject: 'weights', choice: `${count(dense, 'layer')} not ternary`, reason, warning: true },
+  ];
+}
+
+function roundedDecision(tensors: number): Decision[] {
+  if (tensors === 0) return [];
+  const reason = '16 bits cannot hold them, and rounding was allowed';
+  const choice = `those of ${count(tensors, 'tensor')} rounded`;
+  return [{ subject: 'scales', choice, reason }];
 }
 
 /** Odd tensors that are told one by one. */

@@ -215,7 +215,7 @@ describe('convertCheckpoint', () => {
     writeFileSync(temp('there.gguf'), 'precious');
     const error = await refusal(convertCheckpoint(folder, temp('there.gguf')));
     expect(error.message).toMatch(
-      /^Expected no file at ".*", but there is one; choose another name, or allow it to be replaced \(--force, option overwrite\)\.$/,
+      /^Expected no file at ".*", but there is one; choose another name, or allow it to be replaced \(--overwrite, option overwrite\)\.$/,
     );
     expect((await convertCheckpoint(folder, temp('there.gguf'), { overwrite: true })).bytes).toBe(
       bytes,

@@ -5,6 +5,9 @@ import { modelError } from '../../model/spec/model-error.js';
 
 const faulty = 'the settings are damaged or of another model, download the checkpoint again';
 
+/** Texts of an array; real ones have one for each layer, or each kind of tensor. */
+const mostTexts = 4096;
+
 /** Typed, range-checked access to the settings of a checkpoint; null counts as absent. */
 export class Config {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -23,6 +26,16 @@ export class Config {
   /** The value of a key as the file has it. */
   get(key: string): unknown {
     return Object.hasOwn(this.#values, key) ? (this.#values[key] ?? undefined) : undefined;
+  }
+
+  /** Whether the file says that there is none, rather than nothing. */
+  isNull(key: string): boolean {
+    return Object.hasOwn(this.#values, key) && this.#values[key] === null;
+  }
+
+  /** The keys of everything that is said. */
+  keys(): string[] {
+    return Object.keys(this.#values).filter((key) => this.has(key));
   }
 
   has(key: string): boolean {
@@ -68,8 +81,9 @@ export class Config {
   /** Texts, empty when there are none. */
   texts(key: string): string[] {
     const values = this.get(key) ?? [];
-    if (Array.isArray(values) && values.every((value) => typeof value === 'string')) return values;
-    throw this.error(key, 'an array of texts', describe(values));
+    const sound = Array.isArray(values) && values.length <= mostTexts;
+    if (sound && values.every((value) => typeof value === 'string')) return values;
+    throw this.error(key, `an array of at most ${mostTexts} texts`, describe(values));
   }
 
   /** An object among the settings. */
@@ -100,6 +114,12 @@ export class Config {
     const expected = `${integer ? 'an integer' : 'a number'} from ${min} to ${max}`;
     throw this.error(key, expected, describe(value));
   }
+}
+
+/** A few of many texts in words, for error messages. */
+export function describeSome(texts: readonly string[]): string {
+  const shown = texts.slice(0, 3).map(quote).join(', ');
+  return texts.length > 3 ? `${shown} and ${texts.length - 3} more` : shown;
 }
 
 /** A value in words, for error messages. */

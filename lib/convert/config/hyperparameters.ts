@@ -2,7 +2,7 @@ import type { GgufTyped } from '../../gguf/writer.js';
 import type { Activation } from '../../model/spec/architectures.js';
 import * as limits from '../../model/spec/limits.js';
 import { type Family, graphOf } from '../families.js';
-import type { Config } from './config.js';
+import { type Config, describe } from './config.js';
 import { expertEntries } from './experts.js';
 import { recurrentEntries } from './recurrent.js';
 import { readRopeEntries } from './rope.js';
@@ -89,7 +89,7 @@ function softcappingEntries(config: Config, family: Family): [string, GgufTyped]
   for (const key of ['attn_logit_softcapping', 'final_logit_softcapping']) {
     const known = key === 'final_logit_softcapping' && graphOf(family).logitSoftcapping === true;
     if (known || !config.has(key)) continue;
-    throw config.error(key, 'absent', `${config.get(key)}`, notYet);
+    throw config.error(key, 'absent', describe(config.get(key)), notYet);
   }
   const key = 'final_logit_softcapping';
   if (!config.has(key)) return [];
@@ -106,7 +106,7 @@ function checkAttentionScale(
   if (architecture !== 'gemma3' || !config.has(key)) return;
   const expected = nLayer === 62 ? dim / nHead : headDim;
   if (config.get(key) === expected) return;
-  throw config.error(key, `${expected}`, `${config.get(key)}`, notYet);
+  throw config.error(key, `${expected}`, describe(config.get(key)), notYet);
 }
 
 const ffnRange = { min: 1, max: limits.maxFfnDim };

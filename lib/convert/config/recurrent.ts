@@ -2,7 +2,7 @@ import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import type { Recurrent } from '../../model/spec/recurrent.js';
 import { type Family, graphOf } from '../families.js';
-import type { Config } from './config.js';
+import { type Config, describeSome } from './config.js';
 
 /** The recurrent layers of a family that has such: gated delta nets. */
 export function readRecurrent(
@@ -40,7 +40,7 @@ function readLayers(config: Config, nLayer: number): boolean[] {
     return types.map((type) => type === kinds[0]);
   }
   const expected = `${nLayer} of ${kinds.join(' and ')}`;
-  throw config.error('layer_types', expected, types.slice(0, 8).join(', '));
+  throw config.error('layer_types', expected, describeSome(types));
 }
 
 /** Of so many layers the last attends. */

@@ -1,3 +1,4 @@
+import { quote } from '../../gguf/malformed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import { llama3Factors } from '../../model/spec/rope.js';
@@ -67,6 +68,11 @@ function scalingOf(
   if (scaling === undefined) return { entries: [], tensors };
   const key = scaling.has('rope_type') ? 'rope_type' : 'type';
   const kind = scaling.text(key, kinds, 'default');
+  const other = scaling.keys().find((name) => name !== key && !unscaled.includes(name));
+  if (!scaling.has(key) && other !== undefined) {
+    const found = `no such entry beside ${quote(other)}`;
+    throw scaling.error('rope_type', 'a kind of scaling', found, notYet);
+  }
   if (kind === 'default' || kind === 'none') return { entries: [], tensors };
   if (kind === 'longrope') return longRope(scaling, config, { headDim, contextLength });
   const factor = scaling.number('factor', limits.ropeScaleRange);
@@ -84,6 +90,12 @@ function scalingOf(
       return { entries: [], tensors };
   }
 }
+
+/** What may stand without a kind of scaling. */
+const unscaled: readonly string[] = [
+  ...['rope_theta', 'partial_rotary_factor'],
+  ...['mrope_section', 'mrope_interleaved'], // of positions in images
+];
 
 const kinds = ['default', 'none', 'linear', 'yarn', 'llama3', 'longrope'] as const;
 

@@ -1,7 +1,7 @@
 import * as limits from '../../model/spec/limits.js';
 import type { Recurrent } from '../../model/spec/recurrent.js';
 import type { Family } from '../families.js';
-import type { Config } from './config.js';
+import { type Config, describe } from './config.js';
 import { readExpertCount } from './experts.js';
 import { readRecurrent } from './recurrent.js';
 
@@ -55,5 +55,5 @@ function readHeadDim(config: Config, usual: number): number {
     return headDim;
   }
   const expected = `an even number of columns from 2 to ${maxHeadDim}, "hidden_size" by heads if not stated`;
-  throw config.error('head_dim', expected, `${headDim}`);
+  throw config.error('head_dim', expected, describe(headDim));
 }

@@ -1,7 +1,9 @@
+import { count } from '../../count.js';
+import { quote } from '../../gguf/malformed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import { type Family, graphOf } from '../families.js';
-import type { Config } from './config.js';
+import { type Config, describeSome } from './config.js';
 import type { CheckpointSizes } from './sizes.js';
 
 /**
@@ -35,17 +37,30 @@ export function slidingWindowEntries(
 function refuseWindow(config: Config, nLayer: number, contextLength: number): void {
   const key = 'use_sliding_window';
   const window = config.get('sliding_window');
-  const short = typeof window === 'number' && window < contextLength;
+  const wide = typeof window === 'number' && window >= contextLength;
+  const short = typeof window === 'number' && !wide;
   const asked = config.flag(key, config.get('model_type') === 'mistral' && short);
-  // Qwen uses it from this layer on.
+  // Qwen uses it from this layer on, if the layers are not named.
   const from = config.integer('max_window_layers', { min: 0, max: 2 ** 31 }, 0);
-  if (!asked || from >= nLayer) return;
-  throw config.error(key, 'false', 'true', 'models like this cannot be converted yet');
+  const kinds = config.texts('layer_types');
+  if (wide || config.isNull('sliding_window')) return;
+  const windowed = kinds.filter(
+    (kind) => kind === 'sliding_attention' || kind === 'chunked_attention',
+  );
+  if (windowed.length > 0) {
+    const found = `${quote(windowed[0]!)} for ${count(windowed.length, 'layer')}`;
+    throw config.error('layer_types', '"full_attention" for each layer', found, notYet);
+  }
+  if (asked && kinds.length === 0 && from < nLayer)
+    throw config.error(key, 'false', 'true', notYet);
 }
+
+const notYet = 'models like this cannot be converted yet';
 
 function localBase(config: Config, usual: number): number {
   const key = 'rope_local_base_freq';
   const part = config.part('rope_parameters')?.part('sliding_attention');
+  part?.text('rope_type', ['default'], 'default');
   if (part?.has('rope_theta')) return part.number('rope_theta', limits.ropeBaseRange);
   return config.number(key, limits.ropeBaseRange, usual);
 }
@@ -66,7 +81,7 @@ function patternEntry(config: Config, nLayer: number, usual: number): [string, G
   const kinds = ['full_attention', 'sliding_attention'];
   if (types.length !== nLayer || !types.every((type) => kinds.includes(type))) {
     const expected = `${nLayer} of ${kinds.join(' and ')}`;
-    throw config.error('layer_types', expected, types.slice(0, 8).join(', '));
+    throw config.error('layer_types', expected, describeSome(types));
   }
   const windowed = types.map((type) => type === 'sliding_attention');
   if (usual > 0 && windowed.every((value, i) => value === ((i + 1) % usual !== 0))) return [];

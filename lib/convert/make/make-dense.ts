@@ -47,7 +47,11 @@ function dense(
   const { rows, cols } = planned;
   const onRows = (done: number) => options.onRows(planned, done);
   const onOverflow = () => overflow(planned, type, options);
-  return { type, data: denseData({ type, own, rows, cols, rowsOf, slice, onRows, onOverflow }) };
+  const onVanish = () => overflow(planned, type, options, 'so small ones that all become 0');
+  return {
+    type,
+    data: denseData({ type, own, rows, cols, rowsOf, slice, onRows, onOverflow, onVanish }),
+  };
 }
 
 /** The type of single numbers that was asked for. */
@@ -56,8 +60,13 @@ export function askedType({ type }: MakeOptions): DenseType | undefined {
 }
 
 /** The error for a number that a type cannot hold at all. */
-export function overflow({ source }: PlannedTensor, type: DenseType, { path }: MakeOptions) {
+export function overflow(
+  { source }: PlannedTensor,
+  type: DenseType,
+  { path }: MakeOptions,
+  found = 'larger ones',
+) {
   const expected = `of numbers that ${type} can hold`;
   const advice = 'choose bf16 or auto';
-  return checkpointError({ path }, source.name, expected, 'larger ones', advice, 'ERR_BITNET_TYPE');
+  return checkpointError({ path }, source.name, expected, found, advice, 'ERR_BITNET_TYPE');
 }

@@ -21,6 +21,8 @@ export interface MakeOptions {
   readonly reading: { readonly signal?: AbortSignal };
   /** Called with what is odd about a tensor. */
   readonly onOdd: (what: string) => void;
+  /** Called with the name of a tensor whose scales are rounded. */
+  readonly onRounded: (name: string) => void;
   /** Called with how many rows of a tensor are done. */
   readonly onRows: (planned: PlannedTensor, rows: number) => void;
 }

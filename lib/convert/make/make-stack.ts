@@ -2,6 +2,7 @@ import { typeNamed } from '../../gguf/tensor-types.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
 import { readTensor } from '../../safetensors/read-tensor.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
+import { checkpointError } from '../tensors/checkpoint.js';
 import { type DenseType, ownType } from '../weights/dense-types.js';
 import { type TernaryType, whyUnfit } from '../weights/ternary-types.js';
 import { readTrits } from '../weights/trit-matrix.js';
@@ -35,6 +36,20 @@ async function commonType(
   const { type, reading } = options;
   const rounds = options.allowRounding && type !== 'auto';
   let types = stackedTypes.filter((name) => type === 'auto' || name === type);
+  if (types.length === 0) {
+    const expected = `one matrix, as ${type} has one scale`;
+    const advice = 'choose another type, or auto for the smallest that fits';
+    const { path } = options;
+    const found = `${parts.length} that the file has as one tensor`;
+    throw checkpointError(
+      { path },
+      parts[0]!.source.name,
+      expected,
+      found,
+      advice,
+      'ERR_BITNET_TYPE',
+    );
+  }
   const slice = new TimeSlice();
   for (const part of parts) {
     const scale = await statedScale(part, options);

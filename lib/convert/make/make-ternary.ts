@@ -13,7 +13,7 @@ export function makeTernary(
   planned: PlannedTensor,
   matrix: TritMatrix,
   types: readonly TernaryType[],
-  { type, allowRounding, onRows }: MakeOptions,
+  { type, allowRounding, onRounded, onRows }: MakeOptions,
   slice: TimeSlice,
 ): MadeTensor | undefined {
   const { rows, cols } = matrix;
@@ -25,6 +25,7 @@ export function makeTernary(
   const bytesOf = (name: TernaryType) => typeNamed(name)!.bytes(rows, cols)!;
   const [best] = types.filter(fits).sort((a, b) => bytesOf(a) - bytesOf(b));
   if (best === undefined) return undefined;
+  if (whyUnfit(best, matrix) !== undefined) onRounded(planned.name);
   const data = ternaryData(best, matrix, slice, (done) => onRows(planned, done));
   return { type: best, data };
 }

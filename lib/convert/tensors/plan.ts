@@ -1,4 +1,3 @@
-import { quote } from '../../gguf/malformed.js';
 import {
   type GraphTensor,
   globalTensors,
@@ -7,6 +6,7 @@ import {
   type TensorKind,
 } from '../../model/spec/graph-tensors.js';
 import type { SafetensorsTensor, TensorDirectory } from '../../safetensors/types.js';
+import { describeSome } from '../config/config.js';
 import type { CheckpointSizes } from '../config/sizes.js';
 import type { Family } from '../families.js';
 import { type Checkpoint, checkpointError, type PlannedTensor } from './checkpoint.js';
@@ -184,6 +184,6 @@ export function prefixOf(path: string, tensors: TensorDirectory): string {
     new RegExp(`^((model|language_model|text_model)\\.)*${ending}$`).test(name),
   );
   if (known.length === 1) return known[0]!.slice(0, -ending.length);
-  const found = known.length === 0 ? 'no such tensor' : known.map(quote).join(' and ');
+  const found = known.length === 0 ? 'no such tensor' : describeSome(known);
   throw checkpointError({ path }, `model.${ending}`, 'there, once', found, incomplete);
 }

@@ -52,6 +52,8 @@ export interface DenseMatrix {
   readonly onRows: (rows: number) => void;
   /** Makes the error for numbers that the type cannot hold at all. */
   readonly onOverflow: () => BitnetError;
+  /** Makes the error for a matrix of which nothing but zeros would be left. */
+  readonly onVanish: () => BitnetError;
 }
 
 /** The data of a matrix of single numbers. */
@@ -72,11 +74,20 @@ async function* chunksOf({
   slice,
   onRows,
   onOverflow,
+  onVanish,
 }: DenseMatrix): AsyncGenerator<Uint8Array, void, undefined> {
   const step = Math.max(1, Math.floor(chunkLength / cols));
+  let [kept, vanished] = [false, false];
   for (let begin = 0; begin < rows; begin += step) {
     const end = Math.min(begin + step, rows);
-    yield encodeChecked(rowsOf(begin, end), own, type, onOverflow);
+    const floats = rowsOf(begin, end);
+    const encoded = encodeChecked(floats, own, type, onOverflow);
+    if (type !== own && type !== 'F32') {
+      kept ||= wordsOf(encoded).some((word) => (word & 0x7fff) !== 0);
+      vanished ||= !kept && plainFloats(floats).some((value) => value !== 0);
+      if (end === rows && vanished && !kept) throw onVanish();
+    }
+    yield encoded;
     onRows(end);
     if (slice.due()) await slice.pause();
   }
@@ -92,9 +103,12 @@ export function encodeChecked(
   const encoded = encodeFloats(floats, own, type);
   if (type === own || type === 'F32') return encoded;
   const exponent = type === 'F16' ? 0x7c00 : 0x7f80;
-  const words = new Uint16Array(encoded.buffer, encoded.byteOffset, encoded.length / 2);
-  if (words.some((word) => (word & exponent) === exponent)) throw onOverflow();
+  if (wordsOf(encoded).some((word) => (word & exponent) === exponent)) throw onOverflow();
   return encoded;
+}
+
+function wordsOf({ buffer, byteOffset, length }: Uint8Array): Uint16Array {
+  return new Uint16Array(buffer, byteOffset, length / 2);
 }
 
 /** The smallest type that holds 32-bit floats exactly. */

@@ -1,4 +1,4 @@
-import { halfBits } from '../../gguf/half.js';
+import { halfBits, halfValue } from '../../gguf/half.js';
 import { i2sTail, packTrits } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
@@ -31,8 +31,17 @@ export function whyUnfit(type: TernaryType, { rows, cols, scales }: TritMatrix):
   if (type === 'I2_S') return undefined;
   const inexact = scales.values.find((scale) => !isExact('F16', scale));
   if (inexact === undefined) return undefined;
+  const lost = scales.values.find((scale) => !isNearHalf(scale));
+  if (lost !== undefined) {
+    return { expected: `of scales that ${type} can hold, as 16-bit floats`, found: `${lost}` };
+  }
   const expected = `of scales that ${type} holds exactly, as 16-bit floats`;
   return { expected, found: `${inexact}`, rounded: true };
+}
+
+/** Whether the half nearest to a scale has its 11 bits; others are infinite, 0, or far from it. */
+function isNearHalf(scale: number): boolean {
+  return Math.abs(halfValue(halfBits(scale)) - scale) <= scale * 2 ** -11;
 }
 
 /** Why a type cannot hold a matrix of a shape; undefined when it can. */

@@ -41,6 +41,7 @@ export async function readTrits(
   const survey = await surveyScales(floats, cols, order, slice);
   if ('row' in survey) {
     const [least, most] = survey.sizes;
+    if (!Number.isFinite(most)) return notFinite(most);
     const found = `sizes from ${least} to ${most} within row ${survey.row}`;
     return { expected: 'of ternary weights, −s, 0 or +s', found, dense: true };
   }
