@@ -58,6 +58,28 @@ describe('The tokens that end a generation', () => {
     ]);
   });
 
+  it('may be listed, and what in the list is no token is left out, which is reported', async () => {
+    const withList = (eos_token_ids: unknown) =>
+      createTokenizer(
+        bpeFile({
+          merges: [],
+          extra: [
+            ['<a>', control],
+            ['<b>', control],
+          ],
+          entries: { eos_token_id: 256, eos_token_ids: eos_token_ids as string },
+        }),
+      );
+    const sound = await withList(numbers([256, 257]));
+    expect([...sound.endOfGeneration]).toEqual([256, 257]);
+    expect(sound.decisions).toEqual([]);
+    for (const list of [numbers([257, -1, 999]), 'text', 257, numbers(new Array(257).fill(257))]) {
+      const { endOfGeneration, decisions } = await withList(list);
+      expect(endOfGeneration.size).toBeLessThanOrEqual(2);
+      expect(decisions).toMatchObject([{ subject: 'eos_token_ids', warning: true }]);
+    }
+  });
+
   it('are not ordinary words that merely look like one', async () => {
     const extra = [['</s>', normal]] as const; // a piece of HTML in some vocabularies
     const tokenizer = await createTokenizer(bpeFile({ merges: [], extra }));
