@@ -138,6 +138,24 @@ describe('block scales that differ', () => {
   });
 });
 
+describe('scales of blocks beside one scale', () => {
+  // The tiles of both have other heights with some kernels, and a thread takes whole ones of both.
+  it.each(['ffn_gate', 'ffn_up', 'ffn_down'])(
+    'in %s: the same bits with every kernel',
+    async (part) => {
+      const options = { ...shape, nLayer: 1, weightType: 'Q2_0' } as const;
+      const model = tinyModel({ ...options, unevenScales: true });
+      const name = `blk.0.${part}.weight`;
+      model.tensors.set(name, tinyModel(options).tensors.get(name)!);
+      const expected = await logitsOf(model, { kernel: 'scalar', threads: 1 });
+      for (const { name, usable } of cpuInfo().kernels) {
+        if (usable)
+          expect((await logitsOf(model, { kernel: name })).equals(expected), name).toBe(true);
+      }
+    },
+  );
+});
+
 describe('a Q2_0 matrix that uses +2', () => {
   it.each(['Q2_0', 'PQ2_0'] as const)(
     '%s is an ordinary one, and the others stay ternary',
