@@ -54,6 +54,7 @@ function makeSoundModel(draw: Draw, seed: number): TinyModel {
     ffnDim: 256,
     headDim: draw.of([64, 64, 128]),
     nHead: 4,
+    stateDim: 64, // 256 values in all heads, which every type's blocks divide
     nKvHead: draw.of([1, 2, 4]),
     vocabSize: draw.of([266, 300, 515]),
     tied: draw.chance(0.7) && arch !== 'maple',
