@@ -88,7 +88,8 @@ export async function convertCheckpoint(
     metadata: (made: readonly string[]) => [...metadata(made), ...tokenizer.metadata],
     tensors: [...tensors, ...statedTensors(checkpoint)],
   };
-  await writeGgufInTurn(path, contents, { overwrite });
+  const verify = () => throwIfAborted(signal);
+  await writeGgufInTurn(path, contents, { overwrite, verify });
   const decisions = [
     ...decisionsOf(checkpoint, odd),
     ...untrainedDecision(checkpoint, dense),
@@ -107,6 +108,10 @@ function dimsOf({ kind, rows, cols, parts }: PlannedTensor): number[] {
   return parts ? [cols, rows / parts.length, parts.length] : [cols, rows];
 }
 
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortError('The conversion was aborted.', signal.reason);
+}
+
 /** Reports how far the work has come, and ends it when the signal says so. */
 function progressOf(
   planned: readonly PlannedTensor[],
@@ -118,7 +123,7 @@ function progressOf(
   const total = planned.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
   let before = 0;
   return (tensor, rows) => {
-    if (signal?.aborted) throw abortError('The conversion was aborted.', signal.reason);
+    throwIfAborted(signal);
     const done = Math.floor((bytesOf(tensor) * rows) / tensor.rows);
     onProgress?.({ bytes: before + done, total, tensor: tensor.name });
     if (rows === tensor.rows) before += done;

@@ -5,6 +5,7 @@ import { BitnetError } from '../errors.js';
 import { writableTarget } from '../files/target.js';
 import { currentStamp, sameStamp } from './file-stamp.js';
 import type { GgufFile } from './types.js';
+import type { OnRead } from './verify-written.js';
 import type { WriteOptions } from './write-options.js';
 import type { GgufChunks, GgufTensorData } from './writer.js';
 
@@ -16,25 +17,30 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortError('Writing the model was aborted.', signal.reason);
 }
 
-/** Tensors that report what is written of them, and stop at the signal. */
+/** Tensors that report what is written and read back of them, and stop at the signal. */
 export function watched(
   tensors: readonly ChunkedTensor[],
   { signal, onProgress }: WriteOptions,
-): ChunkedTensor[] {
-  const total = tensors.reduce((sum, { data }) => sum + data.bytes, 0);
+): { readonly tensors: ChunkedTensor[]; readonly verify: OnRead } {
+  const total = 2 * tensors.reduce((sum, { data }) => sum + data.bytes, 0);
   let done = 0;
+  const report = async (tensor: string, bytes: number) => {
+    throwIfAborted(signal);
+    done += bytes;
+    await onProgress?.({ fraction: done / total, tensor });
+  };
   async function* chunks({ name, data }: ChunkedTensor): AsyncGenerator<Uint8Array> {
     for await (const chunk of data.chunks) {
       throwIfAborted(signal);
       yield chunk;
-      done += chunk.length;
-      await onProgress?.({ fraction: done / total, tensor: name });
+      await report(name, chunk.length);
     }
   }
-  return tensors.map((tensor) => ({
+  const watchedTensors = tensors.map((tensor) => ({
     ...tensor,
     data: { bytes: tensor.data.bytes, chunks: chunks(tensor) },
   }));
+  return { tensors: watchedTensors, verify: report };
 }
 
 /**

@@ -17,13 +17,17 @@ export interface WrittenTensor {
 /** Bytes that are read at once, and held up the event loop for a millisecond. */
 const chunkBytes = 4 * 1024 * 1024;
 
+/** Called with each piece of a tensor that was read back; ends the reading if it throws. */
+export type OnRead = (tensor: string, bytes: number) => void | Promise<void>;
+
 /**
  * Reads a new file back, and compares its directory and data with what was written.
- * @throws ERR_BITNET_FILE where they differ, ERR_BITNET_GGUF
+ * @throws ERR_BITNET_FILE where they differ, ERR_BITNET_GGUF, and whatever `onRead` throws
  */
 export async function verifyWritten(
   path: string,
   written: readonly WrittenTensor[],
+  onRead: OnRead,
 ): Promise<void> {
   const { handle, size } = await openFile(path);
   try {
@@ -39,6 +43,7 @@ export async function verifyWritten(
         if (bytesRead === 0) throw differs(path, expected.name);
         crc = crc32(buffer.subarray(0, bytesRead), crc);
         at += bytesRead;
+        await onRead(expected.name, bytesRead);
       }
       if (crc !== expected.crc) throw differs(path, expected.name);
     }

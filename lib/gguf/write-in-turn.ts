@@ -1,8 +1,16 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { BitnetError } from '../errors.js';
 import { replaceFile } from '../files/replace-file.js';
 import { encodeHeader, type GgufEntries, type TensorPlace } from './encode-header.js';
-import { checkedTensor, dataBytes, type GgufTensorData, modelFile, writeTensor } from './writer.js';
+import { verifyWritten, type WrittenTensor } from './verify-written.js';
+import {
+  checkedTensor,
+  dataBytes,
+  type GgufTensorData,
+  modelFile,
+  type WriteTarget,
+  writeTensor,
+} from './writer.js';
 
 /** What `writeGgufInTurn` puts into a file. */
 export interface GgufContentsInTurn {
@@ -21,17 +29,19 @@ export interface GgufTensorInTurn extends Pick<GgufTensorData, 'name' | 'dims'> 
  * As `writeGguf`, where the data of a tensor decides its type: each is made when those before it are written, and
  * the header, whose length does not depend on types, comes last.
  *
- * @param target.overwrite whether any regular file may be replaced, by default only a GGUF file
+ * @param target as of `writeGguf`
  * @throws also whatever making a tensor throws
  */
 export async function writeGgufInTurn(
   path: string,
   { metadata, tensors }: GgufContentsInTurn,
-  target: { readonly overwrite?: boolean | undefined } = {},
+  target: Omit<WriteTarget, 'before'> = {},
 ): Promise<void> {
   const untyped = tensors.map(({ name, dims }) => ({ name, dims, typeId: 0, bytes: 0 }));
   const { bytes: room, alignment } = encodeHeader(3, metadata([]), untyped);
-  await replaceFile(path, { ...target, kind: modelFile }, async (part) => {
+  const { overwrite, verify } = target;
+  await replaceFile(path, { overwrite, kind: modelFile }, async (part) => {
+    const written: WrittenTensor[] = [];
     const handle = await open(part, 'wx');
     try {
       await handle.writeFile(room);
@@ -39,18 +49,28 @@ export async function writeGgufInTurn(
       const types: string[] = [];
       for (const { name, dims, make } of tensors) {
         const tensor = { name, dims, ...(await make()) };
-        places.push(checkedTensor(tensor));
+        const place = checkedTensor(tensor);
+        places.push(place);
         types.push(tensor.type);
-        await writeTensor(handle, tensor);
+        const crc = await writeTensor(handle, tensor, verify !== undefined);
+        written.push({ ...place, crc });
         await handle.writeFile(Buffer.alloc(-dataBytes(tensor) & (alignment - 1)));
       }
       const { bytes: header } = encodeHeader(3, metadata(types), places);
       if (header.length !== room.length) throw lengthsDiffer(room.length, header.length);
-      await handle.write(header, 0, header.length, 0);
+      await writeAll(handle, header);
     } finally {
       await handle.close();
     }
+    if (verify) await verifyWritten(part, written, verify);
   });
+}
+
+/** Writes bytes at the beginning of a file; the system may take a part of them at once. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done, done)).bytesWritten;
+  }
 }
 
 function lengthsDiffer(expected: number, found: number): BitnetError {

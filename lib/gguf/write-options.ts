@@ -1,6 +1,6 @@
 /** How far a model is written. */
 export interface WriteProgress {
-  /** Of the bytes to write, from 0 to 1. */
+  /** Of the bytes to write and to read back, from 0 to 1. */
   readonly fraction: number;
   /** The tensor that is being written. */
   readonly tensor: string;

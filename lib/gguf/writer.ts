@@ -9,7 +9,7 @@ export type { GgufEntries, GgufTyped } from './encode-header.js';
 
 import { maxDims, maxTensorNameBytes } from './limits.js';
 import { typeNamed } from './tensor-types.js';
-import { verifyWritten } from './verify-written.js';
+import { type OnRead, verifyWritten } from './verify-written.js';
 
 /** What `writeGguf` puts into a file. */
 export interface GgufContents {
@@ -37,6 +37,13 @@ export interface GgufChunks {
   readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
+/** How a file is written. */
+export interface WriteTarget {
+  readonly overwrite?: boolean | undefined;
+  readonly verify?: OnRead | undefined;
+  readonly before?: (() => Promise<void>) | undefined;
+}
+
 /** What writing a model replaces unasked. */
 export const modelFile: FileKind = {
   name: 'a GGUF file',
@@ -48,19 +55,19 @@ export const modelFile: FileKind = {
  * Writes a GGUF file, as `replaceFile` does.
  *
  * @param target.overwrite whether any regular file may be replaced, by default only a GGUF file
- * @param target.verify whether the file is read back and compared before it gets its name
+ * @param target.verify makes that the file is read back and compared before it gets its name
+ * @param target.before called when the file is complete, before it gets its name
  * @throws ERR_BITNET_ARGUMENT when the contents contradict themselves, ERR_BITNET_FILE when the
  * system cannot write, and whatever a chunk source throws
  */
 export async function writeGguf(
   path: string,
   contents: GgufContents,
-  target: { readonly overwrite?: boolean | undefined; readonly verify?: boolean } = {},
+  target: WriteTarget = {},
 ): Promise<void> {
   const { version = 3, metadata, tensors = [] } = contents;
-  const twice = tensors.find(({ name }, i) => tensors.findIndex((t) => t.name === name) !== i);
-  if (twice !== undefined) throw argument('tensor names', 'unique', `"${twice.name}" twice`);
-  const { overwrite, verify = false } = target;
+  checkNames(tensors);
+  const { overwrite, verify, before } = target;
   const places = tensors.map(checkedTensor);
   const header = encodeHeader(version, metadata, places);
   await replaceFile(path, { overwrite, kind: modelFile }, async (part) => {
@@ -69,19 +76,26 @@ export async function writeGguf(
     try {
       await handle.writeFile(header.bytes);
       for (const tensor of tensors) {
-        sums.push(await writeTensor(handle, tensor, verify));
+        sums.push(await writeTensor(handle, tensor, verify !== undefined));
         const padding = -dataBytes(tensor) & (header.alignment - 1);
         await handle.writeFile(Buffer.alloc(padding));
       }
     } finally {
       await handle.close();
     }
-    if (verify)
-      await verifyWritten(
-        part,
-        places.map((place, i) => ({ ...place, crc: sums[i]! })),
-      );
+    const written = places.map((place, i) => ({ ...place, crc: sums[i]! }));
+    if (verify) await verifyWritten(part, written, verify);
+    await before?.();
   });
+}
+
+/** @throws ERR_BITNET_ARGUMENT for a name that two have */
+function checkNames(tensors: readonly GgufTensorData[]): void {
+  const names = new Set<string>();
+  for (const { name } of tensors) {
+    if (names.has(name)) throw argument('tensor names', 'unique', `"${name}" twice`);
+    names.add(name);
+  }
 }
 
 /** @throws ERR_BITNET_ARGUMENT when name, shape, type and size contradict each other */

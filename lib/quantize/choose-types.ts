@@ -82,6 +82,7 @@ function mixtureOf(
     .map(({ name }) => name)
     .filter((name) => valueName.test(name))
     .sort((a, b) => layerOf(a) - layerOf(b));
+  const placeOf = new Map(values.map((name, i) => [name, i]));
   const medium = type === 'Q4_K_M' || type === 'Q5_K_M';
   const small = type === 'Q4_K_S';
   const nonlinear = type === 'IQ4_NL';
@@ -89,7 +90,7 @@ function mixtureOf(
     const layer = layerOf(name);
     if (valueName.test(name)) {
       if (eightExperts) return 'Q8_0';
-      const i = values.indexOf(name);
+      const i = placeOf.get(name)!;
       if (nonlinear && grouped) return 'Q5_K';
       if (medium && needsMore(i, values.length)) return 'Q6_K';
       return small && i < 4 ? 'Q5_K' : undefined;

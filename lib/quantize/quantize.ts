@@ -116,12 +116,12 @@ export async function quantizeModel(
       ['general.file_type', { type: 'u32', value: fileType(type) }],
       ['general.quantization_version', { type: 'u32', value: 2 }],
     ]);
-    const tensors = plan.map(({ tensor: { name, dims, type, typeId }, to, data }) => ({
+    const made = plan.map(({ tensor: { name, dims, type, typeId }, to, data }) => ({
       ...{ name, dims, data },
       type: to === type ? typeId : to,
     }));
-    const contents = { metadata, tensors: watched(tensors, options) };
-    await writeGguf(output, contents, { overwrite, verify: true });
+    const { tensors, verify } = watched(made, options);
+    await writeGguf(output, { metadata, tensors }, { overwrite, verify });
     return {
       path: output,
       type,
@@ -181,7 +181,8 @@ function planOf(
   const types = chooseTypes(file, options);
   return file.tensors.map((tensor, i) => {
     const notes: EncodeNotes = {};
-    const type = types[i];
+    // What stays is written as the rest of the file is: a reader knows one order of I2_S for all of it.
+    const type = types[i] ?? (tensor.type === 'I2_S' ? 'I2_S' : undefined);
     if (type === undefined || (type === tensor.type && isPlainStorage(options))) {
       return { tensor, to: tensor.type, data: files.copy(tensor), notes };
     }

@@ -36,15 +36,13 @@ export async function mergeModel(
   throwIfAborted(signal);
   const files = await TensorFiles.open(file);
   try {
-    const tensors = file.tensors.map((tensor) => {
+    const copies = file.tensors.map((tensor) => {
       const { name, dims, typeId: type } = tensor;
       return { name, dims, type, data: files.copy(tensor) };
     });
-    const contents = {
-      metadata: metadataEntries(file),
-      tensors: watched(tensors, { signal, onProgress }),
-    };
-    await writeGguf(output, contents, { overwrite, verify: true });
+    const { tensors, verify } = watched(copies, { signal, onProgress });
+    const contents = { metadata: metadataEntries(file), tensors };
+    await writeGguf(output, contents, { overwrite, verify });
     const { size: bytes } = await stat(output);
     return { path: output, bytes, shards: file.shards.length, tensors: tensors.length };
   } finally {

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { argumentError, functionOption, givenOptions, signalOption } from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { GgufTyped } from '../gguf/encode-header.js';
@@ -32,7 +31,7 @@ const optionNames: (keyof SplitOptions)[] = [
 
 /**
  * Writes a model as several files, `<prefix>-00001-of-00003.gguf` and so on, as llama-gguf-split does. The first, which makes a
- * model of them, is written last; after an error none is left.
+ * model of them, gets its name last. All are written and read back before one does, so that an error leaves what was there.
  *
  * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_FILE, ERR_BITNET_GGUF, ERR_BITNET_ABORTED
  */
@@ -55,30 +54,25 @@ export async function splitModel(
   const paths = groups.map((_, no) => prefix + shardEnding(no, groups.length));
   for (const path of paths) await checkOutput(file, path, overwrite);
   const files = await TensorFiles.open(file);
-  const written: string[] = [];
   try {
-    const tensors = watched(
+    const { tensors, verify } = watched(
       file.tensors.map((tensor) => {
         const { name, dims, typeId: type } = tensor;
         return { name, dims, type, data: files.copy(tensor) };
       }),
       { signal, onProgress },
     );
-    let end = tensors.length;
-    for (let no = groups.length - 1; no >= 0; no--) {
-      const begin = end - groups[no]!.length;
+    const write = async (no: number, begin: number): Promise<void> => {
+      if (no === groups.length) return throwIfAborted(signal);
+      const end = begin + groups[no]!.length;
       const place = placeEntries(no, groups.length, tensors.length);
       const metadata = no === 0 ? metadataEntries(file, place) : place;
       const contents = { metadata, tensors: tensors.slice(begin, end) };
-      await writeGguf(paths[no]!, contents, { overwrite, verify: true });
-      written.push(paths[no]!);
-      end = begin;
-    }
-    throwIfAborted(signal);
+      const before = () => write(no + 1, end);
+      await writeGguf(paths[no]!, contents, { overwrite, verify, before });
+    };
+    await write(0, 0);
     return { paths, tensors: tensors.length };
-  } catch (error) {
-    for (const path of written) await rm(path, { force: true }).catch(() => {});
-    throw error;
   } finally {
     await files.close();
   }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { open } from 'node:fs/promises';
+import { expect, it, vi } from 'vitest';
 import { type GgufTensorInTurn, writeGgufInTurn } from '../../lib/gguf/write-in-turn.js';
 import { type GgufTyped, writeGguf } from '../../lib/gguf/writer.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -23,6 +24,27 @@ it('writes what writeGguf writes when it knows all types before', async () => {
   await writeGgufInTurn(temp('turn.gguf'), { metadata, tensors: inTurn });
   await writeGguf(temp('whole.gguf'), { metadata: metadata(['F32', 'F16']), tensors });
   expect(readFileSync(temp('turn.gguf'))).toEqual(readFileSync(temp('whole.gguf')));
+});
+
+it('writes the whole header where the system takes a part of it at once, and reads all back', async () => {
+  const handle = await open(temp('any'), 'w');
+  const all = Object.getPrototypeOf(handle);
+  const { write } = all;
+  const part = vi.spyOn(all, 'write').mockImplementation(function (this: unknown, ...given) {
+    const [bytes, at, length, position] = given as [Buffer, number, number, number];
+    return write.call(this, bytes, at, Math.min(length, 7), position);
+  });
+  await handle.close();
+  const read: [string, number][] = [];
+  const verify = (tensor: string, bytes: number) => void read.push([tensor, bytes]);
+  await writeGgufInTurn(temp('parts.gguf'), { metadata, tensors: inTurn }, { verify });
+  part.mockRestore();
+  await writeGguf(temp('at-once.gguf'), { metadata: metadata(['F32', 'F16']), tensors });
+  expect(readFileSync(temp('parts.gguf'))).toEqual(readFileSync(temp('at-once.gguf')));
+  expect(read).toEqual([
+    ['a', 12],
+    ['b', 10],
+  ]);
 });
 
 it('leaves nothing behind when a tensor cannot be made', async () => {

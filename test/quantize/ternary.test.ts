@@ -71,6 +71,14 @@ describe('from one ternary type to another', () => {
     },
   );
 
+  it('writes what is kept of a foreign I2_S in the order of the rest', async () => {
+    const scales = new Float64Array((rows * cols) / 128).fill(0.5);
+    const data = encodeVariant('I2_S rows4', trits, scales, rows, cols, tile);
+    const options = { type: 'tq2_0', keep: ['*'], i2sLayout: 'rows4' } as const;
+    const bytes = await quantized(folder, { type: 'I2_S', rows, cols, data }, options);
+    expect(bytes.equals(encodeTernary('I2_S', trits, [0.5], rows, cols))).toBe(true);
+  });
+
   it('takes one scale from where weights are not 0', async () => {
     const some = trits.slice();
     some.fill(0, 64, 128);

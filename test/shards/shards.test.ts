@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../../lib/gguf/reader.js';
@@ -49,6 +49,38 @@ describe('splitModel and mergeModel', () => {
     const error = await rejection(splitModel(path, folder('gone'), { maxTensors: 3, onProgress }));
     expect(error.message).toBe('enough');
     expect(await written()).toEqual(before);
+  });
+
+  it('leave what was there after an error, whenever it comes', async () => {
+    const limit = { maxTensors: 3, overwrite: true };
+    const { paths } = await splitModel(path, folder('there'), limit);
+    const contents = () => Promise.all(paths.map((shard) => readFile(shard, 'latin1')));
+    await Promise.all(paths.map((shard, i) => appendFile(shard, `${i}`))); // others than are written
+    const before = await contents();
+    for (const at of [0.01, 0.5, 1]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const onProgress = ({ fraction }: { fraction: number }) => {
+        if (fraction >= at) controller.abort();
+      };
+      const aborted = splitModel(path, folder('there'), { ...limit, signal, onProgress });
+      expect((await rejection(aborted)).code).toBe('ERR_BITNET_ABORTED');
+      expect(await contents()).toEqual(before);
+    }
+    await splitModel(path, folder('there'), limit);
+    expect(await contents()).not.toEqual(before);
+  });
+
+  it('end where the file is read back', async () => {
+    const { paths } = await splitModel(path, folder('back'), { maxTensors: 9 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const onProgress = ({ fraction }: { fraction: number }) => {
+      if (fraction > 0.6) controller.abort();
+    };
+    const merged = mergeModel(paths[0]!, folder('never.gguf'), { signal, onProgress });
+    expect((await rejection(merged)).code).toBe('ERR_BITNET_ABORTED');
+    expect(await written()).not.toContain('never.gguf');
   });
 
   it('refuse a whole model, and limits that are none', async () => {
