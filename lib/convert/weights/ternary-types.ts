@@ -29,9 +29,11 @@ export function whyUnfit(type: TernaryType, { rows, cols, scales }: TritMatrix):
     return { expected, found: `one for ${sharedText(scales.shared)}` };
   }
   if (type === 'I2_S') return undefined;
-  const inexact = scales.values.find((scale) => !isExact('F16', scale));
+  // Most often all are the same one.
+  const different = scales.values.filter((scale, i, all) => scale !== all[i - 1]);
+  const inexact = different.find((scale) => !isExact('F16', scale));
   if (inexact === undefined) return undefined;
-  const lost = scales.values.find((scale) => !isNearHalf(scale));
+  const lost = different.find((scale) => !isNearHalf(scale));
   if (lost !== undefined) {
     return { expected: `of scales that ${type} can hold, as 16-bit floats`, found: `${lost}` };
   }
