@@ -1,10 +1,15 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BitnetError } from '../errors.js';
+import { readWhole } from '../files/read-whole.js';
 import { systemFault } from '../files/system-fault.js';
+import { quote } from '../gguf/malformed.js';
 
 /** A file of token ids is read whole, and is small. */
 const maxTokenBytes = 2 ** 24;
+
+/** Logits of all tokens are in memory, three times. */
+const maxLogitBytes = 2 ** 31;
 
 /** The files of a folder of golden files. */
 export interface GoldenFolder {
@@ -64,13 +69,12 @@ export async function readTokens(
 ): Promise<number[]> {
   const file = join(path, tokensName(name));
   const what = `token ids from 0 to ${vocabSize - 1}, separated by spaces, in "${file}"`;
-  const size = await sizeOf(file, what);
-  if (size > maxTokenBytes) throw wrong(file, `Expected ${what}, but it has ${size} bytes.`);
-  const words = (await readFile(file, 'utf8')).split(/\s+/).filter((word) => word !== '');
+  const text = (await contentsOf(file, what, maxTokenBytes)).toString();
+  const words = text.split(/\s+/).filter((word) => word !== '');
   if (words.length === 0) throw wrong(file, `Expected ${what}, but it is empty.`);
   const bad = words.find((word) => !/^\d{1,9}$/.test(word) || Number(word) >= vocabSize);
   if (bad === undefined) return words.map(Number);
-  throw wrong(file, `Expected ${what}, but found ${JSON.stringify(bad.slice(0, 40))}.`);
+  throw wrong(file, `Expected ${what}, but found ${quote(bad)}.`);
 }
 
 /** `[tokens × vocabSize]`. @throws ERR_BITNET_FILE */
@@ -83,23 +87,22 @@ export async function readLogits(
   const file = join(path, name);
   const bytes = tokens * vocabSize * 4;
   const what = `${bytes} bytes, ${tokens} × ${vocabSize} numbers, in "${file}"`;
-  const size = await sizeOf(file, what);
-  if (size !== bytes) throw wrong(file, `Expected ${what}, but found ${size}.`);
-  const read = await readFile(file);
-  const view = new DataView(read.buffer, read.byteOffset, read.length);
-  return Float32Array.from({ length: size / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  if (bytes > maxLogitBytes) {
+    throw wrong(
+      file,
+      `Expected at most ${maxLogitBytes} bytes of logits, but "${file}" would have ${bytes}; give fewer tokens.`,
+    );
+  }
+  const read = await contentsOf(file, what, bytes);
+  if (read.length !== bytes) throw wrong(file, `Expected ${what}, but found ${read.length}.`);
+  return new Float32Array(read.buffer, read.byteOffset, bytes / 4);
 }
 
-async function sizeOf(file: string, what: string): Promise<number> {
-  const found = await stat(file).catch((cause) => {
-    const why =
-      cause.code === 'ENOENT'
-        ? 'there is no such file'
-        : `the system answered "${systemFault(cause)}"`;
-    throw wrong(file, `Expected ${what}, but ${why}.`);
-  });
-  if (found.isFile()) return found.size;
-  throw wrong(file, `Expected ${what}, but it is no regular file.`);
+async function contentsOf(file: string, what: string, most: number): Promise<Buffer> {
+  const tooLarge = (size: number) => wrong(file, `Expected ${what}, but found ${size} bytes.`);
+  const read = await readWhole(file, most, tooLarge);
+  if (read !== undefined) return read;
+  throw wrong(file, `Expected ${what}, but there is no such file.`);
 }
 
 function wrong(path: string, message: string): BitnetError {

@@ -113,27 +113,39 @@ export class JsonCursor {
     return value;
   }
 
-  /** Passes a value of any kind. */
-  skip(depth = 1): void {
+  /** Passes a value of any kind; lets the event loop turn now and then. */
+  async skip(depth = 1): Promise<void> {
     const char = this.#countValue(depth);
-    if (char === '"') this.string();
-    else if (char === '{') for (const _ of this.members()) this.skip(depth + 1);
-    else if (char === '[') for (const _ of this.elements()) this.skip(depth + 1);
-    else this.#scalar();
+    const parts = char === '{' ? this.members() : char === '[' ? this.elements() : undefined;
+    if (parts === undefined) {
+      if (char === '"') this.string();
+      else this.#scalar();
+      return;
+    }
+    for (const _ of parts) {
+      await this.skip(depth + 1);
+      if (this.#slice.due()) await this.#slice.pause();
+    }
   }
 
-  /** A value of any kind, as `JSON.parse` gives it, but objects have no prototype. */
-  value(depth = 1): JsonValue {
+  /** A value of any kind, as `JSON.parse` gives it, but objects have no prototype; lets the event loop turn now and then. */
+  async value(depth = 1): Promise<JsonValue> {
     const char = this.#countValue(depth);
     if (char === '"') return this.string();
     if (char === '{') {
       const object: Record<string, JsonValue> = Object.create(null);
-      for (const key of this.members()) object[key] = this.value(depth + 1);
+      for (const key of this.members()) {
+        object[key] = await this.value(depth + 1);
+        if (this.#slice.due()) await this.#slice.pause();
+      }
       return object satisfies JsonObject;
     }
     if (char === '[') {
       const array: JsonValue[] = [];
-      for (const _ of this.elements()) array.push(this.value(depth + 1));
+      for (const _ of this.elements()) {
+        array.push(await this.value(depth + 1));
+        if (this.#slice.due()) await this.#slice.pause();
+      }
       return array;
     }
     return JSON.parse(this.#scalar());

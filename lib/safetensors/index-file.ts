@@ -27,7 +27,7 @@ export async function readIndex(path: string): Promise<CheckpointIndex> {
   let mapped = false;
   for (const key of json.members()) {
     if (key !== 'weight_map') {
-      json.skip();
+      await json.skip();
       continue;
     }
     mapped = true;

@@ -1,5 +1,6 @@
 import { abortError } from '../abort.js';
 import { BitnetError } from '../errors.js';
+import { allocate } from '../files/allocate.js';
 import { type FileStamp, sameStamp, stampOf } from '../gguf/file-stamp.js';
 import { type OpenFile, openFile, unreadable } from '../gguf/open.js';
 
@@ -53,14 +54,4 @@ export async function reopen(stamp: FileStamp): Promise<OpenFile> {
 function changed(path: string): BitnetError {
   const message = `Expected "${path}" to stay as it is while it is read, but it has changed; begin again when nothing writes to it.`;
   return new BitnetError('ERR_BITNET_FILE', message, { path });
-}
-
-/** Has an ArrayBuffer of its own, so that typed arrays can be laid over it. */
-function allocate(path: string, count: number): Buffer {
-  try {
-    return Buffer.allocUnsafeSlow(count);
-  } catch (cause) {
-    const message = `Expected ${count} bytes of memory to read from "${path}", but the system refused them; close other programs.`;
-    throw new BitnetError('ERR_BITNET_MEMORY', message, { path, cause });
-  }
 }

@@ -76,7 +76,7 @@ async function parseHeader(
         await json.pause();
       }
     } else {
-      entries.push(parseEntry(json, name));
+      entries.push(await parseEntry(json, name));
     }
     json.subject = 'the header';
     await json.pause();
@@ -86,7 +86,7 @@ async function parseHeader(
 }
 
 /** Fields that the format does not have are passed over, as by its own library. */
-function parseEntry(json: JsonCursor, name: string): Entry {
+async function parseEntry(json: JsonCursor, name: string): Promise<Entry> {
   json.subject = `tensor ${quote(name)}`;
   if (name.length > maxNameLength) {
     throw json.fail('name', `at most ${maxNameLength} characters`, `${name.length}`);
@@ -98,7 +98,7 @@ function parseEntry(json: JsonCursor, name: string): Entry {
     if (key === 'dtype') dtype = parseDtype(json);
     else if (key === 'shape') shape = json.integers('shape', maxDims);
     else if (key === 'data_offsets') offsets = json.integers('data_offsets', 2);
-    else json.skip();
+    else await json.skip();
   }
   if (!dtype) throw json.fail('dtype', 'a string', 'none');
   if (!shape) throw json.fail('shape', 'an array', 'none');

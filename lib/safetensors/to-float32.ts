@@ -48,7 +48,8 @@ function over<T>(
 
 function fromDoubles(values: Float64Array, tensor: SafetensorsTensor): Float32Array {
   const floats = new Float32Array(values);
-  for (const [i, value] of values.entries()) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
     if (Number.isFinite(value) && !Number.isFinite(floats[i]!)) throw inexact(tensor, value);
   }
   return floats;
@@ -56,9 +57,10 @@ function fromDoubles(values: Float64Array, tensor: SafetensorsTensor): Float32Ar
 
 function fromIntegers(values: Int32Array | BigInt64Array, tensor: SafetensorsTensor): Float32Array {
   const floats = new Float32Array(values.length);
-  for (const [i, value] of values.entries()) {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
     floats[i] = Number(value);
-    if (BigInt(floats[i]) !== BigInt(value)) throw inexact(tensor, value);
+    if (BigInt(floats[i]!) !== BigInt(value)) throw inexact(tensor, value);
   }
   return floats;
 }

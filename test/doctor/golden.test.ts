@@ -1,4 +1,11 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type GoldenCheck, goldenChecks } from '../../lib/doctor/golden.js';
@@ -118,10 +125,18 @@ describe('golden files', () => {
     ],
     [
       'a folder for logits',
-      'but it is no regular file',
+      'but it is a folder; remove it, or put the file there',
       (path) => {
         rmSync(path(logits));
         mkdirSync(path(logits));
+      },
+    ],
+    [
+      'more logits than can be read at once',
+      'Expected at most 2147483648 bytes of logits, but ".*" would have 2147485696; give fewer',
+      (path) => {
+        writeFileSync(path('tokens-hunyuan-dense.txt'), '1 '.repeat(2 ** 20 + 1));
+        truncateSync(path(logits), 2 ** 31 + 2048); // takes no space
       },
     ],
     [

@@ -15,9 +15,9 @@ function cursor(text: string | Buffer): JsonCursor {
   );
 }
 
-function value(text: string): unknown {
+async function value(text: string): Promise<unknown> {
   const json = cursor(text);
-  const read = json.value();
+  const read = await json.value();
   json.end();
   return read;
 }
@@ -29,12 +29,12 @@ describe('A JSON value', () => {
     '"text"',
     ' {} ',
     '0',
-  ])('is read as JSON.parse reads it: %s', (text) => {
-    expect(value(text)).toEqual(JSON.parse(text));
+  ])('is read as JSON.parse reads it: %s', async (text) => {
+    expect(await value(text)).toEqual(JSON.parse(text));
   });
 
-  it('keeps a member that is called as the prototype, and has none', () => {
-    const read = value('{"__proto__":{"a":1}}') as object;
+  it('keeps a member that is called as the prototype, and has none', async () => {
+    const read = (await value('{"__proto__":{"a":1}}')) as object;
     expect(Object.keys(read)).toEqual(['__proto__']);
     expect('toString' in read).toBe(false);
   });
@@ -49,8 +49,28 @@ describe('A JSON value', () => {
     ['a comma too many', '[1,]', 'a value at character 3'],
     ['something behind it', '1 2', 'its end at character 2'],
     ['half a surrogate pair', '"\\ud800"', 'a valid string'],
-  ])('is refused with %s', (_, text, message) => {
-    expect(() => value(text)).toThrow(message);
+  ])('is refused with %s', async (_, text, message) => {
+    await expect(value(text)).rejects.toThrow(message);
+  });
+
+  it('lets the event loop turn, however many values it has', async () => {
+    const most = 2 ** 20;
+    const fault = (...what: (string | undefined)[]) =>
+      new BitnetError('ERR_BITNET_FILE', what.join());
+    const bytes = Buffer.from(`[${'{"a":0},'.repeat(200_000)}0]`);
+    for (const walk of ['value', 'skip'] as const) {
+      const json = new JsonCursor('it', bytes, { members: 1, depth: 3, values: most }, fault);
+      let turns = 0;
+      let done = false;
+      const turn = () => {
+        turns++;
+        if (!done) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await json[walk]();
+      done = true;
+      expect(turns).toBeGreaterThan(2);
+    }
   });
 
   it('is refused where its bytes are no UTF-8', () => {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { BitnetError } from '../../errors.js';
+import { readWhole } from '../../files/read-whole.js';
 import { JsonCursor, type JsonFault } from '../../json/json-cursor.js';
-import { isObject } from '../../json/json-value.js';
+import { isObject, kindOf } from '../../json/json-value.js';
 import { modelError } from '../../model/spec/model-error.js';
-import { kindOf, readWhole } from '../tokenizer/read-files.js';
 import { Config } from './config.js';
 
 /** Bytes of a file of settings, which is held in memory; real ones have up to 100 kB. */
@@ -32,10 +32,12 @@ export async function readOptionalSettings(
   const path = join(folder, name);
   const fault: JsonFault = (field, expected, found, advice = damaged) =>
     modelError(path, field, expected, found, advice);
-  const bytes = await readWhole(path, maxBytes, fault);
+  const bytes = await readWhole(path, maxBytes, (size) =>
+    fault('the size', `at most ${maxBytes} bytes`, `${size}`),
+  );
   if (bytes === undefined) return undefined;
   const json = new JsonCursor('the JSON', bytes, limits, fault);
-  const value = json.value();
+  const value = await json.value();
   json.end();
   if (isObject(value)) return new Config(path, value);
   throw fault('the JSON', 'an object', kindOf(value));

@@ -4,35 +4,35 @@ import { checkpointError } from '../tensors/checkpoint.js';
 import { sameOrder } from '../tensors/orders.js';
 import { denseData, exactType, storedRows, tritRows } from '../weights/dense-data.js';
 import { type DenseType, denseBytes, ownType } from '../weights/dense-types.js';
-import { floatsOf } from '../weights/floats.js';
+import { allFloatsOf } from '../weights/floats.js';
 import type { TritMatrix } from '../weights/trits.js';
-import { checkFinite, type MadeTensor, type MakeOptions } from './make-options.js';
+import { checkAllFinite, type MadeTensor, type MakeOptions } from './make-options.js';
 
 /** Numbers of a checkpoint as they are, in the type asked for or the smallest that holds them. */
-export function makeStored(
+export async function makeStored(
   planned: PlannedTensor,
   bytes: Buffer,
   options: MakeOptions,
   slice: TimeSlice,
-): MadeTensor {
+): Promise<MadeTensor> {
   const { source, cols, order = sameOrder } = planned;
-  const floats = floatsOf(source, bytes);
-  checkFinite(planned, options.path, floats);
+  const floats = await allFloatsOf(source, bytes, slice);
+  await checkAllFinite(planned, options.path, floats, slice);
   const own = ownType(source);
-  const type = askedType(options) ?? (own === 'F32' ? exactType(floats) : own);
+  const type = askedType(options) ?? (own === 'F32' ? await exactType(floats, slice) : own);
   const rowsOf = storedRows(floats, cols, order);
   return dense(planned, type, own, rowsOf, options, slice);
 }
 
 /** Trits times their scales, in the type asked for or the smallest that holds them. */
-export function makeFromTrits(
+export async function makeFromTrits(
   planned: PlannedTensor,
   matrix: TritMatrix,
   options: MakeOptions,
   slice: TimeSlice,
-): MadeTensor {
+): Promise<MadeTensor> {
   const scales = { words: new Uint32Array(matrix.scales.values.buffer) };
-  const type = askedType(options) ?? exactType(scales);
+  const type = askedType(options) ?? (await exactType(scales, slice));
   return dense(planned, type, 'F32', tritRows(matrix), options, slice);
 }
 

@@ -1,9 +1,10 @@
+import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
 import type { DenseType } from '../weights/dense-types.js';
 import type { Floats } from '../weights/floats.js';
-import { indexOfNonFinite } from '../weights/floats.js';
+import { indexOfNonFinite, partOf, pieceLength, plainFloats } from '../weights/floats.js';
 import type { TernaryType } from '../weights/ternary-types.js';
 import type { ReadAhead } from './read-ahead.js';
 
@@ -33,12 +34,24 @@ export interface MadeTensor {
   readonly data: Uint8Array | GgufChunks;
 }
 
+/** As `checkFinite`, of a whole tensor: lets the event loop turn. */
+export async function checkAllFinite(
+  planned: PlannedTensor,
+  path: string,
+  floats: Floats,
+  slice: TimeSlice,
+): Promise<void> {
+  for (let begin = 0; begin < floats.words.length; begin += pieceLength) {
+    checkFinite(planned, path, partOf(floats, begin, begin + pieceLength));
+    if (slice.due()) await slice.pause();
+  }
+}
+
 /** @throws ERR_BITNET_MODEL for a number that is infinite or none */
 export function checkFinite({ source }: PlannedTensor, path: string, floats: Floats): void {
   const at = indexOfNonFinite(floats);
   if (at < 0) return;
-  const { words, values } = floats;
-  const value = values ? values[words[at]!]! : new Float32Array(words.buffer)[at]!;
+  const [value] = plainFloats(partOf(floats, at, at + 1));
   throw checkpointError({ path }, source.name, 'finite numbers', `${value}`, damaged);
 }
 

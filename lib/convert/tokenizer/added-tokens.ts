@@ -1,8 +1,7 @@
 import { quote } from '../../gguf/malformed.js';
-import { isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
+import { isObject, type JsonObject, type JsonValue, kindOf } from '../../json/json-value.js';
 import { maxTokenBytes, maxTokens } from '../../tokenizer/limits.js';
 import { TokenKind } from '../../tokenizer/token-kind.js';
-import { kindOf } from './read-files.js';
 import { unfit } from './unfit.js';
 
 /** A token that is found in text as a whole. */

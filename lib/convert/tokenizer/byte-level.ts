@@ -1,13 +1,12 @@
 import { quote } from '../../gguf/malformed.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
-import type { JsonObject } from '../../json/json-value.js';
+import { type JsonObject, kindOf } from '../../json/json-value.js';
 import { TokenKind } from '../../tokenizer/token-kind.js';
 import type { AddedToken } from './added-tokens.js';
 import { mergesReachAll } from './merges-reach-all.js';
 import { composes, normalizerSteps } from './normalizer.js';
 import { endsOf } from './post-processor.js';
 import { namesOf, type PreTokenizerNames } from './pre-tokenizer.js';
-import { kindOf } from './read-files.js';
 import { sizeOf, TokenSlots, type VocabularySize } from './token-slots.js';
 import type { TokenizerJson } from './tokenizer-json.js';
 import { notSupported, unfit } from './unfit.js';

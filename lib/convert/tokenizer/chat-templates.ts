@@ -1,9 +1,15 @@
 import { join } from 'node:path';
 import { parse } from '../../chat/render.js';
 import { quote } from '../../gguf/malformed.js';
-import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
+import {
+  isArray,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  kindOf,
+} from '../../json/json-value.js';
 import { maxTemplates } from './limits.js';
-import { kindOf, namesIn, readSettings, readText } from './read-files.js';
+import { namesIn, readSettings, readText } from './read-files.js';
 import { unfit } from './unfit.js';
 
 /** The chat templates of a checkpoint by name; 'default' is the one for all chats. */

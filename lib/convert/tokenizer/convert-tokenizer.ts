@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BitnetError } from '../../errors.js';
-import { isObject, type JsonObject } from '../../json/json-value.js';
+import { isObject, type JsonObject, kindOf } from '../../json/json-value.js';
 import { maxTokens } from '../../tokenizer/limits.js';
 import { decoderTokens, listedTokens } from './added-tokens.js';
 import { byteLevelVocabulary, type OtherTokens } from './byte-level.js';
@@ -10,7 +10,7 @@ import { type TokenizerEntries, tokenizerMetadata } from './metadata.js';
 import { metaspaceModel } from './metaspace.js';
 import { endsOf } from './post-processor.js';
 import { stepsOf } from './pre-tokenizer.js';
-import { kindOf, readSettings, readWhole } from './read-files.js';
+import { readFile, readSettings } from './read-files.js';
 import { selfCheck } from './self-check.js';
 import { sentencePieceVocabulary } from './sentence-piece.js';
 import { readSentencePieceModel } from './sentence-piece-model.js';
@@ -102,9 +102,9 @@ async function readVocabulary(
   const path = join(folder, 'tokenizer.json');
   const modelPath = join(folder, 'tokenizer.model');
   const others = await otherTokens(folder, settings.tokenizer);
-  const bytes = await readWhole(path, maxTokenizerBytes);
+  const bytes = await readFile(path, maxTokenizerBytes);
   if (bytes === undefined) {
-    const model = await readWhole(modelPath, maxModelBytes);
+    const model = await readFile(modelPath, maxModelBytes);
     if (model !== undefined) return fromModel(modelPath, model, settings, size, others);
     throw new BitnetError(
       'ERR_BITNET_FILE',
@@ -122,7 +122,7 @@ async function readVocabulary(
     const expected = 'one with ByteLevel or Metaspace';
     throw unfit(path, 'the pre_tokenizer', expected, found, notSupported);
   }
-  const own = await readWhole(modelPath, maxModelBytes);
+  const own = await readFile(modelPath, maxModelBytes);
   const all = [...others, { path, tokens: json.addedTokens }];
   const ends = endsOf(path, json.postProcessor);
   if (own !== undefined) {

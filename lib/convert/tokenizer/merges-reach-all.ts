@@ -20,7 +20,7 @@ export async function mergesReachAll({
     if (added.has(text)) continue;
     const letters = [...text];
     left -= letters.length ** 2;
-    if (left < 0 || !becomesOne(letters, ranks)) return false;
+    if (left < 0 || !(await becomesOne(letters, ranks, slice))) return false;
     if (slice.due()) await slice.pause();
   }
   return true;
@@ -29,8 +29,14 @@ export async function mergesReachAll({
 /** Pairs of letters to look up, twice as many as are; real vocabularies have up to 20 million. */
 const mostLookUps = 2 ** 27;
 
-function becomesOne(symbols: string[], ranks: ReadonlyMap<string, number>): boolean {
+/** The time grows with the square of their number: the longest token takes half a second. */
+async function becomesOne(
+  symbols: string[],
+  ranks: ReadonlyMap<string, number>,
+  slice: TimeSlice,
+): Promise<boolean> {
   while (symbols.length > 1) {
+    if (symbols.length > 64 && slice.due()) await slice.pause();
     let [best, at] = [Number.POSITIVE_INFINITY, -1];
     for (let i = 0; i + 1 < symbols.length; i++) {
       const rank = ranks.get(`${symbols[i]} ${symbols[i + 1]}`) ?? Number.POSITIVE_INFINITY;

@@ -1,10 +1,9 @@
 import { quote } from '../../gguf/malformed.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
-import { isObject, type JsonObject } from '../../json/json-value.js';
+import { isObject, type JsonObject, kindOf } from '../../json/json-value.js';
 import { TokenKind } from '../../tokenizer/token-kind.js';
 import { checkModel } from './byte-level.js';
 import { composes, normalizerSteps } from './normalizer.js';
-import { kindOf } from './read-files.js';
 import type { Piece, SentencePieceModel } from './sentence-piece-model.js';
 import type { TokenizerJson } from './tokenizer-json.js';
 import { notSupported, unfit } from './unfit.js';

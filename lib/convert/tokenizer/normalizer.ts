@@ -1,5 +1,10 @@
-import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
-import { kindOf } from './read-files.js';
+import {
+  isArray,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  kindOf,
+} from '../../json/json-value.js';
 import { unfit } from './unfit.js';
 
 /** The steps of a `normalizer`, one after the other. */

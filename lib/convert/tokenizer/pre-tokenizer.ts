@@ -1,7 +1,12 @@
 import { quote } from '../../gguf/malformed.js';
-import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
+import {
+  isArray,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  kindOf,
+} from '../../json/json-value.js';
 import { knownCut, wholeCuts } from './published-patterns.js';
-import { kindOf } from './read-files.js';
 import { notSupported, unfit } from './unfit.js';
 
 /** The steps of a `pre_tokenizer`, one after the other. */

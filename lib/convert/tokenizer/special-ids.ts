@@ -1,7 +1,12 @@
 import { quote } from '../../gguf/malformed.js';
-import { isArray, isObject, type JsonObject, type JsonValue } from '../../json/json-value.js';
+import {
+  isArray,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  kindOf,
+} from '../../json/json-value.js';
 import { maxEndTokens } from '../../tokenizer/limits.js';
-import { kindOf } from './read-files.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** The files of a checkpoint that name special tokens. */

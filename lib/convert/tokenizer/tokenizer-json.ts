@@ -1,9 +1,9 @@
 import { quote } from '../../gguf/malformed.js';
 import type { JsonCursor } from '../../json/json-cursor.js';
-import { isArray, type JsonObject, type JsonValue } from '../../json/json-value.js';
+import { isArray, type JsonObject, type JsonValue, kindOf } from '../../json/json-value.js';
 import { maxMerges, maxTokenBytes, maxTokens } from '../../tokenizer/limits.js';
 import { type AddedToken, addedToken } from './added-tokens.js';
-import { jsonOf, kindOf } from './read-files.js';
+import { jsonOf } from './read-files.js';
 import { notSupported, unfit } from './unfit.js';
 
 /** What a tokenizer.json says. */
@@ -36,8 +36,8 @@ export async function readTokenizerJson(path: string, bytes: Buffer): Promise<To
   let model: Model | undefined;
   for (const key of json.members()) {
     if (key === 'model') model = await readModel(json, path);
-    else if (read.has(key)) found[key] = json.value();
-    else json.skip();
+    else if (read.has(key)) found[key] = await json.value();
+    else await json.skip();
     json.subject = 'the JSON';
   }
   json.end();
@@ -76,7 +76,7 @@ async function readModel(json: JsonCursor, path: string): Promise<Model> {
     if (key === 'vocab' && json.begins('{')) vocab = await readVocab(json);
     else if (key === 'merges') merges = await readMerges(json);
     else if (key === 'vocab') throw onlyBpe(path, 'a list of tokens, as of Unigram');
-    else model[key] = json.value();
+    else model[key] = await json.value();
     if (key === 'type' && model.type !== 'BPE') throw onlyBpe(path, kindOf(model.type));
     json.subject = 'model';
   }

@@ -4,7 +4,7 @@ import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
 import type { RowOrder } from '../tensors/orders.js';
 import { type DenseType, encodeFloats, isExact } from './dense-types.js';
-import { type Floats, plainFloats } from './floats.js';
+import { type Floats, partOf, pieceLength, plainFloats } from './floats.js';
 import { groupCols } from './scales.js';
 import type { TritMatrix } from './trits.js';
 
@@ -112,8 +112,15 @@ function wordsOf({ buffer, byteOffset, length }: Uint8Array): Uint16Array {
 }
 
 /** The smallest type that holds 32-bit floats exactly. */
-export function exactType(floats: Floats): DenseType {
-  return (['BF16', 'F16'] as const).find((type) => holds(type, floats)) ?? 'F32';
+export async function exactType(floats: Floats, slice: TimeSlice): Promise<DenseType> {
+  const { length } = floats.words;
+  let types: ('BF16' | 'F16')[] = ['BF16', 'F16'];
+  for (let begin = 0; begin < length && types.length > 0; begin += pieceLength) {
+    const piece = partOf(floats, begin, begin + pieceLength);
+    types = types.filter((type) => holds(type, piece));
+    if (slice.due()) await slice.pause();
+  }
+  return types[0] ?? 'F32';
 }
 
 /** Whether a type holds 32-bit floats exactly. */

@@ -18,6 +18,26 @@ export function floatsOf(tensor: SafetensorsTensor, bytes: Buffer): Floats {
   return { words: new Uint32Array(floats.buffer, floats.byteOffset, floats.length) };
 }
 
+/** As `floatsOf`, of a whole tensor: lets the event loop turn where each number is rounded. */
+export async function allFloatsOf(
+  tensor: SafetensorsTensor,
+  bytes: Buffer,
+  slice: TimeSlice,
+): Promise<Floats> {
+  if (tensor.dtype !== 'F64') return floatsOf(tensor, bytes);
+  const floats = new Float32Array(bytes.length / 8);
+  for (let begin = 0; begin < floats.length; begin += pieceLength) {
+    floats.set(toFloat32(tensor, bytes.subarray(8 * begin, 8 * (begin + pieceLength))), begin);
+    if (slice.due()) await slice.pause();
+  }
+  return { words: new Uint32Array(floats.buffer) };
+}
+
+/** Some of the numbers. */
+export function partOf({ words, values }: Floats, begin: number, end: number): Floats {
+  return { words: words.subarray(begin, end), values } as Floats;
+}
+
 /** The numbers as 32-bit floats. */
 export function plainFloats({ words, values }: Floats): Float32Array {
   if (values === undefined) return new Float32Array(words.buffer, words.byteOffset, words.length);

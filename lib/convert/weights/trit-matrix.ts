@@ -1,7 +1,7 @@
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { sameOrder } from '../tensors/orders.js';
-import { floatsOf, meanMagnitude } from './floats.js';
+import { allFloatsOf, meanMagnitude } from './floats.js';
 import { surveyScales, uniformScales } from './scales.js';
 import { floatCodes, indexOfCode3, packedCodes, type TritMatrix, zeroLimit } from './trits.js';
 
@@ -30,7 +30,7 @@ export async function readTrits(
 ): Promise<TritMatrix | NoTrits> {
   const { rows, cols, source, rule, order = sameOrder } = planned;
   if (scale !== undefined) return unpacked(planned, bytes, scale);
-  const floats = floatsOf(source, bytes);
+  const floats = await allFloatsOf(source, bytes, slice);
   if (rule === 'absmean') {
     const mean = Math.fround(await meanMagnitude(floats, slice));
     if (!Number.isFinite(mean)) return notFinite(mean);
