@@ -82,6 +82,11 @@ export function addFileOptions(command: Command): Command {
     .addOption(overrideKvOption());
 }
 
+/** The options of `FileOptions`. */
+export const fileOptionNames: readonly (keyof FileOptions)[] = [
+  ...(['activation', 'i2sLayout', 'tlTable', 'preTokenizer', 'overrideKv'] as const),
+];
+
 /** Adds the options of `EngineOptions`: every command that loads a model to evaluate has them. */
 export function addEngineOptions(command: Command): Command {
   command

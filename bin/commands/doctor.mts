@@ -7,6 +7,7 @@ import { theModel } from '../model-argument.mjs';
 import {
   addFileOptions,
   type FileOptions,
+  fileOptionNames,
   fileOverrides,
   kernelOption,
   modelOption,
@@ -49,6 +50,13 @@ async function examine(
   if (options.golden !== undefined) {
     if (argument !== undefined || command.getOptionValueSource('model') === 'cli') {
       command.error('error: Expected a folder with --golden or a model, but received both.');
+    }
+    const given = fileOptionNames.find((name) => command.getOptionValueSource(name) === 'cli');
+    if (given !== undefined) {
+      const { long } = command.options.find((option) => option.attributeName() === given)!;
+      command.error(
+        `error: Expected no ${long} with --golden, whose models are read as their files say; leave it out.`,
+      );
     }
     const { examineGolden } = await import('./doctor-golden.mjs');
     return examineGolden(options.golden, options, colored ? paint : undefined);

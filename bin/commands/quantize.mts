@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import type { QuantizedTensor, QuantizeOptions, QuantizeResult } from '../../lib/index.js';
+import { quantizeTypeNames, tensorTypes } from '../../lib/quantize/types.js';
 import { repeated } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { modelPath } from '../model-argument.mjs';
@@ -16,9 +17,6 @@ interface QuantizeCommandOptions extends Omit<QuantizeOptions, 'signal' | 'onPro
 }
 
 const examples = `
-Types: i2_s, tq1_0, tq2_0, q2_0 (ternary); q8_0, q6_k, q5_k_m, q5_k_s, q4_k_m, q4_k_s, iq4_nl,
-q4_0; f16, bf16, f32.
-
 Examples:
   bitnet quantize model-f16.gguf model.gguf --type i2_s
   bitnet quantize bonsai-q2_0.gguf bonsai-tq2_0.gguf --type tq2_0
@@ -31,9 +29,15 @@ export function quantizeCommand(): Command {
     .argument('<model>', 'GGUF file or pulled model')
     .argument('<output>', 'GGUF file to write')
     .addHelpText('after', examples)
-    .requiredOption('--type <name>', 'what the linear layers become')
-    .option('--token-embedding-type <name>', 'of the token embedding')
-    .option('--output-type <name>', 'of the output head')
+    .addOption(
+      typeOption(
+        '--type',
+        'what the linear layers become',
+        quantizeTypeNames,
+      ).makeOptionMandatory(),
+    )
+    .addOption(typeOption('--token-embedding-type', 'of the token embedding', tensorTypes))
+    .addOption(typeOption('--output-type', 'of the output head', tensorTypes))
     .addOption(
       new Option(
         '--keep <names>',
@@ -57,6 +61,13 @@ export function quantizeCommand(): Command {
     .option('--quiet', 'print only errors on stderr')
     .option('--no-color', 'no color')
     .action(quantize);
+}
+
+/** One of some types, in any spelling. */
+function typeOption(name: string, description: string, types: readonly string[]): Option {
+  const option = new Option(`${name} <name>`, description);
+  const check = option.choices(types.map((type) => type.toLowerCase())).parseArg!;
+  return option.argParser((value) => check(value.toLowerCase(), undefined));
 }
 
 async function quantize(

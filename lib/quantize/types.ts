@@ -22,7 +22,7 @@ const ternaryGroups: Readonly<Record<TernaryTypeName, number>> = {
   Q2_0: 64,
 };
 
-const tensorTypes: readonly TensorTypeName[] = [
+export const tensorTypes: readonly TensorTypeName[] = [
   ...(Object.keys(ternaryGroups) as TernaryTypeName[]),
   ...(['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K'] as const),
   ...(['Q5_1', 'Q5_0', 'Q4_1', 'Q4_0', 'IQ4_NL'] as const),
@@ -56,6 +56,9 @@ export const quantizeTypes = Object.keys(choices) as readonly QuantizeType[];
 
 /** As llama-quantize has them. */
 const aliases: Readonly<Record<string, QuantizeType>> = { Q4_K: 'Q4_K_M', Q5_K: 'Q5_K_M' };
+
+/** All that `checkedQuantizeType` takes. */
+export const quantizeTypeNames: readonly string[] = [...quantizeTypes, ...Object.keys(aliases)];
 
 export function mainType(type: QuantizeType): TensorTypeName {
   return choices[type][0];

@@ -70,6 +70,11 @@ describe('bitnet doctor', () => {
     const both = await bitnet(['doctor', storiesPath, '--golden', folder]);
     expect(both.code).toBe(2);
     expect(both.stderr).toMatch(/Expected a folder with --golden or a model, but received both/);
+    const override = await bitnet(['doctor', '--golden', folder, '--i2s-layout', 'arm64']);
+    expect([override.code, override.stderr]).toEqual([
+      2,
+      expect.stringMatching(/Expected no --i2s-layout with --golden, whose models are read/),
+    ]);
     const none = await bitnet(['doctor', '--json', '--golden', file('nowhere')]);
     expect(none.code).toBe(1);
   });
