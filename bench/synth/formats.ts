@@ -1,3 +1,4 @@
+import { fileTypes } from '../../lib/gguf/file-types.js';
 import { halfBits } from '../../lib/gguf/half.js';
 import { type PackTrits, packTrits, type ScaleAt } from '../../lib/gguf/pack-trits.js';
 import { typeNamed } from '../../lib/gguf/tensor-types.js';
@@ -17,13 +18,13 @@ export type SynthScales = (typeof synthScales)[number];
 export const synthScales = ['tensor', 'row', 'group'] as const;
 
 const formats = {
-  i2_s: { type: 'I2_S', fileType: 40, encode: packTrits.I2_S },
-  tq1_0: { type: 'TQ1_0', fileType: 36, encode: packTrits.TQ1_0 },
-  tq2_0: { type: 'TQ2_0', fileType: 37, encode: packTrits.TQ2_0 },
-  q2_0: { type: 'Q2_0', fileType: 41, encode: packTrits.Q2_0 },
-  q2_0_g128: { type: 'Q2_0_G128', fileType: 41, encode: packTrits.Q2_0_G128 },
-  f16: { type: 'F16', fileType: 1, encode: packF16 },
-  q8_0: { type: 'Q8_0', fileType: 7, encode: packQ8 },
+  i2_s: { type: 'I2_S', fileType: fileTypes.I2_S, encode: packTrits.I2_S },
+  tq1_0: { type: 'TQ1_0', fileType: fileTypes.TQ1_0, encode: packTrits.TQ1_0 },
+  tq2_0: { type: 'TQ2_0', fileType: fileTypes.TQ2_0, encode: packTrits.TQ2_0 },
+  q2_0: { type: 'Q2_0', fileType: fileTypes.Q2_0, encode: packTrits.Q2_0 },
+  q2_0_g128: { type: 'Q2_0_G128', fileType: fileTypes.Q2_0, encode: packTrits.Q2_0_G128 },
+  f16: { type: 'F16', fileType: fileTypes.F16, encode: packF16 },
+  q8_0: { type: 'Q8_0', fileType: fileTypes.Q8_0, encode: packQ8 },
   q4_0: { type: 'Q4_0', fileType: 2, encode: packQ4 },
 } satisfies Record<string, Format>;
 

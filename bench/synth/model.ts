@@ -1,4 +1,5 @@
 import { argumentError } from '../../lib/checks/options.js';
+import { text, u32 } from '../../lib/gguf/typed.js';
 import type { GgufTensorData, GgufTyped } from '../../lib/gguf/writer.js';
 import { architectures } from '../../lib/model/spec/architectures.js';
 import {
@@ -112,8 +113,6 @@ export function whyUnfit(name: ShapeName, format: SynthFormat): string | undefin
 
 export function synthMetadata({ name, shape, format }: SynthModel): [string, GgufTyped][] {
   const { architecture: arch } = shape;
-  const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
-  const text = (value: string): GgufTyped => ({ type: 'string', value });
   return [
     ['general.architecture', text(arch)],
     ['general.name', text(`synthetic ${name}`)],
@@ -173,7 +172,6 @@ function expertMetadata({
 }: Shape): [string, GgufTyped][] {
   if (!experts) return [];
   const layers = Array.from({ length: nLayer }, (_, layer) => layer);
-  const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
   return [
     [`${arch}.expert_count`, u32(experts.count)],
     [`${arch}.expert_used_count`, u32(experts.used)],

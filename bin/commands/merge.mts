@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { bytes as byteSize } from '../../lib/byte-size.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { modelPath } from '../model-argument.mjs';
 import { Output } from '../output.mjs';
@@ -41,6 +42,5 @@ async function merge(model: string, output: string, options: MergeCommandOptions
   }).finally(() => progress.stop());
   if (options.json) return new Output().json(result);
   const { path, bytes, shards, tensors } = result;
-  const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  terminal.note(`${path}: ${shards} shards, ${tensors} tensors, ${size}`);
+  terminal.note(`${path}: ${shards} shards, ${tensors} tensors, ${byteSize(bytes)}`);
 }

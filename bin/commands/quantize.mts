@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
+import { bytes as byteSize } from '../../lib/byte-size.js';
 import type { QuantizedTensor, QuantizeOptions, QuantizeResult } from '../../lib/index.js';
 import { quantizeTypeNames, tensorTypes } from '../../lib/quantize/types.js';
 import { repeated } from '../arguments.mjs';
@@ -121,11 +122,7 @@ function summary({ path, bytes, bytesBefore, tensors }: QuantizeResult, seconds:
   for (const { to } of tensors) types.set(to, (types.get(to) ?? 0) + 1);
   const counts = [...types].map(([type, count]) => `${count} ${type}`).join(', ');
   return [
-    `${path}: ${mebibytes(bytes)} (before: ${mebibytes(bytesBefore)}), ${seconds.toFixed(1)} s`,
+    `${path}: ${byteSize(bytes)} (before: ${byteSize(bytesBefore)}), ${seconds.toFixed(1)} s`,
     `tensors: ${counts}`,
   ];
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

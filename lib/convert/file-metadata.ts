@@ -1,5 +1,7 @@
 import { basename, resolve } from 'node:path';
+import { fileTypes } from '../gguf/file-types.js';
 import { typeNamed } from '../gguf/tensor-types.js';
+import { text, u32 } from '../gguf/typed.js';
 import type { GgufTyped } from '../gguf/writer.js';
 import { readOptionalSettings } from './config/json-file.js';
 import type { Checkpoint, PlannedTensor } from './tensors/checkpoint.js';
@@ -32,11 +34,6 @@ function nameOf(path: string): string {
   return repository ?? basename(full);
 }
 
-/** Numbers of `general.file_type`, which only describes a file. */
-const fileTypes: Readonly<Record<string, number>> = {
-  ...{ F32: 0, F16: 1, BF16: 32, TQ1_0: 36, TQ2_0: 37, I2_S: 40, Q2_0: 41 },
-};
-
 /** That of the type that most bytes of linear layers have. */
 function fileType(planned: readonly PlannedTensor[], types: readonly string[]): number {
   const bytes = new Map<string, number>();
@@ -46,7 +43,7 @@ function fileType(planned: readonly PlannedTensor[], types: readonly string[]): 
     bytes.set(type, (bytes.get(type) ?? 0) + typeNamed(type)!.bytes(rows, cols)!);
   }
   const [most] = [...bytes].sort(([, a], [, b]) => b - a);
-  return fileTypes[most?.[0] ?? 'F32']!;
+  return fileTypes[(most?.[0] ?? 'F32') as keyof typeof fileTypes];
 }
 
 /** How Sentence Transformers makes one vector of a text: 1 mean, 2 first token, 3 last token. */
@@ -56,6 +53,3 @@ async function poolingType(folder: string): Promise<number | undefined> {
   const mode = modes.findIndex((name) => settings?.get(`pooling_mode_${name}`) === true);
   return mode < 0 ? undefined : mode + 1;
 }
-
-const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
-const text = (value: string): GgufTyped => ({ type: 'string', value });

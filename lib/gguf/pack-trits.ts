@@ -18,6 +18,9 @@ export const packTrits = {
   Q2_0_G128: packQ2(128),
 } satisfies Record<string, PackTrits>;
 
+/** The public names of types that new files get for trits. */
+export type TernaryType = Exclude<keyof typeof packTrits, 'Q2_0_G128'>;
+
 /** The scale of an I2_S tensor and its padding. */
 export function i2sTail(scale: number): Uint8Array {
   const tail = new Uint8Array(32);

@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import { halfValue } from '../gguf/half.js';
 import { fileSentence, quote } from '../gguf/malformed.js';
 import type { Dtype } from './dtypes.js';
 import type { SafetensorsTensor } from './types.js';
@@ -73,7 +74,7 @@ function fromBfloats(values: Uint16Array): Float32Array {
 }
 
 function fromHalves(values: Uint16Array): Float32Array {
-  halves ??= allHalves();
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => halfValue(bits));
   const floats = new Float32Array(values.length);
   for (let i = 0; i < floats.length; i++) floats[i] = halves[values[i]!]!;
   return floats;
@@ -81,18 +82,6 @@ function fromHalves(values: Uint16Array): Float32Array {
 
 /** [2^16] the value of each IEEE half. */
 let halves: Float32Array | undefined;
-
-/** sign 1 bit | exponent 5 bits, bias 15 | fraction 10 bits */
-function allHalves(): Float32Array {
-  return Float32Array.from({ length: 2 ** 16 }, (_, bits) => {
-    const sign = bits < 0x8000 ? 1 : -1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    return sign * (1024 + fraction) * 2 ** (exponent - 25);
-  });
-}
 
 function inexact(tensor: SafetensorsTensor, value: number | bigint): BitnetError {
   return unsuitable(tensor, 'data', 'numbers that a 32-bit float can hold', `${value}`);

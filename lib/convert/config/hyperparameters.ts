@@ -1,3 +1,4 @@
+import { f32, u32 } from '../../gguf/typed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import type { Activation } from '../../model/spec/architectures.js';
 import * as limits from '../../model/spec/limits.js';
@@ -112,6 +113,3 @@ function checkAttentionScale(
 const ffnRange = { min: 1, max: limits.maxFfnDim };
 
 const notYet = 'models like this cannot be converted yet';
-
-const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
-const f32 = (value: number): GgufTyped => ({ type: 'f32', value });

@@ -1,3 +1,4 @@
+import { u32 } from '../../gguf/typed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import type { Recurrent } from '../../model/spec/recurrent.js';
@@ -58,7 +59,6 @@ export function recurrentEntries(
 ): [string, GgufTyped][] {
   if (recurrent === undefined) return [];
   const { layers, taps, nKeyHead, nValueHead, headDim } = recurrent;
-  const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
   const interval = readInterval(config);
   const isRegular = regular(layers.length, interval).every((value, i) => value === layers[i]);
   const rope = config.part('rope_parameters') ?? config.part('rope_scaling');

@@ -1,4 +1,5 @@
 import { quote } from '../../gguf/malformed.js';
+import { f32, text, u32 } from '../../gguf/typed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import { llama3Factors } from '../../model/spec/rope.js';
@@ -168,7 +169,3 @@ function llama3(scaling: Config, factor: number, base: number, headDim: number):
   const context = scaling.integer('original_max_position_embeddings', range);
   return Float32Array.from(llama3Factors({ factor, low, high, context }, headDim, base));
 }
-
-const u32 = (value: number): GgufTyped => ({ type: 'u32', value });
-const f32 = (value: number): GgufTyped => ({ type: 'f32', value });
-const text = (value: string): GgufTyped => ({ type: 'string', value });

@@ -1,3 +1,4 @@
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
 import { readRows, readTensor } from '../../safetensors/read-tensor.js';
@@ -5,7 +6,6 @@ import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { encodeChecked, holds } from '../weights/dense-data.js';
 import { type DenseType, ownType } from '../weights/dense-types.js';
 import { floatsOf } from '../weights/floats.js';
-import type { TernaryType } from '../weights/ternary-types.js';
 import { readTrits } from '../weights/trit-matrix.js';
 import { askedType, overflow } from './make-dense.js';
 import { checkFinite, type MadeTensor, type MakeOptions } from './make-options.js';

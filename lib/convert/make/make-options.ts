@@ -1,3 +1,4 @@
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
@@ -5,7 +6,6 @@ import { checkpointError } from '../tensors/checkpoint.js';
 import type { DenseType } from '../weights/dense-types.js';
 import type { Floats } from '../weights/floats.js';
 import { indexOfNonFinite, partOf, pieceLength, plainFloats } from '../weights/floats.js';
-import type { TernaryType } from '../weights/ternary-types.js';
 import type { ReadAhead } from './read-ahead.js';
 
 /** What linear layers are to become. */

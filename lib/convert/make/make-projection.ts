@@ -1,9 +1,10 @@
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
 import { readTensor } from '../../safetensors/read-tensor.js';
 import { toFloat32 } from '../../safetensors/to-float32.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
-import { type TernaryType, ternaryTypes } from '../weights/ternary-types.js';
+import { ternaryTypes } from '../weights/ternary-types.js';
 import { readTrits } from '../weights/trit-matrix.js';
 import { askedType, makeFromTrits, makeStored } from './make-dense.js';
 import { damaged, type MadeTensor, type MakeOptions } from './make-options.js';

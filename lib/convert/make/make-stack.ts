@@ -1,10 +1,11 @@
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import { TimeSlice } from '../../gguf/time-slice.js';
 import { readTensor } from '../../safetensors/read-tensor.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
 import { type DenseType, ownType } from '../weights/dense-types.js';
-import { type TernaryType, whyUnfit } from '../weights/ternary-types.js';
+import { whyUnfit } from '../weights/ternary-types.js';
 import { readTrits } from '../weights/trit-matrix.js';
 import { askedType } from './make-dense.js';
 import type { MadeTensor, MakeOptions } from './make-options.js';

@@ -1,9 +1,10 @@
 import type { BitnetError } from '../../errors.js';
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
-import { type TernaryType, ternaryData, whyUnfit } from '../weights/ternary-types.js';
+import { ternaryData, whyUnfit } from '../weights/ternary-types.js';
 import type { NoTrits } from '../weights/trit-matrix.js';
 import type { TritMatrix } from '../weights/trits.js';
 import { damaged, type MadeTensor, type MakeOptions } from './make-options.js';

@@ -1,5 +1,5 @@
 import { halfBits, halfValue } from '../../gguf/half.js';
-import { i2sTail, packTrits } from '../../gguf/pack-trits.js';
+import { i2sTail, packTrits, type TernaryType } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
@@ -8,8 +8,6 @@ import { groupCols, type Scales } from './scales.js';
 import type { TritMatrix } from './trits.js';
 
 /** Types that hold trits. */
-export type TernaryType = 'I2_S' | 'TQ1_0' | 'TQ2_0' | 'Q2_0';
-
 export const ternaryTypes: readonly TernaryType[] = ['I2_S', 'TQ1_0', 'TQ2_0', 'Q2_0'];
 
 /** What keeps a type from holding a matrix exactly; `rounded` where only its scales would be rounded. */
