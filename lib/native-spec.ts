@@ -56,9 +56,11 @@ export function nativeSpec(
     gatedAttention: gatedAttention ? 1 : 0,
     ...(recurrent && {
       recurrentLayers: Int32Array.from(recurrent.layers, Number),
+      stateSpace: recurrent.stateSpace ? 1 : 0,
       stateTaps: recurrent.taps,
       nStateKeyHead: recurrent.nKeyHead,
       nStateValueHead: recurrent.nValueHead,
+      stateKeyDim: recurrent.keyDim,
       stateHeadDim: recurrent.headDim,
     }),
     activation: activations.indexOf(activation),

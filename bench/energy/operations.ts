@@ -1,4 +1,5 @@
 import { isTernary } from '../../lib/model/spec/graph-tensors.js';
+import { attendingLayers } from '../../lib/model/spec/recurrent.js';
 import type { ModelSpec, TensorBinding } from '../../lib/model/spec/spec.js';
 
 /** Additions and multiplications by the numbers they are done with. */
@@ -36,9 +37,10 @@ const none: Operations = {
 export function tokenOperations(spec: ModelSpec, positions: number): TokenOperations {
   const { nLayer, nHead, headDim, recurrent, tensors } = spec;
   const recurrentLayers = recurrent?.layers.filter(Boolean).length ?? 0;
-  // A state fades, predicts, learns and answers.
+  // A state fades, predicts (that of a gated delta net), learns and answers.
   const states = recurrent
-    ? 4 * recurrentLayers * recurrent.nValueHead * recurrent.headDim ** 2
+    ? (recurrent.stateSpace ? 3 : 4) *
+      (recurrentLayers * recurrent.nValueHead * recurrent.headDim * recurrent.keyDim)
     : 0;
   const matrices = tensors
     .filter(({ layer, rows }) => layer >= 0 && rows > 1)
@@ -63,7 +65,7 @@ export function tokenOperations(spec: ModelSpec, positions: number): TokenOperat
   return {
     linear: sumOperations(matrices.map(productOperations)),
     attention: sumOperations([
-      floatProducts(2 * (nLayer - recurrentLayers) * nHead * headDim * positions, 'F16'),
+      floatProducts(2 * attendingLayers(nLayer, recurrent) * nHead * headDim * positions, 'F16'),
       floatProducts(states, 'F32'),
     ]),
     head: head ? productOperations(head) : none,

@@ -1,5 +1,6 @@
-import { kvBytesPerPosition, memoryOf, stateBytes } from '../../lib/model/load/memory.js';
+import { kvBytesPerPosition, memoryOf } from '../../lib/model/load/memory.js';
 import { isTernary } from '../../lib/model/spec/graph-tensors.js';
+import { stateBytes } from '../../lib/model/spec/recurrent.js';
 import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import type { PlannedTensor } from '../../lib/native-types.js';
 

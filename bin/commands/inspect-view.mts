@@ -67,8 +67,13 @@ function overview(inspection: Inspection): Row[] {
     }
     if (recurrent) {
       const count = recurrent.layers.filter(Boolean).length;
-      const heads = `${recurrent.nKeyHead} key and ${recurrent.nValueHead} value heads of ${recurrent.headDim}`;
-      rows.push(['', `${count} of the layers recurrent: ${heads}`]);
+      const { nKeyHead, nValueHead, keyDim, headDim } = recurrent;
+      rows.push([
+        '',
+        recurrent.stateSpace
+          ? `a state space beside attention: ${nValueHead} heads of ${headDim}, ${nKeyHead} groups of ${keyDim}`
+          : `${count} of the layers recurrent: ${nKeyHead} key and ${nValueHead} value heads of ${headDim}`,
+      ]);
     }
   }
   if (tensors.length > 0) rows.push(['Tensors', tensorTypes(tensors)]);

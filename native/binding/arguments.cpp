@@ -94,9 +94,11 @@ ModelSpec model_spec_of(const Napi::Object& object) {
   spec.gate_limits = copy_of<float>(object, "gateLimits");
   spec.gated_attention = number_of(object, "gatedAttention") != 0;
   spec.recurrent = {.layers = copy_of<int32_t>(object, "recurrentLayers"),
+                    .state_space = number_of(object, "stateSpace") != 0,
                     .taps = count("stateTaps"),
                     .n_key_head = count("nStateKeyHead"),
                     .n_value_head = count("nStateValueHead"),
+                    .key_dim = count("stateKeyDim"),
                     .head_dim = count("stateHeadDim")};
   spec.activation = static_cast<Activation>(count("activation"));
   spec.logit_softcapping = static_cast<float>(number_of(object, "logitSoftcapping"));

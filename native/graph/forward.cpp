@@ -65,12 +65,38 @@ void recurrent_forward(Step& step, size_t index) {
   project_add(step, h, layer.state_out, layer.attn_post_norm, ws.x);
 }
 
+// Attention beside a state space, which reads the same.
+void attention_and_state_space_forward(Step& step, size_t index) {
+  const LayerWeights& layer = step.weights.layers[index];
+  Workspace& ws = step.ws;
+  Activations h =
+      normalize(step, ws.x, layer.attn_norm, {&layer.q, &layer.k, &layer.v, &layer.state_in});
+  project(step, h,
+          {{&layer.q, ws.q}, {&layer.k, ws.k}, {&layer.v, ws.v}, {&layer.state_in, ws.state_in}});
+  norm_rotate_and_store(step, index);
+  attention(step, index);
+  state_space(step, index);
+  h = normalize(step, ws.attn, {}, {&layer.o});
+  project_add(step, h, layer.o, {}, ws.x);
+  h = normalize(step, ws.state_read, {}, {&layer.state_out});
+  project_add(step, h, layer.state_out, {}, ws.x);
+}
+
+void mix_tokens(Step& step, size_t index) {
+  const ModelSpec& spec = step.weights.spec;
+  if (!spec.is_recurrent(index))
+    attention_forward(step, index);
+  else if (spec.attends(index))
+    attention_and_state_space_forward(step, index);
+  else
+    recurrent_forward(step, index);
+}
+
 void layer_forward(Step& step, size_t index) {
   const LayerWeights& layer = step.weights.layers[index];
   FfnCounts* counts = step.counts ? step.counts + index : nullptr;
   Workspace& ws = step.ws;
-  step.weights.spec.is_recurrent(index) ? recurrent_forward(step, index)
-                                        : attention_forward(step, index);
+  mix_tokens(step, index);
 
   Activations h;
   if (step.weights.spec.n_expert != 0) {

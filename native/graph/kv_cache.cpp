@@ -27,7 +27,7 @@ Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
   layers_ = 0;
   for (size_t layer = 0; layer < spec.n_layer; ++layer) {
     slots_.push_back(layers_);
-    layers_ += !spec.is_recurrent(layer);
+    layers_ += spec.attends(layer);
   }
   n_kv_head_ = spec.n_kv_head;
   type_ = type;

@@ -16,6 +16,7 @@ void RecurrentStates::allocate(const ModelSpec& spec) {
   }
   heads_ = recurrent.n_value_head;
   head_rows_ = pad_to(recurrent.head_dim, kFloatPad);
+  head_cols_ = pad_to(recurrent.key_dim, kFloatPad);
   history_ = recurrent.taps > 0 ? recurrent.taps - 1 : 0;
   channels_ = pad_to(recurrent.channels(), kFloatPad);
 }

@@ -22,7 +22,7 @@ struct StateBuffer {
 };
 
 /**
- * Layout of a StateBuffer: for each recurrent layer [n_value_head][head_dim][head_dim] of its
+ * Layout of a StateBuffer: for each recurrent layer [n_value_head][head_dim][key_dim] of its
  * matrices, a row for each value, rows and columns padded with zeros to 16, then [taps - 1][channels]
  * of the last inputs of its convolution, oldest first.
  *
@@ -68,9 +68,9 @@ public:
   float* matrix(const StateBuffer& states, size_t layer, size_t head) const {
     return layer_of(states, layer) + head * matrix_floats();
   }
-  size_t matrix_floats() const { return head_rows_ * head_rows_; }
+  size_t matrix_floats() const { return head_rows_ * head_cols_; }
   /** Floats between rows of a matrix. */
-  size_t matrix_stride() const { return head_rows_; }
+  size_t matrix_stride() const { return head_cols_; }
   /** Inputs of the convolution; rows are inputs_stride() floats apart. */
   float* inputs(const StateBuffer& states, size_t layer) const {
     return layer_of(states, layer) + heads_ * matrix_floats();
@@ -86,7 +86,7 @@ private:
   size_t layer_floats() const { return heads_ * matrix_floats() + history_ * channels_; }
   void keep(Shared state);
 
-  size_t layers_ = 0, heads_ = 0, head_rows_ = 0, history_ = 0, channels_ = 0;
+  size_t layers_ = 0, heads_ = 0, head_rows_ = 0, head_cols_ = 0, history_ = 0, channels_ = 0;
   std::vector<size_t> slots_; // [n_layer] place among the recurrent layers
   Shared now_;                // null at position 0 before the first step
   Shared last_;               // before the last step: where a step may write if nobody shares it

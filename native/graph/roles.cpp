@@ -24,7 +24,10 @@ constexpr Size* kValues = [](const ModelSpec& s) -> uint64_t { return s.recurren
 constexpr Size* kValueHeads = [](const ModelSpec& s) -> uint64_t {
   return s.recurrent.n_value_head;
 };
-constexpr Size* kStateHead = [](const ModelSpec& s) -> uint64_t { return s.recurrent.head_dim; };
+constexpr Size* kStateIn = [](const ModelSpec& s) -> uint64_t { return s.recurrent.state_in(); };
+constexpr Size* kStateNorm = [](const ModelSpec& s) -> uint64_t {
+  return s.recurrent.state_norm();
+};
 
 using W = Weights;
 using L = LayerWeights;
@@ -61,12 +64,15 @@ const Role kRoles[] = {
 
     {"attn_qkv", &L::qkv, kChannels, kDim},
     {"attn_gate", &L::state_gate, kValues, kDim},
+    {"ssm_in", &L::state_in, kStateIn, kDim},
     {"ssm_alpha", &L::decay_in, kValueHeads, kDim},
     {"ssm_beta", &L::beta_in, kValueHeads, kDim},
     {"ssm_conv1d", &L::conv, kChannels, kTaps},
+    {"ssm_conv1d_bias", &L::conv_bias, kOne, kChannels},
     {"ssm_dt", &L::decay_bias, kOne, kValueHeads},
     {"ssm_a", &L::decay_rate, kOne, kValueHeads},
-    {"ssm_norm", &L::state_norm, kOne, kStateHead},
+    {"ssm_d", &L::skip, kOne, kValueHeads},
+    {"ssm_norm", &L::state_norm, kOne, kStateNorm},
     {"ssm_out", &L::state_out, kDim, kValues},
 
     {"ffn_norm", &L::ffn_norm, kOne, kDim},

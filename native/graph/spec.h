@@ -45,20 +45,29 @@ struct SyntheticSpec {
 };
 
 /**
- * Layers that keep a state of fixed size in place of keys and values: gated delta nets (Yang et al.
- * 2024), whose state is a matrix for every value head, and before it a causal convolution.
+ * Layers that keep a state of fixed size, a matrix for every value head, behind a causal convolution:
+ * gated delta nets (Yang et al. 2024) in place of keys and values, or selective state spaces (Mamba-2,
+ * Dao & Gu 2024) beside them. What B and C of a group of the latter are called are keys and queries.
  */
 struct RecurrentSpec {
   std::vector<int32_t> layers; // [n_layer] 1 for these layers, or empty: there are none
+  bool state_space = false;    // beside attention, and not a gated delta net in its place
   uint32_t taps = 0;           // tokens that the convolution sees
-  uint32_t n_key_head = 0;     // value head h has the keys of key head h mod n_key_head
+  // Value head h has the keys of key head h mod n_key_head; of a state space, whose key heads have
+  // neighbors, of h / (n_value_head / n_key_head).
+  uint32_t n_key_head = 0;
   uint32_t n_value_head = 0;
-  uint32_t head_dim = 0; // of keys and of values
+  uint32_t key_dim = 0;  // of a key head
+  uint32_t head_dim = 0; // of a value head
 
-  /** Channels of the convolution: queries, keys, values. */
-  uint32_t channels() const { return (2 * n_key_head + n_value_head) * head_dim; }
   /** Values of all heads. */
   uint32_t values() const { return n_value_head * head_dim; }
+  /** Channels of the convolution: queries, keys, values; or values, keys, queries. */
+  uint32_t channels() const { return 2 * n_key_head * key_dim + values(); }
+  /** What one matrix projects for a state space: gates of values, channels, steps of heads. */
+  uint32_t state_in() const { return state_space ? values() + channels() + n_value_head : 0; }
+  /** Weights of the norm of values: of every head the same, or all. */
+  uint32_t state_norm() const { return state_space ? values() : head_dim; }
 };
 
 struct ModelSpec {
@@ -116,6 +125,7 @@ struct ModelSpec {
   bool is_recurrent(size_t layer) const {
     return !recurrent.layers.empty() && recurrent.layers[layer] != 0;
   }
+  bool attends(size_t layer) const { return !is_recurrent(layer) || recurrent.state_space; }
   /** From one query head to the next. */
   uint32_t query_stride() const { return gated_attention ? 2 * head_dim : head_dim; }
 };

@@ -108,6 +108,12 @@ void attention(Step& step, size_t layer);
 void delta_net(Step& step, size_t layer);
 
 /**
+ * ws.state_read = what the state space of a recurrent layer makes of ws.state_in and the states of the
+ * caches, times silu of its gates; of each group of heads the RMSNorm, where the graph has one.
+ */
+void state_space(Step& step, size_t layer);
+
+/**
  * Bytes a thread needs to attend with `tokens` tokens and the query heads of one KV head, whose
  * rows are padded to `width`.
  */

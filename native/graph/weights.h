@@ -27,15 +27,19 @@ struct LayerWeights {
   Linear router;                                              // [n_expert, dim]
   std::vector<Linear> expert_gates, expert_ups, expert_downs; // [n_expert]
 
-  // Of recurrent layers, which have no q, k, v and o (RecurrentSpec).
+  // Of recurrent layers, in place of q, k, v and o or beside them (RecurrentSpec).
   Linear qkv;                    // [channels, dim]
   Linear state_gate;             // [values, dim]
   Linear decay_in, beta_in;      // [n_value_head, dim]
+  Linear state_in;               // [state_in, dim] of a state space, instead of these four
   std::vector<float> conv;       // [taps, channels]
+  std::vector<float> conv_bias;  // [channels] or empty
   std::vector<float> decay_bias; // [n_value_head]
   std::vector<float> decay_rate; // [n_value_head] negative
-  std::vector<float> state_norm; // [head_dim] of every value head
-  Linear state_out;              // [dim, values]
+  std::vector<float> skip;       // [n_value_head] of a state space
+  std::vector<float>
+      state_norm;   // [head_dim] of every value head; of a state space [values] or empty
+  Linear state_out; // [dim, values]
 };
 
 struct Weights {

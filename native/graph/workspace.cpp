@@ -110,9 +110,10 @@ StepValues::StepValues(const ModelSpec& spec)
       q(size_t{spec.n_head} * spec.query_stride(), kFloatPad),
       k(size_t{spec.n_kv_head} * spec.head_dim, kFloatPad), v(k.cols, kFloatPad),
       attn(size_t{spec.n_head} * spec.head_dim, kFloatPad), ffn(spec.ffn_dim, kFloatPad),
-      qkv(spec.recurrent.channels(), kFloatPad), state_gate(spec.recurrent.values(), kFloatPad),
-      decay(spec.recurrent.n_value_head, kFloatPad), beta(decay.cols, kFloatPad),
-      state_read(state_gate.cols, kFloatPad),
+      qkv(spec.recurrent.state_space ? 0 : spec.recurrent.channels(), kFloatPad),
+      state_gate(spec.recurrent.state_space ? 0 : spec.recurrent.values(), kFloatPad),
+      state_in(spec.recurrent.state_in(), kFloatPad), decay(spec.recurrent.n_value_head, kFloatPad),
+      beta(decay.cols, kFloatPad), state_read(spec.recurrent.values(), kFloatPad),
       branch(has_branch_norms(spec) ? spec.dim : 0, kFloatPad),
       up(has_branch_norms(spec) ? spec.ffn_dim : 0, kFloatPad), router(spec.n_expert, kFloatPad),
       choices(spec.n_expert_used, 1), slots(spec.n_expert_used, 1),
@@ -130,7 +131,8 @@ template <class Self, class Use> void StepValues::each(Self& self, Use&& use) {
   use(self.ffn), use(self.branch), use(self.up);
   use(self.router), use(self.choices), use(self.slots), use(self.slot_h), use(self.slot_q8);
   use(self.slot_q_sum), use(self.slot_q_sums), use(self.slot_q_step), use(self.slot_ffn);
-  use(self.qkv), use(self.state_gate), use(self.decay), use(self.beta), use(self.state_read);
+  use(self.qkv), use(self.state_gate), use(self.state_in), use(self.decay), use(self.beta),
+      use(self.state_read);
 }
 
 bool StepValues::ensure(size_t n) {

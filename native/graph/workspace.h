@@ -75,8 +75,9 @@ public:
   TokenMat<float> attn;     // [n, n_head * head_dim]
   TokenMat<float> ffn;      // [n, ffn_dim]
   // Allocated only where layers are recurrent:
-  TokenMat<float> qkv;         // [n, channels]
-  TokenMat<float> state_gate;  // [n, values]
+  TokenMat<float> qkv;         // [n, channels] of a gated delta net
+  TokenMat<float> state_gate;  // [n, values] of the same
+  TokenMat<float> state_in;    // [n, state_in] of a state space
   TokenMat<float> decay, beta; // [n, n_value_head]
   TokenMat<float> state_read;  // [n, values] what the queries read of the states
   // Allocated only where a linear layer's own input or output is normalized:

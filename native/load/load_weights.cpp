@@ -23,16 +23,19 @@ bool complete(const Weights& w) {
   const auto attends = [](const LayerWeights& l) {
     return l.q_norm.empty() == l.k_norm.empty() && l.q.rows && l.k.rows && l.v.rows && l.o.rows;
   };
-  const auto recurs = [](const LayerWeights& l) {
-    return l.qkv.rows && l.state_gate.rows && l.decay_in.rows && l.beta_in.rows &&
-           !l.conv.empty() && !l.decay_bias.empty() && !l.decay_rate.empty() &&
-           !l.state_norm.empty() && l.state_out.rows;
+  const auto recurs = [&w](const LayerWeights& l) {
+    const bool own = w.spec.recurrent.state_space
+                         ? l.state_in.rows && !l.skip.empty()
+                         : l.qkv.rows && l.state_gate.rows && l.decay_in.rows && l.beta_in.rows &&
+                               !l.state_norm.empty();
+    return own && !l.conv.empty() && !l.decay_bias.empty() && !l.decay_rate.empty() &&
+           l.state_out.rows;
   };
   for (size_t i = 0; i < w.layers.size(); ++i) {
     const LayerWeights& l = w.layers[i];
     if ((l.attn_norm.empty() && l.attn_post_norm.empty()) ||
         (l.ffn_norm.empty() && l.ffn_post_norm.empty()) || !has_network(l) ||
-        !(w.spec.is_recurrent(i) ? recurs(l) : attends(l)))
+        (w.spec.is_recurrent(i) && !recurs(l)) || (w.spec.attends(i) && !attends(l)))
       return false;
   }
   return w.embedding.rows() && !w.output_norm.empty() && w.spec.recurrent.taps <= kMostTaps;

@@ -84,6 +84,14 @@ Results recurrent(const VectorKernel& kernel) {
   kernel.convolve_silu(
       {.x = x, .w = b.data(), .taps = kTaps, .w_stride = 77, .count = 69, .y = y.data()});
   results.add(y);
+  kernel.convolve_silu({.x = x,
+                        .w = b.data(),
+                        .taps = kTaps,
+                        .w_stride = 77,
+                        .count = 69,
+                        .y = y.data(),
+                        .bias = a.data() + 11});
+  results.add(y);
   Array<float> state = reals(kStride * kStride, 9), qkv = reals(3 * kTokens * kDim, 10);
   Array<float> decay = reals(kTokens, 11), beta = reals(kTokens, 12), o(kTokens * kDim);
   for (size_t i = 0; i < kStride * kStride; ++i)
@@ -105,12 +113,33 @@ Results recurrent(const VectorKernel& kernel) {
                      .scale = 0.5f,
                      .o = o.data(),
                      .o_stride = kDim});
-  for (size_t r = 0; r < kDim; ++r) { // padding may hold zeros of either sign
-    Array<float> row(kDim);
-    for (size_t c = 0; c < kDim; ++c)
-      row[c] = state[r * kStride + c];
-    results.add(row);
-  }
+  const auto add_state = [&] {
+    for (size_t r = 0; r < kDim; ++r) { // padding may hold zeros of either sign
+      Array<float> row(kDim);
+      for (size_t c = 0; c < kDim; ++c)
+        row[c] = state[r * kStride + c];
+      results.add(row);
+    }
+  };
+  add_state();
+  results.add(o);
+  kernel.state_space({.from = state.data(),
+                      .to = state.data(),
+                      .rows = kDim,
+                      .cols = kDim,
+                      .stride = kStride,
+                      .n = kTokens,
+                      .x = qkv.data(),
+                      .b = qkv.data() + kDim,
+                      .c = qkv.data() + 2 * kDim,
+                      .xbc_stride = 3 * kDim,
+                      .decay = decay.data(),
+                      .delta = beta.data(),
+                      .gate_stride = 1,
+                      .skip = 0.5f,
+                      .y = o.data(),
+                      .y_stride = kDim});
+  add_state();
   results.add(o);
   return results;
 }

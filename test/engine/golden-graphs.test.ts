@@ -48,7 +48,7 @@ describeShared('graphs of late 2026 give the logits of their equations', () => {
   ];
   const models = [
     ...ternary.filter((model) => model !== 'qwen35-mtp'),
-    ...['llama-linear', 'olmo', 'olmo2'],
+    ...['llama-linear', 'olmo', 'olmo2', 'falcon-h1'],
   ];
 
   it.each(models)('%s, F16', async (model) => {

@@ -246,6 +246,30 @@ const recurrent: Case[] = [
       ...{ attentionInterval: 5, tied: false },
     },
   ],
+  [
+    'falcon-h1, I2_S, three groups of keys of 24, heads of 40, biases',
+    {
+      ...{ arch: 'falcon-h1', nKvHead: 2, biases: true, stateKeyHeads: 3, stateValueHeads: 6 },
+      ...{ stateKeyDim: 24, stateDim: 40 },
+    },
+    14,
+  ],
+  [
+    'falcon-h1, Q2_0 with unequal scales, no norms of states, two taps',
+    {
+      ...{ arch: 'falcon-h1', weightType: 'Q2_0', unevenScales: true, stateNorms: false },
+      ...{ stateValueHeads: 8, stateTaps: 2, tied: false, ffnDim: 512 },
+    },
+    10,
+  ],
+  [
+    'falcon-h1, F16, across blocks of 64 positions, one group',
+    {
+      ...{ arch: 'falcon-h1', weightType: 'F16', nHead: 2, headDim: 100, ropeBase: 1e11 },
+      ...{ stateKeyHeads: 1, stateValueHeads: 5, stateKeyDim: 50, stateDim: 20 },
+    },
+    80,
+  ],
 ];
 
 const dense: Case[] = [

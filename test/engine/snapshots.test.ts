@@ -4,45 +4,54 @@ import type { Model, Session } from '../../lib/index.js';
 import { contentStart, madeSession } from '../api/made-session.js';
 import { random } from '../fixtures/random.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { tinyModel } from '../fixtures/tiny-model.js';
+import { type TinyOptions, tinyModel } from '../fixtures/tiny-model.js';
 import { allLogits, modelLoader } from './engine.js';
 
 // A recurrent state cannot be cut: a session goes back to a snapshot and evaluates the rest again.
 
 const temp = tempFolder();
 const load = modelLoader();
-const path = temp('model.gguf');
 const vocabSize = 320;
 const contextLength = 120;
 const forty = Array.from({ length: 40 }, (_, i) => i);
 let model: Model;
+/** Every layer has attention beside its state. */
+let both: Model;
 
 beforeAll(async () => {
-  await tinyModel({ arch: 'qwen35', nLayer: 3, attentionInterval: 3, dim: 128, ffnDim: 128 }).write(
-    path,
-  );
-  model = await load(path);
+  const make = async (options: TinyOptions) => {
+    const path = temp(`${options.arch}.gguf`);
+    await tinyModel({ dim: 128, ffnDim: 128, ...options }).write(path);
+    return load(path);
+  };
+  model = await make({ arch: 'qwen35', nLayer: 3, attentionInterval: 3 });
+  both = await make({ arch: 'falcon-h1', nLayer: 2 });
 });
 
 const bits = (logits: Float32Array) =>
   Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength);
 
 /** The logits of the last `count` tokens of a session, evaluated afresh. */
-async function afresh(session: Session, count: number): Promise<Buffer> {
+async function afresh(session: Session, count: number, by = model): Promise<Buffer> {
   const { kvType, tokens } = session;
-  const all = await allLogits(model, [...tokens], tokens.length, { kvType });
+  const all = await allLogits(by, [...tokens], tokens.length, { kvType });
   return bits(all.subarray(all.length - count * vocabSize));
 }
 
 describe('a session with recurrent layers has the bits of evaluating afresh', () => {
-  it.each(['f16', 'q8_0'] as const)(
-    'after any sequence of appending, truncating, keeping a prefix, saving and loading: %s',
-    async (kvType) => {
+  it.each([
+    ['f16', 'in place of attention'],
+    ['q8_0', 'in place of attention'],
+    ['f16', 'beside attention'],
+  ] as const)(
+    'after any sequence of appending, truncating, keeping a prefix, saving and loading: %s, %s',
+    async (kvType, where) => {
+      const by = where === 'beside attention' ? both : model;
       const next = random(7);
       const below = (n: number) => Math.floor(next() * n);
       const ids = (n: number) => Array.from({ length: n }, () => below(vocabSize));
       const file = temp(`${kvType}.session`);
-      let session = model.createSession({ contextLength, kvType });
+      let session = by.createSession({ contextLength, kvType });
       let compared = 0;
       for (let round = 0; round < 120; round++) {
         const { position } = session;
@@ -64,7 +73,7 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
             const tokens = [...session.tokens];
             if (below(2) === 0) {
               session.close();
-              session = model.createSession({ contextLength, kvType });
+              session = by.createSession({ contextLength, kvType });
             }
             await session.load(file);
             expect([...session.tokens]).toEqual(tokens);
@@ -88,7 +97,9 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
               break;
             }
             const logits = await session.evaluate(ids(count), { logits: 'all' });
-            expect(bits(logits).equals(await afresh(session, count)), `round ${round}`).toBe(true);
+            expect(bits(logits).equals(await afresh(session, count, by)), `round ${round}`).toBe(
+              true,
+            );
             compared++;
           }
         }

@@ -17,7 +17,7 @@ export interface PaperOptions {
   readonly tied?: boolean;
   readonly weightType?: string;
   readonly headType?: string;
-  /** Of recurrent layers, in architectures with such. */
+  /** Of recurrent layers, in architectures with such; of keys and of values. */
   readonly states?: {
     readonly keyHeads: number;
     readonly valueHeads: number;
@@ -72,7 +72,7 @@ export class PaperModel {
     const hybrid = arch === 'qwen35';
     const values = states.valueHeads * states.dim;
     const channels = 2 * states.keyHeads * states.dim + values;
-    if (hybrid) {
+    if (hybrid || arch === 'falcon-h1') {
       this.set('.ssm.conv_kernel', 'u32', 4);
       this.set('.ssm.state_size', 'u32', states.dim);
       this.set('.ssm.group_count', 'u32', states.keyHeads);
@@ -89,7 +89,8 @@ export class PaperModel {
         this.add(`blk.${i}.${name}.weight`, dims, type);
       if (!arch.startsWith('olmo')) {
         add('attn_norm', [dim], 'F32');
-        add(hybrid ? 'post_attention_norm' : 'ffn_norm', [dim], 'F32');
+        if (arch === 'falcon-h1') this.add(`blk.${i}.ffn_norm`, [dim], 'F32');
+        else add(hybrid ? 'post_attention_norm' : 'ffn_norm', [dim], 'F32');
       }
       if (arch !== 'maple') {
         add('ffn_gate', [dim, ffnDim], weightType);
@@ -107,6 +108,16 @@ export class PaperModel {
         add('ssm_norm', [states.dim], 'F32');
         add('ssm_out', [values, dim], weightType);
         continue;
+      }
+      if (arch === 'falcon-h1') {
+        add('ssm_in', [dim, values + channels + states.valueHeads], weightType);
+        add('ssm_conv1d', [4, channels], 'F32');
+        this.add(`blk.${i}.ssm_conv1d.bias`, [channels], 'F32');
+        this.add(`blk.${i}.ssm_dt.bias`, [states.valueHeads], 'F32');
+        this.add(`blk.${i}.ssm_a`, [1, states.valueHeads], 'F32');
+        this.add(`blk.${i}.ssm_d`, [1, states.valueHeads], 'F32');
+        add('ssm_norm', [values / states.keyHeads, states.keyHeads], 'F32');
+        add('ssm_out', [values, dim], weightType);
       }
       if (arch.startsWith('bitnet')) {
         add('attn_sub_norm', [nHead * headDim], 'F32');

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -149,6 +150,27 @@ TEST("convolutions equal scalar to the bit and the formula in double, in place t
       }
 }
 
+TEST("convolutions add a bias before the gate") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t count : {1, 16, 37}) {
+      Guarded<float> x(count), w(count), bias(count), y(count), expected(count);
+      fill(x, 1);
+      fill(w, 2);
+      fill(bias, 3);
+      const float* rows[] = {x.data()};
+      Convolution c = {rows, w.data(), 1, count, count, expected.data(), bias.data()};
+      scalar().convolve_silu(c);
+      c.y = y.data();
+      kernel->convolve_silu(c);
+      CHECK(same(y, expected), at(*kernel, count));
+      for (size_t i = 0; i < count; i++) {
+        const double sum =
+            static_cast<double>(w[i]) * static_cast<double>(x[i]) + static_cast<double>(bias[i]);
+        CHECK(fabs(static_cast<double>(y[i]) - sum / (1 + exp(-sum))) < 1e-6, at(*kernel, count));
+      }
+    }
+}
+
 namespace {
 
 constexpr size_t kTokens = 9;
@@ -230,6 +252,71 @@ TEST("the delta rule equals scalar to the bit, at once and token by token, and t
       for (size_t t = 0; t < kTokens; t++)
         kernel->delta_rule(head.rule(to.data(), to.data(), t, 1, y.data()));
       CHECK(same(y, o) && same(to, expected), at(*kernel, dim) + " in place, token by token");
+    }
+  }
+}
+
+TEST("state spaces equal scalar to the bit, at once and token by token, and the formula") {
+  for (const auto& [rows, cols] :
+       {std::pair<size_t, size_t>{1, 1}, {8, 24}, {16, 50}, {40, 16}, {50, 33}, {64, 128}}) {
+    const size_t stride = (cols + 15) / 16 * 16, width = rows + 2 * cols;
+    Guarded<float> xbc(kTokens * width), decay(kTokens), delta(kTokens);
+    Guarded<float> state((rows + 15) / 16 * 16 * stride), expected(state.size());
+    Guarded<float> y(kTokens * rows), out(kTokens * rows);
+    fill(xbc, rows);
+    fill(delta, cols);
+    Random random(cols);
+    for (float& v : decay)
+      v = fabsf(random.real());
+    for (size_t r = 0; r < rows; r++)
+      for (size_t c = 0; c < cols; c++)
+        state[r * stride + c] = random.real();
+    const auto space = [&](const float* from, float* to, size_t first, size_t n, float* o) {
+      const float* x = xbc.data() + first * width;
+      return StateSpace{.from = from,
+                        .to = to,
+                        .rows = rows,
+                        .cols = cols,
+                        .stride = stride,
+                        .n = n,
+                        .x = x,
+                        .b = x + rows,
+                        .c = x + rows + cols,
+                        .xbc_stride = width,
+                        .decay = decay.data() + first,
+                        .delta = delta.data() + first,
+                        .gate_stride = 1,
+                        .skip = 0.75f,
+                        .y = o + first * rows,
+                        .y_stride = rows};
+    };
+    scalar().state_space(space(state.data(), expected.data(), 0, kTokens, y.data()));
+    std::vector<double> s(rows * cols);
+    for (size_t r = 0; r < rows; r++)
+      for (size_t c = 0; c < cols; c++)
+        s[r * cols + c] = static_cast<double>(state[r * stride + c]);
+    for (size_t t = 0; t < kTokens; t++)
+      for (size_t r = 0; r < rows; r++) {
+        const float *x = xbc.data() + t * width, *b = x + rows, *c = b + cols;
+        double sum = 0.75 * static_cast<double>(x[r]);
+        for (size_t i = 0; i < cols; i++) {
+          double& at = s[r * cols + i];
+          at = at * static_cast<double>(decay[t]) + static_cast<double>(delta[t]) *
+                                                        static_cast<double>(x[r]) *
+                                                        static_cast<double>(b[i]);
+          sum += at * static_cast<double>(c[i]);
+        }
+        CHECK(fabs(static_cast<double>(y[t * rows + r]) - sum) < 1e-5,
+              std::to_string(rows) + " token " + std::to_string(t));
+      }
+    for (const VectorKernel* kernel : kernels()) {
+      Guarded<float> to(state.size());
+      kernel->state_space(space(state.data(), to.data(), 0, kTokens, out.data()));
+      CHECK(same(out, y) && same(to, expected), at(*kernel, cols) + " at once");
+      memcpy(to.data(), state.data(), to.size() * sizeof(float));
+      for (size_t t = 0; t < kTokens; t++)
+        kernel->state_space(space(to.data(), to.data(), t, 1, out.data()));
+      CHECK(same(out, y) && same(to, expected), at(*kernel, cols) + " in place, token by token");
     }
   }
 }

@@ -155,8 +155,12 @@ TEST("snapshots stay within a number, spread over the text, with the newest") {
   ModelSpec spec = {};
   spec.n_layer = 1;
   // A state of 128 MiB: four fit into the budget.
-  spec.recurrent = {
-      .layers = {1}, .taps = 1, .n_key_head = 1, .n_value_head = 512, .head_dim = 256};
+  spec.recurrent = {.layers = {1},
+                    .taps = 1,
+                    .n_key_head = 1,
+                    .n_value_head = 512,
+                    .key_dim = 256,
+                    .head_dim = 256};
   RecurrentStates states;
   states.allocate(spec);
   CHECK_EQ(states.bytes_of_one(), uint64_t{128} << 20, "");

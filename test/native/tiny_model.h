@@ -48,8 +48,12 @@ public:
     spec_.path = path_;
     if (extras == Extras::kRecurrent) {
       spec_.gated_attention = true;
-      spec_.recurrent = {
-          .layers = {1, 0}, .taps = 4, .n_key_head = 2, .n_value_head = 4, .head_dim = 24};
+      spec_.recurrent = {.layers = {1, 0},
+                         .taps = 4,
+                         .n_key_head = 2,
+                         .n_value_head = 4,
+                         .key_dim = 24,
+                         .head_dim = 24};
     }
     const uint32_t q = spec_.n_head * head_dim, kv = spec_.n_kv_head * head_dim;
     matrix("token_embd", -1, spec_.vocab_size, spec_.dim, false);

@@ -7,6 +7,7 @@ import type {
   ReferenceLayer,
   ReferenceModel,
   Rope,
+  StateSpace,
 } from './weights.js';
 
 /** Where a forward pass rounds; everything else is float64. */
@@ -26,7 +27,7 @@ export interface Rounding {
 
 /** What a recurrent layer knows after a token. */
 interface State {
-  /** [valueHeads][headDim, headDim] a row for each value */
+  /** Of each value head, a row for each value. */
   readonly matrices: readonly Float64Array[];
   /** The last inputs of the convolution, oldest first. */
   readonly inputs: readonly Float64Array[];
@@ -82,6 +83,7 @@ export class ReferenceSequence {
         ? this.#recurrence(layer.deltaNet, i, h)
         : this.#attention(layer, i, h);
       x = add(x, scaled(this.#norm(a, layer.attnPostNorm)));
+      if (layer.stateSpace) x = add(x, this.#selection(layer.stateSpace, i, h));
       const f = this.#feedForward(layer, this.#preNorm(x, layer.ffnNorm));
       x = add(x, scaled(this.#norm(f, layer.ffnPostNorm)));
     });
@@ -199,6 +201,56 @@ export class ReferenceSequence {
     );
     const grouped = order.flatMap((head) => [...out.slice(head * headDim, (head + 1) * headDim)]);
     return this.#project([net.out], Float64Array.from(grouped))[0]!;
+  }
+
+  /** A selective state space, after a causal convolution of its values, keys and queries. */
+  #selection(space: StateSpace, index: number, h: Float64Array): Float64Array {
+    const { groups, heads, keyDim } = space;
+    const [projected] = this.#project([space.in], h);
+    const { rows: channels, cols: taps, values: filter } = space.conv;
+    const values = channels - 2 * groups * keyDim;
+    const headDim = values / heads;
+    const before = this.#states[index]!.at(-1) ?? {
+      matrices: Array.from({ length: heads }, () => new Float64Array(headDim * keyDim)),
+      inputs: Array.from({ length: taps - 1 }, () => new Float64Array(channels)),
+    };
+    const inputs = [...before.inputs, projected!.slice(values, values + channels)];
+    const y = Float64Array.from({ length: channels }, (_, c) =>
+      silu(
+        inputs.reduce((sum, input, j) => sum + filter[c * taps + j]! * input[c]!, 0) +
+          (space.convBias?.[c] ?? 0),
+      ),
+    );
+    const [keys, queries] = [0, 1].map((which) =>
+      Array.from({ length: groups }, (_, group) => {
+        const begin = values + (which * groups + group) * keyDim;
+        return y.slice(begin, begin + keyDim);
+      }),
+    );
+
+    const out = new Float64Array(values);
+    const matrices = before.matrices.map((old, head) => {
+      const group = Math.floor(head / (heads / groups));
+      const step = softplus(projected![values + channels + head]! + space.dtBias[head]!);
+      const fade = Math.exp(step * space.a[head]!);
+      const state = old.map((s, i) => {
+        const x = y[head * headDim + Math.floor(i / keyDim)]!;
+        return s * fade + step * x * keys![group]![i % keyDim]!;
+      });
+      for (let r = 0; r < headDim; r++) {
+        const at = head * headDim + r;
+        const read = dot(state.subarray(r * keyDim, (r + 1) * keyDim), queries![group]!);
+        out[at] = (read + space.d[head]! * y[at]!) * silu(projected![at]!);
+      }
+      return state;
+    });
+    this.#states[index]!.push({ matrices, inputs: inputs.slice(1) });
+    for (let group = 0; space.norm && group < groups; group++) {
+      const [begin, end] = [group, group + 1].map((g) => (g * values) / groups);
+      const part = out.slice(begin, end);
+      out.set(rmsNorm(part, space.norm.slice(begin, end), this.#model.normEps), begin);
+    }
+    return this.#project([space.out], out)[0]!;
   }
 
   #feedForward(layer: ReferenceLayer, h: Float64Array): Float64Array {

@@ -66,10 +66,30 @@ export interface DeltaNet {
   readonly out: Projection;
 }
 
+/** What a layer has beside attention: a selective state space (Mamba-2). */
+export interface StateSpace {
+  /** Of keys and queries, which Mamba-2 calls B and C; heads are as many values of `out`'s input. */
+  readonly groups: number;
+  readonly heads: number;
+  readonly keyDim: number;
+  /** Gates of values, values, keys, queries, steps of heads. */
+  readonly in: Projection;
+  /** [channels, taps] */
+  readonly conv: Matrix;
+  /** [channels] */
+  readonly convBias: Float64Array | undefined;
+  readonly dtBias: Float64Array;
+  readonly a: Float64Array;
+  readonly d: Float64Array;
+  readonly norm: Float64Array | undefined;
+  readonly out: Projection;
+}
+
 /** One transformer layer. Norms that its graph has not are undefined. */
 export interface ReferenceLayer {
   /** In which case q, k, v and o are empty. */
   readonly deltaNet: DeltaNet | undefined;
+  readonly stateSpace: StateSpace | undefined;
   readonly attnNorm: Float64Array | undefined;
   readonly qNorm: Float64Array | undefined;
   readonly kNorm: Float64Array | undefined;
@@ -269,12 +289,28 @@ export async function referenceModel(path: string, capacity = 0): Promise<Refere
               out: projection('ssm_out'),
             }
           : undefined,
+        stateSpace:
+          architecture === 'falcon-h1'
+            ? {
+                groups: number('ssm.group_count')!,
+                heads: number('ssm.time_step_rank')!,
+                keyDim: number('ssm.state_size')!,
+                in: projection('ssm_in'),
+                conv: matrix(name('ssm_conv1d')),
+                convBias: vector(`blk.${i}.ssm_conv1d.bias`),
+                dtBias: norm(`blk.${i}.ssm_dt.bias`),
+                a: norm(`blk.${i}.ssm_a`),
+                d: norm(`blk.${i}.ssm_d`),
+                norm: vector(name('ssm_norm')),
+                out: projection('ssm_out'),
+              }
+            : undefined,
         attnNorm: vector(name('attn_norm')),
         qNorm: vector(name('attn_q_norm')),
         kNorm: vector(name('attn_k_norm')),
         attnSubNorm: vector(name('attn_sub_norm')),
         attnPostNorm: hybrid ? undefined : postNorm,
-        ffnNorm: hybrid ? postNorm : vector(name('ffn_norm')),
+        ffnNorm: hybrid ? postNorm : (vector(name('ffn_norm')) ?? vector(`blk.${i}.ffn_norm`)),
         ffnSubNorm: vector(name('ffn_sub_norm')),
         ffnPostNorm: vector(name('post_ffw_norm')),
         q: attending('attn_q'),

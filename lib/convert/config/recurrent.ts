@@ -30,7 +30,14 @@ export function readRecurrent(
     const expected = `a multiple of the ${nKeyHead} key heads`;
     throw config.error('linear_num_value_heads', expected, `${nValueHead}`);
   }
-  return { layers: readLayers(config, nLayer), taps, nKeyHead, nValueHead, headDim };
+  return {
+    layers: readLayers(config, nLayer),
+    taps,
+    nKeyHead,
+    nValueHead,
+    keyDim: headDim,
+    headDim,
+  };
 }
 
 function readLayers(config: Config, nLayer: number): boolean[] {

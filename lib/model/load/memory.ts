@@ -1,4 +1,5 @@
 import type { KvType, MemoryUse, PlannedTensor } from '../../native-types.js';
+import { attendingLayers, paddedFloats, stateBytes } from '../spec/recurrent.js';
 import type { ModelSpec } from '../spec/spec.js';
 
 /** Bytes a loaded model will take, told from its header. */
@@ -11,9 +12,6 @@ export interface MemoryEstimate extends MemoryUse {
 
 /** Bytes of all snapshots of a session (native/graph/recurrent_states.h). */
 const snapshotBudget = 2 ** 29;
-
-/** Cached heads are padded to this many values. */
-const floatPad = 16;
 
 /** The bytes of a plan, by what they hold, and those of keys and values. */
 export function memoryEstimate(spec: ModelSpec, plan: readonly PlannedTensor[]): MemoryEstimate {
@@ -48,34 +46,20 @@ export function stateMemory({ recurrent }: Pick<ModelSpec, 'recurrent'>): Memory
   return { working: 2 * bytes, snapshots: Math.max(1, Math.floor(snapshotBudget / bytes)) * bytes };
 }
 
-/** The states of all recurrent layers at one position. */
-export function stateBytes(recurrent: ModelSpec['recurrent']): number {
-  if (!recurrent) return 0;
-  const { layers, taps, nKeyHead, nValueHead, headDim } = recurrent;
-  const matrices = nValueHead * padded(headDim, floatPad) ** 2;
-  const inputs = (taps - 1) * padded((2 * nKeyHead + nValueHead) * headDim, floatPad);
-  return layers.filter(Boolean).length * (matrices + inputs) * 4;
-}
-
 /** Keys and values of one position of one session. */
 export function kvBytesPerPosition(
   spec: Pick<ModelSpec, 'nLayer' | 'nKvHead' | 'headDim' | 'recurrent'>,
   type: KvType = 'f16',
 ): number {
   const bytes = {
-    f16: padded(spec.headDim, floatPad) * 2,
+    f16: paddedFloats(spec.headDim) * 2,
     q8_0: Math.ceil(spec.headDim / 32) * (32 + 2),
   };
-  const recurrent = spec.recurrent?.layers.filter(Boolean).length ?? 0;
-  return (spec.nLayer - recurrent) * 2 * spec.nKvHead * bytes[type];
+  return attendingLayers(spec.nLayer, spec.recurrent) * 2 * spec.nKvHead * bytes[type];
 }
 
 function part({ role, layout }: PlannedTensor): keyof MemoryUse {
   if (role === 'token_embd' || role === 'output') return 'head';
   if (layout === 'f32') return 'norms';
   return layout === 'dense' || layout === 'q4_0' ? 'dense' : 'ternary';
-}
-
-function padded(length: number, to: number): number {
-  return Math.ceil(length / to) * to;
 }

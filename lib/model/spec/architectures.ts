@@ -39,6 +39,8 @@ export interface Architecture {
   readonly gatedAttention?: true;
   /** Whether most layers are recurrent, gated delta nets in place of attention, and the file says which. */
   readonly deltaNet?: true;
+  /** Whether every layer has a state space (Mamba-2) beside its attention. */
+  readonly stateSpace?: true;
   /** Whether embeddings are multiplied by sqrt(dim). */
   readonly scaledEmbedding?: true;
   /** Whether the file may scale embeddings, branches and logits, and what they are where it does not say. */
@@ -228,6 +230,16 @@ export const architectures: ReadonlyMap<string, Architecture> = new Map<string, 
       deltaNet: true,
       activation: 'silu',
       activationReason: 'models of architecture qwen35 are trained with SiLU',
+    },
+  ],
+  [
+    // What scales its parts is part of the weights in these files.
+    'falcon-h1',
+    {
+      rope: 'neox',
+      stateSpace: true,
+      activation: 'silu',
+      activationReason: 'models of architecture falcon-h1 are trained with SiLU',
     },
   ],
 ]);

@@ -30,11 +30,12 @@ export function bindTensors(
 ): { tensors: TensorBinding[]; unused: string[] } {
   const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
   const tensors: TensorBinding[] = [];
-  const bind = (row: GraphTensor<TensorRole>, layer: number, name: string) => {
+  const bind = (row: GraphTensor<TensorRole>, layer: number, name: string, otherName?: string) => {
     if (row.when !== undefined && !row.when(graph)) return;
     const recurrent = sizes.recurrent?.layers[layer] ?? false;
-    if (row.of !== undefined && (row.of === 'recurrence') !== recurrent) return;
-    const tensor = byName.get(name);
+    const attends = !recurrent || sizes.recurrent?.stateSpace === true;
+    if (!{ attention: attends, recurrence: recurrent, all: true }[row.of ?? 'all']) return;
+    const tensor = byName.get(name) ?? byName.get(otherName ?? name);
     if (tensor !== undefined) {
       const binding = bindTensor(file, row, layer, tensor, sizes);
       tensors.push(
@@ -44,7 +45,10 @@ export function bindTensors(
   };
   for (const row of globalTensors) bind(row, -1, row.name);
   for (let layer = 0; layer < sizes.nLayer; layer++) {
-    for (const row of layerTensors) bind(row, layer, `blk.${layer}.${row.name}`);
+    const nameOf = (name: string) => `blk.${layer}.${name}`;
+    for (const row of layerTensors) {
+      bind(row, layer, nameOf(row.name), row.otherName && nameOf(row.otherName));
+    }
   }
   const used = new Set(
     tensors.flatMap(({ name, scaleOffset }) =>
@@ -64,15 +68,15 @@ export function missingTensor(file: GgufFile, name: string) {
 
 function bindTensor(
   file: GgufFile,
-  { role, kind, shape }: GraphTensor<TensorRole>,
+  { role, kind, shape, dims: dimsOf }: GraphTensor<TensorRole>,
   layer: number,
   { name, dims, type, offset, bytes, shard }: GgufTensor,
   sizes: Sizes,
 ): TensorBinding {
   const [rows, cols, experts] = shape(sizes);
   const field = `tensor ${quote(name)}`;
-  const expected =
-    kind === 'vector' ? [cols] : [cols, rows, ...(experts === undefined ? [] : [experts])];
+  const usual = kind === 'vector' ? [cols] : [cols, rows, ...(experts ? [experts] : [])];
+  const expected = dimsOf?.(sizes) ?? usual;
   const same = expected.every((dim, i) => (dims[i] ?? 1) === dim);
   if (!same || dims.slice(expected.length).some((dim) => dim !== 1)) {
     const wanted = `of shape [${expected.join(', ')}] to fit the metadata`;

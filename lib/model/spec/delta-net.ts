@@ -27,7 +27,7 @@ export function readDeltaNet(keys: Keys, blocks: number, nLayer: number): Recurr
     throw keys.error('ssm.inner_size', expected, `${inner}`);
   }
   const layers = readRecurrentLayers(keys, blocks).slice(0, nLayer);
-  return { layers, taps, nKeyHead, nValueHead, headDim };
+  return { layers, taps, nKeyHead, nValueHead, keyDim: headDim, headDim };
 }
 
 /** A list has the say; without, every n-th block attends. */

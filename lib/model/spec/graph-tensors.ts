@@ -79,6 +79,10 @@ export interface GraphTensor<Role extends string> {
   readonly kind: TensorKind;
   /** [rows, cols], of so many experts where it is theirs; a vector has one row. */
   readonly shape: Shape;
+  /** Its dimensions in the file, where these are not [cols] of a vector, [cols, rows] or [cols, rows, experts]. */
+  readonly dims?: (sizes: Sizes) => readonly number[];
+  /** Another name that some files have it under. */
+  readonly otherName?: string;
   /** Whether the graph can do without. */
   readonly optional?: Condition;
   /** Only in architectures for which this holds. */
@@ -101,6 +105,8 @@ const longRope = ({ longRope }: Graph) => longRope;
 const experts = ({ experts }: Graph) => experts !== undefined;
 const oneNetwork = ({ experts }: Graph) => experts === undefined;
 const deltaNet = ({ deltaNet }: Graph) => deltaNet === true;
+const stateSpace = ({ stateSpace }: Graph) => stateSpace === true;
+const recurrent = (graph: Graph) => deltaNet(graph) || stateSpace(graph);
 
 const dimVector = ({ dim }: Sizes) => [1, dim] as const;
 const ffnVector = ({ ffnDim }: Sizes) => [1, ffnDim] as const;
@@ -112,11 +118,23 @@ const keyVector = ({ nKvHead, headDim }: Sizes) => [1, nKvHead * headDim] as con
 const ropeVector = ({ rope }: Sizes) => [1, rope.dim / 2] as const;
 const keyMatrix = ({ nKvHead, headDim, dim }: Sizes) => [nKvHead * headDim, dim] as const;
 /** The sizes of recurrent layers in a model that has none. */
-const none = { layers: [], taps: 0, nKeyHead: 0, nValueHead: 0, headDim: 0 };
+const none: Recurrent = {
+  layers: [],
+  ...{ taps: 0, nKeyHead: 0, nValueHead: 0, keyDim: 0, headDim: 0 },
+};
 const stateValues = ({ recurrent: { nValueHead, headDim } = none }: Sizes) => nValueHead * headDim;
-const stateChannels = ({ recurrent = none }: Sizes) =>
-  (2 * recurrent.nKeyHead + recurrent.nValueHead) * recurrent.headDim;
+const stateChannels = (sizes: Sizes) => {
+  const { nKeyHead, keyDim } = sizes.recurrent ?? none;
+  return 2 * nKeyHead * keyDim + stateValues(sizes);
+};
 const stateHeads = ({ recurrent: { nValueHead } = none }: Sizes) => nValueHead;
+const stateVector = (sizes: Sizes) => [1, stateHeads(sizes)] as const;
+/** Of each head the same, or all that the groups of a state space have. */
+const stateNormVector = (sizes: Sizes) =>
+  [
+    1,
+    sizes.recurrent?.stateSpace ? stateValues(sizes) : (sizes.recurrent ?? none).headDim,
+  ] as const;
 const ffnMatrix = ({ ffnDim, dim }: Sizes) => [ffnDim, dim] as const;
 const expertCount = ({ experts }: Sizes) => experts?.count ?? 0;
 const expertMatrix = (sizes: Sizes) => [sizes.ffnDim, sizes.dim, expertCount(sizes)] as const;
@@ -156,11 +174,10 @@ const attending = <Role extends string>(tensor: GraphTensor<Role>): GraphTensor<
   of: 'attention',
 });
 
-/** A tensor of recurrent layers. */
+/** A tensor of recurrent layers, of both kinds unless it is said. */
 const recurring = <Role extends string>(tensor: GraphTensor<Role>): GraphTensor<Role> => ({
-  ...tensor,
+  ...{ when: recurrent, ...tensor },
   of: 'recurrence',
-  when: deltaNet,
 });
 
 const embedding = <Role extends string>(role: Role, name: string): GraphTensor<Role> => ({
@@ -204,29 +221,67 @@ const attentionTensors = [
   bias('attn_output_bias', 'attn_output.bias', dimVector),
 ];
 
-/** What recurrent layers have there: gated delta nets. */
-const deltaNetTensors = [
-  projection('attn_qkv', 'attn_qkv.weight', (sizes) => [stateChannels(sizes), sizes.dim]),
-  projection('attn_gate', 'attn_gate.weight', (sizes) => [stateValues(sizes), sizes.dim]),
-  projection('ssm_alpha', 'ssm_alpha.weight', (sizes) => [stateHeads(sizes), sizes.dim]),
-  projection('ssm_beta', 'ssm_beta.weight', (sizes) => [stateHeads(sizes), sizes.dim]),
+/** What recurrent layers have there: gated delta nets, or beside attention state spaces. */
+const recurrentTensors = [
+  projection('attn_qkv', 'attn_qkv.weight', (sizes) => [stateChannels(sizes), sizes.dim], deltaNet),
+  projection('attn_gate', 'attn_gate.weight', (sizes) => [stateValues(sizes), sizes.dim], deltaNet),
+  projection('ssm_alpha', 'ssm_alpha.weight', (sizes) => [stateHeads(sizes), sizes.dim], deltaNet),
+  projection('ssm_beta', 'ssm_beta.weight', (sizes) => [stateHeads(sizes), sizes.dim], deltaNet),
+  projection(
+    'ssm_in',
+    'ssm_in.weight',
+    (sizes) => [
+      sizes.recurrent?.stateSpace
+        ? stateValues(sizes) + stateChannels(sizes) + stateHeads(sizes)
+        : 0,
+      sizes.dim,
+    ],
+    stateSpace,
+  ),
   filter('ssm_conv1d', 'ssm_conv1d.weight', (sizes) => [
     stateChannels(sizes),
     (sizes.recurrent ?? none).taps,
   ]),
-  vector('ssm_dt', 'ssm_dt.bias', (sizes) => [1, stateHeads(sizes)]),
-  vector('ssm_a', 'ssm_a', (sizes) => [1, stateHeads(sizes)]),
-  vector('ssm_norm', 'ssm_norm.weight', ({ recurrent = none }) => [1, recurrent.headDim]),
-  projection('ssm_out', 'ssm_out.weight', (sizes) => [sizes.dim, stateValues(sizes)]),
+  {
+    ...vector(
+      'ssm_conv1d_bias',
+      'ssm_conv1d.bias',
+      (sizes) => [1, stateChannels(sizes)],
+      stateSpace,
+    ),
+    optional: always,
+  },
+  vector('ssm_dt', 'ssm_dt.bias', stateVector, recurrent),
+  vector('ssm_a', 'ssm_a', stateVector, deltaNet),
+  { ...vector('ssm_a', 'ssm_a', stateVector, stateSpace), dims: stateVector },
+  { ...vector('ssm_d', 'ssm_d', stateVector, stateSpace), dims: stateVector },
+  vector('ssm_norm', 'ssm_norm.weight', stateNormVector, deltaNet),
+  {
+    ...vector('ssm_norm', 'ssm_norm.weight', stateNormVector, stateSpace),
+    dims: (sizes: Sizes) => {
+      const { nKeyHead } = sizes.recurrent ?? none;
+      return [stateValues(sizes) / nKeyHead, nKeyHead];
+    },
+    optional: always,
+  },
+  projection('ssm_out', 'ssm_out.weight', (sizes) => [sizes.dim, stateValues(sizes)], recurrent),
 ];
 
 /** Tensors of every layer. */
 export const layerTensors = [
   vector('attn_norm', 'attn_norm.weight', dimVector, preNorms),
   ...attentionTensors.map(attending),
-  ...deltaNetTensors.map(recurring),
+  ...recurrentTensors.map(recurring),
   vector('attn_post_norm', 'post_attention_norm.weight', dimVector, postNorms),
-  vector('ffn_norm', 'ffn_norm.weight', dimVector, (graph) => preNorms(graph) && !deltaNet(graph)),
+  {
+    ...vector(
+      'ffn_norm',
+      'ffn_norm.weight',
+      dimVector,
+      (graph) => preNorms(graph) && !deltaNet(graph),
+    ),
+    otherName: 'ffn_norm', // in falcon-h1's files
+  },
   // Under a name that says what it comes after.
   vector('ffn_norm', 'post_attention_norm.weight', dimVector, deltaNet),
   vector('ffn_gate_norm_in', 'ffn_gate_norm_in.weight', dimVector, projectionNorms),

@@ -47,8 +47,13 @@ export function readRotation(
   const folded = names(keys, 'weight_names', tensors, rotatable);
   const inverse = names(keys, 'inverse_weight_names', tensors, ['token_embd']);
   const grouped = flag(keys, 'gdn_v_grouped');
-  if (tensors.some(({ role }) => role.endsWith('_norm_in'))) {
-    const expected = 'absent from a model with a norm before every projection';
+  const others = [
+    ['_norm_in', 'a norm before every projection'],
+    ['ssm_in', 'state spaces'], // beside attention, which reads the same
+  ] as const;
+  for (const [end, what] of others) {
+    if (!tensors.some(({ role }) => role.endsWith(end))) continue;
+    const expected = `absent from a model with ${what}`;
     throw keys.error('weight_names', expected, keys.describe('weight_names'), notYet);
   }
   checkHead(keys, version, tensors);

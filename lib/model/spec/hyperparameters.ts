@@ -5,6 +5,7 @@ import * as limits from './limits.js';
 import { notYet } from './model-error.js';
 import { readAttnFactor, readRope } from './rope.js';
 import type { ModelSpec } from './spec.js';
+import { readStateSpace } from './state-space.js';
 
 export type Hyperparameters = ReturnType<typeof readHyperparameters>;
 
@@ -16,8 +17,9 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
   const dim = keys.integer('embedding_length', upTo(limits.maxDim));
   const experts = readExperts(keys, graph, nLayer);
   const ffnDim = readFfnDim(keys, graph, blocks);
-  const recurrent = graph.deltaNet && readDeltaNet(keys, blocks, nLayer);
-  const attends = (layer: number) => layer < nLayer && !recurrent?.layers[layer];
+  const recurrent = readRecurrent(keys, graph, blocks, nLayer);
+  const attends = (layer: number) =>
+    layer < nLayer && (!recurrent?.layers[layer] || recurrent.stateSpace === true);
   const heads = upTo(limits.maxHeads);
   const nHead = keys.perLayer('attention.head_count', heads, blocks, undefined, attends);
   const nKvHead = keys.perLayer('attention.head_count_kv', heads, blocks, nHead, attends);
@@ -49,6 +51,16 @@ export function readHyperparameters(keys: Keys, graph: Graph) {
     ...(recurrent && { recurrent }),
     ...(logitSoftcapping !== 0 && { logitSoftcapping }),
   };
+}
+
+function readRecurrent(
+  keys: Keys,
+  { deltaNet, stateSpace }: Graph,
+  blocks: number,
+  nLayer: number,
+) {
+  if (deltaNet) return readDeltaNet(keys, blocks, nLayer);
+  return stateSpace && readStateSpace(keys, nLayer);
 }
 
 /** The width of the feed-forward layer, or of each expert. */

@@ -40,6 +40,9 @@ export const maxQueryDim = 262_144;
 /** Tokens that a convolution sees; usual are 4. The engine has the same limit (kernels/vector/vector.h). */
 export const maxTaps = 16;
 
+/** Bytes of the states of all recurrent layers; usual are 20 to 200 MiB. A session has several. */
+export const maxStateBytes = 2 ** 30;
+
 /** Entries of the vocabulary; the largest have about 262,144. */
 export const maxVocab = 4_194_304;
 

@@ -63,6 +63,8 @@ void convolve_silu(const Convolution& c) {
     for (size_t j = 0; j < c.taps; j++)
       sum = map([](Floats w, Floats x, Floats s) { return fma(w, x, s); },
                 load(some, c.w + j * c.w_stride + i), load(some, c.x[j] + i), sum);
+    if (c.bias)
+      sum = map([](Floats s, Floats b) { return add(s, b); }, sum, load(some, c.bias + i));
     store(some, c.y + i, map([](Floats v) { return mul(v, sigmoid_of(v)); }, sum));
   });
 }
@@ -101,10 +103,14 @@ inline void decay_rows(const float* from, float* to, size_t stride, const float*
     decay_rows<kPart + kPartsTogether>(from, to, stride, k, cols, decay, dots);
 }
 
-/** Of the same rows: s[i] += delta[i] * k, dots[i] = lanes of s[i] · q. */
-template <int kPart>
-inline void update_rows(float* s, size_t stride, const float* delta, const float* k, const float* q,
-                        size_t cols, Lanes* dots) {
+/**
+ * Of the same rows: to[i] = from[i] + delta[i] * k, dots[i] = lanes of to[i] · q. Where they fade,
+ * from[i] is multiplied by `decay` first.
+ */
+template <int kPart, bool kFade>
+inline void update_rows(const float* from, float* to, size_t stride, Floats decay,
+                        const float* delta, const float* k, const float* q, size_t cols,
+                        Lanes* dots) {
   Floats acc[kWidth][kPartsTogether];
 #pragma GCC unroll 16
   for (int i = 0; i < kWidth; i++)
@@ -117,9 +123,12 @@ inline void update_rows(float* s, size_t stride, const float* delta, const float
     for (int i = 0; i < kWidth; i++)
 #pragma GCC unroll 4
       for (int v = 0; v < kPartsTogether; v++) {
-        float* at = s + i * stride + d + kWidth * (kPart + v);
-        const Floats updated = fma(broadcast(delta[i]), key.part[kPart + v], load(at));
-        store(at, updated);
+        const size_t at = i * stride + d + kWidth * (kPart + v);
+        Floats old = load(from + at);
+        if constexpr (kFade)
+          old = mul(old, decay);
+        const Floats updated = fma(broadcast(delta[i]), key.part[kPart + v], old);
+        store(to + at, updated);
         acc[i][v] = fma(updated, query.part[kPart + v], acc[i][v]);
       }
   });
@@ -129,7 +138,7 @@ inline void update_rows(float* s, size_t stride, const float* delta, const float
     for (int v = 0; v < kPartsTogether; v++)
       dots[i].part[kPart + v] = acc[i][v];
   if constexpr (kPart + kPartsTogether < kParts)
-    update_rows<kPart + kPartsTogether>(s, stride, delta, k, q, cols, dots);
+    update_rows<kPart + kPartsTogether, kFade>(from, to, stride, decay, delta, k, q, cols, dots);
 }
 
 inline Floats trees_of(const Lanes* dots) {
@@ -148,12 +157,31 @@ void delta_rule(const DeltaRule& r) {
       const float* from = t == 0 ? r.from + row * r.stride : s;
       const float *q = r.q + t * r.qkv_stride, *k = r.k + t * r.qkv_stride;
       Lanes dots[kWidth];
-      decay_rows<0>(from, s, r.stride, k, r.cols, broadcast(r.decay[t * r.gate_stride]), dots);
+      const Floats decay = broadcast(r.decay[t * r.gate_stride]);
+      decay_rows<0>(from, s, r.stride, k, r.cols, decay, dots);
       const Floats value = load_first(exist, r.v + t * r.qkv_stride + row);
       float delta[kWidth];
       store(delta, mul(broadcast(r.beta[t * r.gate_stride]), sub(value, trees_of(dots))));
-      update_rows<0>(s, r.stride, delta, k, q, r.cols, dots);
+      update_rows<0, false>(s, s, r.stride, decay, delta, k, q, r.cols, dots);
       store_first(exist, r.o + t * r.o_stride + row, mul(trees_of(dots), broadcast(r.scale)));
+    }
+  }
+}
+
+void state_space(const StateSpace& s) {
+  for (size_t row = 0; row < s.rows; row += kWidth) {
+    const int exist = s.rows - row < kWidth ? static_cast<int>(s.rows - row) : kWidth;
+    float* to = s.to + row * s.stride;
+    for (size_t t = 0; t < s.n; t++) {
+      const float* from = t == 0 ? s.from + row * s.stride : to;
+      const float *b = s.b + t * s.xbc_stride, *c = s.c + t * s.xbc_stride;
+      const Floats x = load_first(exist, s.x + t * s.xbc_stride + row);
+      float taken[kWidth];
+      store(taken, mul(broadcast(s.delta[t * s.gate_stride]), x));
+      Lanes dots[kWidth];
+      update_rows<0, true>(from, to, s.stride, broadcast(s.decay[t * s.gate_stride]), taken, b, c,
+                           s.cols, dots);
+      store_first(exist, s.y + t * s.y_stride + row, fma(broadcast(s.skip), x, trees_of(dots)));
     }
   }
 }

@@ -49,6 +49,7 @@ constexpr size_t kMostTaps = 16;
  * A causal convolution of each channel for itself, and what follows it (depthwise, Gu & Dao 2023):
  *
  *   s    = Σ_j w[j][i] * x[j][i]    fma in increasing j from +0
+ *   s   += bias[i]                  where there is one
  *   y[i] = s * (1 / (1 + exp(-s)))
  */
 struct Convolution {
@@ -56,8 +57,9 @@ struct Convolution {
   const float* w;        // [taps, w_stride]
   size_t taps;
   size_t w_stride;
-  size_t count; // channels
-  float* y;     // [count] out; may be any of x
+  size_t count;                // channels
+  float* y;                    // [count] out; may be any of x
+  const float* bias = nullptr; // [count]
 };
 
 /**
@@ -88,6 +90,34 @@ struct DeltaRule {
   float scale;
   float* o; // [n, rows] rows of o_stride, out
   size_t o_stride;
+};
+
+/**
+ * One head of a selective state space (Mamba-2, Dao & Gu 2024) for some tokens, one after the other.
+ * Every row r of the state S is for itself:
+ *
+ *   S[r] = fma(delta * x[r], b, S[r] * decay)
+ *   y[r] = fma(skip, x[r], S[r] · c)
+ *
+ * The dot is fma in 16 lanes (column mod 16) from +0, then the tree.
+ */
+struct StateSpace {
+  const float* from; // [rows padded to 16, stride] the state before the first token
+  float* to;         // the same after the last; may be `from`
+  size_t rows;       // of the state: values of a head
+  size_t cols;       // of b and c
+  size_t stride;     // cols padded with zeros to a multiple of 16
+  size_t n;          // tokens, at least 1
+  const float* x;    // [n, rows] rows of xbc_stride
+  const float* b;    // [n, cols]
+  const float* c;    // [n, cols]
+  size_t xbc_stride;
+  const float* decay; // [n] gate_stride apart
+  const float* delta; // [n]
+  size_t gate_stride;
+  float skip;
+  float* y; // [n, rows] rows of y_stride, out
+  size_t y_stride;
 };
 
 /** attention_block for each KvType. */
@@ -138,7 +168,7 @@ struct VectorKernel {
 
   /** y[i] = relu(g[i])² * u[i], as (r * r) * u with r = g > 0 ? g : 0. y may be g. */
   void (*relu2_mul)(const float* g, const float* u, size_t count, float* y);
-  /** y[i] = (g[i] / (1 + exp(-g[i]))) * u[i]. y may be g. */
+  /** y[i] = (g[i] / (1 + exp(-g[i]))) * u[i]. y may be g or u. */
   void (*silu_mul)(const float* g, const float* u, size_t count, float* y);
   /**
    * y[i] = gelu(g[i]) * u[i] with the tanh approximation (Hendrycks & Gimpel 2016), for which
@@ -186,6 +216,7 @@ struct VectorKernel {
   void (*exp_of_product)(const float* a, const float* b, size_t count, float* y);
   void (*convolve_silu)(const Convolution& c);
   void (*delta_rule)(const DeltaRule& r);
+  void (*state_space)(const StateSpace& s);
 
   AttentionFunctions attention_block;
   /**

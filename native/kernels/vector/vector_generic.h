@@ -225,6 +225,7 @@ constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
       .exp_of_product = exp_of_product,
       .convolve_silu = convolve_silu,
       .delta_rule = delta_rule,
+      .state_space = state_space,
       .attention_block =
           {
               .f16 = attention_block<kKvF16>,

@@ -131,6 +131,8 @@ void convolve_silu(const Convolution& c) {
     float sum = 0.0f;
     for (size_t j = 0; j < c.taps; j++)
       sum = fmaf(c.w[j * c.w_stride + i], c.x[j][i], sum);
+    if (c.bias)
+      sum += c.bias[i];
     c.y[i] = sum * (1.0f / (1.0f + exp_approx(-sum)));
   }
 }
@@ -154,6 +156,23 @@ void delta_rule(const DeltaRule& r) {
         out[c % 16] = fmaf(s[c], q[c], out[c % 16]);
       }
       r.o[t * r.o_stride + row] = tree(out) * r.scale;
+    }
+}
+
+void state_space(const StateSpace& s) {
+  for (size_t t = 0; t < s.n; t++)
+    for (size_t row = 0; row < s.rows; row++) {
+      const float *b = s.b + t * s.xbc_stride, *c = s.c + t * s.xbc_stride;
+      const float* from = (t == 0 ? s.from : s.to) + row * s.stride;
+      float* to = s.to + row * s.stride;
+      const float x = s.x[t * s.xbc_stride + row];
+      const float taken = s.delta[t * s.gate_stride] * x;
+      float out[16] = {};
+      for (size_t i = 0; i < s.cols; i++) {
+        to[i] = fmaf(taken, b[i], from[i] * s.decay[t * s.gate_stride]);
+        out[i % 16] = fmaf(to[i], c[i], out[i % 16]);
+      }
+      s.y[t * s.y_stride + row] = fmaf(s.skip, x, tree(out));
     }
 }
 
@@ -325,6 +344,7 @@ const VectorKernel kVectorScalar = {
     .exp_of_product = exp_of_product,
     .convolve_silu = convolve_silu,
     .delta_rule = delta_rule,
+    .state_space = state_space,
     .attention_block =
         {
             .f16 = attention_block<kKvF16>,

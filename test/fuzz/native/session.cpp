@@ -60,8 +60,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   spec.n_kv_head = 1;
   spec.head_dim = 8;
   if (*data & 64)
-    spec.recurrent = {
-        .layers = {1, 0}, .taps = 2, .n_key_head = 1, .n_value_head = 1, .head_dim = 2};
+    spec.recurrent = {.layers = {1, 0},
+                      .taps = 2,
+                      .n_key_head = 1,
+                      .n_value_head = 1,
+                      .key_dim = 2,
+                      .head_dim = 2};
   SequenceCache cache;
   require(cache.allocate(spec, 16, *data & 16 ? kKvQ8_0 : kKvF16).ok());
   // A snapshot in the middle, and the state at the end.

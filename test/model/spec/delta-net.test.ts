@@ -14,6 +14,7 @@ describe('recurrent layers', () => {
       taps: 4,
       nKeyHead: 2,
       nValueHead: 4,
+      keyDim: 32,
       headDim: 32,
     });
     expect(spec.gatedAttention).toBe(true);

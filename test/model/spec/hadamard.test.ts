@@ -227,6 +227,14 @@ describe('a rotation of inputs', () => {
       notYet,
     ],
     [
+      'state spaces beside attention',
+      new Rotated({ arch: 'falcon-h1' }),
+      `${section}.weight_names`,
+      'absent from a model with state spaces',
+      'an array of 15 string',
+      notYet,
+    ],
+    [
       'a flag that is none',
       new Rotated().own('gdn_v_grouped', 'u32', 1),
       `${section}.gdn_v_grouped`,

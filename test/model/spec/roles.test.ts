@@ -17,7 +17,7 @@ test('both give every role the same shape', () => {
     rope: { type: 'norm', dim: 64, base: 10_000, scale: 1 },
     experts: { count: 5, used: 2, clamps: [7] },
     gatedAttention: true,
-    recurrent: { layers: [true], taps: 4, nKeyHead: 2, nValueHead: 6, headDim: 40 },
+    recurrent: { layers: [true], taps: 4, nKeyHead: 2, nValueHead: 6, keyDim: 40, headDim: 40 },
   } as const;
   const spec = (grow: number) =>
     ({

@@ -74,6 +74,7 @@ describe('readSpec', () => {
     ['olmo2', 'neox'],
     ['maple', 'neox'],
     ['qwen35', 'neox'],
+    ['falcon-h1', 'neox'],
   ])('gives architecture %s rotary embedding of type %s', (arch, type) => {
     expect(readSpec(new PaperModel({ arch }).file).rope.type).toBe(type);
   });
@@ -147,7 +148,7 @@ describe('readSpec', () => {
 
 describe('the file', () => {
   const architectures =
-    'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, minicpm, hunyuan-dense, olmo, olmo2, gemma3, maple, qwen35';
+    'one of bitnet-b1.58, bitnet-25, bitnet, llama, qwen2, qwen3, minicpm, hunyuan-dense, olmo, olmo2, gemma3, maple, qwen35, falcon-h1';
   const only = 'only models of these architectures can run';
   it.each([
     [
