@@ -107,7 +107,7 @@ function* fileChecks({ path, file, architecture, tensors, ...rest }: Inspection)
 function memoryCheck({ memory }: Inspection, free: number): Check {
   const { ternary = 0, dense = 0, head = 0, norms = 0, states } = memory ?? {};
   const weights = ternary + dense + head + norms;
-  const ofSession = states ? states.working + states.snapshots : 0;
+  const ofSession = states?.working ?? 0; // snapshots are left out where there is no memory
   const needed = weights + ofSession;
   const besides = ofSession > 0 ? `, the states of a session up to ${size(ofSession)},` : '';
   const message = `weights take ${size(weights)}${besides} of the ${size(free)} available`;

@@ -151,11 +151,11 @@ void AddonState::deliver(Napi::Env env, Napi::Function, AddonState* state, Defer
   if (--state->pending_ == 0)
     state->channel_.Unref(env);
   Napi::HandleScope scope(env);
-  if (deferred->ended)
-    deferred->ended();
-  if (!deferred->status.ok())
-    return deferred->promise.Reject(to_error(env, deferred->status).Value());
-  try {
+  try { // an exception here would end the process
+    if (deferred->ended)
+      deferred->ended();
+    if (!deferred->status.ok())
+      return deferred->promise.Reject(to_error(env, deferred->status).Value());
     deferred->promise.Resolve(deferred->result ? deferred->result(env) : env.Undefined());
   } catch (const std::bad_alloc&) {
     deferred->promise.Reject(to_error(env, out_of_memory()).Value());

@@ -67,6 +67,9 @@ struct EvaluateRequest {
  */
 constexpr size_t kSnapshotTail = 8;
 
+/** Where tokens are appended one by one, a snapshot is taken at every multiple of this position. */
+constexpr size_t kSnapshotInterval = 256;
+
 /** One evaluation in progress: which tokens come next, what is wanted of them, how it ended. */
 class Evaluation {
 public:

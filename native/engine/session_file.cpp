@@ -116,6 +116,14 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed,
     checksum.add(bytes, count);
     return status;
   };
+  const size_t most = cache.states.most_snapshots() + 1; // and the state at the end
+  if (state_positions.size() > most)
+    return Status::error(Code::kSession, "Expected the session file \"" + path +
+                                             "\" to be intact, but it has " +
+                                             std::to_string(state_positions.size()) +
+                                             " states where at most " + std::to_string(most) +
+                                             " are kept: it is damaged; evaluate the prompt again "
+                                             "and save a new one.");
   Status status = file.open(path);
   if (status.ok())
     status = take(reinterpret_cast<uint8_t*>(tokens), n * sizeof(int32_t));

@@ -7,7 +7,7 @@
 
 namespace bitnet {
 
-void RecurrentStates::allocate(const ModelSpec& spec) {
+bool RecurrentStates::allocate(const ModelSpec& spec) {
   *this = {};
   const RecurrentSpec& recurrent = spec.recurrent;
   for (const int32_t is_recurrent : recurrent.layers) {
@@ -19,18 +19,26 @@ void RecurrentStates::allocate(const ModelSpec& spec) {
   head_cols_ = pad_to(recurrent.key_dim, kFloatPad);
   history_ = recurrent.taps > 0 ? recurrent.taps - 1 : 0;
   channels_ = pad_to(recurrent.channels(), kFloatPad);
+  if (layers_ == 0)
+    return true;
+  now_ = make();
+  next_ = make();
+  return now_ && next_;
 }
 
 uint64_t RecurrentStates::bytes() const {
-  std::vector<const StateBuffer*> all = {now_.get(), last_.get(), next_.get(), kept_.get()};
-  for (const Shared& snapshot : snapshots_)
-    all.push_back(snapshot.get());
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  uint64_t sum = 0;
-  for (const StateBuffer* states : all)
-    sum += states ? states->data.size() : 0;
-  return sum;
+  const StateBuffer* const others[] = {now_.get(), last_.get(), next_.get(), kept_.get()};
+  size_t count = snapshots_.size();
+  for (const StateBuffer* const& state : others) {
+    const auto same = [&](const Shared& snapshot) { return snapshot.get() == state; };
+    count += state && std::find(others, &state, state) == &state &&
+             std::none_of(snapshots_.begin(), snapshots_.end(), same);
+  }
+  return count * bytes_of_one();
+}
+
+size_t RecurrentStates::most_snapshots() const {
+  return layers_ == 0 ? 0 : std::max<uint64_t>(1, kSnapshotBudget / bytes_of_one());
 }
 
 std::shared_ptr<StateBuffer> RecurrentStates::make() const {
@@ -81,8 +89,7 @@ void RecurrentStates::commit(size_t position) {
 // Where there are too many, the one closest behind another goes; never the new one.
 void RecurrentStates::keep(Shared state) {
   snapshots_.push_back(std::move(state));
-  const uint64_t most = std::max<uint64_t>(1, kSnapshotBudget / bytes_of_one());
-  while (snapshots_.size() > most) {
+  while (snapshots_.size() > most_snapshots()) {
     size_t closest = 0, distance = SIZE_MAX, before = 0;
     for (size_t i = 0; i + 1 < snapshots_.size(); ++i) {
       if (snapshots_[i]->position - before < distance) {

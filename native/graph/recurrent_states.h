@@ -33,12 +33,14 @@ class RecurrentStates {
 public:
   static constexpr size_t kNowhere = SIZE_MAX;
 
-  /** Forgets everything; the memory comes with the first step. */
-  void allocate(const ModelSpec& spec);
+  /** Forgets everything, and takes the memory of two states. False without memory. */
+  bool allocate(const ModelSpec& spec);
   /** Of one StateBuffer; 0 where no layer has a state. */
   uint64_t bytes_of_one() const { return layers_ * layer_floats() * sizeof(float); }
   /** Of all that are held. */
   uint64_t bytes() const;
+  /** Snapshots that are kept at the same time, besides the state after the last token. */
+  size_t most_snapshots() const;
 
   /**
    * Makes room for a step, and for a snapshot of the state after `keep_after` of its tokens, which is
@@ -88,7 +90,7 @@ private:
 
   size_t layers_ = 0, heads_ = 0, head_rows_ = 0, head_cols_ = 0, history_ = 0, channels_ = 0;
   std::vector<size_t> slots_; // [n_layer] place among the recurrent layers
-  Shared now_;                // null at position 0 before the first step
+  Shared now_;                // null at position 0 once it went back there
   Shared last_;               // before the last step: where a step may write if nobody shares it
   Shared next_, kept_;        // of the step that is prepared
   size_t keep_after_ = kNowhere;

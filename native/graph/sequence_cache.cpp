@@ -2,17 +2,22 @@
 #include "sequence_cache.h"
 
 namespace bitnet {
+namespace {
+
+Status no_memory_for_states() {
+  return Status::error(Code::kMemory,
+                       "Not enough memory for the states of a sequence's recurrent layers: close "
+                       "other sessions or programs.");
+}
+
+} // namespace
 
 Status SequenceCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
-  states.allocate(spec);
-  return kv.allocate(spec, context, type);
+  return states.allocate(spec) ? kv.allocate(spec, context, type) : no_memory_for_states();
 }
 
 Status SequenceCache::prepare(size_t keep_after) {
-  return states.prepare(position, keep_after)
-             ? Status{}
-             : Status::error(Code::kMemory,
-                             "Not enough memory for the states of a sequence's recurrent layers.");
+  return states.prepare(position, keep_after) ? Status{} : no_memory_for_states();
 }
 
 void SequenceCache::append(size_t n) {

@@ -3,6 +3,7 @@
 
 #include "../graph/head_copy.h"
 #include "../graph/roles.h"
+#include "../kernels/vector/vector.h"
 #include "q4_0_block.h"
 #include "tensor_loader.h"
 
@@ -27,9 +28,10 @@ public:
         (is_of_layer(*role) && !(tensor.layer >= 0 && uint32_t(tensor.layer) < spec_.n_layer)))
       return Status::error(Code::kModel,
                            "Tensor \"" + tensor.name + "\" does not fit the model's graph.");
-    if (tensor.rotated && (spec_.rotation_block < 16 || tensor.cols % spec_.rotation_block != 0))
+    const uint32_t block = spec_.rotation_block; // a power of two, as the transform halves it
+    if (tensor.rotated && (block < 16 || (block & (block - 1)) != 0 || tensor.cols % block != 0))
       return Status::error(Code::kModel, "Tensor \"" + tensor.name + "\" cannot be rotated by " +
-                                             std::to_string(spec_.rotation_block) + " columns.");
+                                             std::to_string(block) + " columns.");
     if (std::holds_alternative<RowTable Weights::*>(role->place))
       return plan_table(tensor, out);
     if (std::holds_alternative<Linear LayerWeights::*>(role->place))
@@ -128,6 +130,21 @@ private:
   const bool skips_; // whether any layer can
 };
 
+// As TypeScript has checked with better messages.
+Status check_recurrence(const ModelSpec& spec) {
+  const RecurrentSpec& r = spec.recurrent;
+  if (r.layers.empty() || (r.layers.size() == spec.n_layer && r.taps >= 1 && r.taps <= kMostTaps &&
+                           r.key_dim >= 1 && r.head_dim >= 1 && r.n_value_head >= 1 &&
+                           r.n_key_head >= 1 && r.n_value_head % r.n_key_head == 0))
+    return {};
+  return Status::error(
+      Code::kModel,
+      "Recurrent layers cannot have " + std::to_string(r.taps) + " taps and " +
+          std::to_string(r.n_value_head) + " value heads of " + std::to_string(r.head_dim) +
+          " columns for " + std::to_string(r.n_key_head) + " key heads, listed for " +
+          std::to_string(r.layers.size()) + " of " + std::to_string(spec.n_layer) + " layers.");
+}
+
 } // namespace
 
 const char* name_of(TensorLayout layout) {
@@ -142,12 +159,10 @@ Status plan_load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoi
   const Planner planner(spec, kernels, choices);
   out->kernels = kernels;
   out->tensors.clear();
-  for (const TensorSpec& tensor : spec.tensors) {
-    Status status = planner.plan(tensor, &out->tensors.emplace_back());
-    if (!status.ok())
-      return status;
-  }
-  return {};
+  Status status = check_recurrence(spec);
+  for (size_t i = 0; status.ok() && i < spec.tensors.size(); ++i)
+    status = planner.plan(spec.tensors[i], &out->tensors.emplace_back());
+  return status;
 }
 
 std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels) {

@@ -38,7 +38,7 @@ bool complete(const Weights& w) {
         (w.spec.is_recurrent(i) && !recurs(l)) || (w.spec.attends(i) && !attends(l)))
       return false;
   }
-  return w.embedding.rows() && !w.output_norm.empty() && w.spec.recurrent.taps <= kMostTaps;
+  return w.embedding.rows() && !w.output_norm.empty();
 }
 
 using Sources = std::vector<std::shared_ptr<const ByteSource>>;

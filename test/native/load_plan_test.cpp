@@ -177,3 +177,34 @@ TEST("a tensor that the graph cannot use is not planned") {
   spec.tensors[6].type = "Q2_K";
   CHECK(planned(spec) == Code::kType, "type");
 }
+
+TEST("recurrent layers and rotations that the graph cannot compute are not planned") {
+  const auto planned = [](const ModelSpec& spec) {
+    LoadPlan plan;
+    return plan_load(spec, kernels_of(""), {}, &plan);
+  };
+  ModelFile recurrent(true, 24, ModelFile::Extras::kRecurrent);
+  CHECK(planned(recurrent.spec()).ok(), "sound");
+  for (void (*change)(RecurrentSpec&) :
+       {+[](RecurrentSpec& r) { r.layers = {1}; }, +[](RecurrentSpec& r) { r.taps = 17; },
+        +[](RecurrentSpec& r) { r.taps = 0; }, +[](RecurrentSpec& r) { r.n_key_head = 0; },
+        +[](RecurrentSpec& r) { r.n_key_head = 3; }}) {
+    ModelSpec spec = recurrent.spec();
+    change(spec.recurrent);
+    const Status status = planned(spec);
+    CHECK(status.code == Code::kModel && status.message.find("Recurrent layers") == 0,
+          status.message);
+  }
+  ModelFile experts(true, 24, ModelFile::Extras::kExperts);
+  ModelSpec spec = experts.spec();
+  spec.rotation_block = 64;
+  CHECK(planned(spec).ok(), "64 columns");
+  spec.dim = 192;
+  for (TensorSpec& tensor : spec.tensors)
+    for (uint64_t* size : {&tensor.rows, &tensor.cols})
+      *size = *size == 128 ? 192 : *size;
+  spec.rotation_block = 48;
+  const Status status = planned(spec);
+  CHECK(status.code == Code::kModel && status.message.find("by 48 columns") != std::string::npos,
+        status.message);
+}

@@ -22,8 +22,8 @@ constexpr size_t kContext = 90;
 // front of what is appended next.
 class Text {
 public:
-  Text(Model& model, ThreadPool& pool) : model_(model), pool_(pool) {
-    CHECK(cache.allocate(model.weights->spec, kContext).ok(), "cache");
+  Text(Model& model, ThreadPool& pool, size_t context = kContext) : model_(model), pool_(pool) {
+    CHECK(cache.allocate(model.weights->spec, context).ok(), "cache");
   }
 
   // Logits of all the appended tokens.
@@ -151,6 +151,26 @@ TEST("a snapshot is taken shortly before the end of a text, and one token more i
   CHECK(text.cache.states.held().empty(), "what was cut is forgotten");
 }
 
+TEST("while tokens come one by one, a snapshot is taken at every 256th position") {
+  ModelFile file(true, 24, ModelFile::Extras::kRecurrent);
+  std::shared_ptr<const Weights> weights;
+  CHECK(load(file.spec(), "", 1, &weights).ok(), "load");
+  Model model(weights, 1);
+  ThreadPool pool(1);
+  Text text(model, pool, 300), fresh(model, pool, 300);
+  text.append(some_tokens(250));
+  for (int32_t id = 0; id < 12; ++id)
+    text.append({id});
+  CHECK_EQ(text.cache.states.bytes(), 4 * text.cache.states.bytes_of_one(),
+           "two snapshots, and the states after the last step and before");
+  text.truncate(260);
+  CHECK_EQ(text.cache.position.load(), kSnapshotInterval, "");
+  const std::vector<float> logits = text.append({1});
+  const std::vector<float> all = fresh.append(text.tokens);
+  CHECK(same_bits(logits, {all.end() - static_cast<std::ptrdiff_t>(logits.size()), all.end()}),
+        "the bits of starting afresh");
+}
+
 TEST("snapshots stay within a number, spread over the text, with the newest") {
   ModelSpec spec = {};
   spec.n_layer = 1;
@@ -162,7 +182,7 @@ TEST("snapshots stay within a number, spread over the text, with the newest") {
                     .key_dim = 256,
                     .head_dim = 256};
   RecurrentStates states;
-  states.allocate(spec);
+  CHECK(states.allocate(spec), "memory");
   CHECK_EQ(states.bytes_of_one(), uint64_t{128} << 20, "");
   size_t position = 0;
   for (const size_t next : {100, 110, 200, 300, 310, 400, 500}) {
@@ -222,4 +242,27 @@ TEST("states that are no finite numbers are refused") {
         status.message);
   CHECK_EQ(read.position.load(), size_t{0}, "nothing was read");
   remove(path.c_str());
+}
+
+TEST("more states than a sequence keeps are not read") {
+  ModelSpec spec = {};
+  spec.n_layer = 1;
+  spec.n_kv_head = 1;
+  spec.head_dim = 8;
+  // A state of 128 MiB: four fit into the budget.
+  spec.recurrent = {.layers = {1},
+                    .taps = 1,
+                    .n_key_head = 1,
+                    .n_value_head = 512,
+                    .key_dim = 256,
+                    .head_dim = 256};
+  SequenceCache cache;
+  CHECK(cache.allocate(spec, kContext).ok(), "cache");
+  Flags flags;
+  std::vector<int32_t> tokens(6);
+  const Status status =
+      read_session("/nowhere", 0, 1, {1, 2, 3, 4, 5, 6}, 6, tokens.data(), cache, flags.signal());
+  CHECK(status.code == Code::kSession &&
+            status.message.find("6 states where at most 5") != std::string::npos,
+        status.message);
 }

@@ -39,11 +39,11 @@ export function skippingLayers(plan: readonly PlannedTensor[]): readonly boolean
     .map(({ layout }) => layout === 'neuron rows');
 }
 
-/** The states of one session. A step reads one and writes another. */
+/** The states of one session. A step reads one, writes another, and may leave a snapshot besides all others. */
 export function stateMemory({ recurrent }: Pick<ModelSpec, 'recurrent'>): MemoryEstimate['states'] {
   const bytes = stateBytes(recurrent);
   if (bytes === 0) return { working: 0, snapshots: 0 };
-  return { working: 2 * bytes, snapshots: Math.max(1, Math.floor(snapshotBudget / bytes)) * bytes };
+  return { working: 3 * bytes, snapshots: Math.max(1, Math.floor(snapshotBudget / bytes)) * bytes };
 }
 
 /** Keys and values of one position of one session. */

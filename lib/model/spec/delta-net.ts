@@ -1,6 +1,6 @@
 import type { Keys } from './keys.js';
 import * as limits from './limits.js';
-import type { Recurrent } from './recurrent.js';
+import { type Recurrent, stateBytes } from './recurrent.js';
 
 /**
  * The recurrent layers of a file: which they are, and their sizes.
@@ -27,17 +27,25 @@ export function readDeltaNet(keys: Keys, blocks: number, nLayer: number): Recurr
     throw keys.error('ssm.inner_size', expected, `${inner}`);
   }
   const layers = readRecurrentLayers(keys, blocks).slice(0, nLayer);
-  return { layers, taps, nKeyHead, nValueHead, keyDim: headDim, headDim };
+  const sizes = { taps, nKeyHead, nValueHead, keyDim: headDim, headDim };
+  const bytes = stateBytes({ layers, ...sizes });
+  if (bytes > limits.maxStateBytes) {
+    const expected = `small enough for states of at most ${limits.maxStateBytes} bytes in all layers`;
+    throw keys.error('ssm.state_size', expected, `${headDim}, which makes ${bytes}`);
+  }
+  return { layers, ...sizes };
 }
 
 /** A list has the say; without, every n-th block attends. */
 function readRecurrentLayers(keys: Keys, blocks: number): boolean[] {
   const key = 'attention.recurrent_layers';
-  const interval = keys.integer('full_attention_interval', { min: 1, max: limits.maxLayers }, 4);
   const stated = keys.get(key);
+  const intervalKey = 'full_attention_interval';
   if (stated === undefined) {
+    const interval = keys.integer(intervalKey, { min: 1, max: limits.maxLayers }, 4);
     return Array.from({ length: blocks }, (_, i) => (i + 1) % interval !== 0);
   }
+  keys.get(intervalKey); // of no account beside a list
   const expected = `${blocks} booleans, one per block`;
   if (typeof stated !== 'object' || stated.length !== blocks) {
     throw keys.error(key, expected, keys.describe(key));

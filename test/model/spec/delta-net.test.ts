@@ -26,9 +26,10 @@ describe('recurrent layers', () => {
 
   it('are those of a list, which has the say', () => {
     const file = model(4)
-      .set('.full_attention_interval', 'u32', 2)
+      .set('.full_attention_interval', 'u32', 0)
       .setArray('.attention.recurrent_layers', 'bool', [1, 1, 1, 0]);
     expect(lists(file)).toEqual([true, true, true, false]);
+    expect(readSpec(file.file).decisions).toEqual(readSpec(model(4).file).decisions);
   });
 
   it('have heads of their own: those of attention may be listed with any number there', () => {
@@ -59,7 +60,7 @@ describe('recurrent layers', () => {
     expect(spec.recurrent?.layers.filter(Boolean)).toHaveLength(48);
     const { states, kvPer1000Positions } = memoryEstimate(spec, []);
     const one = 48 * (48 * 128 * 128 + 3 * 10_240) * 4;
-    expect(states).toEqual({ working: 2 * one, snapshots: 3 * one });
+    expect(states).toEqual({ working: 3 * one, snapshots: 3 * one });
     expect(kvPer1000Positions.f16).toBe(1000 * 64 * 1024);
     const { states: none } = memoryEstimate(readSpec(new PaperModel().file), []);
     expect(none).toEqual({ working: 0, snapshots: 0 });
@@ -90,6 +91,14 @@ describe('recurrent layers', () => {
       'with too many values',
       model().set('.ssm.state_size', 'u32', 1024).set('.ssm.time_step_rank', 'u32', 4096),
       `metadata "qwen35.ssm.time_step_rank" of "paper.gguf" to be at most 262144 columns in all heads, but found 4096 heads of 1024; ${damaged}`,
+    ],
+    [
+      'with states that would fill the memory',
+      model()
+        .set('.ssm.state_size', 'u32', 1024)
+        .set('.ssm.time_step_rank', 'u32', 128)
+        .set('.ssm.inner_size', 'u32', 131_072),
+      `metadata "qwen35.ssm.state_size" of "paper.gguf" to be small enough for states of at most 1073741824 bytes in all layers, but found 1024, which makes 1615478784; ${damaged}`,
     ],
     [
       'in a list of another length',
