@@ -1,4 +1,5 @@
 // A mixture of experts: of many feed-forward networks a router chooses a few for each token.
+#include <math.h>
 #include <string.h>
 
 #include <algorithm>
@@ -11,16 +12,19 @@
 namespace bitnet {
 namespace {
 
-// Further below the largest logit, a share is less than f32 can tell.
+// Further below the largest logit, a share, less than 2e-35, counts as none.
 constexpr double kFurthest = 80.0;
 
 // The experts with the largest logits, of equal ones that with the lower number, and their shares
 // of the sum of exp(logit) over these few, in double, rounded once. That is a softmax over all
-// experts of which the chosen ones are divided by their sum.
+// experts of which the chosen ones are divided by their sum. A NaN among the logits makes every share
+// one, whichever experts are chosen.
 void choose(const float* logits, size_t n_expert, uint32_t token, ExpertSlot* slots, size_t used) {
   size_t count = 0;
+  bool odd = false;
   for (size_t expert = 0; expert < n_expert; ++expert) {
     const float logit = logits[expert];
+    odd |= isnan(logit);
     if (count == used && !(logit > slots[used - 1].weight))
       continue;
     size_t at = count < used ? count++ : used - 1;
@@ -33,7 +37,7 @@ void choose(const float* logits, size_t n_expert, uint32_t token, ExpertSlot* sl
     const double below = largest - static_cast<double>(slot.weight);
     return below <= kFurthest ? 1.0 / exact_exp(below) : 0.0;
   };
-  double sum = 0; // of a NaN 0, so that the shares are NaN
+  double sum = odd ? NAN : 0; // of an infinite logit 0, so that the shares are NaN too
   for (size_t i = 0; i < used; ++i)
     sum += power(slots[i]);
   for (size_t i = 0; i < used; ++i)
@@ -194,7 +198,7 @@ void project_gates(Step& step, size_t index, const Activations& a, Mat out, FfnC
   });
 }
 
-// x += weight * (down a) of every slot, the experts of a token in order.
+// x += residual_scale * weight * (down a) of every slot, the experts of a token in order.
 void add_downs(Step& step, const LayerWeights& layer, const Activations& a, Mat x) {
   const Workspace& ws = step.ws;
   const size_t rows = step.weights.spec.dim;
@@ -208,9 +212,10 @@ void add_downs(Step& step, const LayerWeights& layer, const Activations& a, Mat 
       linear_rows(layer.expert_downs[expert], step.vector(), rows_of(a, slots), range, y, scratch);
       for (size_t i = 0; i < y.rows; ++i) {
         const ExpertSlot& slot = ws.slots.data[slots.begin + i];
+        const float weight = step.weights.spec.residual_scale * slot.weight;
         float* to = x.row(slot.token) + range.begin;
         for (size_t r = 0; r < y.cols; ++r)
-          to[r] += slot.weight * y.row(i)[r];
+          to[r] += weight * y.row(i)[r];
       }
     }
   });

@@ -168,10 +168,8 @@ void project_add_normed(Step& step, const Activations& a, const Linear& w,
   project(step, a, {{&w, branch}});
   step.pool.parallel(a.n(), [&](size_t i, size_t) {
     float* y = branch.row(i);
-    step.vector().rms_norm(y, post_norm.data(), w.rows, step.weights.spec.norm_eps, y);
-    float* to = x.row(i);
-    for (size_t r = 0; r < w.rows; ++r)
-      to[r] += y[r];
+    norm_row(step.weights, y, post_norm, y);
+    add_branch(step, y, w.rows, x.row(i));
   });
 }
 

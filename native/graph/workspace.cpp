@@ -88,19 +88,28 @@ constexpr size_t kScratchRows = 256;
 Status plan_workspace(const ModelSpec& spec, size_t threads, WorkspacePlan* plan, uint64_t budget) {
   const uint64_t tile = attention_scratch(spec, pad_to(spec.head_dim, kWidestHeadPad), 1);
   plan->tile_tokens = std::min<uint64_t>(kTileTokens, std::max<uint64_t>(1, kTileBytes / tile));
-  uint64_t token = threads * kScratchRows * sizeof(float);
-  token += StepValues(spec).token_bytes();
-  // Besides, a thread sums up to a whole row of the residual stream (project.cpp).
-  const uint64_t always = threads * (plan->tile_tokens * tile + spec.dim * sizeof(float));
-  if (always + token > budget)
-    return Status::error(Code::kMemory,
-                         "Expected a model whose intermediate values for one token fit into " +
-                             std::to_string(budget >> 20) + " MiB, but they are " +
-                             std::to_string((always + token) >> 20) + " MiB for " +
-                             std::to_string(spec.n_head) + " heads of " +
-                             std::to_string(spec.head_dim) + " on " + std::to_string(threads) +
-                             " threads; use fewer threads.");
-  plan->batch = std::min<uint64_t>(kMaxBatch, (budget - always) / token);
+  const uint64_t shared = StepValues(spec).token_bytes();
+  // Of each thread for a token, and besides, where it sums up to a whole row of the residual stream
+  // (project.cpp).
+  const uint64_t own = kScratchRows * sizeof(float);
+  const uint64_t always = plan->tile_tokens * tile + spec.dim * sizeof(float);
+  const uint64_t needed = shared + threads * (own + always);
+  if (needed > budget) {
+    const std::string message =
+        "Expected a model whose intermediate values for one token fit into " +
+        std::to_string(budget >> 20) + " MiB, but they are " + std::to_string(needed >> 20) +
+        " MiB";
+    return Status::error(
+        Code::kMemory,
+        shared + own + always > budget
+            ? message + ", of which " + std::to_string(shared >> 20) +
+                  " MiB for any number of threads: its layers are too wide to run here."
+            : message + " for " + std::to_string(spec.n_head) + " heads of " +
+                  std::to_string(spec.head_dim) + " on " + std::to_string(threads) +
+                  " threads; use fewer threads.");
+  }
+  plan->batch =
+      std::min<uint64_t>(kMaxBatch, (budget - threads * always) / (shared + threads * own));
   return {};
 }
 

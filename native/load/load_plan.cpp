@@ -13,6 +13,9 @@ namespace {
 // An embedding in floats from this many bytes on is not copied into memory.
 constexpr uint64_t kLeaveInFile = uint64_t{32} << 20;
 
+// Padding may make small matrices this much larger than they are in the file, and all by so much.
+constexpr uint64_t kMostPadding = 8, kPaddingOfAll = uint64_t{1} << 30;
+
 class Planner {
 public:
   Planner(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& choices)
@@ -130,6 +133,21 @@ private:
   const bool skips_; // whether any layer can
 };
 
+// What the weights take must not be out of all proportion to the file.
+Status check_padding(const ModelSpec& spec, const LoadPlan& plan) {
+  uint64_t stored = 0, held = 0;
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    stored += spec.tensors[i].bytes;
+    held += plan.tensors[i].bytes;
+  }
+  if (held <= kMostPadding * stored + kPaddingOfAll)
+    return {};
+  return Status::error(Code::kModel,
+                       "Expected matrices large enough to be padded, but the model's " +
+                           std::to_string(stored >> 20) + " MiB of weights would take " +
+                           std::to_string(held >> 20) + " MiB of memory.");
+}
+
 // As TypeScript has checked with better messages.
 Status check_recurrence(const ModelSpec& spec) {
   const RecurrentSpec& r = spec.recurrent;
@@ -162,7 +180,7 @@ Status plan_load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoi
   Status status = check_recurrence(spec);
   for (size_t i = 0; status.ok() && i < spec.tensors.size(); ++i)
     status = planner.plan(spec.tensors[i], &out->tensors.emplace_back());
-  return status;
+  return status.ok() ? check_padding(spec, *out) : status;
 }
 
 std::string kernel_of(const PlannedTensor& planned, const KernelSet& kernels) {

@@ -208,3 +208,23 @@ TEST("recurrent layers and rotations that the graph cannot compute are not plann
   CHECK(status.code == Code::kModel && status.message.find("by 48 columns") != std::string::npos,
         status.message);
 }
+
+TEST("weights that padding makes many times larger are not planned") {
+  ModelFile file(true, 24, ModelFile::Extras::kExperts);
+  ModelSpec spec = file.spec();
+  spec.n_expert = 1 << 20;
+  spec.ffn_dim = 1;
+  for (TensorSpec& tensor : spec.tensors) {
+    if (tensor.experts == 0 && tensor.role != "ffn_gate_inp" && tensor.cols != 192)
+      continue;
+    tensor.rows = tensor.rows == 192 ? 1 : tensor.rows == 5 ? spec.n_expert : tensor.rows;
+    tensor.cols = tensor.cols == 192 ? 1 : tensor.cols;
+    tensor.experts = tensor.experts == 0 ? 0 : spec.n_expert;
+    tensor.bytes = tensor.rows * tensor.cols * std::max(1u, tensor.experts) / 4 + 32;
+  }
+  LoadPlan plan;
+  const Status status = plan_load(spec, kernels_of(""), {}, &plan);
+  CHECK(status.code == Code::kModel &&
+            status.message.find("large enough to be padded") != std::string::npos,
+        status.message);
+}

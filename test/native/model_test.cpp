@@ -359,3 +359,63 @@ TEST("values no model can have are refused with the tensor's name") {
       },
       "scale that is not a finite number");
 }
+
+TEST(
+    "branches join the residual stream by its scale, normed after their projection or of experts") {
+  for (const ModelFile::Extras extras : {ModelFile::Extras::kAll, ModelFile::Extras::kExperts}) {
+    ModelFile file(true, 24, extras);
+    ModelSpec scaled = file.spec();
+    scaled.residual_scale = 2;
+    const std::vector<int32_t> tokens = some_tokens(3);
+    const std::vector<float> expected = logits_of(scaled, "", 1, tokens, 3);
+    CHECK(!same_bits(expected, logits_of(file.spec(), "", 1, tokens, 3)), "not scaled");
+    // The same by the weights themselves, to the bit for a power of two.
+    for (const TensorSpec& tensor : file.spec().tensors) {
+      const bool norm = tensor.role == "attn_post_norm" || tensor.role == "ffn_post_norm";
+      const bool last = tensor.role == "attn_output" || tensor.role == "ffn_down_exps";
+      if (extras == ModelFile::Extras::kAll ? !norm : !last)
+        continue;
+      const uint64_t weights = tensor.rows * tensor.cols * std::max(1u, tensor.experts);
+      const uint64_t begin = norm ? 0 : weights / 4; // I2_S has its scale behind its codes
+      const uint64_t count = norm ? weights : 1;
+      for (uint64_t i = 0; i < count; ++i) {
+        uint8_t* at = &file.bytes()[tensor.offset + begin + 4 * i];
+        float value;
+        memcpy(&value, at, sizeof value);
+        value *= 2;
+        memcpy(at, &value, sizeof value);
+      }
+    }
+    file.save(file.bytes().size());
+    CHECK(same_bits(expected, logits_of(file.spec(), "", 1, tokens, 3)), "scaled");
+  }
+}
+
+TEST("a router whose logit is no number ends the evaluation, whichever expert it is of") {
+  for (const uint64_t expert : {0, 2, 4}) {
+    ModelFile file(true, 24, ModelFile::Extras::kExperts);
+    for (const TensorSpec& tensor : file.spec().tensors)
+      if (tensor.role == "ffn_gate_inp" && tensor.layer == 0) {
+        const float odd = NAN;
+        memcpy(&file.bytes()[tensor.offset + 4 * tensor.cols * expert], &odd, sizeof odd);
+      }
+    file.save(file.bytes().size());
+    std::shared_ptr<const Weights> weights;
+    CHECK(load(file.spec(), "", 1, &weights).ok(), "load");
+    Model model(weights, 1);
+    ThreadPool pool(1);
+    SequenceCache cache;
+    CHECK(cache.allocate(file.spec(), 1).ok(), "cache");
+    Flags flags;
+    const int32_t token = 1;
+    std::vector<float> logits(file.spec().vocab_size);
+    EvaluateRequest request = {};
+    request.tokens = &token;
+    request.n = 1;
+    request.outputs = EvaluateRequest::Outputs::kLast;
+    request.logits = logits.data();
+    Evaluation evaluation(model, cache, request, flags.signal());
+    finish(pool, {&evaluation});
+    CHECK(evaluation.status().code == Code::kNumeric, std::to_string(expert));
+  }
+}

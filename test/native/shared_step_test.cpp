@@ -204,6 +204,14 @@ TEST("working values that no budget holds are refused before the weights are rea
           "Expected a model whose intermediate values for one token fit into 512 MiB, but they "
           "are 4100 MiB for 4096 heads of 64 on 1024 threads; use fewer threads."),
       "");
+  spec = file.spec();
+  spec.n_expert = spec.n_expert_used = 1024;
+  spec.ffn_dim = 262'144;
+  CHECK_EQ(plan_workspace(spec, 2, &plan).message,
+           std::string("Expected a model whose intermediate values for one token fit into 512 MiB, "
+                       "but they are 1283 MiB, of which 1283 MiB for any number of threads: its "
+                       "layers are too wide to run here."),
+           "");
 }
 
 TEST("an error belongs to the evaluation that causes it") {

@@ -146,13 +146,20 @@ const vector = <Role extends string>(
   when: Condition = always,
 ): GraphTensor<Role> => ({ role, name, kind: 'vector', shape, when });
 
-/** A bias, which any projection may have. */
+/** A bias, which any projection of attention may have. */
 const bias = <Role extends string>(
   role: Role,
   name: string,
   shape: Shape,
   required: Condition = never,
 ): GraphTensor<Role> => ({ ...vector(role, name, shape), optional: (graph) => !required(graph) });
+
+/** A bias, which any projection of a layer's only feed-forward network may have. */
+const ffnBias = <Role extends string>(
+  role: Role,
+  name: string,
+  shape: Shape,
+): GraphTensor<Role> => ({ ...bias(role, name, shape), when: oneNetwork });
 
 const projection = <Role extends string>(
   role: Role,
@@ -288,12 +295,12 @@ export const layerTensors = [
   vector('ffn_up_norm_in', 'ffn_up_norm_in.weight', dimVector, projectionNorms),
   projection('ffn_gate', 'ffn_gate.weight', ffnMatrix, oneNetwork),
   projection('ffn_up', 'ffn_up.weight', ffnMatrix, oneNetwork),
-  bias('ffn_gate_bias', 'ffn_gate.bias', ffnVector),
-  bias('ffn_up_bias', 'ffn_up.bias', ffnVector),
+  ffnBias('ffn_gate_bias', 'ffn_gate.bias', ffnVector),
+  ffnBias('ffn_up_bias', 'ffn_up.bias', ffnVector),
   vector('ffn_sub_norm', 'ffn_sub_norm.weight', ffnVector, subNorms),
   vector('ffn_sub_norm', 'ffn_down_norm_in.weight', ffnVector, projectionNorms),
   projection('ffn_down', 'ffn_down.weight', ({ ffnDim, dim }) => [dim, ffnDim], oneNetwork),
-  bias('ffn_down_bias', 'ffn_down.bias', dimVector),
+  ffnBias('ffn_down_bias', 'ffn_down.bias', dimVector),
   vector('ffn_post_norm', 'post_ffw_norm.weight', dimVector, postNorms),
   {
     ...projection(
@@ -326,7 +333,11 @@ export const meaningfulTensors: readonly [name: RegExp, what: string, when?: Con
   [/^(blk\.\d+\.|output|token_embd).*\.(input_)?scale$/, 'a scale'],
   [/^blk\.\d+\..*_norm_in\.weight$/, 'a norm before a projection'],
   // Where graphs have these norms, those that are left belong to layers they have not.
-  [/^blk\.\d+\.(attn|ffn)_norm\.weight$/, 'a norm before a layer', (graph) => !preNorms(graph)],
+  [
+    /^blk\.\d+\.(attn|ffn)_norm\.weight$/,
+    'a norm before a layer',
+    (graph) => !preNorms(graph) || deltaNet(graph),
+  ],
   [/^output_norm\.weight$/, 'weights of the last norm'],
   [/^blk\.\d+\.attn_[qk]_norm\.weight$/, 'a norm of query or key heads'],
   [/^blk\.\d+\.(attn|ffn)_sub_norm\.weight$/, 'a norm before the last projection'],

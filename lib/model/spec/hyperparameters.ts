@@ -163,11 +163,24 @@ function readCap(keys: Keys, key: string, range: Range): number {
   return keys.get(key) === 0 ? 0 : keys.number(key, range, 0);
 }
 
+type Variant = [key: string, expected: string, sound: (value: unknown) => boolean];
+
 /** Entries that change the graph in a way this project does not compute: to ignore one gives wrong text. */
 function refuseVariants(keys: Keys, { experts }: Graph): void {
-  const variants: [key: string, expected: string, sound: (value: unknown) => boolean][] = [
-    ['expert_count', '0, a model without experts', (value) => value === 0 || experts !== undefined],
-    ['attention.causal', 'true', (value) => value === true || value === 1],
+  const yes = (value: unknown) => value === true || value === 1;
+  const upToOne = (value: unknown) => value === 0 || value === 1;
+  const mixture: Variant[] = [
+    ['expert_gating_func', '1, softmax', upToOne],
+    ['expert_weights_norm', 'true', yes],
+    ['expert_weights_scale', '1', upToOne],
+    ['expert_group_count', '1', upToOne],
+    ['expert_shared_count', '0', (value) => value === 0],
+  ];
+  const variants: Variant[] = [
+    ['attention.causal', 'true', yes],
+    ...(experts === undefined
+      ? [['expert_count', '0, a model without experts', (value) => value === 0] satisfies Variant]
+      : mixture),
   ];
   for (const [key, expected, sound] of variants) {
     const value = keys.get(key);

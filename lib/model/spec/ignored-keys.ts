@@ -3,7 +3,7 @@ import type { GgufValue } from '../../gguf/types.js';
 import type { Keys } from './keys.js';
 import type { ModelSpec } from './spec.js';
 
-type Facts = Pick<ModelSpec, 'contextLength' | 'attentionScale'>;
+type Facts = Pick<ModelSpec, 'contextLength' | 'attentionScale' | 'experts'>;
 
 /** Whether a value of an entry does nothing. */
 type Neutral = (value: GgufValue, facts: Facts) => boolean;
@@ -30,18 +30,20 @@ const meaningful: ReadonlyMap<string, Neutral> = new Map(
 );
 
 /**
- * Entries that change nothing here: sizes that are known from elsewhere, experts of a model that has
- * none, details of a scaling or window that the model has not, and parts for images and the like.
+ * Entries that change nothing here: sizes that are known from elsewhere, details of a scaling or window that the model has not, and parts for images and the like.
  */
 const harmless = new RegExp(
   `^(${[
-    'tensor_data_layout|embedding_length_out|vocab_size|attention\\.layer_norm_epsilon|expert_.*',
+    'tensor_data_layout|embedding_length_out|vocab_size|attention\\.layer_norm_epsilon',
     'rope\\.(freq_base|freq_scale|dimension_count)_swa|rope\\.dimension_sections|rope\\.scale_linear',
     'rope\\.scaling\\.(factor|original_context_length|finetuned|(low|high)_freq_factor)',
     'rope\\.scaling\\.yarn_(ext_factor|attn_factor|beta_fast|beta_slow)',
     'attention\\.sliding_window_pattern|(mm|vision|image|audio|clip|classifier)\\..*',
   ].join('|')})$`,
 );
+
+/** Entries that change nothing in a model without experts. */
+const ofExperts = /^expert_/;
 
 /** Unknown entries that are named. */
 const named = 5;
@@ -54,6 +56,7 @@ export function noteIgnored(keys: Keys, facts: Facts): void {
   const unknown: string[] = [];
   for (const [key, value] of keys.unread()) {
     if (value === 0 || value === false || value === '' || harmless.test(key)) continue;
+    if (facts.experts === undefined && ofExperts.test(key)) continue;
     const neutral = meaningful.get(key);
     if (neutral === undefined) unknown.push(key);
     else if (!neutral(value, facts)) {

@@ -16,7 +16,7 @@ export const maxFfnDim = 262_144;
 /** Experts of a layer; the most are 512. */
 export const maxExperts = 1024;
 
-/** Experts of all layers; usual are 6,000 to 24,000. Each takes a kilobyte however small it is. */
+/** Experts of all layers; usual are 6,000 to 24,000. Each takes a kilobyte besides its weights, which are padded. */
 export const maxExpertsInAll = 65_536;
 
 /** Range of what the gates and ups of experts are limited to; usual is 7. */

@@ -203,6 +203,10 @@ describe('tensors', () => {
     ['blk.0.ffn_up_exps.weight', 'experts', 'qwen3'],
     ['blk.0.ffn_up_shexp.weight', 'experts', 'maple'],
     ['blk.0.ffn_gate_exps.bias', 'a bias', 'maple'],
+    ['blk.0.ffn_gate.bias', 'a bias', 'maple'],
+    ['blk.0.ffn_up.bias', 'a bias', 'maple'],
+    ['blk.1.ffn_down.bias', 'a bias', 'maple'],
+    ['blk.0.ffn_norm.weight', 'a norm before a layer', 'qwen35'],
   ])('that the graph lacks are refused when they mean something: %s', (name, what, arch) => {
     const error = refusal(new PaperModel({ arch }).add(name, [128], 'F32'));
     expect(error.message).toBe(

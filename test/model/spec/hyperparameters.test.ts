@@ -650,6 +650,21 @@ describe('hyper-parameters', () => {
       new PaperModel({ arch: 'maple' }).setArray('.swiglu_clamp_exp', 'f32', [7, -7]),
       ...(['.swiglu_clamp_exp', 'a number from 0 to 1000000', 'the f32 -7'] as const),
     ],
+    ...(
+      [
+        ['.expert_gating_func', '1, softmax', 'u32', 2],
+        ['.expert_weights_norm', 'true', 'bool', false],
+        ['.expert_weights_scale', '1', 'f32', 2.5],
+        ['.expert_group_count', '1', 'u32', 8],
+        ['.expert_shared_count', '0', 'u32', 1],
+      ] as const
+    ).map(
+      ([key, expected, type, value]): Case => [
+        `experts of another kind: ${key}`,
+        new PaperModel({ arch: 'maple' }).set(key, type, value),
+        ...([key, expected, `the ${type} ${value}`, notYet] as const),
+      ],
+    ),
     [
       'attention in both directions',
       new PaperModel().set('.attention.causal', 'bool', false),

@@ -55,6 +55,19 @@ describe('entries that the graph does not compute', () => {
     ]);
   });
 
+  it('are noted of experts only where there are some', () => {
+    const model = (arch: string) => new PaperModel({ arch }).set('.expert_bias_rate', 'f32', 0.5);
+    expect(ignored(model('llama'))).toEqual([]);
+    expect(ignored(model('maple')).map(({ choice }) => choice)).toEqual([
+      '"maple.expert_bias_rate"',
+    ]);
+    const same = new PaperModel({ arch: 'maple' })
+      .set('.expert_gating_func', 'u32', 1)
+      .set('.expert_weights_norm', 'bool', true)
+      .set('.expert_weights_scale', 'f32', 1);
+    expect(ignored(same)).toEqual([]);
+  });
+
   it('are noted where a window is shorter than the context and the graph has none', () => {
     const model = new PaperModel({ arch: 'llama' }).set('.attention.sliding_window', 'u32', 512);
     expect(ignored(model)).toHaveLength(1);
