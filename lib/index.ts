@@ -15,6 +15,11 @@ export {
   type ConvertType,
   convertCheckpoint,
 } from './convert/convert.js';
+export {
+  type ExportOptions,
+  type ExportResult,
+  exportCheckpoint,
+} from './convert/export/export-checkpoint.js';
 export type { Decision } from './decision.js';
 export { BitnetError, type BitnetErrorCode } from './errors.js';
 export { type CompareOptions, compareModels } from './evaluate/compare.js';

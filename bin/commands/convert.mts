@@ -3,8 +3,10 @@ import { Command, Option } from 'commander';
 import { bytes } from '../../lib/byte-size.js';
 import { type ConvertType, convertTypes } from '../../lib/convert/convert-options.js';
 import type { ConvertProgress, ConvertResult } from '../../lib/index.js';
+import { memorySize } from '../arguments.mjs';
 import { duration } from '../duration.mjs';
 import { interruptSignal } from '../interrupt.mjs';
+import { modelPath } from '../model-argument.mjs';
 import { Output } from '../output.mjs';
 import { Progress } from '../progress.mjs';
 import { Terminal } from '../terminal.mjs';
@@ -12,6 +14,8 @@ import { Terminal } from '../terminal.mjs';
 interface ConvertCommandOptions {
   output: string;
   type: ConvertType;
+  to: 'gguf' | 'safetensors';
+  maxSize?: number;
   allowRounding?: boolean;
   overwrite?: boolean;
   /** What `--overwrite` was called first. */
@@ -24,20 +28,29 @@ interface ConvertCommandOptions {
 const examples = `
 Examples:
   bitnet convert bitnet-b1.58-2B-4T -o 2b4t.gguf
-  bitnet convert Qwen3-0.6B/model.safetensors -o qwen3.gguf --type f16`;
+  bitnet convert Qwen3-0.6B/model.safetensors -o qwen3.gguf --type f16
+  bitnet convert model.gguf --to safetensors -o folder`;
 
-/** `bitnet convert`: a checkpoint of Hugging Face in, a GGUF file out. */
+/** `bitnet convert`: a checkpoint of Hugging Face in, a GGUF file out; or the other way. */
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('Convert a checkpoint (safetensors) to a GGUF file.')
-    .argument('<folder>', 'folder of a checkpoint, or a .safetensors file in it')
+    .description(
+      'Convert a checkpoint (safetensors) to a GGUF file, or a GGUF file to a checkpoint.',
+    )
+    .argument('<source>', 'folder of a checkpoint, .safetensors file in it, or GGUF file')
     .addHelpText('after', examples)
-    .requiredOption('-o, --output <file>', 'GGUF file to write')
+    .requiredOption('-o, --output <path>', 'GGUF file or folder to write')
+    .addOption(
+      new Option('--to <format>', 'gguf, or safetensors: a folder for Transformers')
+        .choices(['gguf', 'safetensors'])
+        .default('gguf'),
+    )
     .addOption(
       new Option('--type <name>', 'of linear layers; auto: the smallest that is exact')
         .choices(convertTypes)
         .default('auto'),
     )
+    .option('--max-size <size>', 'of the tensors in a .safetensors file (5GB)', memorySize)
     .option('--allow-rounding', 'let a type round scales to 16 bits')
     .option('--overwrite', 'replace an existing file')
     .addOption(new Option('--force').hideHelp())
@@ -47,26 +60,19 @@ export function convertCommand(): Command {
     .action(convert);
 }
 
-async function convert(source: string, options: ConvertCommandOptions): Promise<void> {
+async function convert(
+  source: string,
+  options: ConvertCommandOptions,
+  command: Command,
+): Promise<void> {
+  if (options.to === 'safetensors') return exportModel(source, options, command);
+  refuseOptions(command, ['maxSize'], ' only be used with --to safetensors');
   const { convertCheckpoint } = await import('../../lib/index.js');
   const { output, type, allowRounding, force, overwrite = force } = options;
   const terminal = new Terminal(options);
-  const label = `Converting ${basename(source)}`;
-  const progress = new Progress(terminal, `${label} …`);
-  const start = performance.now();
-  let result: ConvertResult;
-  try {
-    result = await convertCheckpoint(source, output, {
-      ...{ type, allowRounding, overwrite },
-      signal: interruptSignal(),
-      onProgress: (done) => {
-        const seconds = (performance.now() - start) / 1000;
-        progress.update(done.bytes / done.total, `${label}: ${progressText(done, seconds)}`);
-      },
-    });
-  } finally {
-    progress.stop();
-  }
+  const result = await withProgress(terminal, source, (watched) =>
+    convertCheckpoint(source, output, { ...{ type, allowRounding, overwrite }, ...watched }),
+  );
   for (const { subject, choice, reason, warning } of result.decisions) {
     const text = `${subject}: ${choice} (${reason})`;
     if (warning) terminal.warn(text);
@@ -77,6 +83,68 @@ async function convert(source: string, options: ConvertCommandOptions): Promise<
   terminal.note(summary(result));
 }
 
+/** A GGUF file in, a checkpoint out. */
+async function exportModel(
+  source: string,
+  options: ConvertCommandOptions,
+  command: Command,
+): Promise<void> {
+  refuseOptions(
+    command,
+    ['type', 'allowRounding'],
+    'not be used with --to safetensors, which is exact',
+  );
+  refuseOptions(
+    command,
+    ['overwrite', 'force'],
+    'not be used with --to safetensors: no folder is replaced',
+  );
+  const { exportCheckpoint } = await import('../../lib/index.js');
+  const terminal = new Terminal(options);
+  const path = await modelPath(source);
+  const { maxSize: maxShardBytes } = options;
+  const result = await withProgress(terminal, source, (watched) =>
+    exportCheckpoint(path, options.output, { maxShardBytes, ...watched }),
+  );
+  for (const note of result.notes) terminal.note(note);
+  if (options.json) return new Output().json(result);
+  const { modelType, types, bytes: size } = result;
+  terminal.note(`${options.output}: ${modelType}, ${counted(types)}, ${bytes(size)}`);
+}
+
+/** @throws a usage error where an option is given that means nothing */
+function refuseOptions(command: Command, names: readonly string[], where: string): void {
+  const given = names.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (given === undefined) return;
+  const flag = command.options.find((option) => option.attributeName() === given)!.long;
+  command.error(`error: option '${flag}' can${where}`);
+}
+
+/** Work with a line that says how far it is. */
+async function withProgress<Result>(
+  terminal: Terminal,
+  source: string,
+  work: (options: {
+    signal: AbortSignal;
+    onProgress: (progress: ConvertProgress) => void;
+  }) => Promise<Result>,
+): Promise<Result> {
+  const label = `Converting ${basename(source)}`;
+  const progress = new Progress(terminal, `${label} …`);
+  const start = performance.now();
+  try {
+    return await work({
+      signal: interruptSignal(),
+      onProgress: (done) => {
+        const seconds = (performance.now() - start) / 1000;
+        progress.update(done.bytes / done.total, `${label}: ${progressText(done, seconds)}`);
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
 /** `45 % of 1.1 GiB, 0:52 left`. */
 function progressText({ bytes: done, total }: ConvertProgress, seconds: number): string {
   const left = done > 0 ? `, ${duration((seconds * (total - done)) / done)} left` : '';
@@ -84,6 +152,12 @@ function progressText({ bytes: done, total }: ConvertProgress, seconds: number):
 }
 
 function summary({ path, architecture, types, bytes: size }: ConvertResult): string {
-  const counts = Object.entries(types).map(([type, count]) => `${count} ${type}`);
-  return `${path}: ${architecture}, ${counts.join(' + ')}, ${bytes(size)}`;
+  return `${path}: ${architecture}, ${counted(types)}, ${bytes(size)}`;
+}
+
+/** `2 F32 + 7 I2_S`. */
+function counted(types: Readonly<Record<string, number>>): string {
+  return Object.entries(types)
+    .map(([type, count]) => `${count} ${type}`)
+    .join(' + ');
 }

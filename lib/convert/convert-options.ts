@@ -64,7 +64,7 @@ export function checkedConvertOptions(options: ConvertOptions | null | undefined
     throw argumentError(expected, 'option type', type);
   }
   return {
-    type: targetTypes[type] as TargetType,
+    type: targetTypes[type],
     allowRounding,
     overwrite: booleanOption('overwrite', given.overwrite, false),
     signal: signalOption(given.signal),

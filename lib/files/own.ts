@@ -9,6 +9,11 @@ export function isOwn(info: Stats): boolean {
   return info.isFile() && info.nlink === 1 && info.uid === (process.getuid?.() ?? info.uid);
 }
 
+/** Whether a folder is of this user. @param info from `lstat` */
+export function isOwnFolder(info: Stats): boolean {
+  return info.isDirectory() && info.uid === (process.getuid?.() ?? info.uid);
+}
+
 /**
  * Opens an existing file that the program itself named, never through a link and never waiting for another
  * process, as opening a FIFO would.

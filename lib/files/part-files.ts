@@ -1,8 +1,8 @@
-// Partial files, `<target>.<mark>.part`: those of this process are removed when it ends, those of dead processes by the next writer.
+// Partial files and folders, `<target>.<mark>.part`: those of this process are removed when it ends, those of dead processes by the next writer.
 import { rmSync } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isOwn } from './own.js';
+import { isOwn, isOwnFolder } from './own.js';
 import { isGone, markPattern, newMark } from './process-mark.js';
 
 /** What follows a target's name: a partial file may have had a partial file itself. */
@@ -28,7 +28,7 @@ export function partDone(path: string): void {
 export function removeUnfinished(): void {
   for (const path of unfinished) {
     try {
-      rmSync(path, { force: true });
+      rmSync(path, { recursive: true, force: true });
     } catch {
       // the next writer tries again
     }
@@ -45,7 +45,8 @@ export async function removeAbandoned(target: string): Promise<void> {
     const path = join(folder, name);
     const [host = '', pid = ''] = found.slice(-2);
     const info = await lstat(path).catch(() => undefined);
-    if (!info || unfinished.has(path) || !isOwn(info)) continue;
-    if (isGone(host, Number(pid), info.mtimeMs)) await rm(path, { force: true }).catch(() => {});
+    if (!info || unfinished.has(path) || !(isOwn(info) || isOwnFolder(info))) continue;
+    if (!isGone(host, Number(pid), info.mtimeMs)) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => {});
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { convertCheckpoint } from '../../lib/convert/convert.js';
 import { madeCheckpoint } from '../convert/made-checkpoint.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { bitnet } from './bitnet.js';
@@ -29,4 +30,21 @@ test('bitnet convert --json prints what it made, or the error', async () => {
   const again = await bitnet(args);
   expect(again).toMatchObject({ code: 1, stderr: '' });
   expect(JSON.parse(again.stdout).error.code).toBe('ERR_BITNET_FILE');
+});
+
+test('bitnet convert --to safetensors makes a checkpoint of a model', async () => {
+  const made = await madeCheckpoint(temp('there'));
+  const [path, folder] = [temp('there.gguf'), temp('back')];
+  await convertCheckpoint(made, path);
+  const args = ['convert', path, '--to', 'safetensors', '-o', folder];
+  const { code, stdout, stderr } = await bitnet(args);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toMatch(
+    /^the tokenizer is not written: .*\n.*back: llama, 11 BF16, \d+\.\d KiB\n$/m,
+  );
+  const wrong = await bitnet([...args, '--type', 'f16']);
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toMatch(
+    /^error: option '--type' cannot be used with --to safetensors, which is exact\n/,
+  );
 });

@@ -39,6 +39,14 @@ describe('parts of dead processes', () => {
     expect(left()).toEqual(['file']);
   });
 
+  test('are removed where they are folders', async () => {
+    const part = partOf(deadPid);
+    mkdirSync(part);
+    writeFileSync(`${part}/half`, '');
+    await replaceText(path, {}, 'whole');
+    expect(left()).toEqual(['file']);
+  });
+
   test('of the same id, as in a container that was started again, are removed too', async () => {
     const part = partOf(process.pid);
     writeFileSync(part, 'half');

@@ -13,7 +13,10 @@ export interface Arrangement {
 export const sameOrder: RowOrder = (row) => row;
 
 /** Heads of queries and keys whose rows j and j + half become neighbors, for graphs that rotate those. */
-export function rotatedHeads(part: string, { headDim }: CheckpointSizes): Arrangement {
+export function rotatedHeads(
+  part: string,
+  { headDim }: Pick<CheckpointSizes, 'headDim'>,
+): Arrangement {
   if (!/^attn_[qk]\.(weight|bias)$/.test(part)) return {};
   const order = (row: number) => {
     const inHead = row % headDim;
