@@ -39,7 +39,9 @@ function refuseWindow(config: Config, nLayer: number, contextLength: number): vo
   const window = config.get('sliding_window');
   const wide = typeof window === 'number' && window >= contextLength;
   const short = typeof window === 'number' && !wide;
-  const asked = config.flag(key, config.get('model_type') === 'mistral' && short);
+  // Mistral has no such switch: a window is used where there is one.
+  const always = config.get('model_type') === 'mistral' && short;
+  const asked = config.flag(key, always);
   // Qwen uses it from this layer on, if the layers are not named.
   const from = config.integer('max_window_layers', { min: 0, max: 2 ** 31 }, 0);
   const kinds = config.texts('layer_types');
@@ -51,8 +53,9 @@ function refuseWindow(config: Config, nLayer: number, contextLength: number): vo
     const found = `${quote(windowed[0]!)} for ${count(windowed.length, 'layer')}`;
     throw config.error('layer_types', '"full_attention" for each layer', found, notYet);
   }
-  if (asked && kinds.length === 0 && from < nLayer)
-    throw config.error(key, 'false', 'true', notYet);
+  if (!asked || kinds.length > 0 || from >= nLayer) return;
+  if (config.has(key)) throw config.error(key, 'false', 'true', notYet);
+  throw config.error('sliding_window', 'null', `${window}`, notYet);
 }
 
 const notYet = 'models like this cannot be converted yet';

@@ -121,6 +121,10 @@ describe('The settings of a checkpoint', () => {
     ],
     [{ use_sliding_window: true, sliding_window: 64 }, /"use_sliding_window" of .* found true/],
     [
+      { model_type: 'mistral', sliding_window: 64 },
+      /"sliding_window" of .* to be null, but found 64;/,
+    ],
+    [
       { ...gemma3, rope_parameters: { ...both, sliding_attention: { rope_type: 'yarn' } } },
       /sliding_attention.rope_type" of .* to be "default"/,
     ],
