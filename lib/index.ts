@@ -9,6 +9,11 @@ export type { ChatMessage, ChatTemplate } from './chat/template.js';
 export type { ChatTemplateOption } from './chat/template-choice.js';
 export type { TokenIds } from './checks/token-ids.js';
 export {
+  type AdapterResult,
+  type ConvertAdapterOptions,
+  convertAdapter,
+} from './convert/adapter/convert-adapter.js';
+export {
   type ConvertOptions,
   type ConvertProgress,
   type ConvertResult,

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { access } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { bytes } from '../../lib/byte-size.js';
 import { type ConvertType, convertTypes } from '../../lib/convert/convert-options.js';
@@ -16,6 +17,7 @@ interface ConvertCommandOptions {
   type: ConvertType;
   to: 'gguf' | 'safetensors';
   maxSize?: number;
+  base?: string;
   allowRounding?: boolean;
   overwrite?: boolean;
   /** What `--overwrite` was called first. */
@@ -29,7 +31,8 @@ const examples = `
 Examples:
   bitnet convert bitnet-b1.58-2B-4T -o 2b4t.gguf
   bitnet convert Qwen3-0.6B/model.safetensors -o qwen3.gguf --type f16
-  bitnet convert model.gguf --to safetensors -o folder`;
+  bitnet convert model.gguf --to safetensors -o folder
+  bitnet convert adapter -o adapter.gguf --base model.gguf`;
 
 /** `bitnet convert`: a checkpoint of Hugging Face in, a GGUF file out; or the other way. */
 export function convertCommand(): Command {
@@ -37,7 +40,10 @@ export function convertCommand(): Command {
     .description(
       'Convert a checkpoint (safetensors) to a GGUF file, or a GGUF file to a checkpoint.',
     )
-    .argument('<source>', 'folder of a checkpoint, .safetensors file in it, or GGUF file')
+    .argument(
+      '<source>',
+      'folder of a checkpoint or adapter, .safetensors file in it, or GGUF file',
+    )
     .addHelpText('after', examples)
     .requiredOption('-o, --output <path>', 'GGUF file or folder to write')
     .addOption(
@@ -51,6 +57,7 @@ export function convertCommand(): Command {
         .default('auto'),
     )
     .option('--max-size <size>', 'of the tensors in a .safetensors file (5GB)', memorySize)
+    .option('--base <model>', 'of an adapter: GGUF file, or folder with config.json')
     .option('--allow-rounding', 'let a type round scales to 16 bits')
     .option('--overwrite', 'replace an existing file')
     .addOption(new Option('--force').hideHelp())
@@ -66,6 +73,8 @@ async function convert(
   command: Command,
 ): Promise<void> {
   if (options.to === 'safetensors') return exportModel(source, options, command);
+  if (await isAdapter(source)) return convertLora(source, options, command);
+  refuseOptions(command, ['base'], ' only be used with an adapter (adapter_config.json)');
   refuseOptions(command, ['maxSize'], ' only be used with --to safetensors');
   const { convertCheckpoint } = await import('../../lib/index.js');
   const { output, type, allowRounding, force, overwrite = force } = options;
@@ -81,6 +90,44 @@ async function convert(
   for (const note of result.notes) terminal.note(note);
   if (options.json) return new Output().json(result);
   terminal.note(summary(result));
+}
+
+/** Whether a folder, or that of a file, is of PEFT. */
+async function isAdapter(source: string): Promise<boolean> {
+  const folder = /\.(json|safetensors)$/i.test(source) ? dirname(source) : source;
+  return access(join(folder, 'adapter_config.json')).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A LoRA adapter of PEFT in, a GGUF adapter out. */
+async function convertLora(
+  source: string,
+  options: ConvertCommandOptions,
+  command: Command,
+): Promise<void> {
+  refuseOptions(
+    command,
+    ['type', 'allowRounding'],
+    'not be used with an adapter, which keeps its types',
+  );
+  const { convertAdapter } = await import('../../lib/index.js');
+  const terminal = new Terminal(options);
+  const { output, force, overwrite = force } = options;
+  const base = options.base === undefined ? undefined : await modelPath(options.base);
+  const result = await convertAdapter(source, output, {
+    ...{ base, overwrite },
+    signal: interruptSignal(),
+  });
+  for (const { subject, choice, reason } of result.decisions) {
+    terminal.note(`${subject}: ${choice} (${reason})`);
+  }
+  if (options.json) return new Output().json(result);
+  const { path, architecture, alpha, types, bytes: size } = result;
+  terminal.note(
+    `${path}: LoRA for ${architecture}, alpha ${alpha}, ${counted(types)}, ${bytes(size)}`,
+  );
 }
 
 /** A GGUF file in, a checkpoint out. */

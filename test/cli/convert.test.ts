@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { convertCheckpoint } from '../../lib/convert/convert.js';
 import { madeCheckpoint } from '../convert/made-checkpoint.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { describeShared, sharedPath } from '../shared.js';
 import { bitnet } from './bitnet.js';
 
 const temp = tempFolder();
@@ -47,4 +48,15 @@ test('bitnet convert --to safetensors makes a checkpoint of a model', async () =
   expect(wrong.stderr).toMatch(
     /^error: option '--type' cannot be used with --to safetensors, which is exact\n/,
   );
+});
+
+describeShared('bitnet convert of an adapter', () => {
+  test('makes a GGUF adapter with the architecture of its base', async () => {
+    const adapter = sharedPath('golden/lora/bad/peft-ok-control');
+    const base = sharedPath('golden/mix/mix-llama-i2s.gguf');
+    const path = temp('adapter.gguf');
+    const { code, stderr } = await bitnet(['convert', adapter, '-o', path, '--base', base]);
+    expect(stderr).toMatch(/^.*adapter\.gguf: LoRA for llama, alpha 4, 2 F16, \d+\.\d KiB\n$/);
+    expect(code).toBe(0);
+  });
 });
