@@ -1,12 +1,14 @@
 // Checkpoints of golden/hf, and what expected.json says of each.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { expect } from 'vitest';
 import type { GgufFile } from '../../lib/gguf/types.js';
 import { decode, decodeTernary } from '../fixtures/decode.js';
 import type { TernaryType } from '../fixtures/encode.js';
-import { sharedPath } from '../shared.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { hasShared, sharedPath } from '../shared.js';
 
 /** What expected.json of a checkpoint says. */
 export interface Expected {
@@ -30,7 +32,19 @@ export interface ExpectedTensor {
   readonly first?: readonly number[] | Readonly<Record<string, readonly number[]>>;
 }
 
-export const folderOf = (name: string) => sharedPath(`golden/hf/${name}`);
+const temp = tempFolder();
+const keptOf = (name: string) => join(__dirname, '../golden/hf', name);
+
+/** The folder of a checkpoint: of one that is kept here, a copy with its tensors unpacked. */
+export function folderOf(name: string): string {
+  if (!existsSync(keptOf(name))) return sharedPath(`golden/hf/${name}`);
+  const folder = temp(name);
+  if (existsSync(folder)) return folder;
+  cpSync(keptOf(name), folder, { recursive: true });
+  const packed = readFileSync(join(folder, 'model.safetensors.gz'));
+  writeFileSync(join(folder, 'model.safetensors'), gunzipSync(packed));
+  return folder;
+}
 
 export function expectedOf(name: string): Expected {
   return JSON.parse(readFileSync(join(folderOf(name), 'expected.json'), 'utf8'));
@@ -48,7 +62,7 @@ function sha256(array: Int8Array | Float32Array): string {
   return createHash('sha256').update(new Uint8Array(array.buffer)).digest('hex');
 }
 
-export const folders: readonly (readonly [name: string, types: string])[] = [
+const allFolders: readonly (readonly [name: string, types: string])[] = [
   ['bitnet-2b4t-packed', 'I2_S'],
   ['bitnet-2b4t-online', 'I2_S'],
   ['onebitllm-master', 'I2_S'],
@@ -58,6 +72,9 @@ export const folders: readonly (readonly [name: string, types: string])[] = [
   ['llama-plain', 'F16'],
   ['qwen2-plain', 'BF16'],
 ];
+
+/** Those that are here, and the types of their layers. */
+export const folders = allFolders.filter(([name]) => hasShared || existsSync(keptOf(name)));
 
 export type Found = ReturnType<typeof tensorOf>;
 

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type ConvertOptions, convertCheckpoint } from '../../lib/convert/convert.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import type { GgufFile } from '../../lib/gguf/types.js';
 import { allLogits, modelLoader } from '../engine/engine.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { difference } from '../reference/difference.js';
-import { describeShared } from '../shared.js';
 import {
   checkNumbers,
   checkTrits,
@@ -26,7 +25,7 @@ async function converted(name: string, options?: ConvertOptions): Promise<GgufFi
   return readGguf(path);
 }
 
-describeShared('a checkpoint converted', () => {
+describe('a checkpoint converted', () => {
   it.each(folders)(
     '%s has the types %s, trits, scales and numbers of expected.json',
     async (name, types) => {

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { convertCheckpoint } from '../../../lib/convert/convert.js';
 import { exportCheckpoint } from '../../../lib/convert/export/export-checkpoint.js';
 import { readGguf } from '../../../lib/gguf/reader.js';
 import { openCheckpoint } from '../../../lib/safetensors/checkpoint.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
-import { describeShared } from '../../shared.js';
 import {
   checkNumbers,
   checkTrits,
@@ -38,7 +37,7 @@ async function thereAndBack(name: string) {
   return { gguf, folder, again, exported };
 }
 
-describeShared('A GGUF file written as a checkpoint', () => {
+describe('A GGUF file written as a checkpoint', () => {
   it.each(folders)(
     '%s becomes a file with the same trits, scales, numbers and settings',
     async (name) => {
