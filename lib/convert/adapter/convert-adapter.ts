@@ -9,6 +9,7 @@ import {
 } from '../../checks/options.js';
 import { count } from '../../count.js';
 import type { Decision } from '../../decision.js';
+import { BitnetError } from '../../errors.js';
 import { writableTarget } from '../../files/target.js';
 import { throwIfAborted, watched } from '../../gguf/rewrite.js';
 import type { WriteOptions } from '../../gguf/write-options.js';
@@ -62,7 +63,7 @@ export async function convertAdapter(
   const remedy = 'allow it to be replaced (--overwrite, option overwrite)';
   await writableTarget(path, { overwrite, remedy });
   const config = await readAdapterConfig(folder);
-  const tensors = await openCheckpoint(join(folder, 'adapter_model.safetensors'));
+  const tensors = await openCheckpoint(await weightsIn(folder));
   await refuseInput(path, { path: folder, tensors });
   const base = await readBaseModel(baseOption, config.base);
   await refuseFile(path, base.path, 'the base model');
@@ -91,6 +92,15 @@ export async function convertAdapter(
 async function folderOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() ? dirname(path) : path;
+}
+
+/** @throws ERR_BITNET_FILE where there is none, or the weights are a pickle, which can run programs */
+async function weightsIn(folder: string): Promise<string> {
+  const path = join(folder, 'adapter_model.safetensors');
+  const found = await stat(path).catch((cause) => cause.code);
+  if (found !== 'ENOENT') return path;
+  const message = `Expected "adapter_model.safetensors" in "${folder}", but there is none; download it, or save the adapter as safetensors (no .bin file is read).`;
+  throw new BitnetError('ERR_BITNET_FILE', message, { path });
 }
 
 /** The alpha that most layers have; those with another one are scaled. */
