@@ -63,7 +63,9 @@ void TernaryRows::start(size_t count, size_t cols, size_t group, float scale) {
   fixed_ = group == 0;
   shared_ = fixed_ ? cols : group;
   scale_ = scale;
-  findings = fixed_ && !isfinite(scale) ? kNotFinite : 0;
+  findings = 0;
+  if (fixed_)
+    check_scale(scale);
   codes_.resize(count * cols);
   scales_.resize(count * (cols / shared_));
 }
