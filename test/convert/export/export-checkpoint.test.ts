@@ -5,6 +5,8 @@ import { expect, it } from 'vitest';
 import type { ConvertProgress } from '../../../lib/convert/convert-options.js';
 import { exportCheckpoint } from '../../../lib/convert/export/export-checkpoint.js';
 import { openCheckpoint } from '../../../lib/safetensors/checkpoint.js';
+import { readTensor } from '../../../lib/safetensors/read-tensor.js';
+import { toFloat32 } from '../../../lib/safetensors/to-float32.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { type TinyModel, type TinyOptions, tinyModel } from '../../fixtures/tiny-model.js';
 import { refusal } from '../../safetensors/raw-file.js';
@@ -41,7 +43,19 @@ it('states biases and YaRN, and puts each tensor into the first file with room f
   expect(readdirSync(output).sort()).toEqual([...files].sort());
   expect(files.length).toBeGreaterThan(3);
   const { tensors } = tinyModel({ arch: 'llama', biases: true });
-  expect((await openCheckpoint(output)).size).toBe(tensors.size);
+  const written = await openCheckpoint(output);
+  expect(written.size).toBe(tensors.size);
+
+  // Neighbors in the file are half a head apart in the checkpoint.
+  const bias = written.get('model.layers.1.self_attn.q_proj.bias')!;
+  const found = toFloat32(bias, await readTensor(bias));
+  const { bytes } = tensors.get('blk.1.attn_q.bias')!;
+  const stored = new Float32Array(new Uint8Array(bytes).buffer);
+  const [head, half] = [64, 32];
+  for (const [row, value] of stored.entries()) {
+    const inHead = row % head;
+    expect(found[row - inHead + (inHead % 2) * half + Math.floor(inHead / 2)]).toBe(value);
+  }
 });
 
 const hostile: readonly [
