@@ -43,6 +43,11 @@ export function watched(
   return { tensors: watchedTensors, verify: report };
 }
 
+/** @throws ERR_BITNET_ARGUMENT if the path of a file to write is none */
+export function checkPath(name: string, path: unknown): void {
+  if (typeof path !== 'string' || path === '') throw argumentError('a path', name, path);
+}
+
 /**
  * Checks before the work that a file can be written.
  * @throws ERR_BITNET_ARGUMENT, ERR_BITNET_FILE where there is a file that must stay, also the model itself
@@ -52,7 +57,6 @@ export async function checkOutput(
   output: string,
   overwrite: boolean,
 ): Promise<void> {
-  if (typeof output !== 'string' || output === '') throw argumentError('a path', 'output', output);
   const remedy = 'allow it to be replaced (--overwrite, overwrite)';
   await writableTarget(output, { overwrite, remedy });
   const there = await currentStamp(output);

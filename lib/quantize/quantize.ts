@@ -9,7 +9,7 @@ import {
 } from '../checks/options.js';
 import { metadataEntries } from '../gguf/entries.js';
 import { readGguf } from '../gguf/reader.js';
-import { checkOutput, throwIfAborted, watched } from '../gguf/rewrite.js';
+import { checkOutput, checkPath, throwIfAborted, watched } from '../gguf/rewrite.js';
 import { TensorFiles } from '../gguf/tensor-files.js';
 import { typeNamed } from '../gguf/tensor-types.js';
 import type { GgufFile, GgufTensor } from '../gguf/types.js';
@@ -103,6 +103,7 @@ export async function quantizeModel(
   checkOptionNames(given, optionNames);
   const options = checkedOptions(given);
   const { type, overwrite, signal } = options;
+  checkPath('output', output);
   const tlTable = await readTlTable(given.tlTable ?? undefined);
   const file = await readGguf(input);
   await checkOutput(file, output, overwrite);

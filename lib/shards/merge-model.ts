@@ -3,7 +3,7 @@ import { booleanOption, functionOption, givenOptions, signalOption } from '../ch
 import { BitnetError } from '../errors.js';
 import { metadataEntries } from '../gguf/entries.js';
 import { readGguf } from '../gguf/reader.js';
-import { checkOutput, throwIfAborted, watched } from '../gguf/rewrite.js';
+import { checkOutput, checkPath, throwIfAborted, watched } from '../gguf/rewrite.js';
 import { TensorFiles } from '../gguf/tensor-files.js';
 import type { WriteOptions } from '../gguf/write-options.js';
 import { writeGguf } from '../gguf/writer.js';
@@ -30,6 +30,7 @@ export async function mergeModel(
   const overwrite = booleanOption('overwrite', options.overwrite, false);
   const signal = signalOption(options.signal);
   const onProgress = functionOption('onProgress', options.onProgress);
+  checkPath('output', output);
   const file = await readGguf(input);
   if (file.shards === undefined) throw whole(input);
   await checkOutput(file, output, overwrite);

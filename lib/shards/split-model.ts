@@ -1,10 +1,16 @@
-import { argumentError, functionOption, givenOptions, signalOption } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { GgufTyped } from '../gguf/encode-header.js';
 import { metadataEntries } from '../gguf/entries.js';
 import { maxSplitShards } from '../gguf/limits.js';
 import { readGguf } from '../gguf/reader.js';
-import { checkOutput, throwIfAborted, watched } from '../gguf/rewrite.js';
+import { checkOutput, checkPath, throwIfAborted, watched } from '../gguf/rewrite.js';
 import { countKey, numberKey, shardEnding, tensorsKey } from '../gguf/split.js';
 import { TensorFiles } from '../gguf/tensor-files.js';
 import type { GgufTensor } from '../gguf/types.js';
@@ -41,13 +47,13 @@ export async function splitModel(
   given?: SplitOptions,
 ): Promise<SplitResult> {
   const options = givenOptions(given, optionNames);
-  const { overwrite = false } = options;
+  const overwrite = booleanOption('overwrite', options.overwrite, false);
   const signal = signalOption(options.signal);
   const onProgress = functionOption('onProgress', options.onProgress);
   const maxBytes = countOption('maxBytes', options.maxBytes) ?? Number.POSITIVE_INFINITY;
   const most = Number.isFinite(maxBytes) ? Number.POSITIVE_INFINITY : 128;
   const maxTensors = countOption('maxTensors', options.maxTensors) ?? most;
-  if (typeof prefix !== 'string' || prefix === '') throw argumentError('a path', 'prefix', prefix);
+  checkPath('prefix', prefix);
   const file = await readGguf(input);
   const groups = grouped(file.tensors, maxTensors, maxBytes);
   if (groups.length > maxSplitShards) throw tooMany(groups.length);

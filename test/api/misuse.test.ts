@@ -263,6 +263,92 @@ const calls: Record<string, Call> = {
       ...{ onProgress: is.function, onNotice: is.function },
     },
   },
+  compareModels: {
+    run: ({ value = 'a', options }) => bitnet.compareModels(model(), model(), value, options),
+    argument: is.text,
+    options: {
+      ...{ contextLength: is.nothing, stride: is.nothing, chunks: is.nothing },
+      ...{ parseSpecial: is.flag, kvType: is.nothing, signal: is.nothing },
+      ...{ onProgress: is.function, onFraction: is.function },
+    },
+  },
+  'compareModels of models': {
+    run: ({ value }) => bitnet.compareModels(model(), value, 'a'),
+    argument: is.nothing,
+  },
+  convertCheckpoint: {
+    run: ({ value = temp('none'), options }) =>
+      bitnet.convertCheckpoint(value, temp('out'), options),
+    argument: is.text,
+    options: {
+      ...{ type: is.nothing, allowRounding: is.flag, overwrite: is.flag },
+      ...{ signal: is.nothing, onProgress: is.function },
+    },
+  },
+  'convertCheckpoint to': {
+    run: ({ value }) => bitnet.convertCheckpoint(temp('none'), value),
+    argument: is.text,
+  },
+  convertAdapter: {
+    run: ({ value = temp('none'), options }) => bitnet.convertAdapter(value, temp('out'), options),
+    argument: is.text,
+    options: {
+      ...{ base: is.text, overwrite: is.flag, signal: is.nothing, onProgress: is.function },
+    },
+  },
+  'convertAdapter to': {
+    run: ({ value }) => bitnet.convertAdapter(temp('folder'), value),
+    argument: is.text,
+  },
+  exportCheckpoint: {
+    run: ({ value = temp('none'), options }) =>
+      bitnet.exportCheckpoint(value, temp('out'), options),
+    argument: is.text,
+    options: {
+      ...{ maxShardBytes: is.nothing, threads: is.nothing, i2sLayout: is.nothing },
+      ...{ tlTable: is.source, signal: is.nothing, onProgress: is.function },
+    },
+  },
+  'exportCheckpoint to': {
+    run: ({ value }) => bitnet.exportCheckpoint(temp('none'), value),
+    argument: is.text,
+  },
+  quantizeModel: {
+    run: ({ value = temp('none'), options = { type: 'tq1_0' } }) =>
+      bitnet.quantizeModel(value, temp('out'), options),
+    argument: is.text,
+    options: {
+      ...{ type: is.nothing, tokenEmbeddingType: is.nothing, outputType: is.nothing },
+      ...{ keep: is.nothing, force: is.flag, allowRounding: is.flag, allowRequantize: is.flag },
+      ...{ threads: is.nothing, i2sLayout: is.nothing, tlTable: is.source },
+      ...{ overwrite: is.flag, signal: is.nothing, onProgress: is.function },
+    },
+  },
+  'quantizeModel to': {
+    run: ({ value }) => bitnet.quantizeModel(temp('none'), value, { type: 'TQ1_0' }),
+    argument: is.text,
+  },
+  splitModel: {
+    run: ({ value = temp('none'), options }) => bitnet.splitModel(value, temp('out'), options),
+    argument: is.text,
+    options: {
+      ...{ maxTensors: is.nothing, maxBytes: is.nothing, overwrite: is.flag },
+      ...{ signal: is.nothing, onProgress: is.function },
+    },
+  },
+  'splitModel to': {
+    run: ({ value }) => bitnet.splitModel(temp('none'), value),
+    argument: is.text,
+  },
+  mergeModel: {
+    run: ({ value = temp('none'), options }) => bitnet.mergeModel(value, temp('out'), options),
+    argument: is.text,
+    options: { overwrite: is.flag, signal: is.nothing, onProgress: is.function },
+  },
+  'mergeModel to': {
+    run: ({ value }) => bitnet.mergeModel(temp('none'), value),
+    argument: is.text,
+  },
   findModel: { run: ({ value }) => bitnet.findModel(value), argument: is.text },
   removeModel: { run: ({ value }) => bitnet.removeModel(value), argument: is.text },
 };
