@@ -10,8 +10,10 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 const { values } = parseArgs({ options: { mutants: { type: 'string', default: '1000' } } });
 
-// Sanitizers make code up to fifty times slower: they get every test, long ones with fewer combinations.
-const env = { BITNET_TEST_QUICK: '1' };
+// Sanitizers make code up to fifty times slower: they get every test, long ones with fewer combinations, and in the short form
+// with the fewest.
+const short = Number(values.mutants) <= 1000;
+const env = { BITNET_TEST_QUICK: '1', ...(short && { BITNET_TEST_FEW: '1' }) };
 const builds = [
   {
     sanitizers: 'address,undefined',

@@ -104,7 +104,7 @@ function warnings({ tensors }: QuantizeResult): string[] {
   const rounded = tensors.filter(({ roundedScales }) => roundedScales);
   const lines: string[] = [];
   if (forced.length > 0) {
-    const worst = Math.max(...forced.map(({ distance = 0 }) => distance));
+    const worst = forced.reduce((most, { distance = 0 }) => Math.max(most, distance), 0);
     lines.push(
       `${tensorCount(forced)} not ternary and rounded by absmean, up to ${(100 * worst).toFixed(1)} % away: only a model trained for it survives that`,
     );

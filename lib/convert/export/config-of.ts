@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { largestOf } from '../../extremes.js';
 import type { GgufFile, GgufValue } from '../../gguf/types.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import { modelError } from '../../model/spec/model-error.js';
@@ -88,7 +89,7 @@ function scalingOf(file: GgufFile, { architecture, contextLength }: ModelSpec) {
 /** The scaling of Llama 3.1 and later, of which files have the result only; all models state the same but the factor. */
 function llama3Of({ path }: GgufFile, { rope }: ModelSpec, factors: Float32Array) {
   const [low, high, context] = [1, 4, 8192];
-  const factor = Math.max(...factors);
+  const factor = largestOf(factors);
   const usual = llama3Factors({ factor, low, high, context }, rope.dim, rope.base);
   const same = usual.every((value, i) => Math.abs(factors[i]! / value - 1) < 1e-6);
   if (!same || usual.length !== factors.length) {

@@ -1,3 +1,4 @@
+import { largestOf, smallestOf } from '../../extremes.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import { type Floats, pieceLength } from './floats.js';
 
@@ -107,7 +108,7 @@ function mismatch({ words, values }: Floats, row: number, begin: number, end: nu
     ? Array.from(words.subarray(begin, end), (word) => values[word]!)
     : [...new Float32Array(words.slice(begin, end).buffer)];
   const sizes = group.map(Math.abs).filter((size) => size !== 0);
-  return { row, sizes: [Math.min(...sizes), Math.max(...sizes)] };
+  return { row, sizes: [smallestOf(sizes), largestOf(sizes)] };
 }
 
 /** Which groups share a scale, as many as possible. */
