@@ -24,7 +24,7 @@ bool quick();
 
 /**
  * True when the environment has BITNET_TEST_FEW: an emulated CPU whose kernels another one runs as
- * well, or the short form of the sanitizers. There a test of the engine need only show that it works
+ * well, or the short form of AddressSanitizer. There a test of the engine need only show that it works
  * with those chosen there.
  */
 bool repeated();
