@@ -1,6 +1,6 @@
 import type { Keys } from './keys.js';
 import * as limits from './limits.js';
-import { type Recurrent, stateBytes } from './recurrent.js';
+import { checkStateBytes, type Recurrent } from './recurrent.js';
 
 /**
  * The recurrent layers of a file: which they are, and their sizes.
@@ -27,13 +27,9 @@ export function readDeltaNet(keys: Keys, blocks: number, nLayer: number): Recurr
     throw keys.error('ssm.inner_size', expected, `${inner}`);
   }
   const layers = readRecurrentLayers(keys, blocks).slice(0, nLayer);
-  const sizes = { taps, nKeyHead, nValueHead, keyDim: headDim, headDim };
-  const bytes = stateBytes({ layers, ...sizes });
-  if (bytes > limits.maxStateBytes) {
-    const expected = `small enough for states of at most ${limits.maxStateBytes} bytes in all layers`;
-    throw keys.error('ssm.state_size', expected, `${headDim}, which makes ${bytes}`);
-  }
-  return { layers, ...sizes };
+  const recurrent = { layers, taps, nKeyHead, nValueHead, keyDim: headDim, headDim };
+  checkStateBytes(keys, recurrent);
+  return recurrent;
 }
 
 /** A list has the say; without, every n-th block attends. */

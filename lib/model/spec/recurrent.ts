@@ -1,3 +1,6 @@
+import type { Keys } from './keys.js';
+import { maxStateBytes } from './limits.js';
+
 /**
  * Layers that keep a state of fixed size, after a causal convolution of what they read: gated delta nets in place of keys and values,
  * or selective state spaces (Mamba-2) beside them, of which what B and C of a group are called are keys and queries here.
@@ -28,6 +31,14 @@ export function stateBytes(recurrent: Recurrent | undefined): number {
   const matrices = nValueHead * paddedFloats(headDim) * paddedFloats(keyDim);
   const inputs = (taps - 1) * paddedFloats(2 * nKeyHead * keyDim + nValueHead * headDim);
   return layers.filter(Boolean).length * (matrices + inputs) * 4;
+}
+
+/** @throws if the states of all layers take more than a model may have */
+export function checkStateBytes(keys: Keys, recurrent: Recurrent): void {
+  const bytes = stateBytes(recurrent);
+  if (bytes <= maxStateBytes) return;
+  const expected = `small enough for states of at most ${maxStateBytes} bytes in all layers`;
+  throw keys.error('ssm.state_size', expected, `${recurrent.keyDim}, which makes ${bytes}`);
 }
 
 /** Layers with keys and values. */

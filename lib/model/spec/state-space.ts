@@ -1,6 +1,6 @@
 import type { Keys } from './keys.js';
 import * as limits from './limits.js';
-import { type Recurrent, stateBytes } from './recurrent.js';
+import { checkStateBytes, type Recurrent } from './recurrent.js';
 
 /** The sizes of state spaces (Mamba-2), which are beside the attention of every layer. */
 export function readStateSpace(keys: Keys, nLayer: number): Recurrent {
@@ -26,10 +26,6 @@ export function readStateSpace(keys: Keys, nLayer: number): Recurrent {
   const layers = new Array<boolean>(nLayer).fill(true);
   const sizes = { taps, nKeyHead, nValueHead, keyDim, headDim };
   const recurrent: Recurrent = { layers, stateSpace: true, ...sizes };
-  const bytes = stateBytes(recurrent);
-  if (bytes > limits.maxStateBytes) {
-    const expected = `small enough for states of at most ${limits.maxStateBytes} bytes in all layers`;
-    throw keys.error('ssm.state_size', expected, `${keyDim}, which makes ${bytes}`);
-  }
+  checkStateBytes(keys, recurrent);
   return recurrent;
 }
