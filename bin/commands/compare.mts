@@ -1,21 +1,15 @@
 import { Command } from 'commander';
 import type { Comparison, Model } from '../../lib/index.js';
-import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { modelPath } from '../model-argument.mjs';
-import {
-  addEngineOptions,
-  contextOption,
-  type EngineOptions,
-  kvTypeOption,
-  loadOptions,
-} from '../model-options.mjs';
+import { type EngineOptions, loadOptions } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { Progress } from '../progress.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { cutShort } from './measure.mjs';
+import { addWindowOptions } from './window-options.mjs';
 
 interface CompareCommandOptions extends EngineOptions {
   file?: string;
@@ -40,26 +34,8 @@ export function compareCommand(): Command {
     .description('Measure how differently two models predict a text.')
     .argument('<base>', 'GGUF file or pulled model to compare with')
     .argument('<other>', 'GGUF file or pulled model with the same vocabulary')
-    .addHelpText('after', examples)
-    .option('-f, --file <file>', 'file with the text; default or -: stdin')
-    .addOption(contextOption("default: the models', at most 512; 0: no limit", 3))
-    .option(
-      '--stride <tokens>',
-      'score every token, in windows this far apart',
-      integer(1, 2 ** 24),
-    )
-    .option(
-      '--chunks <count>',
-      'evaluate at most this many chunks or windows',
-      integer(1, Number.MAX_SAFE_INTEGER),
-    )
-    .option('--parse-special', 'read special tokens in the text')
-    .addOption(kvTypeOption());
-  return addEngineOptions(command)
-    .option('--json', 'one JSON object')
-    .option('--quiet', 'print only the result and errors')
-    .option('--no-color', 'no color')
-    .action(compare);
+    .addHelpText('after', examples);
+  return addWindowOptions(command, "the models'").action(compare);
 }
 
 async function compare(

@@ -1,21 +1,13 @@
 import { Command } from 'commander';
 import type { Perplexity } from '../../lib/index.js';
-import { integer } from '../arguments.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { theModel } from '../model-argument.mjs';
-import {
-  addEngineOptions,
-  contextLength,
-  contextOption,
-  type EngineOptions,
-  kvTypeOption,
-  loadOptions,
-  modelOption,
-} from '../model-options.mjs';
+import { contextLength, type EngineOptions, loadOptions, modelOption } from '../model-options.mjs';
 import { isPiped, readStdin, readTextFile } from '../prompt.mjs';
 import { Terminal } from '../terminal.mjs';
 import { measureAndPrint } from './measure.mjs';
+import { addWindowOptions } from './window-options.mjs';
 
 interface PerplexityCommandOptions extends EngineOptions {
   file?: string;
@@ -29,8 +21,6 @@ interface PerplexityCommandOptions extends EngineOptions {
   color: boolean;
 }
 
-const longest = 2 ** 24;
-
 const examples = `
 Examples:
   bitnet perplexity -f story.txt
@@ -43,26 +33,8 @@ export function perplexityCommand(): Command {
     .description('Measure how well a model predicts a text.')
     .argument('[model]', 'GGUF file or pulled model (default: the embedded one)')
     .addHelpText('after', examples)
-    .addOption(modelOption())
-    .option('-f, --file <file>', 'file with the text; default or -: stdin')
-    .addOption(contextOption("default: the model's, at most 512; 0: no limit", 3))
-    .option(
-      '--stride <tokens>',
-      'score every token, in windows this far apart',
-      integer(1, longest),
-    )
-    .option(
-      '--chunks <count>',
-      'evaluate at most this many chunks or windows',
-      integer(1, Number.MAX_SAFE_INTEGER),
-    )
-    .option('--parse-special', 'read special tokens in the text')
-    .addOption(kvTypeOption());
-  return addEngineOptions(command)
-    .option('--json', 'one JSON object')
-    .option('--quiet', 'print only the result and errors')
-    .option('--no-color', 'no color')
-    .action(measure);
+    .addOption(modelOption());
+  return addWindowOptions(command, "the model's").action(measure);
 }
 
 async function measure(
