@@ -45,7 +45,7 @@ export interface SynthDescription {
   /** Whose hyper-parameters to take. */
   readonly shape: ShapeName;
   /**
-   * How linear layers are stored; the embedding is F16.
+   * How linear layers are stored; the embedding is F16, but for shapes of Bonsai in types with scales of blocks.
    * @default 'i2_s'
    */
   readonly format?: SynthFormat | undefined;
@@ -132,6 +132,8 @@ export function synthMetadata({ name, shape, format }: SynthModel): [string, Ggu
       `${arch}.${part}_scale`,
       { type: 'f32', value },
     ]),
+    ...headMetadata(shape),
+    ...yarnMetadata(shape),
     ...expertMetadata(shape),
     ...stateMetadata(shape),
     ...byteVocabulary(shape.vocabSize),
@@ -143,17 +145,37 @@ function rotated({ architecture, dim, nHead, headDim = dim / nHead }: Shape): nu
   return headDim / (architecture === 'maple' ? 2 : architecture === 'qwen35' ? 4 : 1);
 }
 
-/** The recurrent layers of Qwen 3.5, and its heads of attention. */
-function stateMetadata({ architecture: arch, states, headDim }: Shape): [string, GgufTyped][] {
+function yarnMetadata({
+  architecture: arch,
+  yarnFactor,
+  contextLength,
+}: Shape): [string, GgufTyped][] {
+  if (!yarnFactor) return [];
+  return [
+    [`${arch}.rope.scaling.type`, text('yarn')],
+    [`${arch}.rope.scaling.factor`, { type: 'f32', value: yarnFactor }],
+    [`${arch}.rope.scaling.original_context_length`, u32(contextLength / yarnFactor)],
+  ];
+}
+
+function headMetadata({ architecture: arch, headDim }: Shape): [string, GgufTyped][] {
+  if (!headDim) return [];
+  return ['key', 'value'].map((part) => [`${arch}.attention.${part}_length`, u32(headDim)]);
+}
+
+/** The recurrent layers of Qwen 3.5. */
+function stateMetadata({ architecture: arch, states }: Shape): [string, GgufTyped][] {
   if (!states) return [];
   const u32 = (key: string, value: number): [string, GgufTyped] => [
     `${arch}.${key}`,
     { type: 'u32', value },
   ];
   return [
-    ...(headDim
-      ? [u32('attention.key_length', headDim), u32('attention.value_length', headDim)]
-      : []),
+    // Of the rotated half of a head: text, height and width of images; other engines require them.
+    [
+      `${arch}.rope.dimension_sections`,
+      { type: 'array', elementType: 'i32', values: [11, 11, 10, 0] },
+    ],
     u32('full_attention_interval', attentionInterval),
     u32('ssm.conv_kernel', taps),
     u32('ssm.state_size', states.dim),
@@ -193,7 +215,7 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
   const { shape, tilts } = model;
   const { dim, ffnDim } = shape;
   const { queries, keys } = headColumns(shape);
-  const { subNorms } = architectures.get(shape.architecture)!;
+  const { subNorms, headNorms } = architectures.get(shape.architecture)!;
   const share = tilts ? commonShare : 0;
   const direction = commonDirection(dim, share, model.seed);
   const linear = (name: string, rows: number, cols: number): GgufTensorData =>
@@ -204,11 +226,19 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
     const chunks = gateTensor(ffnDim, direction, tilts[layer]!, scale, model, model.seed, name);
     return matrix(name, model.format, ffnDim, dim, chunks);
   };
+  const table = (name: string): GgufTensorData =>
+    shape.ternaryTables && hasBlockScales(model.format)
+      ? linear(name, shape.vocabSize, dim)
+      : embeddingTensor(model, name, direction, share);
   const { experts } = shape;
+  const headNormTensors = (name: (part: string) => string) => [
+    constant(name('attn_q_norm'), queries / shape.nHead),
+    constant(name('attn_k_norm'), queries / shape.nHead),
+  ];
   return [
-    embeddingTensor(model, 'token_embd.weight', direction, share),
+    table('token_embd.weight'),
     constant('output_norm.weight', dim),
-    ...(experts ? [embeddingTensor(model, 'output.weight', direction, share)] : []),
+    ...(shape.ownHead ? [table('output.weight')] : []),
     ...Array.from({ length: shape.nLayer }, (_, layer) => {
       const name = (part: string) => `blk.${layer}.${part}.weight`;
       const attention = [
@@ -223,11 +253,7 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
           constant(name('attn_norm'), dim),
           constant(name('post_attention_norm'), dim),
           ...(attends
-            ? [
-                ...attention,
-                constant(name('attn_q_norm'), queries / shape.nHead),
-                constant(name('attn_k_norm'), queries / shape.nHead),
-              ]
+            ? [...attention, ...headNormTensors(name)]
             : stateTensors(model, layer, shape.states)),
           gate(name('ffn_gate'), layer),
           linear(name('ffn_up'), ffnDim, dim),
@@ -235,11 +261,9 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
         ];
       }
       if (experts) {
-        const headDim = dim / shape.nHead;
         return [
           constant(name('attn_norm'), dim),
-          constant(name('attn_q_norm'), headDim),
-          constant(name('attn_k_norm'), headDim),
+          ...headNormTensors(name),
           constant(name('ffn_norm'), dim),
           ...attention,
           routerTensor(model, name('ffn_gate_inp'), experts.count),
@@ -253,6 +277,7 @@ export function synthTensors(model: SynthModel): GgufTensorData[] {
         ...(subNorms ? [constant(name('attn_sub_norm'), dim)] : []),
         constant(name('ffn_norm'), dim),
         ...(subNorms ? [constant(name('ffn_sub_norm'), ffnDim)] : []),
+        ...(headNorms ? headNormTensors(name) : []),
         ...attention,
         gate(name('ffn_gate'), layer),
         linear(name('ffn_up'), ffnDim, dim),
@@ -323,8 +348,12 @@ function matrix(
   return { name, dims: [cols, rows], type: formatTypes(format).type, data: { bytes, chunks } };
 }
 
-/** The scale of a matrix of trits: their product with values around one is around one, or a small part of a residual stream. */
+/**
+ * The scale of a matrix of trits: their product with values around one is around one, or a small part of a residual stream. Those of
+ * an embedding have a deviation of one.
+ */
 export function tritScale(name: string, cols: number): number {
+  if (name === 'token_embd.weight') return Math.SQRT2;
   return (/attn_output|ffn_down|ssm_out/.test(name) ? branchGain : 1) * unitScale(cols);
 }
 

@@ -3,7 +3,7 @@ import type { Scales } from '../../lib/model/spec/architectures.js';
 /** Hyper-parameters of a synthetic model. */
 export interface Shape {
   /** `general.architecture`, which decides the graph. */
-  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm' | 'maple' | 'qwen35';
+  readonly architecture: 'bitnet-b1.58' | 'bitnet' | 'minicpm' | 'qwen3' | 'maple' | 'qwen35';
   readonly nLayer: number;
   readonly dim: number;
   /** Of each expert, where there are experts. */
@@ -23,17 +23,30 @@ export interface Shape {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly ropeBase: number;
+  /** How many times as long a context as the first one YaRN makes of it. */
+  readonly yarnFactor?: number;
+  /** Whether the output head is a matrix of its own; otherwise it is the embedding. */
+  readonly ownHead?: true;
+  /** Whether embedding and head are stored like linear layers, where their format has scales of blocks; otherwise they are F16. */
+  readonly ternaryTables?: true;
   /** Of embeddings, branches and logits, where the architecture has such. */
   readonly scales?: Scales;
 }
 
 const bitnet = { architecture: 'bitnet', ropeBase: 10_000, contextLength: 2048 } as const;
+const bonsai = {
+  architecture: 'qwen3',
+  headDim: 128,
+  vocabSize: 151_936,
+  ropeBase: 1_000_000,
+  yarnFactor: 4,
+  ternaryTables: true,
+} as const;
 const llamaVocab = { ...bitnet, vocabSize: 32_002 } as const;
 
 /**
  * Shapes of public ternary models and of those in the BitNet papers. Where a paper names a size and states no numbers, its authors
- * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed. All but `maple`
- * have tied embeddings.
+ * say that it follows LLaMA (Ma et al. 2024, of Touvron et al. 2023): docs/cli/synth.md tells which ones are assumed.
  */
 export const shapes = {
   /** The 125M of bitnet.cpp's generator of dummy models (Wang et al. 2024). */
@@ -42,6 +55,16 @@ export const shapes = {
   '700m': { ...llamaVocab, nLayer: 24, dim: 1536, ffnDim: 4096, nHead: 16, nKvHead: 16 },
   /** 1bitLLM/bitnet_b1_58-xl. */
   '1.3b': { ...llamaVocab, nLayer: 24, dim: 2048, ffnDim: 5460, nHead: 32, nKvHead: 32 },
+  /** Ternary-Bonsai 1.7B, which has the shape of Qwen3-1.7B. */
+  'bonsai-1.7b': {
+    ...bonsai,
+    nLayer: 28,
+    dim: 2048,
+    ffnDim: 6144,
+    nHead: 16,
+    nKvHead: 8,
+    contextLength: 32_768,
+  },
   /** microsoft/bitnet-b1.58-2B-4T. */
   '2b4t': {
     architecture: 'bitnet-b1.58',
@@ -76,6 +99,17 @@ export const shapes = {
     ropeBase: 10_000,
     scales: { embedding: 12, residual: 1.4 / Math.sqrt(32), logit: 16 },
   },
+  /** Ternary-Bonsai 8B, which has the shape of Qwen3-8B. */
+  'bonsai-8b': {
+    ...bonsai,
+    nLayer: 36,
+    dim: 4096,
+    ffnDim: 12_288,
+    nHead: 32,
+    nKvHead: 8,
+    contextLength: 65_536,
+    ownHead: true,
+  },
   /** LLaMA 13B. */
   '13b': { ...llamaVocab, nLayer: 40, dim: 5120, ffnDim: 13_824, nHead: 40, nKvHead: 40 },
   /** Ternary-Bonsai 27B, which has the shape of Qwen3.6-27B. */
@@ -91,6 +125,8 @@ export const shapes = {
     vocabSize: 248_320,
     contextLength: 262_144,
     ropeBase: 10_000_000,
+    ownHead: true,
+    ternaryTables: true,
   },
   /** LLaMA 33B, which its license form called 30B. */
   '30b': { ...llamaVocab, nLayer: 60, dim: 6656, ffnDim: 17_920, nHead: 52, nKvHead: 52 },
@@ -110,6 +146,7 @@ export const shapes = {
     vocabSize: 151_936,
     contextLength: 128_000,
     ropeBase: 10_000,
+    ownHead: true,
   },
 } satisfies Record<string, Shape>;
 

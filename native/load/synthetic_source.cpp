@@ -61,8 +61,9 @@ void to_codes(uint32_t* words, size_t count) {
   }
 }
 
+// Whether its values are normally distributed; other embeddings and heads are matrices of trits.
 bool is_table(const TensorSpec& tensor) {
-  return tensor.role == "token_embd" || tensor.role == "output";
+  return (tensor.role == "token_embd" || tensor.role == "output") && tensor.type == "F16";
 }
 
 Status no_memory(const std::string& what, size_t bytes) {

@@ -94,7 +94,7 @@ describe('bitnet synth', () => {
     [['synth', '--shape', '700m'], "required option '-o, --output <file>' not specified"],
     [
       ['synth', '--shape', '8b', '-o', 'x.gguf'],
-      '7b, bitcpm4-8b, 13b, bonsai-27b, 30b, 70b, 100b, maple.',
+      '7b, bitcpm4-8b, bonsai-8b, 13b, bonsai-27b, 30b, 70b, 100b, maple.',
     ],
     [[...small, '-o', 'x', '--format', 'q2_k'], 'Allowed choices are i2_s, tq1_0'],
     [[...small, '-o', 'x', '--activation-sparsity', '1'], 'Expected a number from 0.05 to 0.95.'],

@@ -77,12 +77,34 @@ describe('a synthetic model without a file', () => {
         architecture: 'maple',
         ffnDim: 256,
         experts: { count: 6, used: 2 },
+        ownHead: true,
         vocabSize: 40_000, // the head is more than the 32 MiB that stay in a file
       },
     };
     await writeSynthModel(file('experts'), model, {});
     const expected = await logitsOf(await loadModel(file('experts'), { autotune: false }));
     expect(await logitsOf(await made(model, 2))).toEqual(expected);
+  });
+
+  test.each([
+    ['f16', 'tensor', 'F16'],
+    ['q2_0', 'group', 'Q2_0'],
+  ] as const)('has the embedding and the head of a Bonsai: %s', async (format, scales, type) => {
+    const model: SynthModel = {
+      ...{ name: 'test', format, scales, seed: 3 },
+      shape: {
+        ...{ ...shape, architecture: 'qwen3', headDim: 64, yarnFactor: 4 },
+        ...{ ownHead: true, ternaryTables: true, vocabSize: 40_000 },
+      },
+    };
+    const spec = readSpec((await synthSource(model)).file);
+    for (const role of ['token_embd', 'output'])
+      expect(spec.tensors.find((tensor) => tensor.role === role)).toMatchObject({ type });
+    await writeSynthModel(file(`bonsai ${format}`), model, {});
+    const expected = await logitsOf(await loadModel(file(`bonsai ${format}`), { autotune: false }));
+    expect(expected.some((logit) => logit !== 0)).toBe(true);
+    for (const threads of [1, 3])
+      expect(await logitsOf(await made(model, threads))).toEqual(expected);
   });
 
   test('has the recurrent layers of the file, on any number of threads', async () => {
