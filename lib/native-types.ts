@@ -243,6 +243,10 @@ export interface NativeTarget {
   readonly scale?: number;
   /** Whether dense weights are rounded to ternary ones by absmean, where a scale belongs to a block; else they must be exactly ternary. @default false */
   readonly absmean?: boolean;
+  /** Scales of dense weights that are known: as `groupSizes` has them, those that share one in the type being equal. */
+  readonly given?: Float32Array;
+  /** Of such weights those up to this size are 0. @default 0 */
+  readonly zeroLimit?: number;
 }
 
 /** What stands against a conversion, as bits: native/quantize/findings.h. */

@@ -45,6 +45,8 @@ interface Addon {
   planLoad(spec: object, options: object): readonly HeldTensor[];
   loadModel(spec: object, options: object): Promise<NativeModel>;
   encodeRows(request: object): Promise<number>;
+  groupSizes(request: object): Promise<void>;
+  rowSums(request: object): Promise<void>;
   firstScale(request: object): Promise<number>;
   measureTernary(request: object): Promise<TernaryDistance>;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
@@ -224,7 +226,7 @@ export function checksumFile(
 }
 
 /** Native threads, 0 for all cores this process may use, and `[abort]`. */
-interface NativeWork {
+export interface NativeWork {
   readonly threads: number;
   readonly control: Int32Array;
 }
@@ -240,13 +242,38 @@ interface NativeWork {
 export function encodeRows(
   tensor: NativeTensor,
   { row, count }: { readonly row: number; readonly count: number },
-  { type, scale = 0, absmean = false }: NativeTarget,
+  { type, scale = 0, absmean = false, given, zeroLimit = 0 }: NativeTarget,
   out: Uint8Array,
   work: NativeWork,
 ): Promise<number> {
-  const target = { target: type, scale, absmean: Number(absmean) };
+  const target = { target: type, scale, absmean: Number(absmean), given, zeroLimit };
   const request = { ...nativeTensor(tensor), row, count, ...target, out, ...work };
   return translatedAsync(translated(() => addon().encodeRows(request)));
+}
+
+/**
+ * Of each 64 columns of a row of a dense tensor the one size that all weights but zeros have, 0 where all are zeros, and −1 where
+ * there are several.
+ *
+ * @param out [rows, ⌈cols / 64⌉]
+ */
+export function groupSizes(
+  tensor: NativeTensor,
+  out: Float32Array,
+  work: NativeWork,
+): Promise<void> {
+  const request = { ...nativeTensor(tensor), out, ...work };
+  return translatedAsync(translated(() => addon().groupSizes(request)));
+}
+
+/**
+ * Σ |x| of each row of a dense tensor, in order; of 16-bit types those with odd indices are a sum of their own.
+ *
+ * @param out [rows]
+ */
+export function rowSums(tensor: NativeTensor, out: Float64Array, work: NativeWork): Promise<void> {
+  const request = { ...nativeTensor(tensor), out, ...work };
+  return translatedAsync(translated(() => addon().rowSums(request)));
 }
 
 /** The scale of the first weight that is not 0: if the tensor has one scale, this is it. */

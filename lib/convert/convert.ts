@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { abortError } from '../abort.js';
+import { abortError, onAbort } from '../abort.js';
 import { count } from '../count.js';
 import type { Decision } from '../decision.js';
 import { writableTarget } from '../files/target.js';
@@ -61,6 +61,7 @@ export async function convertCheckpoint(
   const tokenizer = await convertTokenizer(checkpoint.path, { vocabSize });
   const metadata = await fileMetadata(checkpoint, planned);
 
+  const control = new Int32Array(1);
   const reading = signal ? { signal } : {};
   const head = await tiedHeadDecision(checkpoint, planned, reading);
   const odd: string[] = [];
@@ -71,6 +72,7 @@ export async function convertCheckpoint(
     ...{ path: checkpoint.path, type, allowRounding },
     ahead: new ReadAhead(planned, signal),
     reading,
+    work: { threads: 0, control },
     onOdd: (what) => odd.push(what),
     onRounded: (name) => rounded.add(name),
     onRows: progressOf(planned, signal, onProgress),
@@ -89,7 +91,16 @@ export async function convertCheckpoint(
     tensors: [...tensors, ...statedTensors(checkpoint)],
   };
   const verify = () => throwIfAborted(signal);
-  await writeGgufInTurn(path, contents, { overwrite, verify });
+  const release = onAbort(signal, () => Atomics.store(control, 0, 1));
+  try {
+    await writeGgufInTurn(path, contents, { overwrite, verify });
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    release();
+    Atomics.store(control, 0, 1); // a chunk may be under way that nobody waits for
+  }
   const decisions = [
     ...decisionsOf(checkpoint, odd),
     ...untrainedDecision(checkpoint, dense),

@@ -32,6 +32,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("loadModel", checked<ModelObject::load>);
   add("checksumFile", checked<checksum_file>);
   add("encodeRows", checked<encoded_rows>);
+  add("groupSizes", checked<found_sizes>);
+  add("rowSums", checked<found_sums>);
   add("firstScale", checked<found_scale>);
   add("measureTernary", checked<measured_ternary>);
   exports.Set("NativeModel", ModelObject::define(env));

@@ -124,6 +124,24 @@ Napi::Value promised(const Napi::CallbackInfo& info, Work work,
       [result, made](Napi::Env env) { return made(env, *result); });
 }
 
+/** Does `work(tensor, context, out)` for a dense tensor of which `out` has `room(shape)` numbers. */
+template <class Number, class Room>
+Napi::Value written(const Napi::CallbackInfo& info, Room room,
+                    Status (*work)(const StoredTensor&, const QuantizeContext&, Number*)) {
+  const Napi::Object object = info[0].As<Napi::Object>();
+  Number* out = elements_of<Number>(object, "out");
+  const size_t count = length_of(object, "out");
+  struct Nothing {};
+  return promised<Nothing>(
+      info,
+      [=](const StoredTensor& tensor, const QuantizeContext& context, Nothing*) {
+        if (tensor.ternary || count != room(tensor.shape))
+          return Status::error(Code::kArgument, "Expected a dense tensor, and room for its rows.");
+        return work(tensor, context, out);
+      },
+      [](Napi::Env env, const Nothing&) -> Napi::Value { return env.Undefined(); });
+}
+
 } // namespace
 
 Napi::Value encoded_rows(const Napi::CallbackInfo& info) {
@@ -131,8 +149,12 @@ Napi::Value encoded_rows(const Napi::CallbackInfo& info) {
   const size_t row = static_cast<size_t>(number_of(object, "row"));
   const size_t count = static_cast<size_t>(number_of(object, "count"));
   const std::string name = string_of(object, "target");
-  const ScaleRule rule =
-      number_of(object, "absmean") != 0 ? ScaleRule::kAbsmean : ScaleRule::kExact;
+  const float* given = elements_of<float>(object, "given");
+  const size_t given_count = length_of(object, "given");
+  const float zero_limit = static_cast<float>(number_of(object, "zeroLimit"));
+  const ScaleRule rule = given                               ? ScaleRule::kGiven
+                         : number_of(object, "absmean") != 0 ? ScaleRule::kAbsmean
+                                                             : ScaleRule::kExact;
   const float scale = static_cast<float>(number_of(object, "scale"));
   uint8_t* out = elements_of<uint8_t>(object, "out");
   const size_t room = length_of(object, "out");
@@ -143,8 +165,10 @@ Napi::Value encoded_rows(const Napi::CallbackInfo& info) {
         if (!find_type(name, &type) || (type.ternary && !type.ternary->encode) ||
             !holds(type, tensor.shape))
           return unusable_type(name);
-        const TargetType target = {type.ternary, type.dense, rule, scale};
+        const TargetType target = {type.ternary, type.dense, rule, scale, given, zero_limit};
         const size_t rows = tensor.shape.rows, step = row_step(tensor);
+        if (given && (tensor.ternary || given_count != rows * size_groups(tensor.shape.cols)))
+          return Status::error(Code::kArgument, "Expected a dense tensor and all its scales.");
         if (row > rows || count > rows - row || row % step != 0 ||
             (count % step != 0 && row + count != rows) ||
             encoded_bytes(tensor, row, count, target) != room)
@@ -154,6 +178,16 @@ Napi::Value encoded_rows(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const uint32_t& findings) -> Napi::Value {
         return Napi::Number::New(env, findings);
       });
+}
+
+Napi::Value found_sizes(const Napi::CallbackInfo& info) {
+  return written<float>(
+      info, [](TensorShape shape) { return shape.rows * size_groups(shape.cols); }, group_sizes);
+}
+
+Napi::Value found_sums(const Napi::CallbackInfo& info) {
+  return written<double>(
+      info, [](TensorShape shape) { return shape.rows; }, row_sums);
 }
 
 Napi::Value found_scale(const Napi::CallbackInfo& info) {

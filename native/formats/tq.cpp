@@ -64,14 +64,15 @@ void decode_strided(const uint8_t* bytes, size_t count, int digits, uint8_t* cod
       *codes++ = trit(bytes[m], n);
 }
 
-// The reverse, for digits that begin a byte.
-void encode_strided(const uint8_t* codes, size_t count, int digits, uint8_t* bytes) {
-  for (size_t m = 0; m < count; ++m) {
-    unsigned v = 0;
-    for (int n = 0; n < 5; ++n)
-      v = 3 * v + (n < digits ? codes[m + count * n] : 0u);
-    bytes[m] = static_cast<uint8_t>((256 * v + 242) / 243);
-  }
+// The reverse, for digits that begin a byte. In 16 bits throughout and with a constant count, so that
+// compilers use vectors.
+template <size_t kCount> void encode_strided(const uint8_t* codes, int digits, uint8_t* bytes) {
+  uint16_t v[kCount] = {};
+  for (int n = 0; n < 5; ++n)
+    for (size_t m = 0; m < kCount; ++m)
+      v[m] = static_cast<uint16_t>(3 * v[m] + (n < digits ? codes[m + kCount * n] : 0));
+  for (size_t m = 0; m < kCount; ++m)
+    bytes[m] = static_cast<uint8_t>(static_cast<uint16_t>(256 * v[m] + 242) / uint16_t{243});
 }
 
 // TQ1_0, 54 bytes:  qs[48]  five trits a byte, most significant first
@@ -88,9 +89,9 @@ bool decode_tq1_block(const uint8_t* block, uint8_t* codes) {
 }
 
 void encode_tq1_block(const uint8_t* codes, uint8_t* block) {
-  encode_strided(codes, 32, 5, block);
-  encode_strided(codes + 160, 16, 5, block + 32);
-  encode_strided(codes + 240, 4, 4, block + 48);
+  encode_strided<32>(codes, 5, block);
+  encode_strided<16>(codes + 160, 5, block + 32);
+  encode_strided<4>(codes + 240, 4, block + 48);
 }
 
 // PTQ1_0, 28 bytes, the same in half the size:

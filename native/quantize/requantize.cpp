@@ -69,6 +69,9 @@ uint32_t encode_ternary(const StoredTensor& tensor, RowReader& reader, size_t ro
       rows.regroup(r, reader.codes(), reader.scales(), tensor.scale_cols());
     else if (target.rule == ScaleRule::kExact)
       rows.split(r, reader.floats(r));
+    else if (target.rule == ScaleRule::kGiven)
+      rows.sort(r, reader.floats(r), target.given + (row + r) * size_groups(tensor.shape.cols),
+                kSizeGroup, target.zero_limit);
     else
       rows.round(r, reader.floats(r));
   }
@@ -212,6 +215,40 @@ Status first_scale(const StoredTensor& tensor, const QuantizeContext& context, f
     }
   }
   return {};
+}
+
+Status group_sizes(const StoredTensor& tensor, const QuantizeContext& context, float* out) {
+  const size_t rows = tensor.shape.rows, cols = tensor.shape.cols, groups = size_groups(cols);
+  return for_chunks(tensor, 0, rows, context,
+                    [&](RowReader& reader, size_t row, size_t count, size_t) {
+                      for (size_t r = 0; r < count; ++r) {
+                        const float* x = reader.floats(r);
+                        float* sizes = out + (row + r) * groups;
+                        for (size_t g = 0; g < groups; ++g) {
+                          const size_t begin = g * kSizeGroup;
+                          sizes[g] = common_size(x + begin, std::min(kSizeGroup, cols - begin));
+                        }
+                      }
+                    });
+}
+
+Status row_sums(const StoredTensor& tensor, const QuantizeContext& context, double* out) {
+  const size_t cols = tensor.shape.cols;
+  const size_t paired = tensor.dense == kDenseF32 ? 0 : cols / 2 * 2;
+  return for_chunks(tensor, 0, tensor.shape.rows, context,
+                    [&](RowReader& reader, size_t row, size_t count, size_t) {
+                      for (size_t r = 0; r < count; ++r) {
+                        const float* x = reader.floats(r);
+                        double even = 0, odd = 0;
+                        for (size_t i = 0; i < paired; i += 2) {
+                          even += fabs(static_cast<double>(x[i]));
+                          odd += fabs(static_cast<double>(x[i + 1]));
+                        }
+                        for (size_t i = paired; i < cols; ++i)
+                          even += fabs(static_cast<double>(x[i]));
+                        out[row + r] = even + odd;
+                      }
+                    });
 }
 
 Status measure_ternary(const StoredTensor& tensor, size_t group, const QuantizeContext& context,

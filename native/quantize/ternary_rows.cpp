@@ -58,6 +58,23 @@ float absmean(const float* x, size_t count) {
   return usable_absmean(sum_of_sizes(x, count) / static_cast<double>(count));
 }
 
+float common_size(const float* x, size_t count) {
+  uint32_t all = 0;
+  for (size_t i = 0; i < count; ++i)
+    all |= bits_of(x[i]);
+  const uint32_t size = all & 0x7fffffff;
+  uint32_t wrong = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t own = bits_of(x[i]) & 0x7fffffff;
+    wrong |= own ^ (own != 0 ? size : 0);
+  }
+  if (wrong != 0)
+    return -1.0f;
+  float value;
+  memcpy(&value, &size, sizeof value);
+  return value;
+}
+
 void TernaryRows::start(size_t count, size_t cols, size_t group, float scale) {
   cols_ = cols;
   fixed_ = group == 0;
@@ -123,6 +140,15 @@ void TernaryRows::round(size_t r, const float* x) {
     for (size_t i = k; i < k + shared_; ++i)
       codes[i] = ternary_code(x[i], scale);
   }
+}
+
+void TernaryRows::sort(size_t r, const float* x, const float* scales, size_t from, float limit) {
+  const size_t cols = cols_; // of which codes could be a part, as far as compilers know
+  uint8_t* codes = codes_.data() + r * cols;
+  for (size_t i = 0; i < cols; ++i)
+    codes[i] = static_cast<uint8_t>(1 + (x[i] > limit) - (x[i] < -limit));
+  for (size_t k = 0; k < cols_; k += shared_)
+    scales_of(r)[k / shared_] = fixed_ ? scale_ : scales[k / from];
 }
 
 void TernaryRows::round_scales() {

@@ -24,6 +24,9 @@ inline float usable_absmean(double mean) {
 /** The scale of `count` weights by absmean. */
 float absmean(const float* x, size_t count);
 
+/** The one size that all numbers but zeros have, 0 where all are zeros, -1 where there are several. */
+float common_size(const float* x, size_t count);
+
 /** Memory of one thread. */
 class TernaryRows {
 public:
@@ -36,6 +39,11 @@ public:
   void split(size_t r, const float* x);
   /** Row `r` of any weights, by absmean. */
   void round(size_t r, const float* x);
+  /**
+   * Row `r` of weights whose scales are known: those of its groups of `from` columns, of which each
+   * that shares one in the target has the same. Weights up to the size `limit` are 0.
+   */
+  void sort(size_t r, const float* x, const float* scales, size_t from, float limit);
   /** Makes halves of all scales. */
   void round_scales();
 

@@ -25,7 +25,7 @@ export async function makeEmbedding(
   if (options.type === 'auto' && (await beginsTernary(planned, options))) {
     const slice = new TimeSlice();
     const bytes = await readTensor(planned.source, options.reading);
-    const matrix = await readTrits(planned, bytes, undefined, slice);
+    const matrix = await readTrits(planned, bytes, undefined, slice, options.work);
     const made =
       'codes' in matrix && makeTernary(planned, matrix, ternaryTableTypes, options, slice);
     if (made) return made;
@@ -53,9 +53,12 @@ async function* pieces(
 }
 
 /** Whether the first rows are trits times scales. */
-async function beginsTernary(planned: PlannedTensor, { reading }: MakeOptions): Promise<boolean> {
+async function beginsTernary(
+  planned: PlannedTensor,
+  { reading, work }: MakeOptions,
+): Promise<boolean> {
   for await (const { bytes } of readRows(planned.source, { ...reading, pieceBytes: 2 ** 16 })) {
-    return 'codes' in (await readTrits(planned, bytes, undefined, new TimeSlice()));
+    return 'codes' in (await readTrits(planned, bytes, undefined, new TimeSlice(), work));
   }
   return false;
 }

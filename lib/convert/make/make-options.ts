@@ -1,6 +1,7 @@
 import type { TernaryType } from '../../gguf/pack-trits.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
+import type { NativeWork } from '../../native.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { checkpointError } from '../tensors/checkpoint.js';
 import type { DenseType } from '../weights/dense-types.js';
@@ -20,6 +21,7 @@ export interface MakeOptions {
   readonly allowRounding: boolean;
   readonly ahead: ReadAhead;
   readonly reading: { readonly signal?: AbortSignal };
+  readonly work: NativeWork;
   /** Called with what is odd about a tensor. */
   readonly onOdd: (what: string) => void;
   /** Called with the name of a tensor whose scales are rounded. */

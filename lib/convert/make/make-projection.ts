@@ -22,7 +22,8 @@ export async function makeProjection(
   const dense = askedType(options);
   if (planned.plain || (dense && planned.rule === 'stored'))
     return makeStored(planned, bytes, options, slice);
-  const matrix = await readTrits(planned, bytes, await statedScale(planned, options), slice);
+  const scale = await statedScale(planned, options);
+  const matrix = await readTrits(planned, bytes, scale, slice, options.work);
   if (!('codes' in matrix)) {
     if (matrix.dense && type === 'auto') return makeStored(planned, bytes, options, slice);
     throw notTernary(planned, matrix, options);

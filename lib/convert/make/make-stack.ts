@@ -54,7 +54,8 @@ async function commonType(
   const slice = new TimeSlice();
   for (const part of parts) {
     const scale = await statedScale(part, options);
-    const matrix = await readTrits(part, await readTensor(part.source, reading), scale, slice);
+    const bytes = await readTensor(part.source, reading);
+    const matrix = await readTrits(part, bytes, scale, slice, options.work);
     if (!('codes' in matrix)) {
       if (type !== 'auto' || !matrix.dense) throw notTernary(part, matrix, options);
       return ownType(part.source);

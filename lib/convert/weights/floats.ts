@@ -54,35 +54,8 @@ export function indexOfNonFinite({ words, values }: Floats): number {
   return -1;
 }
 
-/** The mean size of all numbers; NaN or infinite where one is. */
-export async function meanMagnitude(floats: Floats, slice: TimeSlice): Promise<number> {
-  const { length } = floats.words;
-  let sum = 0;
-  for (let begin = 0; begin < length; begin += pieceLength) {
-    sum += sumOfMagnitudes(floats, begin, Math.min(begin + pieceLength, length));
-    if (slice.due()) await slice.pause();
-  }
-  return sum / length;
-}
-
 /** Numbers between two looks at the clock. */
 export const pieceLength = 2 ** 18;
-
-function sumOfMagnitudes({ words, values }: Floats, begin: number, end: number): number {
-  let [even, odd] = [0, 0]; // neither waits for the other
-  if (values === undefined) {
-    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-    for (let i = begin; i < end; i++) even += Math.abs(floats[i]!);
-  } else {
-    // The upper half of the table has the same numbers with a minus.
-    for (let i = begin + 1; i < end; i += 2) {
-      even += values[words[i - 1]! & 0x7fff]!;
-      odd += values[words[i]! & 0x7fff]!;
-    }
-    if ((end - begin) % 2 === 1) even += values[words[end - 1]! & 0x7fff]!;
-  }
-  return even + odd;
-}
 
 const tables = new Map<string, Float32Array>();
 

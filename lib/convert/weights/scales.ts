@@ -1,6 +1,7 @@
 import { largestOf, smallestOf } from '../../extremes.js';
-import type { TimeSlice } from '../../gguf/time-slice.js';
-import { type Floats, pieceLength } from './floats.js';
+import { groupSizes, type NativeWork } from '../../native.js';
+import type { NativeTensor } from '../../native-types.js';
+import type { Floats } from './floats.js';
 
 /** Weights of a row among which a scale does not change in any type here. */
 export const groupCols = 64;
@@ -27,80 +28,34 @@ export function uniformScales(rows: number, cols: number, scale: number): Scales
   return { values: new Float32Array(rows * perRow).fill(scale), perRow, shared: 'tensor' };
 }
 
-/**
- * Finds out whether weights are trits times scales: whether within each group all that are not 0 have the same size.
- *
- * @param sourceRow the row of the data for each row of the matrix
- */
+/** Finds out whether weights are trits times scales: whether within each group all that are not 0 have the same size. */
 export async function surveyScales(
+  matrix: NativeTensor,
   floats: Floats,
-  cols: number,
-  sourceRow: (row: number) => number,
-  slice: TimeSlice,
+  work: NativeWork,
 ): Promise<Survey> {
-  const { words, values } = floats;
-  const rows = words.length / cols;
+  const { rows, cols } = matrix;
   const perRow = Math.ceil(cols / groupCols);
-  const sizes = new Uint32Array(rows * perRow);
-  const sizeOf = sizeReader(floats, cols);
-  const step = Math.max(1, Math.floor(pieceLength / cols));
-  for (let row = 0; row < rows; row++) {
-    const begin = sourceRow(row) * cols;
-    for (let group = 0; group < perRow; group++) {
-      const end = begin + Math.min((group + 1) * groupCols, cols);
-      const size = sizeOf(begin + group * groupCols, end);
-      if (size < 0) return mismatch(floats, row, begin + group * groupCols, end);
-      sizes[row * perRow + group] = size;
-    }
-    if (row % step === 0 && slice.due()) await slice.pause();
-  }
-  const real = new Float32Array(sizes.buffer);
-  if (values) for (let i = 0; i < real.length; i++) real[i] = values[sizes[i]!]!;
-  return { scales: sharedScales(real, perRow) };
+  const sizes = new Float32Array(rows * perRow);
+  await groupSizes(matrix, sizes, work);
+  const mixed = sizes.indexOf(-1);
+  if (mixed < 0) return { scales: sharedScales(sizes, perRow) };
+  const row = Math.floor(mixed / perRow);
+  const begin = row * cols + (mixed % perRow) * groupCols;
+  return mismatch(floats, row, begin, Math.min(begin + groupCols, (row + 1) * cols));
 }
 
-/** Of the numbers from one index to another the bits of the one size that all but zeros have, 0 where all are zeros, −1 where there are several sizes. */
-type SizeOf = (begin: number, end: number) => number;
-
-function sizeReader({ words }: Floats, cols: number): SizeOf {
-  if (words instanceof Uint32Array)
-    return (begin, end) => sizeOfWords(words, begin, end, 0x7fffffff);
-  if (cols % 2 !== 0 || words.byteOffset % 4 !== 0) {
-    return (begin, end) => sizeOfWords(words, begin, end, 0x7fff);
+/** The first scale that does not pass a test. */
+export function findScale(
+  { values, perRow, shared }: Scales,
+  passes: (scale: number) => boolean,
+): number | undefined {
+  const step = shared === 'tensor' ? values.length : shared === 'row' ? perRow : shared;
+  for (let i = 0; i < values.length; i += step) {
+    const scale = values[i]!;
+    if ((i === 0 || scale !== values[i - step]) && !passes(scale)) return scale;
   }
-  const pairs = new Uint32Array(words.buffer, words.byteOffset, words.length / 2);
-  return (begin, end) => sizeOfPairs(pairs, begin / 2, end / 2);
-}
-
-function sizeOfWords(
-  words: Uint16Array | Uint32Array,
-  begin: number,
-  end: number,
-  sizeBits: number,
-): number {
-  let size = 0;
-  for (let i = begin; i < end; i++) {
-    const own = words[i]! & sizeBits;
-    if (own === 0 || own === size) continue;
-    if (size !== 0) return -1;
-    size = own;
-  }
-  return size;
-}
-
-/** Two numbers of 16 bits at once, and without a branch: which are zeros is hard to guess. */
-function sizeOfPairs(pairs: Uint32Array, begin: number, end: number): number {
-  let all = 0;
-  for (let i = begin; i < end; i++) all |= pairs[i]!;
-  const size = (all | (all >>> 16)) & 0x7fff;
-  const both = size | (size << 16);
-  let wrong = 0;
-  for (let i = begin; i < end; i++) {
-    const own = pairs[i]! & 0x7fff7fff;
-    const some = ((own + 0x7fff7fff) >>> 15) & 0x00010001; // a bit for each that is not 0
-    wrong |= own ^ (both & ((some << 16) - some));
-  }
-  return wrong === 0 ? size : -1;
+  return undefined;
 }
 
 function mismatch({ words, values }: Floats, row: number, begin: number, end: number): Survey {

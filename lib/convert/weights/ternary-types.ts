@@ -1,10 +1,10 @@
 import { halfBits, halfValue } from '../../gguf/half.js';
-import { i2sTail, packTrits, type TernaryType } from '../../gguf/pack-trits.js';
+import type { TernaryType } from '../../gguf/pack-trits.js';
 import { typeNamed } from '../../gguf/tensor-types.js';
 import type { TimeSlice } from '../../gguf/time-slice.js';
 import type { GgufChunks } from '../../gguf/writer.js';
 import { isExact } from './dense-types.js';
-import { groupCols, type Scales } from './scales.js';
+import { findScale, groupCols, type Scales } from './scales.js';
 import type { TritMatrix } from './trits.js';
 
 /** Types that hold trits. */
@@ -27,11 +27,9 @@ export function whyUnfit(type: TernaryType, { rows, cols, scales }: TritMatrix):
     return { expected, found: `one for ${sharedText(scales.shared)}` };
   }
   if (type === 'I2_S') return undefined;
-  // Most often all are the same one.
-  const different = scales.values.filter((scale, i, all) => scale !== all[i - 1]);
-  const inexact = different.find((scale) => !isExact('F16', scale));
+  const inexact = findScale(scales, (scale) => isExact('F16', scale));
   if (inexact === undefined) return undefined;
-  const lost = different.find((scale) => !isNearHalf(scale));
+  const lost = findScale(scales, isNearHalf);
   if (lost !== undefined) {
     return { expected: `of scales that ${type} can hold, as 16-bit floats`, found: `${lost}` };
   }
@@ -75,27 +73,27 @@ export function ternaryData(
   return { bytes, chunks: chunksOf(type, matrix, slice, onRows) };
 }
 
-/** Weights of a chunk. */
-const chunkWeights = 2 ** 20;
-
 async function* chunksOf(
   type: TernaryType,
-  { rows, cols, codes, scales }: TritMatrix,
+  { rows, cols, pack, chunkWeights }: TritMatrix,
   slice: TimeSlice,
   onRows: (rows: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const pack = packTrits[type];
   // 128 rows are whole blocks of I2_S whatever their length.
   const step = Math.max(128, Math.floor(chunkWeights / cols / 128) * 128);
-  const halves = new Uint16Array(type === 'I2_S' ? 0 : scales.values.length);
-  for (let i = 0; i < halves.length; i++) halves[i] = halfBits(scales.values[i]!);
-  for (let begin = 0; begin < rows; begin += step) {
-    const end = Math.min(begin + step, rows);
-    const first = begin * cols;
-    const scaleAt = (index: number) => halves[(first + index) / groupCols]!;
-    yield pack(codes(begin, end), scaleAt);
+  const start = (begin: number) => {
+    if (begin >= rows) return undefined;
+    const chunk = pack(type, begin, Math.min(begin + step, rows));
+    chunk.catch(() => {}); // whoever awaits it is told, if anybody still does
+    return chunk;
+  };
+  let next = start(0);
+  for (let end = 0; next !== undefined; ) {
+    const bytes = await next;
+    end = Math.min(end + step, rows);
+    next = start(end); // while this one is written
+    yield bytes;
     onRows(end);
     if (slice.due()) await slice.pause();
   }
-  if (type === 'I2_S') yield i2sTail(scales.values[0]!);
 }

@@ -1,9 +1,13 @@
 import type { TimeSlice } from '../../gguf/time-slice.js';
+import type { NativeWork } from '../../native.js';
 import type { PlannedTensor } from '../tensors/checkpoint.js';
 import { sameOrder } from '../tensors/orders.js';
-import { allFloatsOf, meanMagnitude } from './floats.js';
+import { storedRows } from './dense-data.js';
+import { ownType } from './dense-types.js';
+import { allFloatsOf } from './floats.js';
+import { meanMagnitude, nativeMatrix } from './native-matrix.js';
 import { surveyScales, uniformScales } from './scales.js';
-import { floatCodes, indexOfCode3, packedCodes, type TritMatrix, zeroLimit } from './trits.js';
+import { floatMatrix, indexOfCode3, packedMatrix, type TritMatrix, zeroLimit } from './trits.js';
 
 /** The least mean that absmean divides by. */
 const leastScale = Math.fround(1e-5);
@@ -19,7 +23,7 @@ export interface NoTrits {
 /**
  * The trits of a linear layer by the rule of its checkpoint, or why there are none.
  *
- * @param bytes of the tensor
+ * @param bytes of the tensor, or of its first rows
  * @param scale of packed trits
  */
 export async function readTrits(
@@ -27,18 +31,23 @@ export async function readTrits(
   bytes: Buffer,
   scale: number | undefined,
   slice: TimeSlice,
+  work: NativeWork,
 ): Promise<TritMatrix | NoTrits> {
-  const { rows, cols, source, rule, order = sameOrder } = planned;
+  const { cols, source, rule, order } = planned;
   if (scale !== undefined) return unpacked(planned, bytes, scale);
-  const floats = await allFloatsOf(source, bytes, slice);
+  const type = ownType(source);
+  const stored = await allFloatsOf(source, bytes, slice);
+  const floats = order ? storedRows(stored, cols, order)(0, stored.words.length / cols) : stored;
+  const matrix = nativeMatrix(floats, type, cols);
   if (rule === 'absmean') {
-    const mean = Math.fround(await meanMagnitude(floats, slice));
+    // Of the numbers as they lie in the checkpoint: another order has another sum.
+    const mean = Math.fround(await meanMagnitude(nativeMatrix(stored, type, cols), work));
     if (!Number.isFinite(mean)) return notFinite(mean);
     const value = Math.max(mean, leastScale);
-    const codes = floatCodes(floats, cols, zeroLimit(value), order);
-    return { rows, cols, codes, scales: uniformScales(rows, cols, value) };
+    const scales = uniformScales(matrix.rows, cols, value);
+    return floatMatrix(floats, matrix, zeroLimit(value), scales, work);
   }
-  const survey = await surveyScales(floats, cols, order, slice);
+  const survey = await surveyScales(matrix, floats, work);
   if ('row' in survey) {
     const [least, most] = survey.sizes;
     if (!Number.isFinite(most)) return notFinite(most);
@@ -47,7 +56,7 @@ export async function readTrits(
   }
   const infinite = survey.scales.values.find((size) => !Number.isFinite(size));
   if (infinite !== undefined) return notFinite(infinite);
-  return { rows, cols, codes: floatCodes(floats, cols, 0, order), scales: survey.scales };
+  return floatMatrix(floats, matrix, 0, survey.scales, work);
 }
 
 function unpacked(
@@ -56,12 +65,9 @@ function unpacked(
   scale: number,
 ): TritMatrix | NoTrits {
   const wrong = indexOfCode3(bytes);
-  if (wrong >= 0) {
-    const found = `the code 3 in its byte ${wrong}`;
-    return { expected: 'of the codes 0, 1 and 2, two bits each', found, dense: false };
-  }
-  const codes = packedCodes(bytes, rows, cols, order);
-  return { rows, cols, codes, scales: uniformScales(rows, cols, scale) };
+  if (wrong < 0) return packedMatrix(bytes, rows, cols, order, scale);
+  const found = `the code 3 in its byte ${wrong}`;
+  return { expected: 'of the codes 0, 1 and 2, two bits each', found, dense: false };
 }
 
 function notFinite(value: number): NoTrits {

@@ -1,6 +1,11 @@
-import type { RowOrder } from '../tensors/orders.js';
+import { halfBits } from '../../gguf/half.js';
+import { i2sTail, packTrits, type TernaryType } from '../../gguf/pack-trits.js';
+import { typeNamed } from '../../gguf/tensor-types.js';
+import { encodeRows, type NativeWork } from '../../native.js';
+import type { NativeTensor } from '../../native-types.js';
+import { type RowOrder, sameOrder } from '../tensors/orders.js';
 import type { Floats } from './floats.js';
-import type { Scales } from './scales.js';
+import { type Scales, uniformScales } from './scales.js';
 
 /** Trits of a matrix, rows in GGUF order, and their scales. */
 export interface TritMatrix {
@@ -8,7 +13,59 @@ export interface TritMatrix {
   readonly cols: number;
   /** [end − begin, cols] codes 0, 1, 2 of the trits −1, 0, +1 of some rows, until the next call. */
   readonly codes: (begin: number, end: number) => Uint8Array;
+  /**
+   * Rows as a type that fits stores them, with scales rounded where it has 16-bit ones; the last of I2_S are followed by the scale.
+   * They begin at a multiple of 128.
+   */
+  readonly pack: (type: TernaryType, begin: number, end: number) => Promise<Uint8Array>;
+  /** How many weights are best packed at once. */
+  readonly chunkWeights: number;
   readonly scales: Scales;
+}
+
+/** Weights of floats, whose trits and scales are known. */
+export function floatMatrix(
+  floats: Floats,
+  matrix: NativeTensor,
+  limit: number,
+  scales: Scales,
+  work: NativeWork,
+): TritMatrix {
+  const { rows, cols } = matrix;
+  const pack = async (type: TernaryType, begin: number, end: number) => {
+    const { bytes } = typeNamed(type)!;
+    const tail = type === 'I2_S' && end < rows ? bytes(0, cols)! : 0;
+    const out = Buffer.allocUnsafe(bytes(end - begin, cols)! - tail);
+    const target = { type, scale: scales.values[0]!, given: scales.values, zeroLimit: limit };
+    await encodeRows(matrix, { row: begin, count: end - begin }, target, out, work);
+    return out;
+  };
+  const codes = floatCodes(floats, cols, limit);
+  return { rows, cols, codes, pack, chunkWeights: 2 ** 23, scales };
+}
+
+/** Trits that are packed already, with one scale. */
+export function packedMatrix(
+  bytes: Buffer,
+  rows: number,
+  cols: number,
+  order: RowOrder,
+  scale: number,
+): TritMatrix {
+  const codes = packedCodes(bytes, rows, cols, order);
+  const half = halfBits(scale);
+  const pack = async (type: TernaryType, begin: number, end: number) => {
+    const packed = packTrits[type](codes(begin, end), () => half);
+    return type === 'I2_S' && end === rows ? Buffer.concat([packed, i2sTail(scale)]) : packed;
+  };
+  return {
+    rows,
+    cols,
+    codes,
+    pack,
+    chunkWeights: 2 ** 20,
+    scales: uniformScales(rows, cols, scale),
+  };
 }
 
 /**
@@ -16,17 +73,12 @@ export interface TritMatrix {
  *
  * @param limit 0 where weights are trits times a scale already
  */
-export function floatCodes(
-  { words, values }: Floats,
-  cols: number,
-  limit: number,
-  order: RowOrder,
-): TritMatrix['codes'] {
+function floatCodes({ words, values }: Floats, cols: number, limit: number): TritMatrix['codes'] {
   const code = (value: number) => (value > limit ? 2 : value < -limit ? 0 : 1);
   const table = values && new Uint8Array(values.length);
   if (table) for (let i = 0; i < table.length; i++) table[i] = code(values[i]!);
   const floats = values ?? new Float32Array(words.buffer, words.byteOffset, words.length);
-  return rowByRow(cols, order, (from, codes) => {
+  return rowByRow(cols, sameOrder, (from, codes) => {
     if (table === undefined) {
       for (let i = 0; i < cols; i++) codes[i] = code(floats[from + i]!);
     } else if (cols % 4 === 0) {
@@ -84,7 +136,7 @@ export function zeroLimit(scale: number): number {
 }
 
 /** Codes of four rows a byte: row r + i · packedRows of packed row r is at the bits 2 i. */
-export function packedCodes(
+function packedCodes(
   bytes: Uint8Array,
   rows: number,
   cols: number,
