@@ -36,7 +36,14 @@ export {
   parseEvalItems,
 } from './evaluate/items.js';
 export { type PerplexityOptions, perplexity } from './evaluate/perplexity.js';
-export type { Comparison, Divergence, EvalResult, Perplexity, Share } from './evaluate/results.js';
+export type {
+  Comparison,
+  Divergence,
+  EvalResult,
+  LayerError,
+  Perplexity,
+  Share,
+} from './evaluate/results.js';
 export type {
   Completion,
   Generation,

@@ -134,6 +134,8 @@ export interface NativeRequest {
   readonly logSumExp?: Float64Array;
   readonly scores?: Float64Array;
   readonly states?: Float32Array;
+  /** `[nLayer, n - again, dim]` the residual stream after each layer. */
+  readonly layers?: Float32Array;
   /** `[nLayer, 3]`, added to: inactive neurons, zero inputs of the down projection, values of each kind. */
   readonly ffnCounts?: Float64Array;
   /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */

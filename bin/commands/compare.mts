@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Comparison, Model } from '../../lib/index.js';
+import type { Comparison, LayerError, Model } from '../../lib/index.js';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner } from '../load-model.mjs';
 import { modelPath } from '../model-argument.mjs';
@@ -18,6 +18,7 @@ interface CompareCommandOptions extends EngineOptions {
   chunks?: number;
   parseSpecial?: boolean;
   kvType: 'f16' | 'q8_0';
+  layers?: boolean;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -34,7 +35,8 @@ export function compareCommand(): Command {
     .description('Measure how differently two models predict a text.')
     .argument('<base>', 'GGUF file or pulled model to compare with')
     .argument('<other>', 'GGUF file or pulled model with the same vocabulary')
-    .addHelpText('after', examples);
+    .addHelpText('after', examples)
+    .option('--layers', 'compare what each layer makes of the text as well');
   return addWindowOptions(command, "the models'").action(compare);
 }
 
@@ -69,7 +71,7 @@ async function compare(
 async function measure(
   models: readonly Model[],
   text: string,
-  { context, stride, chunks, parseSpecial, kvType, json }: CompareCommandOptions,
+  { context, stride, chunks, parseSpecial, kvType, layers, json }: CompareCommandOptions,
   { signal, terminal }: { readonly signal: AbortSignal; readonly terminal: Terminal },
 ): Promise<void> {
   const { compareModels } = await import('../../lib/index.js');
@@ -82,7 +84,7 @@ async function measure(
   try {
     const result = await compareModels(base, other, text, {
       contextLength: context === 0 ? trained : context,
-      ...{ stride, chunks, parseSpecial, kvType, signal },
+      ...{ stride, chunks, parseSpecial, kvType, layers, signal },
       onProgress: (soFar) => {
         words = describe(soFar);
         progress.update(soFar.chunks / soFar.chunksInAll, words);
@@ -128,8 +130,16 @@ function lines(result: Comparison): string[] {
     `Same top token   ${percent(topAgreement.value)} %${plusMinus(agreementError, 3)}`,
     `RMS change of p  ${percent(rmsProbability)} %`,
     `Logits           differ by at most ${result.largestLogitDifference.toPrecision(5)}`,
+    ...(result.layers ?? []).map(layerLine),
     `Scored           ${tokens.toLocaleString('en-US')} tokens of ${chunks === chunksInAll ? '' : `${chunks} of `}${chunksInAll} ${unit} of ${contextLength.toLocaleString('en-US')} tokens`,
   ];
+}
+
+/** The first line has the title. */
+function layerLine({ error, cosine }: LayerError, layer: number): string {
+  const title = layer === 0 ? 'Layers' : '';
+  const words = `${layer}: error ${(100 * error).toFixed(3)} %, cosine ${cosine.toFixed(6)}`;
+  return `${title.padEnd(17)}${words}`;
 }
 
 function plusMinus(error: number | null, digits: number): string {

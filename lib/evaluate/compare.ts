@@ -1,11 +1,18 @@
 import { abortError } from '../abort.js';
-import { argumentError, functionOption, givenOptions, signalOption } from '../checks/options.js';
+import {
+  argumentError,
+  booleanOption,
+  functionOption,
+  givenOptions,
+  signalOption,
+} from '../checks/options.js';
 import { BitnetError } from '../errors.js';
 import type { OnProgress } from '../generate/on-progress.js';
 import { TimeSlice } from '../gguf/time-slice.js';
 import { checkModel, type Model } from '../model/model.js';
 import type { Session } from '../model/session/session.js';
 import { DivergenceTally, type PositionScores, scorePosition } from './divergence.js';
+import { LayerTally } from './layer-tally.js';
 import type { Comparison } from './results.js';
 import { requireSameVocabulary } from './same-vocabulary.js';
 import { Tally } from './tally.js';
@@ -14,10 +21,12 @@ import type { Window } from './windows.js';
 
 const optionNames: (keyof CompareOptions)[] = [
   ...windowOptionNames,
-  ...(['signal', 'onProgress', 'onFraction'] as const),
+  ...(['layers', 'signal', 'onProgress', 'onFraction'] as const),
 ];
 
 export interface CompareOptions extends WindowOptions {
+  /** Whether to compare what each layer leaves in the residual stream as well. @default false */
+  readonly layers?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk or window with the result so far. */
   readonly onProgress?: ((soFar: Comparison) => void) | undefined;
@@ -25,8 +34,8 @@ export interface CompareOptions extends WindowOptions {
   readonly onFraction?: OnProgress | undefined;
 }
 
-/** Bytes of logits of one model that are held at once. */
-const logitsBytes = 16 * 2 ** 20;
+/** Bytes of logits of one model that are held at once, or of the residual streams of its layers. */
+const mostBytes = 16 * 2 ** 20;
 
 /**
  * How differently two models with one vocabulary predict a text: their perplexities, the Kullback–Leibler divergence of the second
@@ -48,7 +57,9 @@ export async function compareModels(
   const onProgress = functionOption('onProgress', options.onProgress);
   const onFraction = functionOption('onFraction', options.onFraction);
   const signal = signalOption(options.signal);
+  const wantsLayers = booleanOption('layers', options.layers, false);
   await requireSameVocabulary(base, other);
+  const layers = wantsLayers ? new LayerTally(base.spec, other.spec) : undefined;
   const limited = {
     ...options,
     contextLength: options.contextLength ?? sharedContext(base, other),
@@ -68,6 +79,7 @@ export async function compareModels(
         { ...second.result(), ...shared },
       ],
       ...divergence.result(),
+      ...(layers && { layers: layers.result() }),
       tokens: first.result().tokens,
       ...shared,
     };
@@ -83,7 +95,8 @@ export async function compareModels(
       const scored = window.ids.slice(window.from);
       const scores = [new Float64Array(scored.length), new Float64Array(scored.length)] as const;
       let at = 0;
-      for await (const position of positions(sessions, window, base.spec.vocabSize, signal)) {
+      const { vocabSize } = base.spec;
+      for await (const position of positions(sessions, window, { vocabSize, layers, signal })) {
         scores[0][at] = position.logProbs[0];
         scores[1][at] = position.logProbs[1];
         divergence.add(position);
@@ -106,12 +119,18 @@ export async function compareModels(
   }
 }
 
+interface PositionOptions {
+  readonly vocabSize: number;
+  /** Gets the residual streams of all layers. */
+  readonly layers: LayerTally | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Every scored position of a window; the logits of a few are in memory at a time. */
 async function* positions(
   sessions: readonly Session[],
   { ids, from }: Window,
-  vocabSize: number,
-  signal: AbortSignal | undefined,
+  { vocabSize, layers, signal }: PositionOptions,
 ): AsyncGenerator<PositionScores> {
   const slice = new TimeSlice();
   for (const session of sessions) {
@@ -119,14 +138,23 @@ async function* positions(
     const context = ids.slice(0, from - 1);
     if (context.length > 0) await session.evaluate(context, { logits: 'none', signal });
   }
-  const most = Math.max(1, Math.floor(logitsBytes / 4 / vocabSize));
+  const tokenBytes = Math.max(4 * vocabSize, layers?.tokenBytes ?? 0);
+  const most = Math.max(1, Math.floor(mostBytes / tokenBytes));
   // The logits of a token predict the one after it; those of the last are not needed.
   for (let at = from - 1; at < ids.length - 1; at += most) {
     const some = ids.slice(at, Math.min(at + most, ids.length - 1));
     const logits: Float32Array[] = [];
+    const streams: Float32Array[] = [];
     for (const session of sessions) {
-      logits.push(await session.evaluate(some, { logits: 'all', signal }));
+      if (layers) {
+        const evaluated = await session.layers(some, signal);
+        logits.push(evaluated.logits);
+        streams.push(evaluated.layers);
+      } else {
+        logits.push(await session.evaluate(some, { logits: 'all', signal }));
+      }
     }
+    layers?.add(streams[0]!, streams[1]!);
     for (let i = 0; i < some.length; i++) {
       const [first, second] = logits.map((rows) =>
         rows.subarray(i * vocabSize, (i + 1) * vocabSize),

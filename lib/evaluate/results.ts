@@ -47,10 +47,20 @@ export interface Divergence {
   readonly largestLogitDifference: number;
 }
 
+/** How far what a layer of a model leaves in the residual stream is from that of the first. */
+export interface LayerError {
+  /** √(Σ (b − a)² / Σ a²) over all positions and columns. */
+  readonly error: number;
+  /** Σ a b / √(Σ a² Σ b²). */
+  readonly cosine: number;
+}
+
 /** How two models predict a text; positions and tokens are the scored ones. */
 export interface Comparison extends Divergence {
   /** Of each model alone. */
   readonly perplexity: readonly [Perplexity, Perplexity];
+  /** Of each layer, where they were asked for. */
+  readonly layers?: readonly LayerError[];
   readonly tokens: number;
   readonly chunks: number;
   readonly chunksInAll: number;

@@ -110,6 +110,7 @@ export class Model {
       tokenizer: this.tokenizer,
       vocabSize: this.spec.vocabSize,
       dim: this.spec.dim,
+      nLayer: this.spec.nLayer,
       longRopeAbove: this.spec.rope.longAbove,
       contextLength,
       kvType,

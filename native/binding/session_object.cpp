@@ -25,6 +25,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.progress = elements_of<std::atomic<int32_t>>(object, "progress");
   request.scores = elements_of<double>(object, "scores");
   request.states = elements_of<float>(object, "states");
+  request.layers = elements_of<float>(object, "layers");
   return request;
 }
 

@@ -19,8 +19,8 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
   const EvaluateRequest& r = request_;
   const bool ends = n == remaining();
   const size_t last = row + n - 1;
-  const size_t first = r.again > done_ ? std::min(n, r.again - done_) : 0; // with outputs
-  const size_t place = done_ - std::min(r.again, done_);                   // of the first's
+  const size_t first = silent(n);        // with outputs
+  const size_t place = outputs_before(); // of the first's
   switch (r.outputs) {
   case EvaluateRequest::Outputs::kNone:
     break;
@@ -58,6 +58,14 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
       work.states.push_back({row + i, r.states + (place + i - first) * model_->weights->spec.dim});
     break;
   }
+}
+
+LayerStreams Evaluation::streams(size_t n) const {
+  if (!request_.layers)
+    return {};
+  return {.out = request_.layers + outputs_before() * model_->weights->spec.dim,
+          .rows = request_.n - request_.again,
+          .skip = silent(n)};
 }
 
 void Evaluation::advance(size_t n) {

@@ -1,5 +1,6 @@
 // Appending tokens to a sequence and getting out exactly what was asked for.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -53,6 +54,9 @@ struct EvaluateRequest {
   // [n_layer, 3], optional, added to: inactive neurons, zero inputs of down, values of each.
   double* ffn_counts = nullptr;
 
+  // [n_layer, n - again, dim], optional: the residual stream after each layer.
+  float* layers = nullptr;
+
   std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
 
   // kScore: [n - again - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before), i from
@@ -95,7 +99,8 @@ public:
             .abort = &abort_,
             .progress = {.done = request_.progress,
                          .begin = thousandths(done_),
-                         .end = thousandths(done_ + n)}};
+                         .end = thousandths(done_ + n)},
+            .streams = streams(n)};
   }
   /** Adds what is wanted of the next `n` tokens, which begin at `row` of the step. */
   void ask(size_t row, size_t n, HeadWork& work) const;
@@ -106,6 +111,13 @@ public:
   void fail(Status status) { status_ = std::move(status); }
 
 private:
+  /** How many of the next `n` tokens have no outputs, and how many before these have some. */
+  size_t silent(size_t n) const {
+    return request_.again > done_ ? std::min(n, request_.again - done_) : 0;
+  }
+  size_t outputs_before() const { return done_ - std::min(request_.again, done_); }
+  LayerStreams streams(size_t n) const;
+
   int32_t thousandths(size_t tokens) const {
     return static_cast<int32_t>(1000 * tokens / request_.n);
   }

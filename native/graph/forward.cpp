@@ -110,6 +110,17 @@ void layer_forward(Step& step, size_t index) {
   project_add(step, h, layer.down, layer.ffn_post_norm, ws.x);
 }
 
+void keep_streams(const Step& step, size_t layer) {
+  const size_t dim = step.weights.spec.dim;
+  size_t row = 0;
+  for (size_t i = 0; i < step.item_count; ++i) {
+    const auto& [out, rows, skip] = step.items[i].streams;
+    for (size_t t = skip; out && t < step.items[i].n; ++t)
+      std::copy_n(step.ws.x.row(row + t), dim, out + (layer * rows + t - skip) * dim);
+    row += step.items[i].n;
+  }
+}
+
 void report(const Step& step, size_t layers_done) {
   const auto all = static_cast<int64_t>(step.weights.layers.size());
   for (size_t i = 0; i < step.item_count; ++i) {
@@ -137,6 +148,7 @@ Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
     if (std::all_of(items, items + count, [](const BatchItem& i) { return i.abort->raised(); }))
       return Status::error(Code::kAborted, "The evaluation was aborted.");
     layer_forward(step, layer);
+    keep_streams(step, layer);
     report(step, layer + 1);
   }
   return {};

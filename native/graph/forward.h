@@ -20,6 +20,13 @@ struct StepProgress {
   int32_t begin, end;
 };
 
+/** Where an evaluation keeps what layers leave in the residual stream: [n_layer, rows, dim]. */
+struct LayerStreams {
+  float* out = nullptr; // where that of the first token that is kept goes, of the first layer
+  size_t rows = 0;
+  size_t skip = 0; // tokens before the first that is kept
+};
+
 /** Tokens to append to one sequence. A sequence appears once in a batch. */
 struct BatchItem {
   SequenceCache* cache;  // prepared
@@ -27,6 +34,7 @@ struct BatchItem {
   size_t n;              // position + n <= context
   const Abort* abort;
   StepProgress progress;
+  LayerStreams streams = {};
 };
 
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */

@@ -46,6 +46,7 @@ async function driven(path: string, prefilterFrom: number): Promise<Driven> {
     tokenizer,
     vocabSize,
     dim,
+    nLayer: spec.nLayer,
     longRopeAbove: undefined,
     contextLength,
     kvType: 'f16',

@@ -19,6 +19,23 @@ beforeAll(async () => {
 const text = 'the rain on the tin roof, again and then there. '.repeat(4);
 const options = { contextLength: 32, chunks: 2 };
 
+/** `[nLayer, n, dim]`; of the last layer its norm is what the head multiplies. */
+async function streamsOf(model: Model, ids: readonly number[]): Promise<Float32Array> {
+  const session = model.createSession();
+  const { layers } = await session.layers(ids, undefined);
+  session.reset();
+  const states = await session.states(ids, 'all', undefined);
+  const { dim, nLayer } = model.spec;
+  for (let at = 0; at < ids.length; at++) {
+    const x = layers.subarray(((nLayer - 1) * ids.length + at) * dim).subarray(0, dim);
+    const state = states.subarray(at * dim, (at + 1) * dim);
+    const [i] = [...x.keys()].sort((a, b) => Math.abs(x[b]!) - Math.abs(x[a]!));
+    expect(Math.sign(state[i!]!)).toBe(Math.sign(x[i!]!));
+  }
+  session.close();
+  return layers;
+}
+
 describe('compareModels', () => {
   it('finds no difference between a model and itself', async () => {
     const result = await compareModels(base, base, text, options);
@@ -63,6 +80,52 @@ describe('compareModels', () => {
       const alone = await perplexity(model, text, options);
       expect(result.perplexity[i]!.nll).toBeCloseTo(alone.nll, 9);
     }
+  });
+
+  it('compares what each layer leaves in the residual stream', async () => {
+    const { layers, ...rest } = await compareModels(base, other, text, {
+      ...options,
+      layers: true,
+    });
+    expect(rest).toEqual(await compareModels(base, other, text, options));
+    const { nLayer, dim } = base.spec;
+    expect(layers).toHaveLength(nLayer);
+    const ids = base.tokenizer.encode(text, { addSpecial: true });
+    const sums = Array.from({ length: nLayer }, () => ({ aa: 0, bb: 0, ab: 0, errors: 0 }));
+    for (let chunk = 0; chunk < 2; chunk++) {
+      const window = ids.slice(32 * chunk, 32 * chunk + 31);
+      const [a, b] = [await streamsOf(base, window), await streamsOf(other, window)];
+      for (const [layer, sum] of sums.entries()) {
+        for (let at = 16; at < 31; at++) {
+          for (let i = 0; i < dim; i++) {
+            const [x, y] = [a, b].map((all) => all[(layer * 31 + at) * dim + i]!) as [
+              number,
+              number,
+            ];
+            sum.aa += x * x;
+            sum.bb += y * y;
+            sum.ab += x * y;
+            sum.errors += (y - x) ** 2;
+          }
+        }
+      }
+    }
+    for (const [layer, { aa, bb, ab, errors }] of sums.entries()) {
+      expect(layers![layer]!.error).toBeCloseTo(Math.sqrt(errors / aa), 9);
+      expect(layers![layer]!.error).toBeGreaterThan(0);
+      expect(layers![layer]!.cosine).toBeCloseTo(ab / Math.sqrt(aa * bb), 9);
+    }
+    const same = await compareModels(base, base, text, { ...options, layers: true });
+    expect(same.layers).toEqual(sums.map(() => ({ error: 0, cosine: 1 })));
+  });
+
+  it('refuses to compare layers that have no counterparts', async () => {
+    const path = file('deeper.gguf');
+    await tinyModel({ arch: 'llama', weightType: 'F16', vocabSize, nLayer: 3 }).write(path);
+    const compared = compareModels(base, await load(path), text, { ...options, layers: true });
+    expect(await rejection(compared)).toMatchObject({
+      ...{ code: 'ERR_BITNET_ARGUMENT', option: 'option layers' },
+    });
   });
 
   it('refuses models with other tokens, and what is no model', async () => {

@@ -35,6 +35,7 @@ import { readSession, type SessionOwnership, writeSession } from './session-file
 export interface SessionOwner extends SequenceOwner {
   readonly tokenizer: Tokenizer;
   readonly dim: number;
+  readonly nLayer: number;
   /** `spec.rope.longAbove`. */
   readonly longRopeAbove: number | undefined;
   /** For messages. */
@@ -195,6 +196,21 @@ export class Session {
       signal,
     );
     return states;
+  }
+
+  /**
+   * @internal Appends `ids` and returns all their logits, and `[nLayer × n × dim]` what each layer leaves in the residual stream.
+   */
+  async layers(
+    ids: ArrayLike<number>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly logits: Float32Array; readonly layers: Float32Array }> {
+    const tokens = this.#checkedIds(ids);
+    const { nLayer, dim } = this.#owner;
+    const logits = new Float32Array(tokens.length * this.#vocabSize);
+    const layers = new Float32Array(nLayer * tokens.length * dim);
+    await this.#evaluate({ tokens, outputs: outputs.all, logits, layers }, signal);
+    return { logits, layers };
   }
 
   /**
