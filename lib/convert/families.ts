@@ -45,6 +45,11 @@ const gemma3: Family = {
   normsFromOne: true,
 };
 
+const olmo: Omit<Family, 'architecture'> = {
+  activations: silu,
+  defaults: { normEps: 1e-5, ropeBase: 10_000, tied: false },
+};
+
 const qwen35: Family = {
   architecture: 'qwen35',
   activations: silu,
@@ -86,6 +91,10 @@ const families: ReadonlyMap<string, Family> = new Map<string, Family>([
       partialRotary: 1,
     },
   ],
+  ['hunyuan_v1_dense', { architecture: 'hunyuan-dense', ...olmo }],
+  ['olmo', { architecture: 'olmo', ...olmo }],
+  ['olmo2', { architecture: 'olmo2', ...olmo }],
+  ['olmo3', { architecture: 'olmo2', ...olmo }],
   ['qwen3_5_text', qwen35],
   ['qwen3_5', { ...qwen35, part: 'text_config' }],
   ['gemma3_text', gemma3],

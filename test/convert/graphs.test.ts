@@ -97,6 +97,7 @@ const layerNames: Readonly<Record<string, string>> = {
   'attn_norm.weight': 'input_layernorm.weight',
   'ffn_norm.weight': 'post_attention_layernorm.weight',
   'post_attention_norm.weight': 'post_attention_layernorm.weight',
+  'post_ffw_norm.weight': 'post_feedforward_layernorm.weight',
   'attn_q_norm.weight': 'self_attn.q_norm.weight',
   'attn_k_norm.weight': 'self_attn.k_norm.weight',
   'attn_q.weight': 'self_attn.q_proj.weight',
@@ -155,6 +156,54 @@ describeShared('a checkpoint of', () => {
     expect(auto.types).toEqual({ F16: 2, F32: 11, Q2_0: 14 });
   });
 
+  it('OLMo becomes the golden file, with its clamp and without weights of norms', async () => {
+    const file = await golden('olmo');
+    const tensors = tensorsOf(file, (part, tensor) =>
+      /^attn_[qk]\./.test(part) ? raw({ ...tensor, data: halvesApart(tensor) }) : raw(tensor),
+    );
+    const config = { ...plainConfig, model_type: 'olmo', clip_qkv: 1.5, tie_word_embeddings: true };
+    await expectSame(await checkpointOf('olmo', config, tensors), file);
+  });
+
+  it('OLMo 2 becomes the golden file, and with a window is one of OLMo 3', async () => {
+    const file = await golden('olmo2');
+    const tensors = tensorsOf(file);
+    const config = { ...plainConfig, rms_norm_eps: 1e-6, rope_theta: 500_000 };
+    const folder = await checkpointOf('olmo2', { ...config, model_type: 'olmo2' }, tensors);
+    await expectSame(folder, file);
+    const windowed = {
+      ...{ ...config, model_type: 'olmo3', sliding_window: 16 },
+      layer_types: ['sliding_attention', 'full_attention'],
+    };
+    const olmo3 = await checkpointOf('olmo3', windowed, tensors);
+    const { metadata } = (await expectSame(olmo3, file)).file;
+    expect(metadata.get('olmo2.attention.sliding_window')).toBe(16);
+    const pattern = metadata.get('olmo2.attention.sliding_window_pattern') as {
+      toArray(): unknown;
+    };
+    expect(pattern.toArray()).toEqual([true, false]);
+  });
+
+  it('Hunyuan becomes the golden file, with the base of its angles stretched', async () => {
+    const file = await golden('hunyuan-dense');
+    const ownName = (name: string) =>
+      name.replace('q_norm', 'query_layernorm').replace('k_norm', 'key_layernorm');
+    const tensors = Object.fromEntries(
+      Object.entries(tensorsOf(file)).map(([name, tensor]) => [ownName(name), tensor]),
+    );
+    const config = {
+      ...{ ...plainConfig, model_type: 'hunyuan_v1_dense', head_dim: 32, rms_norm_eps: 1e-5 },
+      rope_scaling: { type: 'dynamic', alpha: 4, factor: 1, beta_fast: 32, beta_slow: 1 },
+      tie_word_embeddings: true,
+    };
+    const folder = await checkpointOf('hunyuan', config, tensors);
+    const other = ['freq_base', 'scaling.type', 'scaling.alpha'];
+    const keys = other.map((key) => `hunyuan-dense.rope.${key}`);
+    const { metadata } = (await expectSame(folder, file, keys)).file;
+    expect(metadata.get('hunyuan-dense.rope.freq_base')).toBe(Math.fround(10_000 * 4 ** (32 / 30)));
+    expect(metadata.has('hunyuan-dense.rope.scaling.alpha')).toBe(false);
+  });
+
   it('Qwen 3.5 becomes the golden file, with value heads as far apart as there are key heads', async () => {
     const file = await golden('qwen35');
     const tensors: Record<string, RawTensor> = {};
@@ -174,6 +223,32 @@ describeShared('a checkpoint of', () => {
     await expectSame(folder, file);
   });
 });
+
+/** The tensors of a plain graph by the names of its checkpoint. */
+function tensorsOf(
+  file: GgufFile,
+  made: (part: string, tensor: Stored) => RawTensor = (_, tensor) => raw(tensor),
+): Record<string, RawTensor> {
+  return Object.fromEntries(
+    [...stored(file)].map(([name, tensor]) => {
+      const [layer, part] = placeOf(name);
+      const full = globalNames[name] ?? `model.layers.${layer}.${layerNames[part]}`;
+      return [full, made(part, tensor)];
+    }),
+  );
+}
+
+/** Rows of queries or keys as checkpoints have them where graphs rotate neighbors: the first of each pair, then the others. */
+function halvesApart({ dims: [cols = 1], data }: Stored): Buffer {
+  const [rowBytes, headDim] = [2 * cols, 32];
+  const out = Buffer.alloc(data.length);
+  for (let row = 0; row * rowBytes < data.length; row++) {
+    const at = row % headDim;
+    const to = row - at + (at % 2) * (headDim / 2) + Math.floor(at / 2);
+    data.copy(out, to * rowBytes, row * rowBytes, (row + 1) * rowBytes);
+  }
+  return out;
+}
 
 /** The numbers of a tensor with its value heads as the checkpoint has them: those of a key head follow each other. */
 function grouped(part: string, { dims, data }: Stored): Buffer {
@@ -214,6 +289,12 @@ function mapped(data: Buffer, map: (value: number) => number): Buffer {
   const values = new Float32Array(new Uint8Array(data).buffer).map(map);
   return Buffer.from(values.buffer);
 }
+
+const plainConfig = {
+  ...{ hidden_act: 'silu', hidden_size: 128, intermediate_size: 256, num_hidden_layers: 2 },
+  ...{ num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 512 },
+  ...{ vocab_size: 512, rope_theta: 10_000, tie_word_embeddings: false },
+};
 
 const qwen35Config = {
   ...{ model_type: 'qwen3_5', architectures: ['Qwen3_5ForConditionalGeneration'] },

@@ -35,7 +35,7 @@ export function readHyperparameters(config: Config, family: Family): Hyperparame
     ['feed_forward_length', u32(config.integer('intermediate_size', ffnRange, sizes.ffnDim))],
     ['attention.head_count', u32(sizes.nHead)],
     ['attention.head_count_kv', u32(sizes.nKvHead)],
-    ['attention.layer_norm_rms_epsilon', f32(sizes.normEps)],
+    [graphOf(family).layerNorms ? layerNormEps : rmsNormEps, f32(sizes.normEps)],
     ...(config.has('head_dim') || headDim * nHead !== dim ? headDimEntries(sizes) : []),
     ...rope.map(([key, value]): [string, GgufTyped] => [key, value]),
     ...slidingWindowEntries(config, family, sizes),
@@ -44,6 +44,7 @@ export function readHyperparameters(config: Config, family: Family): Hyperparame
     ...activationEntries(config, family),
     ...scaleEntries(config, family, sizes),
     ...softcappingEntries(config, family),
+    ...clampEntries(config, family),
   ];
   checkAttentionScale(config, family, sizes);
   return {
@@ -97,6 +98,15 @@ function softcappingEntries(config: Config, family: Family): [string, GgufTyped]
   return [[key, f32(config.number(key, limits.softcappingRange))]];
 }
 
+/** What queries, keys and values are limited to. */
+function clampEntries(config: Config, family: Family): [string, GgufTyped][] {
+  const key = 'clip_qkv';
+  if (!config.has(key)) return [];
+  if (!graphOf(family).clampedKqv)
+    throw config.error(key, 'null', describe(config.get(key)), notYet);
+  return [['attention.clamp_kqv', f32(config.number(key, limits.clampRange))]];
+}
+
 /** What scores are multiplied by, for which GGUF files of Gemma 3 have no entry: quirks.ts knows it. */
 function checkAttentionScale(
   config: Config,
@@ -109,6 +119,9 @@ function checkAttentionScale(
   if (config.get(key) === expected) return;
   throw config.error(key, `${expected}`, describe(config.get(key)), notYet);
 }
+
+const rmsNormEps = 'attention.layer_norm_rms_epsilon';
+const layerNormEps = 'attention.layer_norm_epsilon';
 
 const ffnRange = { min: 1, max: limits.maxFfnDim };
 

@@ -3,7 +3,7 @@ import { f32, text, u32 } from '../../gguf/typed.js';
 import type { GgufTyped } from '../../gguf/writer.js';
 import * as limits from '../../model/spec/limits.js';
 import { llama3Factors } from '../../model/spec/rope.js';
-import type { Family } from '../families.js';
+import { type Family, graphOf } from '../families.js';
 import type { Config } from './config.js';
 import type { CheckpointSizes } from './sizes.js';
 
@@ -27,10 +27,13 @@ export function readRopeEntries(config: Config, family: Family, sizes: Sizes): R
   // Of Gemma 3 each kind of layer has its own.
   const own = parameters?.part('full_attention') ?? parameters;
   const base = own?.has('rope_theta') ? own : config;
-  const ropeBase = base.number('rope_theta', limits.ropeBaseRange, family.defaults.ropeBase);
+  const stated = base.number('rope_theta', limits.ropeBaseRange, family.defaults.ropeBase);
   const ropeDim = readRopeDim(config, own, family, sizes.headDim);
   const scaling = own ?? config.part('rope_scaling');
-  const { entries, tensors } = scalingOf(scaling, config, ropeBase, { ...sizes, headDim: ropeDim });
+  const stretched = stretchedBase(scaling, family, stated, ropeDim);
+  const ropeBase = stretched ?? stated;
+  const plain = stretched === undefined ? scaling : undefined;
+  const { entries, tensors } = scalingOf(plain, config, ropeBase, { ...sizes, headDim: ropeDim });
   return {
     entries: [
       ['rope.dimension_count', u32(ropeDim)],
@@ -39,6 +42,24 @@ export function readRopeEntries(config: Config, family: Family, sizes: Sizes): R
     ],
     tensors,
   };
+}
+
+/** The base where a factor stretches it once and for all, as in Hunyuan's models. */
+function stretchedBase(
+  scaling: Config | undefined,
+  family: Family,
+  base: number,
+  headDim: number,
+): number | undefined {
+  if (!graphOf(family).ropeAlpha || !scaling?.has('alpha')) return undefined;
+  const key = scaling.has('rope_type') ? 'rope_type' : 'type';
+  scaling.text(key, ['dynamic'], 'dynamic');
+  const alpha = scaling.number('alpha', limits.ropeAlphaRange);
+  const stretched = base * alpha ** (headDim / (headDim - 2));
+  const { min, max } = limits.ropeBaseRange;
+  if (stretched >= min && stretched <= max) return stretched;
+  const expected = `a factor that brings the base of the rotary angles to ${min} to ${max}`;
+  throw scaling.error('alpha', expected, `${alpha}, which makes ${base} ${stretched}`);
 }
 
 /** Columns of a head that turn. */

@@ -21,6 +21,8 @@ export function slidingWindowEntries(
     refuseWindow(config, nLayer, contextLength);
     return [];
   }
+  // OLMo 2 has none, and OLMo 3 the same graph with one.
+  if (config.get('model_type') === 'olmo2') return [];
   const range = { min: 1, max: limits.maxContextLength };
   const { ropeBase = limits.ropeBaseRange.min } = graph;
   const swaBase = localBase(config, ropeBase);
