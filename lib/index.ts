@@ -92,6 +92,7 @@ export type {
   TensorLayout,
 } from './native-types.js';
 export { type CatalogModel, modelCatalog } from './pull/catalog.js';
+export { type ConvertRepositoryOptions, convertRepository } from './pull/convert-repository.js';
 export { type PullOptions, type PullProgress, type PullResult, pullModel } from './pull/pull.js';
 export { findModel, listModels, type PulledModel, removeModel } from './pull/store.js';
 export {

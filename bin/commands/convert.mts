@@ -1,16 +1,16 @@
 import { access } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { bytes } from '../../lib/byte-size.js';
 import { type ConvertType, convertTypes } from '../../lib/convert/convert-options.js';
-import type { ConvertProgress, ConvertResult } from '../../lib/index.js';
+import type { ConvertOptions, ConvertProgress, ConvertResult } from '../../lib/index.js';
 import { memorySize } from '../arguments.mjs';
-import { duration } from '../duration.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { modelPath } from '../model-argument.mjs';
 import { Output } from '../output.mjs';
-import { Progress } from '../progress.mjs';
 import { Terminal } from '../terminal.mjs';
+import { ConvertView } from './convert-view.mjs';
+import { PullView } from './pull-view.mjs';
 
 interface ConvertCommandOptions {
   output: string;
@@ -30,6 +30,7 @@ interface ConvertCommandOptions {
 const examples = `
 Examples:
   bitnet convert bitnet-b1.58-2B-4T -o 2b4t.gguf
+  bitnet convert microsoft/bitnet-b1.58-2B-4T-bf16 -o 2b4t.gguf
   bitnet convert Qwen3-0.6B/model.safetensors -o qwen3.gguf --type f16
   bitnet convert model.gguf --to safetensors -o folder
   bitnet convert adapter -o adapter.gguf --base model.gguf`;
@@ -42,7 +43,7 @@ export function convertCommand(): Command {
     )
     .argument(
       '<source>',
-      'folder of a checkpoint or adapter, .safetensors file in it, or GGUF file',
+      'folder of a checkpoint or adapter, .safetensors file in it, owner/repo, or GGUF file',
     )
     .addHelpText('after', examples)
     .requiredOption('-o, --output <path>', 'GGUF file or folder to write')
@@ -76,12 +77,12 @@ async function convert(
   if (await isAdapter(source)) return convertLora(source, options, command);
   refuseOptions(command, ['base'], ' only be used with an adapter (adapter_config.json)');
   refuseOptions(command, ['maxSize'], ' only be used with --to safetensors');
-  const { convertCheckpoint } = await import('../../lib/index.js');
   const { output, type, allowRounding, force, overwrite = force } = options;
   const terminal = new Terminal(options);
-  const result = await withProgress(terminal, source, (watched) =>
-    convertCheckpoint(source, output, { ...{ type, allowRounding, overwrite }, ...watched }),
-  );
+  const how = { type, allowRounding, overwrite };
+  const result = (await isRepository(source))
+    ? await convertPulled(source, output, how, terminal)
+    : await convertFolder(source, output, how, terminal);
   for (const { subject, choice, reason, warning } of result.decisions) {
     const text = `${subject}: ${choice} (${reason})`;
     if (warning) terminal.warn(text);
@@ -90,6 +91,64 @@ async function convert(
   for (const note of result.notes) terminal.note(note);
   if (options.json) return new Output().json(result);
   terminal.note(summary(result));
+}
+
+/** Whether a source that is not there can be one of the Hub. */
+async function isRepository(source: string): Promise<boolean> {
+  const name = /^((hf|huggingface)\.co\/)?[a-z\d][\w.-]*\/[a-z\d][\w.-]*(@[\w.-]+)?$/i;
+  if (!name.test(source) || /\.(gguf|json|safetensors)$/i.test(source)) return false;
+  return access(source).then(
+    () => false,
+    () => true,
+  );
+}
+
+async function convertFolder(
+  source: string,
+  output: string,
+  how: ConvertOptions,
+  terminal: Terminal,
+): Promise<ConvertResult> {
+  const { convertCheckpoint } = await import('../../lib/index.js');
+  return withProgress(terminal, source, (watched) =>
+    convertCheckpoint(source, output, { ...how, ...watched }),
+  );
+}
+
+async function convertPulled(
+  source: string,
+  output: string,
+  how: ConvertOptions,
+  terminal: Terminal,
+): Promise<ConvertResult> {
+  const { convertRepository } = await import('../../lib/index.js');
+  const view = new PullView(terminal);
+  const signal = interruptSignal();
+  let progress: ConvertView | undefined;
+  try {
+    return await convertRepository(source, output, {
+      ...{ ...how, signal },
+      onPull: (pulled) => view.update(pulled),
+      onNotice: (text) => {
+        view.stop(); // its line would be in the way
+        terminal.warn(text);
+      },
+      onProgress: (done) => {
+        view.stop();
+        progress ??= new ConvertView(terminal, source);
+        progress.update(done);
+      },
+    });
+  } catch (error) {
+    view.stop();
+    if ((error as { resumable?: boolean }).resumable) {
+      terminal.note('What has arrived is kept: the same command continues from there.');
+    }
+    throw error;
+  } finally {
+    view.stop();
+    progress?.stop();
+  }
 }
 
 /** Whether a folder, or that of a file, is of PEFT. */
@@ -176,26 +235,12 @@ async function withProgress<Result>(
     onProgress: (progress: ConvertProgress) => void;
   }) => Promise<Result>,
 ): Promise<Result> {
-  const label = `Converting ${basename(source)}`;
-  const progress = new Progress(terminal, `${label} …`);
-  const start = performance.now();
+  const view = new ConvertView(terminal, source);
   try {
-    return await work({
-      signal: interruptSignal(),
-      onProgress: (done) => {
-        const seconds = (performance.now() - start) / 1000;
-        progress.update(done.bytes / done.total, `${label}: ${progressText(done, seconds)}`);
-      },
-    });
+    return await work({ signal: interruptSignal(), onProgress: (done) => view.update(done) });
   } finally {
-    progress.stop();
+    view.stop();
   }
-}
-
-/** `45 % of 1.1 GiB, 0:52 left`. */
-function progressText({ bytes: done, total }: ConvertProgress, seconds: number): string {
-  const left = done > 0 ? `, ${duration((seconds * (total - done)) / done)} left` : '';
-  return `${Math.floor((100 * done) / total)} % of ${bytes(total)}${left}`;
 }
 
 function summary({ path, architecture, types, bytes: size }: ConvertResult): string {

@@ -24,8 +24,7 @@ export function convertedName(http: Http, from: HubRepository): string {
 }
 
 /**
- * Pulls the checkpoint of a repository and converts it to `path`. What was pulled lies in the store until that is done, so that
- * another call goes on with it.
+ * Pulls the checkpoint of a repository and converts it to `path`.
  *
  * @param names of the files of the repository
  * @throws as `pullModel` and `convertCheckpoint`
@@ -37,6 +36,32 @@ export async function pullCheckpoint(
   path: string,
   settings: Settings & { readonly retryDelay: number },
 ): Promise<Pick<PullResult, 'bytes' | 'received' | 'files' | 'path'>> {
+  const { folder, received } = await fetchCheckpoint(http, from, names, settings);
+  const { bytes, decisions } = await convertCheckpoint(folder, path, {
+    ...{ overwrite: true, signal: settings.signal },
+    onProgress: (progress) =>
+      settings.onProgress?.({ file: basename(path), shard: 1, shards: 1, ...progress }),
+  });
+  for (const { warning, subject, choice, reason } of decisions) {
+    if (warning) settings.onNotice(`${subject}: ${choice} (${reason})`);
+  }
+  await rm(folder, { recursive: true, force: true });
+  return { path, bytes, received, files: [{ path, bytes }] };
+}
+
+/**
+ * Pulls the checkpoint of a repository into a folder of the store, which is the caller's to remove: until then another call goes on
+ * with what is there.
+ *
+ * @param names of the files of the repository
+ * @throws as `pullModel`
+ */
+export async function fetchCheckpoint(
+  http: Http,
+  from: HubRepository,
+  names: readonly string[],
+  settings: Settings & { readonly retryDelay: number },
+): Promise<{ readonly folder: string; readonly received: number }> {
   const files = checkpointFiles(names);
   if (files === undefined) {
     throw networkError(
@@ -65,16 +90,7 @@ export async function pullCheckpoint(
     });
     received += done?.received ?? 0;
   }
-  const { bytes, decisions } = await convertCheckpoint(folder, path, {
-    ...{ overwrite: true, signal: settings.signal },
-    onProgress: (progress) =>
-      settings.onProgress?.({ file: basename(path), shard: 1, shards: 1, ...progress }),
-  });
-  for (const { warning, subject, choice, reason } of decisions) {
-    if (warning) settings.onNotice(`${subject}: ${choice} (${reason})`);
-  }
-  await rm(folder, { recursive: true, force: true });
-  return { path, bytes, received, files: [{ path, bytes }] };
+  return { folder, received };
 }
 
 function isWeights(name: string): boolean {
