@@ -11,10 +11,10 @@ export interface PreTokenizer {
   readonly addBos: boolean;
 }
 
-interface Row extends Partial<PreTokenizer> {
+interface Row extends Partial<Omit<PreTokenizer, 'split'>> {
   /** Values of `tokenizer.ggml.pre`. */
   readonly names: string;
-  readonly split: readonly Cut[];
+  readonly split: readonly (by.Pattern | { readonly digits: by.Pattern })[];
 }
 
 const rows: readonly Row[] = [
@@ -91,7 +91,14 @@ const rows: readonly Row[] = [
 /** The known pre-tokenizers by the name in `tokenizer.ggml.pre`. */
 export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map(
   rows.flatMap(({ names, split, ignoreMerges = false, addBos = false }) => {
-    const preTokenizer = { split, ignoreMerges, addBos };
+    let cuts: readonly Cut[] | undefined;
+    const preTokenizer: PreTokenizer = {
+      get split() {
+        cuts ??= split.map((cut) => ('digits' in cut ? { digits: cut.digits() } : cut()));
+        return cuts;
+      },
+      ...{ ignoreMerges, addBos },
+    };
     return names.split(' ').map((name) => [name, preTokenizer]);
   }),
 );

@@ -5,10 +5,21 @@
  * published one does, what it looks at is bounded by what came before.
  */
 
+/** An expression, compiled when it is first asked for: all of them take as long as most of what a start loads. */
+export type Pattern = () => RegExp;
+
 /** An expression of these alternatives, whose \s and \S mean Unicode White_Space. */
-function pattern(...alternatives: string[]): RegExp {
-  const source = alternatives.join('|').replaceAll('\\s', '\\p{White_Space}');
-  return new RegExp(source.replaceAll('\\S', '\\P{White_Space}'), 'gu');
+function pattern(...alternatives: string[]): Pattern {
+  let compiled: RegExp | undefined;
+  return () => {
+    compiled ??= inUnicode(alternatives.join('|'));
+    return compiled;
+  };
+}
+
+function inUnicode(source: string): RegExp {
+  const spaces = source.replaceAll('\\s', '\\p{White_Space}');
+  return new RegExp(spaces.replaceAll('\\S', '\\P{White_Space}'), 'gu');
 }
 
 const raw = String.raw;

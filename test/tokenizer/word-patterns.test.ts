@@ -25,7 +25,8 @@ function expectGrowth(expression: RegExp, short: string, long: string): void {
 describe('The expression', () => {
   it.each(Object.entries(patterns))(
     '%s looks at each character a few times, however long a text goes on alike',
-    (_, expression) => {
+    (_, pattern) => {
+      const expression = pattern();
       for (const piece of endless) {
         const long = textsOf(piece, 400);
         for (const [i, short] of textsOf(piece, 200).entries()) {
