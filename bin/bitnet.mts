@@ -12,7 +12,7 @@ import { usageMessage } from './usage-hint.mjs';
 
 const exitCodes = { done: 0, failed: 1, usage: 2 };
 
-const program = bitnetProgram();
+const program = await bitnetProgram(process.argv[2]);
 
 /** The command whose arguments are being read: its usage goes with a complaint about them. */
 let active = program;

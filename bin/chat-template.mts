@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Option } from 'commander';
+import { BitnetError } from '../lib/errors.js';
 import type { ChatTemplateOption } from '../lib/index.js';
 import { readTextFile } from './prompt.mjs';
 
@@ -16,7 +17,7 @@ export async function chatTemplateFor(
   argument: string | undefined,
 ): Promise<ChatTemplateOption | undefined> {
   if (argument === undefined) return undefined;
-  const { BitnetError, chatTemplateNames } = await import('../lib/index.js');
+  const { chatTemplateNames } = await import('../lib/chat/builtin-templates.js');
   const { hasTags } = await import('../lib/chat/template-choice.js');
   if (chatTemplateNames.includes(argument)) return { name: argument };
   if (hasTags(argument)) return argument;

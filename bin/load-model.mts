@@ -8,7 +8,7 @@ export async function loadWithSpinner(
   options: LoadOptions,
   terminal: Terminal,
 ): Promise<Model> {
-  const { loadModel } = await import('../lib/index.js');
+  const { loadModel } = await import('../lib/model/load/load.js');
   const label = `Loading ${path === undefined ? 'the embedded model' : basename(path)}`;
   const spinner = terminal.spinner(label);
   const onProgress = (fraction: number) =>

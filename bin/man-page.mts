@@ -10,8 +10,8 @@ const exitCodes = [
 ] as const;
 
 /** The manual page bitnet(1), in roff, from the same definitions as `--help`. */
-export function manPage(version: string): string {
-  const program = bitnetProgram();
+export async function manPage(version: string): Promise<string> {
+  const program = await bitnetProgram();
   const help = program.createHelp();
   const commands = help.visibleCommands(program).filter((command) => command.name() !== 'help');
   const lines = [

@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { BitnetError } from '../lib/errors.js';
 import { unreadableBecause } from '../lib/files/system-fault.js';
-import { BitnetError } from '../lib/index.js';
 import { isInterrupted } from './interrupt.mjs';
 import type { Terminal } from './terminal.mjs';
 

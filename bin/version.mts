@@ -19,12 +19,17 @@ export function addVersion(program: Command): Command {
     .addCommand(new Command('version').action(print), { hidden: true });
 }
 
+/** Whether a first argument asks for the version, and so for no command. */
+export function isVersion(argument: string | undefined): boolean {
+  return /^(-v|-V|--version|version)$/.test(argument ?? '');
+}
+
 /** `0.1.0 (avx512vnni)`, or the version alone where the addon cannot be loaded. */
 function version(): string {
   const require = createRequire(import.meta.url);
   const { version: number } = require('../../package.json') as { version: string };
   try {
-    const { cpuInfo } = require('../lib/index.js') as typeof import('../lib/index.js');
+    const { cpuInfo } = require('../lib/native.js') as typeof import('../lib/native.js');
     const best = cpuInfo().kernels.find(({ usable }) => usable);
     return best ? `${number} (${best.isa})` : number;
   } catch {

@@ -48,7 +48,7 @@ function removeStale() {
 async function writeManPage() {
   const { manPage } = await import(pathToFileURL(join(root, 'dist/bin/man-page.mjs')));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  writeFileSync(join(root, 'dist/bitnet.1'), manPage(version));
+  writeFileSync(join(root, 'dist/bitnet.1'), await manPage(version));
 }
 
 /** The script behind a development dependency's command, without a shell in between. */

@@ -73,6 +73,31 @@ it('a program that requires the package loads nothing that measures', () => {
   expect(loaded.filter((path) => !path.startsWith('dist/lib/'))).toEqual([]);
 });
 
+it('a command starts without the others, and loads of the library what it calls', () => {
+  const folder = 'dist/bin/commands/';
+  const commands = loadedWith('dist/bin/bitnet.mjs').filter((path) => path.startsWith(folder));
+  expect(commands.map((path) => path.slice(folder.length)).sort()).toEqual([
+    ...['completion.mjs', 'help.mjs', 'index.mjs'],
+  ]);
+  const compiled = readdirSync(join(root, 'dist/bin'), { recursive: true, encoding: 'utf8' });
+  const all = compiled
+    .filter((name) => name.endsWith('.mjs'))
+    .filter((name) => readFileSync(join(root, 'dist/bin', name), 'utf8').includes('lib/index.js'));
+  expect(all).toEqual([]);
+});
+
+/** The compiled files that are loaded with one, before anything is called. */
+function loadedWith(start: string): string[] {
+  const found = new Set([start]);
+  for (const file of found) {
+    const text = readFileSync(join(root, file), 'utf8');
+    const specifier = /\bfrom '(\.[^']+)'|\brequire\("(\.[^"]+)"\)/g; // of modules, and of CommonJS
+    for (const [, module, script] of text.matchAll(specifier))
+      found.add(posix.join(posix.dirname(file), (module ?? script)!));
+  }
+  return [...found];
+}
+
 it('includes in native go from the binding to common, and never back or sideways', () => {
   const ranks = [
     ['binding'],

@@ -74,7 +74,7 @@ async function measure(
   { context, stride, chunks, parseSpecial, kvType, layers, json }: CompareCommandOptions,
   { signal, terminal }: { readonly signal: AbortSignal; readonly terminal: Terminal },
 ): Promise<void> {
-  const { compareModels } = await import('../../lib/index.js');
+  const { compareModels } = await import('../../lib/evaluate/compare.js');
   const output = new Output();
   const progress = new Progress(terminal, 'Comparing');
   const begin = performance.now();

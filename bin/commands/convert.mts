@@ -109,7 +109,7 @@ async function convertFolder(
   how: ConvertOptions,
   terminal: Terminal,
 ): Promise<ConvertResult> {
-  const { convertCheckpoint } = await import('../../lib/index.js');
+  const { convertCheckpoint } = await import('../../lib/convert/convert.js');
   return withProgress(terminal, source, (watched) =>
     convertCheckpoint(source, output, { ...how, ...watched }),
   );
@@ -121,7 +121,7 @@ async function convertPulled(
   how: ConvertOptions,
   terminal: Terminal,
 ): Promise<ConvertResult> {
-  const { convertRepository } = await import('../../lib/index.js');
+  const { convertRepository } = await import('../../lib/pull/convert-repository.js');
   const view = new PullView(terminal);
   const signal = interruptSignal();
   let progress: ConvertView | undefined;
@@ -171,7 +171,7 @@ async function convertLora(
     ['type', 'allowRounding'],
     'not be used with an adapter, which keeps its types',
   );
-  const { convertAdapter } = await import('../../lib/index.js');
+  const { convertAdapter } = await import('../../lib/convert/adapter/convert-adapter.js');
   const terminal = new Terminal(options);
   const { output, force, overwrite = force } = options;
   const base = options.base === undefined ? undefined : await modelPath(options.base);
@@ -205,7 +205,7 @@ async function exportModel(
     ['overwrite', 'force'],
     'not be used with --to safetensors: no folder is replaced',
   );
-  const { exportCheckpoint } = await import('../../lib/index.js');
+  const { exportCheckpoint } = await import('../../lib/convert/export/export-checkpoint.js');
   const terminal = new Terminal(options);
   const path = await modelPath(source);
   const { maxSize: maxShardBytes } = options;

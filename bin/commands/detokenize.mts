@@ -42,7 +42,7 @@ async function detokenize(
 ): Promise<void> {
   const { path, given } = await modelAndIds(argument, words, command);
   if (given.length === 0 && !isPiped()) refuseWithoutIds(command);
-  const { loadTokenizer } = await import('../../lib/index.js');
+  const { loadTokenizer } = await import('../../lib/model/load/load-tokenizer.js');
   const tokenizer = await loadTokenizer(path, { metadataOverrides: options.overrideKv });
   const text =
     given.length > 0

@@ -84,7 +84,7 @@ async function embed(
 
 /** Missing texts are wrong usage, but a missing model is the worse news of the two. */
 async function refuseWithoutTexts(path: string | undefined, command: Command): Promise<never> {
-  const { inspectModel } = await import('../../lib/index.js');
+  const { inspectModel } = await import('../../lib/inspect.js');
   await inspectModel(path);
   return command.error(
     'error: Expected texts: as arguments after the model, on the lines of -f <file> or on standard input.',

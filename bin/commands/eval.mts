@@ -65,7 +65,8 @@ async function evaluate(
   options: EvalCommandOptions,
   command: Command,
 ): Promise<void> {
-  const { evalItems, parseEvalItems } = await import('../../lib/index.js');
+  const { evalItems } = await import('../../lib/evaluate/eval.js');
+  const { parseEvalItems } = await import('../../lib/evaluate/items.js');
   const { file = '-' } = options;
   if (options.file === undefined && !isPiped()) {
     refuseWithoutItems(command);

@@ -55,7 +55,7 @@ async function inspect(
   if (!options.sparsity && (options.prompt ?? options.file) !== undefined) {
     command.error('error: Expected --sparsity with a text: nothing else is measured.');
   }
-  const { inspectModel } = await import('../../lib/index.js');
+  const { inspectModel } = await import('../../lib/inspect.js');
   const { kernel, headPrefilter, skipInactive } = options;
   const model = await theModel(argument, command);
   const inspection = await inspectModel(model, {
@@ -70,7 +70,8 @@ async function inspect(
 
 /** Loads the model and counts the zeros of the text that the options give, or of the passage. */
 async function zeros(path: string | undefined, options: InspectOptions): Promise<Sparsity> {
-  const { loadModel, measureSparsity } = await import('../../lib/index.js');
+  const { loadModel } = await import('../../lib/model/load/load.js');
+  const { measureSparsity } = await import('../../lib/model/tuning/sparsity.js');
   const { passage } = await import('../../lib/model/tuning/passage.js');
   const text = options.file === undefined ? options.prompt : await readTextFile(options.file);
   const { kernel, headPrefilter, skipInactive } = options;

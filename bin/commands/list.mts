@@ -20,8 +20,7 @@ export function listCommand(): Command {
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const { listModels } = await import('../../lib/index.js');
-  const { storeFolder } = await import('../../lib/pull/store.js');
+  const { listModels, storeFolder } = await import('../../lib/pull/store.js');
   const models = await listModels();
   const output = new Output();
   if (options.json) return output.json({ folder: storeFolder() ?? null, models });

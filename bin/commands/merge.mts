@@ -32,7 +32,7 @@ export function mergeCommand(): Command {
 }
 
 async function merge(model: string, output: string, options: MergeCommandOptions): Promise<void> {
-  const { mergeModel } = await import('../../lib/index.js');
+  const { mergeModel } = await import('../../lib/shards/merge-model.js');
   const terminal = new Terminal(options);
   const progress = new Progress(terminal, 'Writing');
   const result = await mergeModel(await modelPath(model), output, {

@@ -42,7 +42,7 @@ async function measure(
   options: PerplexityCommandOptions,
   command: Command,
 ): Promise<void> {
-  const { perplexity } = await import('../../lib/index.js');
+  const { perplexity } = await import('../../lib/evaluate/perplexity.js');
   const { file = '-' } = options;
   if (options.file === undefined && !isPiped()) {
     refuseWithoutText(command);

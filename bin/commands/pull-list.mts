@@ -5,7 +5,8 @@ import { columnsOf } from '../terminal.mjs';
 
 /** `bitnet pull --list`: models that have a short name, and which of them are here; without repositories where they do not fit. */
 export async function listCatalog({ json }: { readonly json?: boolean }): Promise<void> {
-  const { listModels, modelCatalog } = await import('../../lib/index.js');
+  const { listModels } = await import('../../lib/pull/store.js');
+  const { modelCatalog } = await import('../../lib/pull/catalog.js');
   const { matching } = await import('../../lib/pull/store.js');
   const pulled = await listModels();
   const models = modelCatalog.map((model) => {

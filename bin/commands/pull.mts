@@ -57,7 +57,7 @@ async function pull(
   if (source === undefined) {
     return command.error('error: Expected a model to pull, or --list to list the short names.');
   }
-  const { pullModel } = await import('../../lib/index.js');
+  const { pullModel } = await import('../../lib/pull/pull.js');
   const { output, sha256, force, convert, retries, timeout } = options;
   const terminal = new Terminal(options);
   const view = new PullView(terminal);

@@ -76,7 +76,7 @@ async function quantize(
   output: string,
   options: QuantizeCommandOptions,
 ): Promise<void> {
-  const { quantizeModel } = await import('../../lib/index.js');
+  const { quantizeModel } = await import('../../lib/quantize/quantize.js');
   const { json, quiet: _, color: __, ...given } = options;
   const terminal = new Terminal(options);
   const label = `Writing ${basename(output)}:`;

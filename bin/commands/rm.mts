@@ -23,7 +23,7 @@ export function rmCommand(): Command {
 }
 
 async function remove(names: readonly string[], options: RmOptions): Promise<void> {
-  const { removeModel } = await import('../../lib/index.js');
+  const { removeModel } = await import('../../lib/pull/store.js');
   const terminal = new Terminal(options);
   const removed: PulledModel[] = [];
   for (const name of names) {

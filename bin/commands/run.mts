@@ -10,7 +10,6 @@ import { isPiped, readStdin } from '../prompt.mjs';
 import { readingSpinner } from '../reading-spinner.mjs';
 import { checkSession } from '../session-path.mjs';
 import { Terminal } from '../terminal.mjs';
-import { startChat } from './chat.mjs';
 import { resolveEscapes } from './escapes.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
 import {
@@ -39,6 +38,7 @@ async function run(
   const { path, text } = await modelAndText(argument, words, options, command);
   if (wantsChat(text, options)) {
     const { prompt, ...written } = await writtenTexts(text, options);
+    const { startChat } = await import('./chat.mjs'); // most runs are none
     return startChat(path, { ...options, ...written, systemFile: undefined }, prompt);
   }
   const terminal = new Terminal(options);
@@ -105,7 +105,7 @@ async function writtenTexts(text: string | undefined, options: RunOptions) {
 
 /** A missing prompt is wrong usage, but a missing model is the worse news of the two. */
 async function refuseWithoutPrompt(path: string | undefined, command: Command): Promise<never> {
-  const { inspectModel } = await import('../../lib/index.js');
+  const { inspectModel } = await import('../../lib/inspect.js');
   await inspectModel(path);
   return command.error('error: Expected a prompt: -p <text>, -f <file> or text on standard input.');
 }

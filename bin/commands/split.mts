@@ -42,7 +42,7 @@ export function splitCommand(): Command {
 }
 
 async function split(model: string, prefix: string, options: SplitCommandOptions): Promise<void> {
-  const { splitModel } = await import('../../lib/index.js');
+  const { splitModel } = await import('../../lib/shards/split-model.js');
   const { maxTensors, maxSize: maxBytes, overwrite, json } = options;
   const terminal = new Terminal(options);
   const progress = new Progress(terminal, 'Writing');

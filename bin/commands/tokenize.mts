@@ -57,7 +57,7 @@ async function tokenize(
   const { path, text } = await modelAndText(argument, words, options, command);
   const fromStdin = options.file === '-' || (text === undefined && options.file === undefined);
   if (fromStdin && options.file !== '-' && !isPiped()) refuseWithoutText(command);
-  const { loadTokenizer } = await import('../../lib/index.js');
+  const { loadTokenizer } = await import('../../lib/model/load/load-tokenizer.js');
   const { preTokenizer, overrideKv: metadataOverrides } = options;
   const tokenizer = await loadTokenizer(path, { preTokenizer, metadataOverrides });
   const terminal = new Terminal(options);

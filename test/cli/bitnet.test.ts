@@ -168,16 +168,17 @@ describe('bitnet', () => {
   });
 });
 
-describe('docs/cli', () => {
+describe('docs/cli', async () => {
   const docs = resolve(__dirname, '../../docs');
   const page = (name: string) => readFileSync(resolve(docs, `cli/${name}.md`), 'utf8');
-  const options = commands().flatMap((command) =>
+  const all = await commands();
+  const options = all.flatMap((command) =>
     command.options
       .filter(({ hidden }) => !hidden) // old names, still taken
       .map((option) => [command.name(), option.flags, option] as const),
   );
 
-  test.each(commands().map((command) => command.name()))('lists bitnet %s', (command) => {
+  test.each(all.map((command) => command.name()))('lists bitnet %s', (command) => {
     expect(readFileSync(resolve(docs, 'cli.md'), 'utf8')).toContain(`(cli/${command}.md)`);
     expect(page(command)).toMatch(new RegExp(`^# bitnet ${command}\n`));
   });

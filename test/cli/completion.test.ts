@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { commands } from '../../bin/commands/index.mjs';
 import { candidates } from '../../bin/completion.mjs';
 import { bitnetProgram } from '../../bin/program.mjs';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -10,13 +11,21 @@ const file = tempFolder();
 
 /** The candidates without what they are about. */
 const words = async (...typed: string[]) =>
-  (await candidates(bitnetProgram(), typed)).map((line) => line.split('\t')[0]);
+  (await candidates(await bitnetProgram(), typed)).map((line) => line.split('\t')[0]);
 
 afterEach(() => vi.unstubAllEnvs());
 
 describe('completion', () => {
+  test('and every start know a command by each of its names alone', async () => {
+    const all = await commands();
+    for (const command of all)
+      for (const name of [command.name(), ...command.aliases()])
+        expect((await commands(name)).map((one) => one.name())).toEqual([command.name()]);
+    expect((await commands('nosuch')).length).toBe(all.length);
+  });
+
   test('knows every command and every option that --help shows', async () => {
-    const program = bitnetProgram();
+    const program = await bitnetProgram();
     const help = program.createHelp();
     for (const command of help.visibleCommands(program)) {
       expect(await words('')).toContain(command.name());

@@ -10,13 +10,13 @@ const root = resolve(__dirname, '../..');
 const { man, version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
 
 describe('the manual page', () => {
-  test('that npm installs is the current one', () => {
-    expect(readFileSync(resolve(root, man[0]), 'utf8')).toBe(manPage(version));
+  test('that npm installs is the current one', async () => {
+    expect(readFileSync(resolve(root, man[0]), 'utf8')).toBe(await manPage(version));
   });
 
-  test('has every command, option and variable that --help has', () => {
-    const page = manPage(version).replaceAll('\\-', '-');
-    const program = bitnetProgram();
+  test('has every command, option and variable that --help has', async () => {
+    const page = (await manPage(version)).replaceAll('\\-', '-');
+    const program = await bitnetProgram();
     const help = program.createHelp();
     for (const command of help.visibleCommands(program)) {
       if (command.name() === 'help') continue;
@@ -30,8 +30,9 @@ describe('the manual page', () => {
   });
 
   const hasMandoc = spawnSync('mandoc', ['-h']).error === undefined;
-  test.runIf(hasMandoc)('has no faults that mandoc finds', () => {
-    const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'error'], { input: manPage(version) });
+  test.runIf(hasMandoc)('has no faults that mandoc finds', async () => {
+    const input = await manPage(version);
+    const { stdout } = spawnSync('mandoc', ['-Tlint', '-W', 'error'], { input });
     expect(String(stdout)).toBe('');
   });
 });

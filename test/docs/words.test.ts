@@ -65,10 +65,8 @@ describe('old words are gone', () => {
     expect(found).toEqual([]);
   });
 
-  it('from --help, too', () => {
-    const help = commands()
-      .map((command) => command.helpInformation())
-      .join('\n');
+  it('from --help, too', async () => {
+    const help = (await commands()).map((command) => command.helpInformation()).join('\n');
     for (const [old] of gone) expect(help).not.toMatch(old);
   });
 });
