@@ -618,7 +618,7 @@ describe('a reader that goes away', () => {
     const script = '"$@" </dev/null 2>err.txt | head -c 20; wc -c <err.txt';
     const args = ['-c', script, 'sh', process.execPath, bitnetPath, ...endless, '--quiet'];
     const env = plainEnvironment();
-    const { stdout } = spawnSync('sh', args, { cwd: file('.'), env, timeout: 20_000 });
+    const { stdout } = spawnSync('sh', args, { cwd: file('.'), env, timeout: 240_000 });
     expect(stdout.subarray(20).toString().trim()).toBe('0');
   });
 });

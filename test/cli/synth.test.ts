@@ -50,7 +50,7 @@ describe('bitnet synth', () => {
     const child = start(['synth', '--shape', '7b', '-o', path]);
     const begun = () =>
       readdirSync(dirname(path)).some((name) => name.startsWith('interrupted.gguf.'));
-    await vi.waitUntil(begun, { timeout: 20_000 });
+    await vi.waitUntil(begun, { timeout: 240_000 });
     child.kill('SIGINT');
     const { code } = await finished(child);
     expect(code).toBe(130);
@@ -65,7 +65,7 @@ describe('bitnet synth', () => {
     const path = file(`${signal}.gguf`);
     const child = start(['synth', '--shape', '7b', '-o', path, '--activation-sparsity', '0.8']);
     const begun = () => readdirSync(dirname(path)).some((name) => name.startsWith(`${signal}.`));
-    await vi.waitUntil(begun, { timeout: 20_000 });
+    await vi.waitUntil(begun, { timeout: 240_000 });
     child.kill(signal);
     expect((await finished(child)).code).toBe(code);
     expect(readdirSync(dirname(path)).filter((name) => name.startsWith(signal))).toEqual([]);
