@@ -38,23 +38,20 @@ std::vector<size_t> values(std::vector<size_t> all, std::vector<size_t> few);
 
 /** Notes a failure of the running test; the first few per test are printed. */
 void fail(const char* file, int line, const std::string& what);
+void fail(const char* file, int line, const char* condition, const std::string& context);
+void fail(const char* file, int line, const char* text, const std::string& actual,
+          const std::string& expected, const std::string& context);
+
+template <class T> std::string printed(const T& value) {
+  std::ostringstream out;
+  out.precision(9);
+  out << value;
+  return out.str();
+}
 
 struct Registrar {
   Registrar(const char* title, void (*run)()) { tests().push_back({title, run}); }
 };
-
-template <class A, class B>
-void equal(const char* file, int line, const char* text, const A& actual, const B& expected,
-           const std::string& context) {
-  if (actual == expected)
-    return;
-  std::ostringstream out;
-  out.precision(9);
-  out << text << ": got " << actual << ", expected " << expected;
-  if (!context.empty())
-    out << " (" << context << ")";
-  fail(file, line, out.str());
-}
 
 } // namespace check
 
@@ -65,11 +62,17 @@ void equal(const char* file, int line, const char* text, const A& actual, const 
   static const check::Registrar CHECK_JOIN(registrar_, __LINE__)(title,                            \
                                                                  CHECK_JOIN(test_, __LINE__));     \
   static void CHECK_JOIN(test_, __LINE__)()
-/** CHECK(condition, context): context is a string that names the case. */
+/** CHECK(condition, context): context is a string that names the case, made only where it fails. */
 #define CHECK(condition, context)                                                                  \
   do {                                                                                             \
     if (!(condition))                                                                              \
-      check::fail(__FILE__, __LINE__, std::string(#condition) + " (" + (context) + ")");           \
+      check::fail(__FILE__, __LINE__, #condition, context);                                        \
   } while (0)
 #define CHECK_EQ(actual, expected, context)                                                        \
-  check::equal(__FILE__, __LINE__, #actual, actual, expected, context)
+  do {                                                                                             \
+    const auto check_actual = (actual);                                                            \
+    const auto check_expected = (expected);                                                        \
+    if (!(check_actual == check_expected))                                                         \
+      check::fail(__FILE__, __LINE__, #actual, check::printed(check_actual),                       \
+                  check::printed(check_expected), context);                                        \
+  } while (0)

@@ -132,12 +132,13 @@ void compare(const Matrix& m, const Batch& s, Pattern activations, float factor 
                                  ? defined(m, s.row_begin + r, q.data() + i * cols, factor, step[i])
                                  : kUntouched;
       const float actual = out[i * stride + r];
-      if (memcmp(&actual, &expected, sizeof actual) != 0)
-        return CHECK_EQ(actual, expected,
-                        std::string(m.kernel.family) + "-" + m.kernel.isa + " row " +
-                            std::to_string(r) + " token " + std::to_string(i) + " of " +
-                            std::to_string(s.n) + ", columns " + std::to_string(cols) + " group " +
-                            std::to_string(m.shape.group));
+      if (memcmp(&actual, &expected, sizeof actual) != 0) {
+        CHECK_EQ(actual, expected,
+                 std::string(m.kernel.family) + "-" + m.kernel.isa + " row " + std::to_string(r) +
+                     " token " + std::to_string(i) + " of " + std::to_string(s.n) + ", columns " +
+                     std::to_string(cols) + " group " + std::to_string(m.shape.group));
+        return;
+      }
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "graph/roles.h"
+#include "kernels/cpu_features.h"
 #include "tiny_model.h"
 
 using namespace bitnet;

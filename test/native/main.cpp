@@ -38,6 +38,17 @@ void fail(const char* file, int line, const std::string& what) {
     printf("  %s:%d: %s\n", file, line, what.c_str());
 }
 
+void fail(const char* file, int line, const char* condition, const std::string& context) {
+  const std::string named = context.empty() ? "" : " (" + context + ")";
+  fail(file, line, condition + named);
+}
+
+void fail(const char* file, int line, const char* text, const std::string& actual,
+          const std::string& expected, const std::string& context) {
+  const std::string what = std::string(text) + ": got " + actual + ", expected " + expected;
+  fail(file, line, what.c_str(), context);
+}
+
 } // namespace check
 
 // Arguments are parts of titles: of those to run (all when there is none), or after a dash of those

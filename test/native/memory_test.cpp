@@ -6,6 +6,7 @@
 #include "check.h"
 #include "engine/engine.h"
 #include "engine/session_file.h"
+#include "kernels/cpu_features.h"
 #include "limited_memory.h"
 #include "tiny_model.h"
 

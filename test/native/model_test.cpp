@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "engine/engine.h"
+#include "kernels/cpu_features.h"
 #include "tiny_model.h"
 
 using namespace bitnet;
@@ -298,7 +299,7 @@ TEST("a raised abort flag stops an evaluation and leaves the position") {
   Evaluation evaluation(model, cache, request, flags.signal());
   finish(pool, {&evaluation});
   CHECK(evaluation.status().code == Code::kAborted, evaluation.status().message);
-  CHECK_EQ(cache.position, size_t{0}, "");
+  CHECK_EQ(cache.position.load(), size_t{0}, "");
 }
 
 TEST("a file that is cut short anywhere is an error, never a crash") {
