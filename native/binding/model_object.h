@@ -21,7 +21,7 @@ struct LoadedModel {
   }
 
   /** JavaScript thread. */
-  void report() { memory.set(weights->bytes + model.workspace_bytes.load()); }
+  void report() { memory.set(weights->bytes + model.workspace_bytes + model.kv->used()); }
 
   std::shared_ptr<Weights> weights; // changed by nothing but replan
   std::shared_ptr<Engine> engine;

@@ -95,7 +95,7 @@ Napi::Value SessionObject::js_load(const Napi::CallbackInfo& info) {
         SequenceCache read;
         SequenceCache& cache = session->cache;
         const ModelSpec& spec = session->loaded->model.weights->spec;
-        Status status = read.allocate(spec, cache.kv.context(), cache.kv.type());
+        Status status = read.allocate(spec, cache.kv.context(), cache.kv.type(), cache.kv.pool());
         if (status.ok())
           status = read_session(path, offset, seed, {positions.begin(), positions.end()}, n, tokens,
                                 read, abort);

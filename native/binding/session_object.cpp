@@ -78,9 +78,11 @@ void SessionObject::create(const Napi::CallbackInfo& info) {
   data->loaded = ModelObject::Unwrap(info[0].As<Napi::Object>())->loaded;
   const size_t context = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
   const auto type = static_cast<KvType>(info[2].As<Napi::Number>().Uint32Value());
-  Status status = data->loaded
-                      ? data->cache.allocate(data->loaded->model.weights->spec, context, type)
-                      : Status::error(Code::kClosed, "The model is closed.");
+  Status status = Status::error(Code::kClosed, "The model is closed.");
+  if (data->loaded) {
+    const Model& model = data->loaded->model;
+    status = data->cache.allocate(model.weights->spec, context, type, model.kv);
+  }
   if (!status.ok()) {
     to_error(info.Env(), status).ThrowAsJavaScriptException();
     return;
@@ -125,7 +127,7 @@ Napi::Value SessionObject::js_truncate(const Napi::CallbackInfo& info) {
   const size_t length = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
   const size_t left = data_ ? data_->cache.truncate(length) : 0;
   if (data_)
-    data_->report(); // of its states, which may be fewer
+    data_->report();
   return Napi::Number::New(info.Env(), static_cast<double>(left));
 }
 

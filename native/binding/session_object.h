@@ -2,7 +2,6 @@
 #pragma once
 #include <napi.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "model_object.h"
@@ -11,18 +10,21 @@ namespace bitnet {
 
 struct SessionData {
   explicit SessionData(std::shared_ptr<ExternalMemory> sum) : memory(std::move(sum)) {}
+  ~SessionData() {
+    cache.truncate(0);
+    if (loaded)
+      loaded->report();
+  }
 
-  /** JavaScript thread. Keys and values that are forgotten still take their memory. */
+  /** JavaScript thread. Keys and values, which sessions share, are the model's to report. */
   void report() {
-    most = std::max<size_t>(most, cache.position);
-    memory.set(cache.touched_bytes(most));
+    memory.set(cache.states.bytes());
     loaded->report();
   }
 
   std::shared_ptr<LoadedModel> loaded;
   SequenceCache cache;
   ReportedMemory memory;
-  size_t most = 0; // positions there ever were
 };
 
 class SessionObject : public Napi::ObjectWrap<SessionObject> {

@@ -8,11 +8,11 @@ namespace bitnet {
 Status Evaluation::prepare(size_t n) {
   if (request_.n - request_.again <= 1) { // a single token, as while generating
     const bool due = n == 1 && cache_->position % kSnapshotInterval == 0;
-    return cache_->prepare(due ? 0 : RecurrentStates::kNowhere);
+    return cache_->prepare(n, due ? 0 : RecurrentStates::kNowhere);
   }
   const size_t keep = request_.n - std::min(request_.n, kSnapshotTail);
   const bool here = keep >= done_ && keep < done_ + n;
-  return cache_->prepare(here ? keep - done_ : RecurrentStates::kNowhere);
+  return cache_->prepare(n, here ? keep - done_ : RecurrentStates::kNowhere);
 }
 
 void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {

@@ -24,6 +24,7 @@ struct Model {
       : weights(std::move(w)), workspace(*weights, threads, budget) {}
 
   std::shared_ptr<const Weights> weights;
+  std::shared_ptr<KvPool> kv = std::make_shared<KvPool>(); // of its sessions
   Workspace workspace;
   StepLists lists;
   std::atomic<uint64_t> workspace_bytes{0}; // after the last step, for any thread
@@ -89,7 +90,7 @@ public:
   /** Its activations are counted: they must not mix with those of others. */
   bool runs_alone() const { return request_.ffn_counts != nullptr; }
 
-  /** Makes room for the states that the next `n` tokens leave behind. */
+  /** Makes room for the keys, values and states that the next `n` tokens leave behind. */
   Status prepare(size_t n);
   /** The next `n` tokens as part of a step, for which there is room. */
   BatchItem item(size_t n) const {

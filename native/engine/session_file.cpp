@@ -19,16 +19,18 @@ Status aborted() {
   return Status::error(Code::kAborted, "The work on the session file was aborted.");
 }
 
-/** visit(rows of `positions` positions) for every run of a cache. */
+/** visit(rows) for `positions` positions of every run of a cache, block by block. */
 template <class Visit>
 Status for_each_run(const KvCache& cache, size_t positions, const Abort& abort, Visit&& visit) {
-  const size_t bytes = positions * cache.row_bytes();
   for (size_t run = 0; run < cache.runs(); ++run) {
     if (abort.raised())
       return aborted();
-    Status status = visit(cache.run(run), bytes);
-    if (!status.ok())
-      return status;
+    for (size_t at = 0; at < positions; at += kKvBlockPositions) {
+      const size_t rows = std::min(positions - at, kKvBlockPositions);
+      Status status = visit(cache.run(run, at), rows * cache.row_bytes());
+      if (!status.ok())
+        return status;
+    }
   }
   return {};
 }
@@ -127,6 +129,8 @@ Status read_session(const std::string& path, uint64_t offset, uint64_t seed,
   Status status = file.open(path);
   if (status.ok())
     status = take(reinterpret_cast<uint8_t*>(tokens), n * sizeof(int32_t));
+  if (status.ok())
+    status = cache.kv.prepare(0, n);
   const char* odd = nullptr; // what is not finite
   if (status.ok())
     status = for_each_run(cache.kv, n, abort, [&](uint8_t* rows, size_t bytes) {

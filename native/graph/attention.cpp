@@ -12,6 +12,7 @@ namespace {
 // Blocks begin at multiples of this position whatever the batch, so that the order of every sum is
 // fixed.
 constexpr size_t kBlockPositions = 64;
+static_assert(kBlockPositions == 2 * kKvBlockPositions, "of which a kernel takes two at most");
 
 // The item and position of row `row` of the batch.
 struct RowPlace {
@@ -124,18 +125,24 @@ void attend(Step& step, size_t layer, const Tile& tile, size_t kv_head, ThreadSc
     return spec.is_windowed(layer) && position >= spec.window ? position - spec.window + 1 : 0;
   };
   const auto fold = [&](size_t begin, size_t positions, size_t row, size_t count) {
-    const size_t at = begin * cache.row_bytes();
-    vector.attention_block[cache.type()]({.q = q + row * width,
-                                          .rows = count,
-                                          .head_dim = width,
-                                          .k = cache.keys(layer, kv_head) + at,
-                                          .v = cache.values(layer, kv_head) + at,
-                                          .row_bytes = cache.row_bytes(),
-                                          .positions = positions,
-                                          .scale = spec.attention_scale,
-                                          .m = block_m,
-                                          .l = block_l,
-                                          .o = block_o});
+    // Rows of one or two blocks of the cache.
+    const size_t split = kKvBlockPositions - begin % kKvBlockPositions;
+    const bool whole = positions <= split;
+    vector.attention_block[cache.type()](
+        {.q = q + row * width,
+         .rows = count,
+         .head_dim = width,
+         .k = cache.keys(layer, kv_head, begin),
+         .v = cache.values(layer, kv_head, begin),
+         .row_bytes = cache.row_bytes(),
+         .positions = positions,
+         .split = split,
+         .k_rest = whole ? nullptr : cache.keys(layer, kv_head, begin + split),
+         .v_rest = whole ? nullptr : cache.values(layer, kv_head, begin + split),
+         .scale = spec.attention_scale,
+         .m = block_m,
+         .l = block_l,
+         .o = block_o});
     for (size_t r = 0; r < count; ++r)
       vector.attention_combine(m + row + r, l + row + r, o + (row + r) * width, block_m[r],
                                block_l[r], block_o + r * width, width);
@@ -228,11 +235,10 @@ void norm_rotate_and_store(Step& step, size_t layer) {
     if (spec.norm_after_rotation)
       norm();
     for (size_t head = 0; head < spec.n_kv_head; ++head) {
-      const size_t at = place.position * cache.row_bytes();
       store(vector, cache.type(), k + head * spec.head_dim, spec.head_dim,
-            cache.keys(layer, head) + at);
+            cache.keys(layer, head, place.position));
       store(vector, cache.type(), v + head * spec.head_dim, spec.head_dim,
-            cache.values(layer, head) + at);
+            cache.values(layer, head, place.position));
     }
   });
 }

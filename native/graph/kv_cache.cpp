@@ -1,5 +1,7 @@
-// Sizes of a KV cache.
+// Sizes of a KV cache, and the blocks it takes.
 #include "kv_cache.h"
+
+#include <string.h>
 
 #include <algorithm>
 
@@ -10,18 +12,17 @@ namespace {
 
 constexpr size_t kQ8Block = 32; // values that share a scale
 
-constexpr size_t kPage = 4096;
+size_t blocks_of(size_t positions) {
+  return (positions + kKvBlockPositions - 1) / kKvBlockPositions;
+}
 
 } // namespace
 
-uint64_t KvCache::touched_bytes(size_t positions) const {
-  if (positions == 0)
-    return 0;
-  const uint64_t run = pad_to(positions * row_bytes_, kPage); // of one head
-  return std::min<uint64_t>(data_.size(), runs() * run);
-}
-
-Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
+Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type,
+                         std::shared_ptr<KvPool> pool) {
+  pool_ = std::move(pool);
+  table_.clear();
+  reservation_ = {};
   context_ = context;
   slots_.clear();
   layers_ = 0;
@@ -37,12 +38,53 @@ Status KvCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
   // The factors are bounded by the spec's limits; their product need not fit the machine.
   const double bytes =
       static_cast<double>(runs()) * static_cast<double>(context) * static_cast<double>(row_bytes_);
-  if (bytes > static_cast<double>(SIZE_MAX / 2) || !data_.allocate(static_cast<size_t>(bytes)))
+  if (bytes > static_cast<double>(SIZE_MAX / 2))
     return Status::error(Code::kMemory, "Could not get " + std::to_string(bytes / 1e9) +
                                             " GB of memory for a context of " +
                                             std::to_string(context) +
                                             " tokens: ask for a shorter context.");
   return {};
+}
+
+Status KvCache::prepare(size_t position, size_t n) {
+  const size_t first = position / kKvBlockPositions;
+  for (size_t i = first; i < blocks_of(position + n); ++i) {
+    const size_t kept = i == first ? position % kKvBlockPositions : 0; // rows
+    if (i < table_.size() && kept >= table_[i].shared)
+      continue;
+    std::shared_ptr<KvBlock> block;
+    Status status = pool_->take(block_bytes(), reservation_, &block);
+    if (!status.ok()) {
+      truncate(position);
+      return status;
+    }
+    if (i < table_.size()) {
+      copy_rows(*table_[i].block, *block, kept);
+      table_[i] = {std::move(block), 0};
+    } else {
+      table_.push_back({std::move(block), 0});
+    }
+  }
+  return {};
+}
+
+void KvCache::truncate(size_t positions) {
+  if (blocks_of(positions) < table_.size())
+    table_.resize(blocks_of(positions));
+}
+
+Status KvCache::reserve(size_t positions) {
+  // The last block may be one that has to be copied.
+  const bool copies = !table_.empty() && table_.back().shared > 0;
+  const size_t missing =
+      blocks_of(std::min(positions, context_)) + copies - std::min(table_.size(), blocks_of(positions));
+  return pool_->reserve(uint64_t{missing} * block_bytes(), reservation_);
+}
+
+void KvCache::copy_rows(const KvBlock& from, const KvBlock& to, size_t rows) const {
+  const size_t stride = kKvBlockPositions * row_bytes_;
+  for (size_t run = 0; rows > 0 && run < runs(); ++run)
+    memcpy(to.data() + run * stride, from.data() + run * stride, rows * row_bytes_);
 }
 
 } // namespace bitnet

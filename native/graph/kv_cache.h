@@ -4,11 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <memory>
 #include <vector>
 
-#include "../common/aligned_buffer.h"
 #include "../common/status.h"
 #include "../kernels/vector/vector.h"
+#include "kv_pool.h"
 #include "spec.h"
 
 namespace bitnet {
@@ -17,37 +18,65 @@ namespace bitnet {
 constexpr size_t kWidestHeadPad = 32;
 
 /**
- * Layout: [layers that attend][k, v][n_kv_head][context] rows of one type, head_dim padded with zeros
- * to 16 values for f16, to 32 for q8_0.
+ * A table of blocks (PagedAttention, Kwon et al. 2023), which several sequences may share.
+ *
+ * Layout of a block: [layers that attend][k, v][n_kv_head][kKvBlockPositions] rows of one type,
+ * head_dim padded with zeros to 16 values for f16, to 32 for q8_0.
  */
 class KvCache {
 public:
-  /** Room for `context` positions; memory is touched only as positions are written. */
-  Status allocate(const ModelSpec& spec, size_t context, KvType type = kKvF16);
+  /** For up to `context` positions; blocks are taken from the pool as positions are prepared. */
+  Status allocate(const ModelSpec& spec, size_t context, KvType type, std::shared_ptr<KvPool> pool);
 
   size_t context() const { return context_; }
   /** Bytes of one position. */
-  size_t position_bytes() const { return 2 * layers_ * n_kv_head_ * row_bytes_; }
-  /** Runs of rows, each of a layer's keys or values for one head. */
+  size_t position_bytes() const { return runs() * row_bytes_; }
+  /** Runs of rows in a block, each of a layer's keys or values for one head. */
   size_t runs() const { return 2 * layers_ * n_kv_head_; }
   KvType type() const { return type_; }
   size_t head_dim() const { return head_dim_; } // padded
   size_t row_bytes() const { return row_bytes_; }
+  const std::shared_ptr<KvPool>& pool() const { return pool_; }
 
-  /** Bytes of memory that `positions` positions have made the system give, about. */
-  uint64_t touched_bytes(size_t positions) const;
+  /**
+   * Makes room for `n` positions from `position` on, which may then be written. What others read too
+   * is copied first, at most kKvBlockPositions - 1 rows. kMemory leaves what is before `position`.
+   */
+  Status prepare(size_t position, size_t n);
+  /** Gives back what lies behind `positions`. */
+  void truncate(size_t positions);
 
-  uint8_t* keys(size_t layer, size_t kv_head) const { return run(first_run(layer) + kv_head); }
-  uint8_t* values(size_t layer, size_t kv_head) const {
-    return run(first_run(layer) + n_kv_head_ + kv_head);
+  /** Sets memory aside, so that so many positions in all will find room; kMemory changes nothing. */
+  Status reserve(size_t positions);
+  /** Gives back what was set aside and is not used. */
+  void unreserve() { reservation_ = {}; }
+
+  /** Rows at `position` and those behind it in the same block. */
+  uint8_t* keys(size_t layer, size_t kv_head, size_t position) const {
+    return run(first_run(layer) + kv_head, position);
   }
-  /** The rows of a run, in the order of the layout. */
-  uint8_t* run(size_t index) const { return data_.data() + index * context_ * row_bytes_; }
+  uint8_t* values(size_t layer, size_t kv_head, size_t position) const {
+    return run(first_run(layer) + n_kv_head_ + kv_head, position);
+  }
+  /** The same of a run, in the order of the layout. */
+  uint8_t* run(size_t index, size_t position) const {
+    return table_[position / kKvBlockPositions].block->data() +
+           (index * kKvBlockPositions + position % kKvBlockPositions) * row_bytes_;
+  }
 
 private:
-  size_t first_run(size_t layer) const { return slots_[layer] * 2 * n_kv_head_; }
+  struct Entry {
+    std::shared_ptr<KvBlock> block;
+    size_t shared; // rows at its begin that others read too
+  };
 
-  AlignedBuffer data_;
+  size_t first_run(size_t layer) const { return slots_[layer] * 2 * n_kv_head_; }
+  size_t block_bytes() const { return kKvBlockPositions * position_bytes(); }
+  void copy_rows(const KvBlock& from, const KvBlock& to, size_t rows) const;
+
+  std::shared_ptr<KvPool> pool_;
+  std::vector<Entry> table_;
+  KvReservation reservation_;
   size_t context_ = 0;
   std::vector<size_t> slots_; // [n_layer] place among the layers that attend
   size_t layers_ = 0;         // that attend

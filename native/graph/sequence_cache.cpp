@@ -12,11 +12,16 @@ Status no_memory_for_states() {
 
 } // namespace
 
-Status SequenceCache::allocate(const ModelSpec& spec, size_t context, KvType type) {
-  return states.allocate(spec) ? kv.allocate(spec, context, type) : no_memory_for_states();
+Status SequenceCache::allocate(const ModelSpec& spec, size_t context, KvType type,
+                               std::shared_ptr<KvPool> pool) {
+  return states.allocate(spec) ? kv.allocate(spec, context, type, std::move(pool))
+                               : no_memory_for_states();
 }
 
-Status SequenceCache::prepare(size_t keep_after) {
+Status SequenceCache::prepare(size_t n, size_t keep_after) {
+  Status status = kv.prepare(position, n);
+  if (!status.ok())
+    return status;
   return states.prepare(position, keep_after) ? Status{} : no_memory_for_states();
 }
 
@@ -28,6 +33,7 @@ void SequenceCache::append(size_t n) {
 size_t SequenceCache::truncate(size_t length) {
   if (length < position)
     position = states.bytes_of_one() > 0 ? states.restore(length) : length;
+  kv.truncate(position);
   return position;
 }
 

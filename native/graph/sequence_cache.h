@@ -13,14 +13,18 @@ namespace bitnet {
  */
 class SequenceCache {
 public:
-  /** Room for `context` positions; memory is touched only as positions are written. */
-  Status allocate(const ModelSpec& spec, size_t context, KvType type = kKvF16);
+  /**
+   * For up to `context` positions, whose keys and values find room in `pool`, by default one without
+   * limits.
+   */
+  Status allocate(const ModelSpec& spec, size_t context, KvType type = kKvF16,
+                  std::shared_ptr<KvPool> pool = std::make_shared<KvPool>());
 
   /**
-   * Makes room for a step, and for a snapshot after `keep_after` of its tokens (RecurrentStates).
-   * Everything else that the step writes has its place.
+   * Makes room for a step of `n` tokens, and for a snapshot after `keep_after` of them
+   * (RecurrentStates).
    */
-  Status prepare(size_t keep_after = RecurrentStates::kNowhere);
+  Status prepare(size_t n, size_t keep_after = RecurrentStates::kNowhere);
   /** `n` tokens of the step that was prepared are there. */
   void append(size_t n);
 
@@ -32,11 +36,6 @@ public:
 
   /** Takes all that another one of the same sizes holds. */
   void take(SequenceCache& other);
-
-  /** Bytes of memory that so many positions have made the system give, about. */
-  uint64_t touched_bytes(size_t positions) const {
-    return kv.touched_bytes(positions) + states.bytes();
-  }
 
   KvCache kv;
   RecurrentStates states;

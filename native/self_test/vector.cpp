@@ -11,6 +11,7 @@ constexpr size_t kCount = 333; // no multiple of any vector's width
 constexpr size_t kPadded = 384;
 constexpr size_t kHeadDim = 64;
 constexpr size_t kPositions = 51;
+constexpr size_t kSplit = 19; // of them lie apart from the others
 constexpr size_t kQueries = 3;
 
 // What every operation wrote, one after the other, as bytes.
@@ -168,6 +169,9 @@ Results attention(const VectorKernel& kernel, KvType type) {
                                 .v = v.data(),
                                 .row_bytes = row_bytes,
                                 .positions = kPositions,
+                                .split = kSplit,
+                                .k_rest = k.data() + kSplit * row_bytes,
+                                .v_rest = v.data() + kSplit * row_bytes,
                                 .scale = 0.125f,
                                 .m = m.data(),
                                 .l = l.data(),

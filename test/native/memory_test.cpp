@@ -156,7 +156,7 @@ void run_without_memory(const Weights& weights, size_t threads, size_t n, bool l
   SequenceCache caches[3];
   std::vector<BatchItem> items;
   for (SequenceCache& cache : caches) {
-    CHECK(cache.allocate(weights.spec, n).ok(), what);
+    CHECK(cache.allocate(weights.spec, n).ok() && cache.prepare(n).ok(), what);
     items.push_back({&cache, tokens.data(), n, &abort, {}});
   }
   std::vector<FfnCounts> counts(weights.layers.size());
@@ -220,7 +220,7 @@ TEST("a step allocates nothing once the workspace has its room") {
       }
 }
 
-TEST("an engine's steps allocate nothing after the first of their kind") {
+TEST("an engine's steps allocate nothing but blocks after the first of their kind") {
   ModelFile file(true);
   std::shared_ptr<const Weights> weights;
   CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
@@ -251,7 +251,7 @@ TEST("an engine's steps allocate nothing after the first of their kind") {
     run_step(pool, both, 2);
     const int64_t allocations = made;
     CHECK(evaluations[0].status().ok() && evaluations[1].status().ok(), "steps");
-    CHECK(step == 0 || allocations == 0, "step " + std::to_string(step));
+    CHECK(step % kKvBlockPositions == 0 || allocations == 0, "step " + std::to_string(step));
   }
 }
 
@@ -260,6 +260,7 @@ TEST("a session without memory is neither written nor read") {
   const std::string path = file.spec().path + ".session";
   SequenceCache cache, read;
   CHECK(cache.allocate(file.spec(), 300).ok() && read.allocate(file.spec(), 300).ok(), "caches");
+  CHECK(cache.prepare(300).ok(), "room");
   cache.position = 300;
   const std::vector<int32_t> tokens = some_tokens(300);
   std::vector<int32_t> found(300);

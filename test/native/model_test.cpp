@@ -233,6 +233,7 @@ TEST("one step that mixes sequences gives each what it would get alone") {
     const Abort abort = flags.signal();
     const BatchItem items[] = {{&first, tokens.data() + 2 * step, 2, &abort, {}},
                                {&second, tokens.data() + step, 1, &abort, {}}};
+    CHECK(first.prepare(2).ok() && second.prepare(1).ok(), "room");
     CHECK(model.workspace.ensure(3, work).ok(), "workspace");
     CHECK(forward(*weights, model.workspace, pool, items, 2).ok(), "forward");
     first.position += 2;

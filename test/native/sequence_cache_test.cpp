@@ -209,7 +209,7 @@ TEST("a step that fails leaves the state as it was") {
   for (const size_t keep_after : {size_t{0}, size_t{2}, RecurrentStates::kNowhere}) {
     Flags flags;
     const Abort abort = flags.signal();
-    CHECK(text.cache.prepare(keep_after).ok() && model.workspace.ensure(5, {}).ok(), "memory");
+    CHECK(text.cache.prepare(5, keep_after).ok() && model.workspace.ensure(5, {}).ok(), "memory");
     const BatchItem item = {&text.cache, tokens.data(), 5, &abort, {}};
     CHECK(forward(*weights, model.workspace, pool, &item, 1).ok(), "forward");
   }

@@ -474,6 +474,45 @@ TEST("attention blocks equal scalar to the bit for every number of rows and posi
           }
 }
 
+TEST("attention blocks whose rows lie in two places have the bits of one") {
+  for (KvType type : {kKvF16, kKvQ8_0})
+    for (size_t head_dim : {64, 96})
+      for (size_t rows : {1, 4, 5})
+        for (size_t positions : check::values({2, 7, 16, 33, 50, 64}, {7, 64})) {
+          Attention one(type, rows, head_dim, positions, false);
+          scalar().attention_block[type](one.block);
+          for (const size_t split : {size_t{1}, positions / 2, positions - 1, positions}) {
+            const size_t row = one.block.row_bytes;
+            Guarded<uint8_t> k(split * row), v(split * row);
+            Guarded<uint8_t> k_rest((positions - split) * row), v_rest((positions - split) * row);
+            memcpy(k.data(), one.block.k, split * row);
+            memcpy(v.data(), one.block.v, split * row);
+            memcpy(k_rest.data(), one.block.k + split * row, (positions - split) * row);
+            memcpy(v_rest.data(), one.block.v + split * row, (positions - split) * row);
+            for (const VectorKernel* kernel : kernels()) {
+              Guarded<float> m(rows), l(rows), o(rows * head_dim);
+              AttentionBlock block = one.block;
+              block.k = k.data();
+              block.v = v.data();
+              block.split = split;
+              block.k_rest = k_rest.data();
+              block.v_rest = v_rest.data();
+              block.m = m.data();
+              block.l = l.data();
+              block.o = o.data();
+              kernel->attention_block[type](block);
+              const std::string context = std::string(kernel->isa) + " type " +
+                                          std::to_string(type) + " rows " + std::to_string(rows) +
+                                          " split " + std::to_string(split) + " of " +
+                                          std::to_string(positions);
+              expect_same(m, one.m, context + " m");
+              expect_same(l, one.l, context + " l");
+              expect_same(o, one.o, context + " o");
+            }
+          }
+        }
+}
+
 TEST("attention over several blocks gives softmax in double") {
   for (const VectorKernel* kernel : kernels())
     for (KvType type : {kKvF16, kKvQ8_0}) {

@@ -64,8 +64,10 @@ template <KvType kType, int kRows>
 inline void scores(const AttentionBlock& b, size_t row, size_t j, float (*s)[64]) {
   constexpr int kPositions = kWidth / kRows;
   const uint8_t* k[kPositions];
-  for (int i = 0; i < kPositions; i++)
-    k[i] = b.k + (j + i < b.positions ? j + i : b.positions - 1) * b.row_bytes;
+  for (int i = 0; i < kPositions; i++) {
+    const size_t at = j + i < b.positions ? j + i : b.positions - 1;
+    k[i] = at < b.split ? b.k + at * b.row_bytes : b.k_rest + (at - b.split) * b.row_bytes;
+  }
   Lanes dots[kWidth];
   dots_of_parts<kType, kRows, 0>(b.q + row * b.head_dim, k, b.head_dim, dots);
   Floats sum[kWidth];
@@ -109,10 +111,13 @@ inline void weighted_values(const AttentionBlock& b, size_t row, size_t d, const
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; g++)
       acc[r][g] = lanes_of(0.0f);
-  for (size_t j = 0; j < b.positions; j++) {
+  const uint8_t* values = b.v;
+  for (size_t j = 0; j < b.positions; j++, values += b.row_bytes) {
+    if (j == b.split)
+      values = b.v_rest;
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; g++) {
-      const Lanes v = load_cached<kType>(b.v + j * b.row_bytes, b.head_dim, d + 16 * g);
+      const Lanes v = load_cached<kType>(values, b.head_dim, d + 16 * g);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; r++)
         acc[r][g] = map([&](Floats value, Floats a) { return fma(broadcast(p[r][j]), value, a); },

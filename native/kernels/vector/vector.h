@@ -32,10 +32,14 @@ struct AttentionBlock {
   const float* q;   // [rows, head_dim], 64-byte aligned
   size_t rows;      // heads of one KV group, of one or several tokens that all see these positions
   size_t head_dim;  // padded with zeros to a multiple of 16, for kKvQ8_0 of 32
-  const uint8_t* k; // [positions, row_bytes] rows of the cache's type, zero padded, 2-byte aligned
-  const uint8_t* v; // [positions, row_bytes]
+  const uint8_t* k; // [split, row_bytes] rows of the cache's type, zero padded, 2-byte aligned
+  const uint8_t* v; // [split, row_bytes]
   size_t row_bytes; // even
   size_t positions; // 1..64
+  // The rows of positions from `split` on lie elsewhere.
+  size_t split = 64;
+  const uint8_t* k_rest = nullptr; // [positions - split, row_bytes]
+  const uint8_t* v_rest = nullptr; // [positions - split, row_bytes]
   float scale;      // 1/sqrt(true head_dim)
   float* m;         // [rows] out
   float* l;         // [rows] out

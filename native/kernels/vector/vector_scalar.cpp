@@ -284,6 +284,12 @@ template <KvType kType> float cached(const uint8_t* row, size_t head_dim, size_t
   return float_of_half(half) * static_cast<float>(static_cast<int8_t>(row[d]));
 }
 
+// Row j of what begins at `rows` and goes on at `rest`.
+const uint8_t* cached_row(const AttentionBlock& b, const uint8_t* rows, const uint8_t* rest,
+                          size_t j) {
+  return j < b.split ? rows + j * b.row_bytes : rest + (j - b.split) * b.row_bytes;
+}
+
 template <KvType kType> void attention_block(const AttentionBlock& b) {
   for (size_t row = 0; row < b.rows; row++) {
     const float* q = b.q + row * b.head_dim;
@@ -291,10 +297,10 @@ template <KvType kType> void attention_block(const AttentionBlock& b) {
     float p[64];
     float m = -INFINITY;
     for (size_t j = 0; j < b.positions; j++) {
+      const uint8_t* k = cached_row(b, b.k, b.k_rest, j);
       float lane[16] = {};
       for (size_t d = 0; d < b.head_dim; d++)
-        lane[d % 16] =
-            fmaf(q[d], cached<kType>(b.k + j * b.row_bytes, b.head_dim, d), lane[d % 16]);
+        lane[d % 16] = fmaf(q[d], cached<kType>(k, b.head_dim, d), lane[d % 16]);
       p[j] = tree(lane) * b.scale;
       m = m > p[j] ? m : p[j];
     }
@@ -302,10 +308,11 @@ template <KvType kType> void attention_block(const AttentionBlock& b) {
     for (size_t d = 0; d < b.head_dim; d++)
       o[d] = 0.0f;
     for (size_t j = 0; j < b.positions; j++) {
+      const uint8_t* v = cached_row(b, b.v, b.v_rest, j);
       p[j] = exp_approx(p[j] - m);
       lane[j % 16] += p[j];
       for (size_t d = 0; d < b.head_dim; d++)
-        o[d] = fmaf(p[j], cached<kType>(b.v + j * b.row_bytes, b.head_dim, d), o[d]);
+        o[d] = fmaf(p[j], cached<kType>(v, b.head_dim, d), o[d]);
     }
     b.m[row] = m;
     b.l[row] = tree(lane);
