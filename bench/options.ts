@@ -80,6 +80,11 @@ export interface BenchOptions {
    * @default true
    */
   readonly skipInactive?: boolean | undefined;
+  /**
+   * As of `loadModel`, for every model.
+   * @default no limit
+   */
+  readonly kvMemory?: number | undefined;
   /** As of `loadModel`, for every model. */
   readonly metadataOverrides?: MetadataOverrides | undefined;
   /**
@@ -109,7 +114,7 @@ const maxWatts = 100_000;
 
 const optionNames = [
   ...['models', 'memory', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
-  ...['repetitions', 'threads', 'kernels', 'metadataOverrides'],
+  ...['repetitions', 'threads', 'kernels', 'metadataOverrides', 'kvMemory'],
   ...[
     'autotune',
     'headPrefilter',
@@ -142,6 +147,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
     headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
     skipInactive: booleanOption('skipInactive', options.skipInactive, true),
     metadataOverrides: checkedOverrides(options.metadataOverrides),
+    ...(options.kvMemory !== undefined && { kvMemory: options.kvMemory }),
   };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
@@ -158,6 +164,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   }
   for (const model of models) if (typeof model === 'object') describedModel(model);
   if (options.memory !== undefined) checkCount('memory', options.memory, 1, 2 ** 53 - 1);
+  if (options.kvMemory !== undefined) checkCount('kvMemory', options.kvMemory, 1, 2 ** 53 - 1);
   const tests = testsOf(options);
   if (tests.length === 0) throw noTest();
   if (threads.length === 0) throw argumentError('at least one number', 'option threads', threads);

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { LoadOptions, MetadataOverrides, Model } from '../lib/index.js';
-import { integer } from './arguments.mjs';
+import { integer, memorySize } from './arguments.mjs';
 import { overrideKvOption } from './override-kv.mjs';
 
 /** What overrules a model file that is wrong or silent. */
@@ -19,6 +19,7 @@ export interface EngineOptions extends FileOptions {
   autotune: boolean;
   headPrefilter: boolean;
   skipInactive: boolean;
+  kvMemory?: number;
 }
 
 const activations = ['relu2', 'silu', 'gelu_tanh'] as const;
@@ -72,6 +73,13 @@ export function kvTypeOption(): Option {
     .default('f16');
 }
 
+/** `--kv-memory`. */
+export function kvMemoryOption(about = 'default: a quarter of what is free'): Option {
+  return new Option('--kv-memory <size>', `keys and values, at most; ${about}`).argParser(
+    memorySize,
+  );
+}
+
 /** Adds the options of `FileOptions`. */
 export function addFileOptions(command: Command): Command {
   return command
@@ -106,6 +114,7 @@ export function fileOverrides(options: FileOptions) {
 
 /** As the library takes them. */
 export function loadOptions(options: EngineOptions): LoadOptions {
-  const { threads, kernel, autotune, headPrefilter, skipInactive } = options;
-  return { threads, kernel, autotune, headPrefilter, skipInactive, ...fileOverrides(options) };
+  const { threads, kernel, autotune, headPrefilter, skipInactive, kvMemory } = options;
+  const engine = { threads, kernel, autotune, headPrefilter, skipInactive, kvMemory };
+  return { ...engine, ...fileOverrides(options) };
 }

@@ -94,6 +94,15 @@ export interface HeadCounts {
   readonly full: number;
 }
 
+/** Bytes of the keys and values of all sessions of a model. */
+export interface KvUse {
+  /** What they may take. */
+  readonly budget: number;
+  readonly used: number;
+  /** Promised to generations that run, and not used yet. */
+  readonly reserved: number;
+}
+
 export interface NativeModel {
   info(): {
     threads: number;
@@ -101,7 +110,10 @@ export interface NativeModel {
     head: HeadCounts;
     /** In the order of the spec's tensors, as the load was carried out. */
     plan: readonly HeldTensor[];
+    kv: KvUse;
   };
+  /** Bytes that keys and values of all sessions may take together. */
+  limitKv(bytes: number): void;
   /** The model with its matrices held as other choices say. This one is closed; it must have no open sessions. */
   replan(options: object): Promise<NativeModel>;
   close(): void;

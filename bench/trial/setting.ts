@@ -14,6 +14,8 @@ export interface Setting {
   readonly headPrefilter: boolean;
   readonly skipInactive: boolean;
   readonly metadataOverrides?: MetadataOverrides;
+  /** As of `loadModel`; without, no limit. */
+  readonly kvMemory?: number;
   /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
   readonly extrapolateTo?: number;
 }

@@ -68,7 +68,8 @@ async function answer(question: Question): Promise<Answer> {
       const { contextLength, sequences } = question.room;
       const { model: source, extrapolateTo: _, ...options } = question.setting;
       const before = processMemory();
-      const loaded = await loadBenchModel(source, options);
+      const kvMemory = Number.POSITIVE_INFINITY; // what fits was decided before
+      const loaded = await loadBenchModel(source, { kvMemory, ...options });
       model = loaded;
       sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
       const { spec, decisions, loadMilliseconds, plan, kernel, tuning, threads } = loaded;

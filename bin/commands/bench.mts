@@ -8,7 +8,7 @@ import { decimal, integer, integers, memorySize, names, repeated } from '../argu
 import { interruptSignal } from '../interrupt.mjs';
 import { warnOfDecisions } from '../load-model.mjs';
 import { defaultModel } from '../model-argument.mjs';
-import { modelOption } from '../model-options.mjs';
+import { kvMemoryOption, modelOption } from '../model-options.mjs';
 import { Output } from '../output.mjs';
 import { overrideKvOption } from '../override-kv.mjs';
 import { columnsOf, Terminal } from '../terminal.mjs';
@@ -38,6 +38,7 @@ interface BenchCommandOptions {
   autotune: boolean;
   headPrefilter: boolean;
   skipInactive: boolean;
+  kvMemory?: number;
   overrideKv?: MetadataOverrides;
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
@@ -119,6 +120,7 @@ export function benchCommand(): Command {
     .option('--no-autotune', 'as in run')
     .option('--no-head-prefilter', 'as in run')
     .option('--no-skip-inactive', 'as in run')
+    .addOption(kvMemoryOption('default: no limit'))
     .addOption(overrideKvOption())
     .option(
       '--assume-watts <watts>',
@@ -202,13 +204,13 @@ async function measured(
   } = options;
   const { sequences, batchSize: batch, repetitions, threads } = options;
   const { autotune, headPrefilter, skipInactive, assumeWatts } = options;
-  const { overrideKv: metadataOverrides } = options;
+  const { overrideKv: metadataOverrides, kvMemory } = options;
   const spinner = terminal.spinner('Measuring');
   const decided = new Map<string, readonly Decision[]>();
   try {
     return await measure({
       models: usual === undefined ? models : [usual],
-      ...{ memory, metadataOverrides },
+      ...{ memory, metadataOverrides, kvMemory },
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, headPrefilter, skipInactive, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),

@@ -6,6 +6,7 @@ import {
   addEngineOptions,
   contextOption,
   type EngineOptions,
+  kvMemoryOption,
   kvTypeOption,
   modelOptionBefore,
 } from '../model-options.mjs';
@@ -140,9 +141,9 @@ export function generationOptions(command: Command): void {
     .option('--stop <text>', 'stop before this text; repeatable', repeated);
 }
 
-/** As `addEngineOptions`, with the type of the cache. */
+/** As `addEngineOptions`, with the type and the memory of the cache. */
 export function engineOptions(command: Command): void {
-  addEngineOptions(command).addOption(kvTypeOption());
+  addEngineOptions(command).addOption(kvTypeOption()).addOption(kvMemoryOption());
 }
 
 export function outputOptions(command: Command): void {

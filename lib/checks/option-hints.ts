@@ -7,6 +7,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['nCtx', 'numCtx', 'ctx', 'ctxSize', 'contextSize', 'contextWindow', 'maxContextLength'],
     ...['maxModelLen', 'maxSeqLen', 'maxPositionEmbeddings'],
   ],
+  kvMemory: ['kvCacheMemory', 'kvCacheMemoryBytes', 'kvCacheBytes', 'maxKvMemory', 'cacheRam'],
   kvType: ['cacheType', 'cacheTypeK', 'cacheTypeV', 'kvCacheType', 'typeK', 'typeV'],
   maxTokens: [
     ...['nPredict', 'numPredict', 'predict', 'maxNewTokens', 'maxCompletionTokens'],
@@ -33,7 +34,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 
 /** Which calls take an option, for those that are given to the wrong one. */
 const takenBy: Readonly<Record<string, string>> = {
-  ...named('loadModel', ['threads', 'kernel', 'path']),
+  ...named('loadModel', ['threads', 'kernel', 'path', 'kvMemory']),
   ...named('loadModel and model.createSession', ['contextLength']),
   ...named('model.createSession', ['kvType']),
   ...named('model.createChat', ['system']),

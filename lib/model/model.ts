@@ -18,6 +18,7 @@ import type {
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './load/identity.js';
+import { KvBudget } from './load/kv-budget.js';
 import { memoryOf, skippingLayers } from './load/memory.js';
 import { Session } from './session/session.js';
 import {
@@ -40,6 +41,7 @@ export interface ModelParts {
   readonly stamps: readonly FileStamp[];
   readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
+  readonly kvMemory: number | undefined;
   readonly loadMilliseconds: number;
 }
 
@@ -70,6 +72,7 @@ export class Model {
   readonly #contextLength: number;
   readonly #templates: ModelTemplates;
   readonly #identity: ModelIdentity;
+  readonly #kvBudget: KvBudget;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   readonly #forgotten = new FinalizationRegistry<WeakRef<Session>>((entry) => {
@@ -95,6 +98,7 @@ export class Model {
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#native = native;
+    this.#kvBudget = new KvBudget(native, spec, parts.kvMemory);
   }
 
   /**
@@ -105,6 +109,7 @@ export class Model {
     const given = givenOptions(options, ['contextLength', 'kvType']);
     const contextLength = checkedContextLength(given.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(given.kvType);
+    this.#kvBudget.admit(contextLength, kvType);
     const session = new Session({
       native: this.native,
       tokenizer: this.tokenizer,

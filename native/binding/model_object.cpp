@@ -20,12 +20,22 @@ std::function<Napi::Value(Napi::Env)> made_of(std::shared_ptr<Weights> weights,
   };
 }
 
+Napi::Object kv_stats(Napi::Env env, const KvPool& pool) {
+  const KvPool::Stats stats = pool.stats();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("budget", static_cast<double>(stats.budget));
+  result.Set("used", static_cast<double>(stats.used));
+  result.Set("reserved", static_cast<double>(stats.reserved));
+  return result;
+}
+
 } // namespace
 
 Napi::Function ModelObject::define(Napi::Env env) {
   Napi::Function constructor =
       DefineClass(env, "NativeModel",
                   {InstanceMethod<&ModelObject::checked<&ModelObject::js_info>>("info"),
+                   InstanceMethod<&ModelObject::checked<&ModelObject::js_limit_kv>>("limitKv"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_replan>>("replan"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_close>>("close")});
   AddonState::of(env).model_constructor = Napi::Persistent(constructor);
@@ -114,7 +124,16 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   head.Set("full", static_cast<double>(counts.full.load()));
   result.Set("head", head);
   result.Set("plan", plan_rows(env, weights.plan, weights.kernels));
+  result.Set("kv", kv_stats(env, *loaded->model.kv));
   return result;
+}
+
+// limitKv(bytes): of keys and values of all sessions
+Napi::Value ModelObject::js_limit_kv(const Napi::CallbackInfo& info) {
+  const double bytes = info[0].As<Napi::Number>().DoubleValue();
+  if (loaded)
+    loaded->model.kv->limit(static_cast<uint64_t>(bytes));
+  return info.Env().Undefined();
 }
 
 Napi::Value ModelObject::js_close(const Napi::CallbackInfo& info) {

@@ -47,6 +47,7 @@ private:
     return with_memory(info.Env(), [this, &info] { return (this->*method)(info); });
   }
   Napi::Value js_info(const Napi::CallbackInfo& info);
+  Napi::Value js_limit_kv(const Napi::CallbackInfo& info);
   /**
    * replan({ control, …choices }) → Promise<ModelObject> with the matrices held as these choices say;
    * closes this one, whose sessions must be closed.

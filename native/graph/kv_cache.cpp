@@ -76,8 +76,8 @@ void KvCache::truncate(size_t positions) {
 Status KvCache::reserve(size_t positions) {
   // The last block may be one that has to be copied.
   const bool copies = !table_.empty() && table_.back().shared > 0;
-  const size_t missing =
-      blocks_of(std::min(positions, context_)) + copies - std::min(table_.size(), blocks_of(positions));
+  const size_t missing = blocks_of(std::min(positions, context_)) + copies -
+                         std::min(table_.size(), blocks_of(positions));
   return pool_->reserve(uint64_t{missing} * block_bytes(), reservation_);
 }
 

@@ -71,8 +71,8 @@ KvPool::Stats KvPool::stats() const {
 Status KvPool::no_room(uint64_t bytes) const {
   return Status::error(Code::kMemory,
                        "Expected " + megabytes(bytes) +
-                           " of free memory for keys and values, but of the " +
-                           megabytes(budget_) + " that the model's sessions may use together, " +
+                           " of free memory for keys and values, but of the " + megabytes(budget_) +
+                           " that the model's sessions may use together, " +
                            megabytes(use_->bytes) + " are in use and " + megabytes(reserved_) +
                            " promised; close sessions, or allow more (--kv-memory, kvMemory).");
 }

@@ -79,7 +79,7 @@ const generateOptions = {
 const loadOptions = {
   ...{ path: is.text, threads: is.nothing, kernel: is.text, activation: is.nothing },
   ...{ autotune: is.flag, headPrefilter: is.flag, skipInactive: is.flag, i2sLayout: is.nothing },
-  ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing },
+  ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing, kvMemory: is.nothing },
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },

@@ -255,6 +255,30 @@ TEST("an engine's steps allocate nothing but blocks after the first of their kin
   }
 }
 
+TEST("a sequence without memory for its blocks stays as it was") {
+  ModelFile file(true);
+  auto pool = std::make_shared<KvPool>();
+  with_little_memory("grow", true, [&] {
+    const int64_t limit = left.exchange(-1);
+    SequenceCache cache;
+    CHECK(cache.allocate(file.spec(), 300, kKvF16, pool).ok() && cache.prepare(40).ok(), "cache");
+    cache.append(40);
+    const uint64_t used = pool->used();
+    left = limit;
+    bool well = false;
+    try {
+      well = ended_well(cache.prepare(200));
+    } catch (const std::bad_alloc&) {
+    }
+    left = limit < 0 ? -1 : 0;
+    CHECK_EQ(cache.position.load(), size_t{40}, "");
+    cache.truncate(39);
+    CHECK_EQ(pool->used(), used, "nothing leaks");
+    return well;
+  });
+  CHECK_EQ(pool->used(), uint64_t{0}, "nothing leaks");
+}
+
 TEST("a session without memory is neither written nor read") {
   ModelFile file(true);
   const std::string path = file.spec().path + ".session";

@@ -84,6 +84,13 @@ export interface LoadOptions {
    * @default min(trained context, 4096)
    */
   readonly contextLength?: number | undefined;
+  /**
+   * Bytes that the keys and values of all sessions together may take, or Infinity. Nothing is taken before
+   * it is needed.
+   * @default a quarter of the memory that is free once the model is loaded, and at least what the longest
+   *   context of one session takes
+   */
+  readonly kvMemory?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
    * Called now and then with the fraction read, at the end with 1; while matrices are read twice it
@@ -106,6 +113,7 @@ const optionNames: (keyof LoadOptions)[] = [
   'metadataOverrides',
   'chatTemplate',
   'contextLength',
+  'kvMemory',
   'signal',
   'onProgress',
 ];
@@ -119,6 +127,7 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
   return {
     threads: checkedThreads(options.threads),
     contextLength: checkedContextLength(options.contextLength),
+    kvMemory: checkedKvMemory(options.kvMemory),
     kernel: nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '',
     preTokenizer: nameOption('preTokenizer', options.preTokenizer),
     i2sLayout: checkedI2sLayout(options.i2sLayout),
@@ -132,6 +141,19 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
     headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
     signal: signalOption(options.signal),
   };
+}
+
+/** @throws ERR_BITNET_ARGUMENT */
+function checkedKvMemory(bytes: unknown): number | undefined {
+  if (bytes === undefined) return undefined;
+  if (
+    typeof bytes === 'number' &&
+    bytes > 0 &&
+    (Number.isSafeInteger(bytes) || bytes === Number.POSITIVE_INFINITY)
+  ) {
+    return bytes;
+  }
+  throw argumentError('a positive number of bytes, or Infinity,', 'option kvMemory', bytes);
 }
 
 /** A number of native threads, 0 for all cores this process may use. @throws ERR_BITNET_ARGUMENT */

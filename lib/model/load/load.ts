@@ -95,7 +95,7 @@ async function describe(
 async function finish(
   { file, spec, stamps, overridden }: Described,
   weights: WeightLoad,
-  { preTokenizer, chatTemplate, contextLength, threads, signal }: CheckedLoadOptions,
+  { preTokenizer, chatTemplate, contextLength, kvMemory, threads, signal }: CheckedLoadOptions,
   begin: number,
 ): Promise<Model> {
   try {
@@ -107,7 +107,8 @@ async function finish(
     const { native, tuning } = await weights.finish(tokenizer);
     throwIfAborted(signal);
     return new Model({
-      ...{ path: file.path, spec, tokenizer, templates, native, stamps, tuning, contextLength },
+      ...{ path: file.path, spec, tokenizer, templates, native, stamps, tuning },
+      ...{ contextLength, kvMemory },
       decisions: [
         ...overridden.decisions(),
         ...threadDecisions(threads),

@@ -40,10 +40,10 @@ struct AttentionBlock {
   size_t split = 64;
   const uint8_t* k_rest = nullptr; // [positions - split, row_bytes]
   const uint8_t* v_rest = nullptr; // [positions - split, row_bytes]
-  float scale;      // 1/sqrt(true head_dim)
-  float* m;         // [rows] out
-  float* l;         // [rows] out
-  float* o;         // [rows, head_dim] out
+  float scale;                     // 1/sqrt(true head_dim)
+  float* m;                        // [rows] out
+  float* l;                        // [rows] out
+  float* o;                        // [rows, head_dim] out
 };
 
 /** Tokens that a convolution sees, at most. */
