@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import { nearest } from '../lib/checks/options.js';
+import { samplerNames } from '../lib/generate/samplers.js';
 import { Terminal } from './terminal.mjs';
 
 /** Options of llama.cpp under names that commander cannot have (several letters after one dash) or that ours have besides. */
@@ -19,6 +20,14 @@ const names: Readonly<Record<string, string>> = {
   '--system-prompt-file': '--system-file',
   '-r': '--stop',
   '--reverse-prompt': '--stop',
+  '-l': '--logit-bias',
+  '-md': '--draft',
+  '--model-draft': '--draft',
+  '--draft-max': '--max-draft',
+  '--draft-n': '--max-draft',
+  '--ignore-eos': '--ignore-end',
+  '--typical': '--typical-p',
+  '--top-nsigma': '--top-n-sigma',
   '--split-max-size': '--max-size',
   '--split-max-tensors': '--max-tensors',
 };
@@ -72,21 +81,15 @@ const instead: Readonly<Record<string, string>> = {
   ...same(['-cl', '--cache-list'], '"bitnet list" lists the models'),
   ...same(['-st', '--single-turn'], '"bitnet run -p <text>" answers once'),
   ...same(['--prompt-cache'], '--session <file> keeps what was evaluated'),
-  ...same(['-l', '--logit-bias'], 'logits are not biased'),
   ...same(['--grammar', '--grammar-file', '-j', '--json-schema', '-jf'], 'there are no grammars'),
   ...same(['--lora', '--lora-scaled', '--control-vector'], 'there are no adapters'),
-  ...same(
-    ['-md', '--model-draft', '-hfd', '-ngld', '-td', '-cd', '-ctkd'],
-    'there are no draft models',
-  ),
+  ...same(['-hfd', '-ngld', '-td', '-cd', '-ctkd'], '--draft <file> is a model that drafts'),
   ...same(['-mm', '--mmproj', '--image', '--audio'], 'models read text only'),
   ...same(['-sp', '--special'], 'special tokens are not printed'),
   ...same(['-mli', '--multiline-input'], 'a line ending in \\ continues on the next'),
   ...same(['-np', '--parallel', '-cb', '-nocb', '-cram', '-to'], 'there is no server'),
   ...same(['-rpc', '--rpc'], 'one machine computes everything'),
-  ...same(['--ignore-eos'], 'a text ends where the model ends it'),
-  ...same(['--samplers', '--sampling-seq', '--mirostat', '--typical'], samplers()),
-  ...same(['--xtc-probability', '--dry-multiplier', '--dynatemp-range'], samplers()),
+  ...same(['--sampling-seq', '--mirostat', '--dynatemp-range'], samplers()),
 };
 
 /** Lets a command accept llama.cpp's names for its options, and explain those it does not have. */
@@ -225,7 +228,7 @@ function download(source: string): string {
 }
 
 function samplers(): string {
-  return 'samplers are penalties, --top-k, --top-p, --min-p and --temp, in this order';
+  return `--samplers knows ${samplerNames.join(', ')}`;
 }
 
 function same<T>(flags: readonly string[], value: T): Record<string, T> {

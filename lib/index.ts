@@ -51,10 +51,15 @@ export type {
   Piece,
   StopReason,
 } from './generate/generation.js';
+export type { LogprobSource, TokenChance, TokenLogprob } from './generate/logprobs.js';
 export type { OnProgress } from './generate/on-progress.js';
 export type { GenerateOptions } from './generate/options.js';
 export type { Timings, Usage } from './generate/progress.js';
 export type { Prompt } from './generate/prompt.js';
+export type { SamplerName } from './generate/samplers.js';
+export type { SamplingOptions } from './generate/sampling-options.js';
+export type { TextReadable } from './generate/streams.js';
+export type { Bias, LogitBias } from './generate/token-options.js';
 export type { GgufShard } from './gguf/types.js';
 export type { WriteOptions, WriteProgress } from './gguf/write-options.js';
 export {

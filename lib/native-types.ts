@@ -136,14 +136,21 @@ export interface NativeRequest {
   /** How many of them, at the begin, were evaluated before: they have no outputs. @default 0 */
   readonly again?: number;
   readonly outputs: number;
+  /** The outputs `last` and `top` are of so many of the last tokens. @default 1 */
+  readonly rows?: number;
   /** `[abort]`: set to 1 to stop the evaluation. */
   readonly control: Int32Array;
   readonly logits?: Float32Array;
+  /** `[rows, k]` */
   readonly topIds?: Int32Array;
   readonly topLogits?: Float32Array;
+  /** `[rows, extra]` */
   readonly extraIds?: Int32Array;
   readonly extraLogits?: Float32Array;
+  /** `[rows]` */
   readonly logSumExp?: Float64Array;
+  /** `[rows, ceil(vocabSize / 32)]`: bit `id & 31` of word `id >>> 5` for every id that may be among the best. */
+  readonly allowed?: Uint32Array;
   readonly scores?: Float64Array;
   readonly states?: Float32Array;
   /** `[nLayer, n - again, dim]` the residual stream after each layer. */

@@ -23,7 +23,7 @@ export interface TestTimes {
 }
 
 /** Best logits asked for: as many as the default sampler's top-k. */
-const top = 40;
+const best = { top: 40, extraIds: [] };
 
 /** 'pp512', 'tg128', 'pp512+tg128', 'tg128 @ d4096' as llama-bench has them; 'tg32 x16' for sixteen sequences. */
 export function testLabel({ prompt, generate, depth, sequences }: BenchTest): string {
@@ -95,10 +95,10 @@ export async function runTest(
       for (let at = 0; at < prompt.length; at += batch) {
         const piece = prompt.slice(at, at + batch);
         if (at + batch < prompt.length) await session.evaluate(piece, { logits: 'none' });
-        else await evaluator.evaluateTop(piece, top, []);
+        else await evaluator.evaluate(piece, [best]);
       }
       const first = performance.now() - begin;
-      for (const id of rest) await evaluator.evaluateTop([id], top, []);
+      for (const id of rest) await evaluator.evaluate([id], [best]);
       return first;
     }),
   );

@@ -48,6 +48,8 @@ interface BenchCommandOptions {
   compare?: string[];
   paper?: boolean;
   minutes?: number;
+  replay?: string;
+  draft?: string;
   json?: boolean;
   quiet?: boolean;
   color: boolean;
@@ -63,6 +65,7 @@ Examples:
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB
+  bitnet bench --shape 2b-4t --replay repeat:0.7
   bitnet bench --html report.html -o json > report.json
   bitnet bench --from report.json --html report.html
   bitnet bench --compare old.json new.json`;
@@ -140,6 +143,8 @@ export function benchCommand(): Command {
     .option('--compare <reports...>', 'compare two JSON reports, the older first')
     .option('--paper', 'reproduce the tables of the BitNet papers')
     .option('--minutes <count>', 'time limit for --paper (default: 10)', decimal(0.01, 1440))
+    .option('--replay <trace>', 'generate recorded texts with and without drafts')
+    .option('--draft <file>', 'a smaller model that drafts, for --replay')
     .option('--json', 'the same as -o json, with errors as JSON')
     .option('--quiet', 'print only errors on stderr')
     .option('--no-color', 'no color')
@@ -160,6 +165,8 @@ async function bench(
     command.error('error: Expected --shape with --format, --layers or --memory.');
   }
   if (options.compare) return compare(paths, options.compare, options);
+  if (options.replay !== undefined) return replayed(paths, options.replay, options, command);
+  if (options.draft !== undefined) command.error('error: Expected --replay with --draft.');
   await checkPagePath(options);
   const terminal = new Terminal(options);
   const { json } = options;
@@ -179,6 +186,35 @@ async function bench(
       `Samples of ${noisy.join(', ')} vary by more than 5 %: something else ran on this machine; close it and measure again.`,
     );
   }
+}
+
+/** Measures what drafts gain with one model. */
+async function replayed(
+  paths: readonly string[],
+  trace: string,
+  options: BenchCommandOptions,
+  command: Command,
+): Promise<void> {
+  const { shape = [], format = ['i2_s' as const], layers, kernel = [], threads = [] } = options;
+  const models = [...paths, ...shape.map((name) => ({ shape: name, format: format[0], layers }))];
+  if ([models, format, kernel, threads].some(({ length }) => length > 1)) {
+    command.error('error: Expected one model, one --kernel and one --threads with --replay.');
+  }
+  const { benchReplay } = await import('./bench-replay.mjs');
+  const { autotune, headPrefilter, skipInactive, overrideKv: metadataOverrides } = options;
+  await benchReplay(
+    {
+      ...{ trace, draft: options.draft, repetitions: options.repetitions },
+      model: models[0] ?? (await defaultModel(command)),
+      load: {
+        ...{ autotune, headPrefilter, skipInactive, metadataOverrides },
+        ...{ kernel: kernel[0], threads: threads[0] },
+      },
+      json: options.json === true || options.output === 'json',
+      signal: interruptSignal(),
+    },
+    new Terminal(options),
+  );
 }
 
 async function measured(

@@ -7,10 +7,19 @@ const settable = [
   'topK',
   'topP',
   'minP',
+  'topNSigma',
+  'typicalP',
+  'xtcProbability',
+  'xtcThreshold',
   'repeatPenalty',
   'repeatLastN',
   'presencePenalty',
   'frequencyPenalty',
+  'dryMultiplier',
+  'dryBase',
+  'dryAllowedLength',
+  'dryPenaltyLastN',
+  'samplers',
   'seed',
   'maxTokens',
   'stop',
@@ -88,6 +97,7 @@ function nameOf(setting: Setting): string {
 }
 
 function shown(value: GenerationOptions[Setting], setting: Setting): string {
+  if (setting === 'samplers') return value === undefined ? 'all' : `${value}`;
   if (Array.isArray(value)) return value.map((text) => JSON.stringify(text)).join(', ');
   if (setting === 'seed' && (value === undefined || value === -1)) return 'random';
   return value === undefined ? 'none' : String(value);

@@ -1,6 +1,6 @@
 import { count } from '../../lib/count.js';
 import { writableTarget } from '../../lib/files/target.js';
-import type { Chat, ChatResult, Generation, Model } from '../../lib/index.js';
+import type { Chat, ChatResult, Generation, Model, TokenLogprob } from '../../lib/index.js';
 import { sessionFile } from '../../lib/model/session/session-file.js';
 import { ctrlCSignal } from '../interrupt.mjs';
 import { contextLength } from '../model-options.mjs';
@@ -23,6 +23,8 @@ interface View {
   readonly system: string | undefined;
   /** Ends every answer. */
   readonly signal: AbortSignal;
+  /** What drafts, if anything. */
+  readonly draft: Model | undefined;
 }
 
 /** A chat with a face: answers on standard output, everything else on standard error. */
@@ -42,6 +44,7 @@ export class ChatTalk {
   readonly #options: ChatOptions;
   readonly #output: Output;
   readonly #signal: AbortSignal;
+  readonly #draft: Model | undefined;
   /** What was read from files and stands before the next message. */
   #before: string[] = [];
   /** Whether the chat is not what its session file holds. */
@@ -61,6 +64,7 @@ export class ChatTalk {
     this.#options = options;
     this.#output = output;
     this.#signal = signal;
+    this.#draft = view.draft;
   }
 
   /** Does something with the chat and keeps what came of it; errors are shown, not thrown. */
@@ -165,10 +169,11 @@ export class ChatTalk {
     const reading = readingSpinner(this.terminal);
     let text = '';
     const ids: number[] = [];
+    const logprobs: TokenLogprob[] = [];
     let result: ChatResult;
     try {
       const generation = reply({
-        ...generateOptions(this.settings, AbortSignal.any([signal, this.#signal])),
+        ...generateOptions(this.settings, AbortSignal.any([signal, this.#signal]), this.#draft),
         onProgress: reading.update,
       });
       for await (const piece of generation) {
@@ -176,6 +181,7 @@ export class ChatTalk {
         this.#changed = true;
         text += piece.text;
         for (const id of piece.ids) ids.push(id);
+        logprobs.push(...(piece.logprobs ?? []));
         if (!json) await this.#output.text(piece.text);
       }
       result = await generation.result;
@@ -186,7 +192,10 @@ export class ChatTalk {
       end();
     }
     this.#count(result);
-    if (json) await this.#output.json({ text, ids, ...result });
+    if (json) {
+      const asked = this.settings.logprobs !== undefined;
+      await this.#output.json({ text, ids, logprobs: asked ? logprobs : undefined, ...result });
+    }
     this.#tellDropped(result.droppedTurns);
     describeSettings(this.settings, result.seed, this.terminal);
     this.lastSummary = summaryLine(this.model, result, result.keptTokens);

@@ -1,6 +1,8 @@
 import process from 'node:process';
 import type { Command } from 'commander';
+import type { Model } from '../../lib/index.js';
 import { chatTemplateFor } from '../chat-template.mjs';
+import { loadDraft } from '../draft-model.mjs';
 import {
   ctrlCSignal,
   endSignal,
@@ -29,6 +31,7 @@ import { type ChatOptions, chatOptions } from './chat-options.mjs';
 import { tellResumed, typedText } from './chat-resumed.mjs';
 import { ChatTalk, type Outcome } from './chat-talk.mjs';
 import { describeModel } from './run-report.mjs';
+import { checkLogprobs } from './sampler-options.mjs';
 import { fileOrText } from './text-arguments.mjs';
 
 /** `bitnet chat`: a conversation, typed or piped in. */
@@ -41,6 +44,7 @@ async function chat(
   options: ChatOptions,
   command: Command,
 ): Promise<void> {
+  checkLogprobs(options, command);
   await startChat(await theModel(argument, command), options);
 }
 
@@ -64,10 +68,13 @@ export async function startChat(
   const load = { ...loadOptions(options), chatTemplate, signal: any };
   const model = await loadWithSpinner(path, load, terminal);
   const stopPreparing = prepareSaving(model);
+  let draft: Model | undefined;
   try {
+    draft = await loadDraft(options.draft, load, terminal);
     describeModel(model, options, terminal);
     const output = await Output.wrapping();
-    const talk = new ChatTalk(model, options, { terminal, output, typed, system, signal: any });
+    const view = { terminal, output, typed, system, signal: any, draft };
+    const talk = new ChatTalk(model, options, view);
     if (resumes) await talk.load(options.session!, system);
     // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.
     const between = ctrlCSignal();
@@ -88,6 +95,7 @@ export async function startChat(
   } finally {
     stopPreparing();
     model.close();
+    draft?.close();
   }
 }
 

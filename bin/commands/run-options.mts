@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { GenerateOptions } from '../../lib/index.js';
+import type { GenerateOptions, Model } from '../../lib/index.js';
 import { decimal, integer, repeated } from '../arguments.mjs';
 import { chatTemplateOption } from '../chat-template.mjs';
 import {
@@ -10,9 +10,10 @@ import {
   kvTypeOption,
   modelOptionBefore,
 } from '../model-options.mjs';
+import { type SamplerOptions, samplerOptions, samplerSettings } from './sampler-options.mjs';
 
 /** How text is drawn and into what context, for every command that writes some. */
-export interface GenerationOptions {
+export interface GenerationOptions extends SamplerOptions {
   maxTokens: number;
   context?: number;
   kvType: 'f16' | 'q8_0';
@@ -26,6 +27,9 @@ export interface GenerationOptions {
   presencePenalty: number;
   frequencyPenalty: number;
   stop?: string[] | undefined;
+  draft?: string;
+  lookup?: boolean;
+  maxDraft?: number;
 }
 
 /** What is said, and in which form. */
@@ -139,6 +143,11 @@ export function generationOptions(command: Command): void {
     .option('--presence-penalty <number>', 'penalty once per recent token', decimal(-100, 100), 0)
     .option('--frequency-penalty <number>', 'penalty per occurrence', decimal(-100, 100), 0)
     .option('--stop <text>', 'stop before this text; repeatable', repeated);
+  samplerOptions(command);
+  command
+    .option('--lookup', 'draft what followed the same words before: faster, same text')
+    .option('--draft <file>', 'a smaller model that drafts: faster, same text')
+    .option('--max-draft <count>', 'tokens of a draft (default: 8, or 16)', integer(1, 64));
 }
 
 /** As `addEngineOptions`, with the type and the memory of the cache. */
@@ -156,7 +165,11 @@ export function outputOptions(command: Command): void {
 }
 
 /** As the library takes them. */
-export function generateOptions(options: GenerationOptions, signal: AbortSignal): GenerateOptions {
+export function generateOptions(
+  options: GenerationOptions,
+  signal: AbortSignal,
+  draft: Model | undefined,
+): GenerateOptions {
   const { maxTokens, seed, temp: temperature, topK, topP, minP, stop } = options;
   const { repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty } = options;
   return {
@@ -164,6 +177,8 @@ export function generateOptions(options: GenerationOptions, signal: AbortSignal)
     seed: seed === -1 ? undefined : seed,
     ...{ temperature, topK: Math.max(topK, 0), topP, minP, stop },
     ...{ repeatPenalty, repeatLastN, presencePenalty, frequencyPenalty },
+    ...samplerSettings(options),
+    ...{ lookup: options.lookup, maxDraft: options.maxDraft, draft },
     signal,
   };
 }

@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { ChatMessage, Model, Session } from '../../lib/index.js';
+import type { ChatMessage, Model, Session, TokenLogprob } from '../../lib/index.js';
 import { chatTemplateFor } from '../chat-template.mjs';
+import { loadDraft } from '../draft-model.mjs';
 import { interruptSignal } from '../interrupt.mjs';
 import { loadWithSpinner, prepareSaving } from '../load-model.mjs';
 import { contextLength, loadOptions } from '../model-options.mjs';
@@ -19,6 +20,7 @@ import {
   isPartial,
   summaryLine,
 } from './run-report.mjs';
+import { checkLogprobs } from './sampler-options.mjs';
 import { fileOrText, modelAndText } from './text-arguments.mjs';
 
 /** `bitnet run`: a prompt in, its continuation or answer out; without a prompt on a terminal, a chat. */
@@ -35,6 +37,7 @@ async function run(
   if (options.raw && (options.system ?? options.systemFile) !== undefined) {
     command.error('error: Expected --raw or a system message, but received both.');
   }
+  checkLogprobs(options, command);
   const { path, text } = await modelAndText(argument, words, options, command);
   if (wantsChat(text, options)) {
     const { prompt, ...written } = await writtenTexts(text, options);
@@ -53,7 +56,9 @@ async function run(
   const loading = { ...loadOptions(options), chatTemplate, signal };
   const model = await loadWithSpinner(path, loading, terminal);
   const stopPreparing = options.session === undefined ? () => {} : prepareSaving(model);
+  let draft: Model | undefined;
   try {
+    draft = await loadDraft(options.draft, loading, terminal);
     describeModel(model, options, terminal);
     if (system !== undefined && !model.chatTemplate) {
       const name = JSON.stringify(basename(model.path));
@@ -73,11 +78,12 @@ async function run(
     });
     if (continues) await session.load(options.session!, { signal });
     const input = absent ? undefined : wrap(model, prompt, system, options);
-    const view = { options: { ...options, stop }, terminal, output, signal };
+    const view = { options: { ...options, stop }, draft, terminal, output, signal };
     await write(model, session, input, { ...view, echoed: shown ? prompt : '' });
   } finally {
     stopPreparing();
     model.close();
+    draft?.close();
   }
 }
 
@@ -130,6 +136,7 @@ async function write(
   input: string | readonly number[] | undefined,
   view: {
     options: RunOptions;
+    draft: Model | undefined;
     terminal: Terminal;
     output: Output;
     signal: AbortSignal;
@@ -137,7 +144,7 @@ async function write(
     echoed: string;
   },
 ): Promise<void> {
-  const { options, terminal, output, signal, echoed } = view;
+  const { options, draft, terminal, output, signal, echoed } = view;
   const { prompt, kept } = options.session
     ? resumed(model, session, input, options)
     : { prompt: input!, kept: undefined };
@@ -146,7 +153,7 @@ async function write(
   };
   const reading = readingSpinner(terminal);
   const generation = session.generate(prompt, {
-    ...generateOptions(options, signal),
+    ...generateOptions(options, signal, draft),
     parseSpecial: options.raw,
     onProgress: reading.update,
   });
@@ -155,11 +162,13 @@ async function write(
   };
   let text = '';
   const ids: number[] = [];
+  const logprobs: TokenLogprob[] = [];
   try {
     for await (const piece of generation) {
       begin();
       text += piece.text;
       for (const id of piece.ids) ids.push(id);
+      logprobs.push(...(piece.logprobs ?? []));
       if (options.jsonLines) await output.json(piece);
       else if (!options.json) await output.text(piece.text);
     }
@@ -181,6 +190,7 @@ async function write(
     await output.json({
       text,
       ids,
+      logprobs: options.logprobs === undefined ? undefined : logprobs,
       ...result,
       keptTokens: kept,
       model: path,

@@ -193,7 +193,7 @@ export class Chat {
     messages: () => readonly ChatMessage[],
     options: GenerateOptions | undefined,
   ): Generation<ChatResult> {
-    const settings = generateSettings(options);
+    const settings = generateSettings(options, this.session.evaluator.vocabSize);
     const progress = new Progress(settings.seed);
     return new Generation(this.#turn(messages, settings, progress), progress);
   }

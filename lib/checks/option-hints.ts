@@ -15,6 +15,13 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   ],
   normalize: ['normalise', 'embdNormalize', 'normalizeEmbeddings'],
   onProgress: ['onLoadProgress', 'progressCallback', 'progress'],
+  bannedTokens: ['badWordsIds', 'suppressTokens', 'bannedTokenIds'],
+  draft: ['draftModel', 'speculativeModel', 'modelDraft'],
+  drySequenceBreakers: ['dryBreakers'],
+  ignoreEnd: ['ignoreEos', 'ignoreEog'],
+  lookup: ['promptLookup', 'promptLookupNumTokens', 'ngramLookup'],
+  maxDraft: ['draftMax', 'numSpeculativeTokens', 'nDraft'],
+  minTokens: ['minNewTokens', 'minLength', 'minPredict'],
   parseSpecial: ['parseSpecialTokens', 'specialTokens'],
   path: ['model', 'modelPath', 'modelFile', 'file', 'filename'],
   pooling: ['poolingType', 'poolingMode'],
@@ -26,8 +33,10 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['stopSequences', 'stopStrings', 'stopWords', 'stopTriggers', 'customStopTriggers'],
     ...['antiprompt', 'reversePrompt', 'endSequences'],
   ],
+  stopTokens: ['stopTokenIds', 'eosTokenId'],
   system: ['systemPrompt', 'systemMessage', 'instructions'],
   temperature: ['temp'],
+  typicalP: ['typical', 'typP', 'locallyTypical'],
   threads: ['nThreads', 'numThread', 'numThreads', 'threadCount', 'cpuThreads'],
   top: ['logprobs', 'topLogprobs', 'nProbs'],
 };
@@ -43,6 +52,8 @@ const takenBy: Readonly<Record<string, string>> = {
   ...named('generate, complete and send', [
     ...['maxTokens', 'temperature', 'topK', 'topP', 'minP', 'repeatPenalty', 'repeatLastN'],
     ...['presencePenalty', 'frequencyPenalty', 'seed', 'stop', 'parseSpecial'],
+    ...['logitBias', 'bannedTokens', 'stopTokens', 'minTokens', 'ignoreEnd', 'samplers'],
+    ...['promptLogprobs', 'typicalP', 'topNSigma', 'drySequenceBreakers'],
   ]),
 };
 

@@ -1,6 +1,7 @@
 import { BitnetError } from '../errors.js';
+import type { LogitChanges } from './changes.js';
+import { isAllowed } from './constraint.js';
 import type { TopLogits } from './evaluator.js';
-import { type PenalizedTokens, type PenaltySettings, penalize } from './penalties.js';
 
 /** A token that may come next. Lists of them go from the best logit down, ties to the lower id. */
 export interface Candidate {
@@ -9,41 +10,52 @@ export interface Candidate {
 }
 
 /**
- * The `k` best tokens after penalties, from the best raw logits.
+ * The `k` best tokens after changes, from the best raw logits.
  *
- * Exact when `top` holds the k + p best of the vocabulary and `also` the p penalized tokens:
- * a token without a penalty among the k best has at most p + k - 1 tokens before it in raw order.
+ * Exact when `top` holds the k + p best of those allowed and, as extra ones, the p that change:
+ * an unchanged token among the k best has at most p + k - 1 tokens before it in raw order.
  */
-export function bestAfterPenalties(
+export function bestAfterChanges(
   k: number,
   top: TopLogits,
-  penalized: PenalizedTokens,
-  settings: PenaltySettings,
+  changes: LogitChanges,
+  allowed: Uint32Array | undefined,
 ): Candidate[] {
   const candidates: Candidate[] = [];
-  for (let i = 0; i < top.ids.length; i++) {
-    const candidate = { id: top.ids[i]!, logit: checked(top.logits[i]!) };
-    if (!penalized.has(candidate.id)) candidates.push(candidate);
+  let finite = false;
+  const show = (id: number, raw: number, logit: number) => {
+    finite ||= raw !== -Infinity;
+    candidates.push({ id, logit });
+  };
+  for (let i = 0; i < top.ids.length && top.ids[i]! >= 0; i++) {
+    const id = top.ids[i]!;
+    const logit = checked(top.logits[i]!);
+    if (changes.ids.length === 0 || !changes.has(id)) show(id, logit, logit);
   }
-  let i = 0;
-  for (const [id, count] of penalized) {
-    candidates.push({ id, logit: penalize(checked(top.extraLogits[i++]!), count, settings) });
+  for (const [i, id] of changes.ids.entries()) {
+    const logit = checked(top.extraLogits[i]!);
+    if (isAllowed(allowed, id)) show(id, logit, changes.apply(logit, id));
   }
-  if (penalized.size > 0) candidates.sort((a, b) => b.logit - a.logit || a.id - b.id);
+  if (changes.ids.length > 0) candidates.sort((a, b) => b.logit - a.logit || a.id - b.id);
   const best = candidates.slice(0, k).filter(({ logit }) => logit !== -Infinity);
-  if (best.length === 0) throw numericError('no token has a finite logit');
-  return best;
+  if (best.length > 0) return best;
+  throw finite ? nothingLeft() : numericError('no token has a finite logit');
 }
 
-/** All logits after penalties: `logits` itself when there are none, else a changed copy. */
-export function allAfterPenalties(
+/** All logits after changes, -Infinity where a token is not allowed: `logits` itself when nothing changes. */
+export function allAfterChanges(
   logits: Float32Array,
-  penalized: PenalizedTokens,
-  settings: PenaltySettings,
+  changes: LogitChanges,
+  allowed: Uint32Array | undefined,
 ): Float32Array {
-  if (penalized.size === 0) return logits;
+  if (changes.ids.length === 0 && !allowed) return logits;
   const copy = logits.slice();
-  for (const [id, count] of penalized) copy[id] = penalize(copy[id]!, count, settings);
+  for (const id of changes.ids) copy[id] = changes.apply(copy[id]!, id);
+  for (let id = 0; allowed && id < copy.length; id++) {
+    if (!isAllowed(allowed, id) && !Number.isNaN(copy[id]!)) copy[id] = -Infinity;
+  }
+  if (logits.some((logit) => logit !== -Infinity) && copy.every((logit) => logit === -Infinity))
+    throw nothingLeft();
   return copy;
 }
 
@@ -102,6 +114,13 @@ function* sortedByLogit(ids: readonly number[], logits: Float32Array): Generator
 function checked(logit: number): number {
   if (logit < Number.POSITIVE_INFINITY) return logit;
   throw numericError(`one of them is ${logit}`);
+}
+
+function nothingLeft(): BitnetError {
+  return new BitnetError(
+    'ERR_BITNET_ARGUMENT',
+    'Expected some token that may come next, but the options that forbid tokens (logitBias, bannedTokens, minTokens, ignoreEnd, a grammar) leave none; forbid fewer.',
+  );
 }
 
 function numericError(reason: string): BitnetError {

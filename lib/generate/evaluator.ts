@@ -1,18 +1,56 @@
 import type { OnProgress } from './on-progress.js';
 
-/** Best candidates of one position, as `Evaluator.evaluateTop` returns them. */
+/** What must be known of the logits after one token. */
+export interface LogitsRequest {
+  /** How many of the best; absent when only all of them will do. */
+  readonly top?: number | undefined;
+  /** Tokens whose logits are needed whatever their rank. */
+  readonly extraIds: readonly number[];
+  /** A mask of the tokens that may be among the best, see `TokenConstraint`; absent: all. */
+  readonly allowed?: Uint32Array | undefined;
+}
+
+/** Best candidates of one position. */
 export interface TopLogits {
-  /** `[min(k, vocabSize)]` token ids, best logit first, ties to the lower id. */
+  /** `[min(k, vocabSize)]` token ids, best logit first, ties to the lower id; −1 behind those that are allowed. */
   readonly ids: Int32Array;
   /** `[min(k, vocabSize)]` raw logits of `ids`. */
   readonly logits: Float32Array;
   /** `[extraIds.length]` raw logits of the ids asked for by name. */
   readonly extraLogits: Float32Array;
+  /** log Σ exp(logit) of the whole vocabulary, when asked for. */
+  readonly logSumExp?: number | undefined;
+}
+
+/** All logits of one position. */
+export interface AllLogits {
+  /** `[vocabSize]` */
+  readonly all: Float32Array;
+  /** log Σ exp(logit), when asked for. */
+  readonly logSumExp?: number | undefined;
+}
+
+export type Logits = TopLogits | AllLogits;
+
+export interface EvaluatorOptions {
+  /** Whether `logSumExp` is needed: all logits are then computed, whatever else is asked for. */
+  readonly logSumExp?: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+export interface Drafting {
+  /** Tokens of a draft that this machine evaluates for little more than one. */
+  readonly most: number;
+  /** How many sequences are evaluated side by side. */
+  readonly running: () => number;
+  /** Milliseconds, by which steps are timed. @default performance.now */
+  readonly clock?: () => number;
 }
 
 /**
  * What a decode loop needs of a session: it appends tokens at `position` and hands back logits of
- * the last one. The real one runs on native threads; tests use a toy language in plain JavaScript.
+ * the last ones. The real one runs on native threads; tests use a toy language in plain JavaScript.
  *
  * An evaluation whose `signal` aborts rejects with code `ERR_BITNET_ABORTED`; `position` then says
  * how many of its ids were taken. `onProgress` is called now and then with the fraction done.
@@ -22,18 +60,19 @@ export interface Evaluator {
   readonly position: number;
   /** Size of the context. */
   readonly contextLength: number;
-  /** Appends `ids` (at least one) and returns the `k` best logits of the last, and those of `extraIds`. */
-  evaluateTop(
+  /** Logits of one position: token ids are below it. */
+  readonly vocabSize: number;
+  /**
+   * Appends `ids` (at least one) and returns what `rows` ask for (at least one, at most as many), which
+   * belong to the last of them in order: all logits of every row if one needs all, else the best.
+   */
+  evaluate(
     ids: ArrayLike<number>,
-    k: number,
-    extraIds: ArrayLike<number>,
-    signal?: AbortSignal,
-    onProgress?: OnProgress,
-  ): Promise<TopLogits>;
-  /** Appends `ids` (at least one) and returns all logits of the last: `[vocabSize]`. */
-  evaluateLast(
-    ids: ArrayLike<number>,
-    signal?: AbortSignal,
-    onProgress?: OnProgress,
-  ): Promise<Float32Array>;
+    rows: readonly LogitsRequest[],
+    options?: EvaluatorOptions,
+  ): Promise<Logits[]>;
+  /** Forgets everything from position `length` on. */
+  truncate(length: number): void;
+  /** How much to draft; absent where what was evaluated cannot be taken back without evaluating it again. */
+  readonly drafting?: Drafting | undefined;
 }

@@ -1,11 +1,15 @@
 import { abortError } from '../abort.js';
 import type { BitnetError } from '../errors.js';
+import type { TokenLogprob } from './logprobs.js';
 import type { Progress, Timings, Usage } from './progress.js';
+import { nodeStreamOf, type TextReadable, webStreamOf } from './streams.js';
 
 /** A bit of generated text and the tokens it came from. Only the last piece may have no text. */
 export interface Piece {
   readonly text: string;
   readonly ids: readonly number[];
+  /** Of each of `ids`, with the option `logprobs`. */
+  readonly logprobs?: readonly TokenLogprob[] | undefined;
 }
 
 /**
@@ -21,12 +25,19 @@ export interface GenerationResult {
   readonly timings: Timings;
   /** The seed in use, to repeat the same text. */
   readonly seed: number;
+  /**
+   * Of each token of the prompt, with the option `promptLogprobs`: null for the first of a text, and of a session
+   * that was moved, because nothing says what comes there.
+   */
+  readonly promptLogprobs?: readonly (TokenLogprob | null)[] | undefined;
 }
 
 /** The result with all text and tokens, as `session.complete` gives it. */
 export interface Completion extends GenerationResult {
   readonly text: string;
   readonly ids: readonly number[];
+  /** Of each of `ids`, with the option `logprobs`. */
+  readonly logprobs?: readonly TokenLogprob[] | undefined;
 }
 
 /**
@@ -69,6 +80,22 @@ export class Generation<Result extends GenerationResult = GenerationResult>
 
   next(): Promise<IteratorResult<Piece, Result>> {
     return this.#ahead.shift() ?? this.#step();
+  }
+
+  /**
+   * The text as a web stream: for a `Response`, or to be iterated. Nothing is generated before it is read;
+   * `cancel` ends the generation. It takes the pieces: they come only once.
+   */
+  toReadableStream(): ReadableStream<string> {
+    return webStreamOf(this);
+  }
+
+  /**
+   * The text as a `stream.Readable` of Node.js, in UTF-8: `generation.toReadable().pipe(response)`. `destroy`, and
+   * a `pipeline` that fails, end the generation. It takes the pieces: they come only once.
+   */
+  toReadable(): TextReadable {
+    return nodeStreamOf(this);
   }
 
   /** Ends the generation between two tokens; `for await` calls it on `break`. */
@@ -131,14 +158,17 @@ export class Generation<Result extends GenerationResult = GenerationResult>
 /** Runs a generation to its end: its result, and all its text and tokens. */
 export async function collected<Result extends GenerationResult>(
   generation: Generation<Result>,
-): Promise<Result & Pick<Completion, 'text' | 'ids'>> {
+): Promise<Result & Pick<Completion, 'text' | 'ids' | 'logprobs'>> {
   let text = '';
   const ids: number[] = [];
+  let logprobs: TokenLogprob[] | undefined;
   for await (const piece of generation) {
     text += piece.text;
     for (const id of piece.ids) ids.push(id);
+    if (piece.logprobs) logprobs = [...(logprobs ?? []), ...piece.logprobs];
   }
-  return { text, ids, ...(await generation.result) };
+  const result = { text, ids, ...(await generation.result) };
+  return logprobs ? { ...result, logprobs } : result;
 }
 
 /** The error of a generation that was stopped; carries what was generated so far. */

@@ -1,7 +1,7 @@
 import { BitnetError } from '../errors.js';
 import { TextStream } from '../tokenizer/text-stream.js';
 import type { Tokenizer } from '../tokenizer/types.js';
-import { type Continuation, claimContinuation } from './continuation.js';
+import { claimContinuation } from './continuation.js';
 import type { Evaluator } from './evaluator.js';
 import {
   abortedError,
@@ -15,7 +15,9 @@ import {
 import { type GenerateOptions, type GenerateSettings, generateSettings } from './options.js';
 import { Progress } from './progress.js';
 import { checkedPrompt, checkRoom, type Prompt, promptIds } from './prompt.js';
-import { Sampler } from './sampler.js';
+import { promptLogprobs } from './prompt-logprobs.js';
+import { type Speculation, speculationFor } from './speculation/speculation.js';
+import { type Chosen, type Decoder, Step } from './step.js';
 
 /**
  * Continues `prompt`, which is appended at the session's position. Wrong arguments throw here;
@@ -35,7 +37,7 @@ export function generate(
   prompt: Prompt,
   options?: GenerateOptions,
 ): Generation {
-  const settings = generateSettings(options);
+  const settings = generateSettings(options, evaluator.vocabSize);
   const input = checkedPrompt(prompt);
   const progress = new Progress(settings.seed);
   return new Generation(guarded(evaluator, tokenizer, input, settings, progress), progress);
@@ -61,6 +63,7 @@ export async function* guarded(
 ): AsyncGenerator<Piece, GenerationResult, undefined> {
   const continuation = claimContinuation(evaluator);
   let begun = false;
+  let speculation: Speculation | undefined;
   try {
     progress.start();
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
@@ -73,86 +76,118 @@ export async function* guarded(
     }
     checkRoom(ids, evaluator);
     const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
-    const decoder = { evaluator, tokenizer, settings, progress, continuation, stream };
+    speculation = await speculationFor(settings, evaluator, tokenizer);
+    progress.speculation = speculation;
+    const decoder = { evaluator, tokenizer, settings, progress, continuation, speculation };
     begun = true;
-    const stopReason = yield* decode(decoder, ids);
-    return { stopReason, ...progress.summary() };
+    const { stopReason, ofPrompt } = yield* decode(decoder, ids, stream);
+    const result = { stopReason, ...progress.summary() };
+    return ofPrompt ? { ...result, promptLogprobs: ofPrompt } : result;
   } catch (error) {
     if (!(error instanceof BitnetError)) throw error;
     if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, settings.signal?.reason);
     throw begun ? Object.assign(error, progress.account()) : error;
   } finally {
+    speculation?.close();
     continuation.busy = false;
   }
 }
 
-interface Decoder {
-  readonly evaluator: Evaluator;
-  readonly tokenizer: Tokenizer;
-  readonly settings: GenerateSettings;
-  readonly progress: Progress;
-  readonly continuation: Continuation;
-  readonly stream: TextStream;
+type PromptLogprobs = GenerationResult['promptLogprobs'];
+
+/** How a text came to its end. */
+interface Ending {
+  readonly stopReason: StopReason;
+  readonly ofPrompt: PromptLogprobs;
 }
 
-/** Evaluate, choose and yield tokens until something stops it. */
+/** Choose and yield tokens until something stops it. */
 async function* decode(
   decoder: Decoder,
   prompt: readonly number[],
-): AsyncGenerator<Piece, StopReason, undefined> {
-  const { evaluator, tokenizer, settings, progress, continuation, stream } = decoder;
-  const sampler = new Sampler(settings);
+  stream: TextStream,
+): AsyncGenerator<Piece, Ending, undefined> {
+  const { evaluator, tokenizer, settings, progress, continuation } = decoder;
+  const step = new Step(decoder);
   let input = prompt;
-  let unsaid: number[] = []; // tokens whose text is still held back
-  for (;;) {
-    if (settings.signal?.aborted) throw abortedError(progress, settings.signal.reason);
-    const id = await progress.measure(evaluator, () => next(decoder, sampler, input));
-    const ended = tokenizer.endOfGeneration.has(id);
-    if (settings.maxTokens === 0) return 'length';
-    let text = '';
-    if (!ended) {
-      continuation.pending = id;
-      progress.ids.push(id);
-      unsaid.push(id);
-      // An embedding may be padded to more rows than there are tokens: those have no text.
-      if (id < tokenizer.vocabSize) text = stream.push(id);
+  let ofPrompt: PromptLogprobs;
+  let unsaid: Chosen[] = []; // tokens whose text is still held back
+  let ahead = 0; // tokens that are evaluated, and not part of the text yet
+  try {
+    for (;;) {
+      if (settings.signal?.aborted) throw abortedError(progress, settings.signal.reason);
+      const chosen = await progress.measure(evaluator, async () => {
+        if (settings.promptLogprobs === undefined || input !== prompt) return step.next(input);
+        const { promptTokens } = progress;
+        ofPrompt = await promptLogprobs(decoder, prompt, promptTokens, settings.promptLogprobs);
+        return step.next(prompt.slice(-1));
+      });
+      if (settings.maxTokens === 0) return { stopReason: 'length', ofPrompt };
+      for (const [i, token] of chosen.entries()) {
+        if (i > 0 && settings.signal?.aborted) {
+          throw abortedError(progress, settings.signal.reason);
+        }
+        const { id } = token;
+        ahead = chosen.length - 1 - i;
+        let stopReason = reasonToEnd(decoder, id);
+        continuation.pending = stopReason ? undefined : id;
+        let text = '';
+        if (!stopReason) {
+          progress.ids.push(id);
+          unsaid.push(token);
+          // An embedding may be padded to more rows than there are tokens: those have no text.
+          if (id < tokenizer.vocabSize) text = stream.push(id);
+          stopReason = reasonToStop(decoder, stream, ahead);
+        }
+        if (stopReason) text += stream.flush();
+        if (text !== '' || (stopReason && unsaid.length > 0)) {
+          progress.text += text;
+          const piece = pieceOf(text, unsaid);
+          unsaid = [];
+          yield piece;
+        }
+        if (stopReason) return { stopReason, ofPrompt };
+      }
+      input = [chosen.at(-1)!.id];
     }
-    const stopReason = ended ? 'end' : reasonToStop(decoder);
-    if (stopReason) text += stream.flush();
-    if (text !== '' || (stopReason && unsaid.length > 0)) {
-      progress.text += text;
-      const piece = { text, ids: unsaid };
-      unsaid = [];
-      yield piece;
-    }
-    if (stopReason) return stopReason;
-    input = [id];
+  } finally {
+    if (ahead > 0) takeBack(decoder, ahead);
   }
 }
 
-/** Evaluates `input` at the session's position and chooses the token after it. */
-async function next(
-  { evaluator, settings, progress, continuation }: Decoder,
-  sampler: Sampler,
-  input: readonly number[],
-): Promise<number> {
-  const { signal } = settings;
-  const onProgress = progress.ids.length === 0 ? settings.onProgress : undefined;
-  return continuation.advance(evaluator, input, async () => {
-    const request = sampler.request(continuation.history);
-    if (request.top === undefined) {
-      return sampler.pickFromAll(await evaluator.evaluateLast(input, signal, onProgress), request);
-    }
-    const extraIds = [...request.penalized.keys()];
-    return sampler.pickFromTop(
-      await evaluator.evaluateTop(input, request.top, extraIds, signal, onProgress),
-      request,
-    );
-  });
+/** Forgets the last tokens that were evaluated: the text ends before them. */
+function takeBack({ evaluator, continuation }: Decoder, count: number): void {
+  const { pending } = continuation;
+  try {
+    const position = evaluator.position - count;
+    evaluator.truncate(position);
+    continuation.rewind(position);
+    continuation.pending = pending;
+  } catch (error) {
+    // Whoever left the text may have closed its session.
+    if (!(error instanceof BitnetError && error.code === 'ERR_BITNET_CLOSED')) throw error;
+  }
 }
 
-function reasonToStop({ evaluator, settings, progress, stream }: Decoder): StopReason | undefined {
+function pieceOf(text: string, tokens: readonly Chosen[]): Piece {
+  const ids = tokens.map(({ id }) => id);
+  const logprobs = tokens.flatMap(({ logprob }) => logprob ?? []);
+  return logprobs.length > 0 ? { text, ids, logprobs } : { text, ids };
+}
+
+/** Whether the token that was chosen ends the text, of which it is no part. */
+function reasonToEnd({ tokenizer, settings }: Decoder, id: number): StopReason | undefined {
+  if (settings.stopTokens.includes(id)) return 'stop';
+  return tokenizer.endOfGeneration.has(id) ? 'end' : undefined;
+}
+
+/** Whether nothing can follow the last token. */
+function reasonToStop(
+  { evaluator, settings, progress }: Decoder,
+  stream: TextStream,
+  ahead: number,
+): StopReason | undefined {
   if (stream.stopped !== undefined) return 'stop';
   if (progress.ids.length >= settings.maxTokens) return 'length';
-  return evaluator.position >= evaluator.contextLength ? 'context' : undefined;
+  return evaluator.position - ahead >= evaluator.contextLength ? 'context' : undefined;
 }

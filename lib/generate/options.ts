@@ -5,12 +5,24 @@ import {
   givenOptions,
   signalOption,
 } from '../checks/options.js';
+import type { TokenIds } from '../checks/token-ids.js';
+import type { TokenConstraint } from './constraint.js';
+import { type LogprobSource, logprobSources } from './logprobs.js';
 import type { OnProgress } from './on-progress.js';
-import { randomSeed } from './random.js';
-import type { SamplingSettings } from './sampler.js';
+import {
+  type CheckedSampling,
+  isCount,
+  type NumberRule,
+  numberOption,
+  type SamplingOptions,
+  samplingOptionNames,
+  samplingSettings,
+} from './sampling-options.js';
+import type { DraftingModel } from './speculation/draft-model.js';
+import { type LogitBias, logitBiasOption, tokensOption } from './token-options.js';
 
 /** Options of `session.generate` and `session.complete`. */
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingOptions {
   /**
    * Maximum number of tokens to generate; `Infinity` continues until the model ends or the context is full, 0 only
    * evaluates the prompt.
@@ -18,55 +30,60 @@ export interface GenerateOptions {
    */
   readonly maxTokens?: number | undefined;
   /**
-   * Randomness: 0 always takes the most likely token, above 1 flattens the probabilities.
-   * @default 0.8
-   */
-  readonly temperature?: number | undefined;
-  /**
-   * Choose among this many most likely tokens; 0 sets no limit.
-   * @default 40
-   */
-  readonly topK?: number | undefined;
-  /**
-   * Choose among the most likely tokens that together reach this probability; 1 sets no limit.
-   * @default 0.95
-   */
-  readonly topP?: number | undefined;
-  /**
-   * Drop tokens less likely than this fraction of the most likely one; 0 drops none.
-   * @default 0.05
-   */
-  readonly minP?: number | undefined;
-  /**
-   * Divides the logits of recent tokens (multiplies negative ones); 1 is off, 1.1 is mild.
-   * @default 1
-   */
-  readonly repeatPenalty?: number | undefined;
-  /**
-   * How many of the last tokens, prompt included, the three penalties look at; 0 none, -1 all.
-   * @default 64
-   */
-  readonly repeatLastN?: number | undefined;
-  /**
-   * Subtracted from the logit of every recent token.
+   * How many tokens come at least, before one that ends the text: those of the model, and `stopTokens`. Stop
+   * texts still end it.
    * @default 0
    */
-  readonly presencePenalty?: number | undefined;
+  readonly minTokens?: number | undefined;
   /**
-   * Subtracted from the logit of every recent token, once per occurrence.
-   * @default 0
+   * Whether the tokens with which the model ends a text are forbidden: it goes on until something else stops it.
+   * @default false
    */
-  readonly frequencyPenalty?: number | undefined;
-  /**
-   * Seed of the random numbers: the same seed gives the same text, on every kernel and thread count.
-   * @default a random unsigned 32-bit integer, reported in the result
-   */
-  readonly seed?: number | undefined;
+  readonly ignoreEnd?: boolean | undefined;
+  /** Added to the logits of tokens, by id, before anything else; -Infinity or false forbids a token. */
+  readonly logitBias?: LogitBias | undefined;
+  /** Tokens that never come. */
+  readonly bannedTokens?: TokenIds | undefined;
+  /** Tokens that end the generation, as a stop text does; they are not part of the text. */
+  readonly stopTokens?: TokenIds | undefined;
   /**
    * Texts that end the generation; they are not part of its text. At most 256, of at most 4,096
    * UTF-16 units each and 65,536 together.
    */
   readonly stop?: string | readonly string[] | undefined;
+  /**
+   * Gives every piece the log-probabilities of its tokens, and of as many of the likeliest tokens at their
+   * places, at most 1,000; 0 only of its tokens.
+   * @default none
+   */
+  readonly logprobs?: number | undefined;
+  /**
+   * Which distribution `logprobs` are of: what the model says, or what the token was drawn from, after bias,
+   * penalties, samplers and temperature.
+   * @default 'model'
+   */
+  readonly logprobsFrom?: LogprobSource | undefined;
+  /**
+   * As `logprobs`, of the tokens of the prompt that are evaluated: `promptLogprobs` of the result.
+   * @default none
+   */
+  readonly promptLogprobs?: number | undefined;
+  /**
+   * Whether to draft what followed the last time that prompt or text stood where they stand now, and to evaluate it in
+   * one step: faster where a text repeats parts of its prompt or of itself. It changes no text.
+   * @default false
+   */
+  readonly lookup?: boolean | undefined;
+  /**
+   * A model with the same vocabulary, and a fraction of the size, which drafts tokens that are then evaluated in one step:
+   * faster where it often guesses right. It changes no text.
+   */
+  readonly draft?: DraftingModel | undefined;
+  /**
+   * The most tokens of a draft, from 1 to 64; fewer are drafted where that is faster.
+   * @default 8 with one or two threads, else 16
+   */
+  readonly maxDraft?: number | undefined;
   /**
    * Whether text in a string prompt that spells a special token becomes that token. Leave it off
    * for untrusted text.
@@ -80,12 +97,27 @@ export interface GenerateOptions {
 }
 
 /** `GenerateOptions` checked, with every default filled in. */
-export interface GenerateSettings extends SamplingSettings {
+export interface GenerateSettings extends CheckedSampling {
   readonly maxTokens: number;
+  readonly minTokens: number;
+  readonly ignoreEnd: boolean;
+  /** `bannedTokens` among them, at −Infinity. */
+  readonly logitBias: ReadonlyMap<number, number>;
+  readonly stopTokens: readonly number[];
   readonly stop: readonly string[];
+  readonly logprobs: number | undefined;
+  readonly logprobsFrom: LogprobSource;
+  readonly promptLogprobs: number | undefined;
+  readonly lookup: boolean;
+  readonly draft: DraftingModel | undefined;
+  readonly maxDraft: number | undefined;
   readonly parseSpecial: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
+  /** Made for this generation, which moves it on. */
+  readonly constraint?: TokenConstraint | undefined;
+  /** Tokens that come whatever is sampled: for a benchmark, which does all the work. */
+  readonly replay?: readonly number[] | undefined;
 }
 
 /** More stop texts than this are a mistake. */
@@ -97,22 +129,10 @@ const maxStopLength = 4096;
 /** UTF-16 units of all of them, which bound the automaton that finds them: 30 ms to build. */
 const maxStopTotal = 2 ** 16;
 
-interface NumberRule {
-  readonly fallback: number;
-  readonly expected: string;
-  readonly accepts: (value: number) => boolean;
-}
+const maxLogprobs = 1000;
 
-/** Generous bounds that keep every penalized logit finite. */
-const penalty: NumberRule = {
-  fallback: 0,
-  expected: 'a number from -100 to 100',
-  accepts: (value) => value >= -100 && value <= 100,
-};
-const fraction = {
-  expected: 'a number from 0 to 1',
-  accepts: (value: number) => value >= 0 && value <= 1,
-};
+/** Longer ones take longer than all tokens could save. */
+const longestDraft = 64;
 
 const rules = {
   maxTokens: {
@@ -120,59 +140,68 @@ const rules = {
     expected: 'an integer of at least 0, or Infinity,',
     accepts: (value) => isCount(value) || value === Number.POSITIVE_INFINITY,
   },
-  temperature: {
-    fallback: 0.8,
-    expected: 'a finite number of at least 0',
-    accepts: (value) => value >= 0 && Number.isFinite(value),
-  },
-  topK: { fallback: 40, expected: 'an integer of at least 0', accepts: isCount },
-  topP: { fallback: 0.95, ...fraction },
-  minP: { fallback: 0.05, ...fraction },
-  repeatPenalty: {
-    fallback: 1,
-    expected: 'a number from 0.01 to 100',
-    accepts: (value) => value >= 0.01 && value <= 100,
-  },
-  repeatLastN: {
-    fallback: 64,
-    expected: 'an integer of at least -1',
-    accepts: (value) => isCount(value) || value === -1,
-  },
-  presencePenalty: penalty,
-  frequencyPenalty: penalty,
+  minTokens: { fallback: 0, expected: 'an integer of at least 0', accepts: isCount },
 } satisfies Record<string, NumberRule>;
 
-const numberNames = Object.keys(rules) as (keyof typeof rules)[];
 const optionNames: (keyof GenerateOptions)[] = [
-  ...numberNames,
-  ...(['seed', 'stop', 'parseSpecial', 'signal', 'onProgress'] as const),
+  'maxTokens',
+  ...samplingOptionNames,
+  ...(['minTokens', 'ignoreEnd', 'logitBias', 'bannedTokens', 'stopTokens'] as const),
+  ...(['stop', 'logprobs', 'logprobsFrom', 'promptLogprobs'] as const),
+  ...(['lookup', 'draft', 'maxDraft'] as const),
+  ...(['parseSpecial', 'signal', 'onProgress'] as const),
 ];
 
-/** Checks every option and fills in the defaults; throws `ERR_BITNET_ARGUMENT`. */
-export function generateSettings(given?: GenerateOptions): GenerateSettings {
+/**
+ * Checks every option and fills in the defaults; throws `ERR_BITNET_ARGUMENT`.
+ *
+ * @param vocabSize of the model's head: ids are below it
+ */
+export function generateSettings(given?: GenerateOptions, vocabSize = 2 ** 31): GenerateSettings {
   const options = givenOptions(given, optionNames);
-  const numbers = {} as Record<keyof typeof rules, number>;
-  for (const name of numberNames) numbers[name] = numberOption(name, options[name], rules[name]);
+  const banned = tokensOption('bannedTokens', options.bannedTokens, vocabSize);
+  const bias = logitBiasOption(options.logitBias, vocabSize);
   return {
-    ...numbers,
-    seed: seedOption(options.seed),
+    ...samplingSettings(options),
+    maxTokens: numberOption('maxTokens', options.maxTokens, rules.maxTokens),
+    minTokens: numberOption('minTokens', options.minTokens, rules.minTokens),
+    ignoreEnd: booleanOption('ignoreEnd', options.ignoreEnd, false),
+    logitBias: new Map([...bias, ...banned.map((id) => [id, -Infinity] as const)]),
+    stopTokens: tokensOption('stopTokens', options.stopTokens, vocabSize),
     stop: stopOption(options.stop),
+    logprobs: logprobsOption('logprobs', options.logprobs),
+    logprobsFrom: sourceOption(options.logprobsFrom),
+    promptLogprobs: logprobsOption('promptLogprobs', options.promptLogprobs),
+    lookup: booleanOption('lookup', options.lookup, false),
+    draft: draftOption(options.draft),
+    maxDraft: maxDraftOption(options.maxDraft),
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
     signal: signalOption(options.signal),
     onProgress: functionOption('onProgress', options.onProgress),
   };
 }
 
-function numberOption(name: string, value: unknown, rule: NumberRule): number {
-  if (value === undefined) return rule.fallback;
-  if (typeof value === 'number' && rule.accepts(value)) return value;
-  throw argumentError(rule.expected, `option ${name}`, value);
+function logprobsOption(name: string, value: unknown): number | undefined {
+  if (value === undefined || (isCount(value) && value <= maxLogprobs)) return value;
+  throw argumentError(`an integer from 0 to ${maxLogprobs}`, `option ${name}`, value);
 }
 
-function seedOption(value: unknown): number {
-  if (value === undefined) return randomSeed();
-  if (isCount(value)) return value;
-  throw argumentError('an integer from 0 to 2^53 - 1', 'option seed', value);
+/** Known by its shape: the class itself needs this module. */
+function draftOption(value: unknown): DraftingModel | undefined {
+  const model = value as Partial<DraftingModel> | undefined;
+  if (value === undefined || typeof model?.createSession === 'function') return model as undefined;
+  throw argumentError('what await loadModel() gives', 'option draft', value);
+}
+
+function maxDraftOption(value: unknown): number | undefined {
+  if (value === undefined || (isCount(value) && value >= 1 && value <= longestDraft)) return value;
+  throw argumentError(`an integer from 1 to ${longestDraft}`, 'option maxDraft', value);
+}
+
+function sourceOption(value: unknown): LogprobSource {
+  if (value === undefined) return 'model';
+  if (logprobSources.includes(value as LogprobSource)) return value as LogprobSource;
+  throw argumentError("'model' or 'sampler'", 'option logprobsFrom', value);
 }
 
 function stopOption(value: unknown): readonly string[] {
@@ -195,8 +224,4 @@ function stopOption(value: unknown): readonly string[] {
 function isStop(text: unknown): boolean {
   if (typeof text !== 'string' || text === '' || text.length > maxStopLength) return false;
   return !/\p{Surrogate}/u.test(text);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -21,8 +21,12 @@ export interface Timings {
   readonly timeToFirstTokenMilliseconds: number;
   /** Prompt tokens per second of prefill; 0 when there is nothing to divide. */
   readonly promptTokensPerSecond: number;
-  /** Evaluations per second of decoding; 0 when the first token was the last. */
+  /** Tokens per second of decoding; 0 when the first token was the last. */
   readonly tokensPerSecond: number;
+  /** With the options `lookup` or `draft`: tokens that were drafted, … */
+  readonly draftedTokens?: number | undefined;
+  /** … and how many of them came. */
+  readonly acceptedTokens?: number | undefined;
 }
 
 /** What a generation has done so far: the record that results and abort errors are built from. */
@@ -35,6 +39,7 @@ export class Progress {
   /** Tokens of earlier generations that are evaluated with the prompt. */
   pendingTokens = 0;
   readonly seed: number;
+  speculation: Pick<Timings, 'draftedTokens' | 'acceptedTokens'> | undefined;
   #begin = 0;
   #firstToken = 0;
   #prefill = { tokens: 0, milliseconds: 0 };
@@ -81,6 +86,10 @@ export class Progress {
         timeToFirstTokenMilliseconds: this.#firstToken,
         promptTokensPerSecond: perSecond(this.#prefill),
         tokensPerSecond: perSecond(this.#decode),
+        ...(this.speculation && {
+          draftedTokens: this.speculation.draftedTokens,
+          acceptedTokens: this.speculation.acceptedTokens,
+        }),
       },
       seed: this.seed,
     };

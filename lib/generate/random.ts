@@ -20,9 +20,12 @@ export class Random {
     [this.#a, this.#b, this.#c, this.#d] = state;
   }
 
-  /** @param seed any safe integer; the low 64 bits of its two's complement are used */
-  static fromSeed(seed: number): Random {
-    const state = splitMix64(BigInt(seed), 2);
+  /**
+   * @param seed any safe integer; the low 64 bits of its two's complement are used
+   * @param stream another sequence of numbers of the same seed
+   */
+  static fromSeed(seed: number, stream = 0): Random {
+    const state = splitMix64(BigInt(seed), 2 * stream + 2).slice(2 * stream);
     const words = state.flatMap((word) => [Number(word & 0xffffffffn), Number(word >> 32n)]);
     return new Random(words as [number, number, number, number]);
   }

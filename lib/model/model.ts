@@ -5,6 +5,8 @@ import { checkedTemplateOption } from '../chat/template-choice.js';
 import { argumentError, givenOptions } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
+import { isGenerating } from '../generate/continuation.js';
+import type { Drafting } from '../generate/evaluator.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
 import { heldPlan } from '../native.js';
 import type {
@@ -121,6 +123,7 @@ export class Model {
       kvType,
       name: this.spec.name ?? basename(this.path),
       identity: (signal) => this.#identity.hash(signal),
+      drafting: this.spec.recurrent ? undefined : this.#drafting,
       onClose: () => {
         this.#sessions.delete(entry);
         this.#forgotten.unregister(entry);
@@ -144,6 +147,15 @@ export class Model {
     const template = this.#templates.forChat(checkedTemplateOption(chatTemplate));
     const { tokenizer } = this;
     return new Chat({ tokenizer, template }, system, () => this.createSession(sessionOptions));
+  }
+
+  /** A step of a few tokens takes little longer than one of one; on more threads, of a few more. */
+  get #drafting(): Drafting {
+    const generates = (session: Session | undefined) => session && isGenerating(session.evaluator);
+    return {
+      most: this.threads <= 2 ? 8 : 16,
+      running: () => [...this.#sessions].filter((session) => generates(session.deref())).length,
+    };
   }
 
   /**

@@ -1,6 +1,8 @@
 // Evaluations as jobs of the engine.
 #include "session_object.h"
 
+#include <algorithm>
+
 #include "arguments.h"
 
 namespace bitnet {
@@ -13,14 +15,16 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.again = static_cast<size_t>(number_of(object, "again"));
   request.outputs =
       static_cast<EvaluateRequest::Outputs>(static_cast<uint32_t>(number_of(object, "outputs")));
+  request.rows = std::max<size_t>(1, static_cast<size_t>(number_of(object, "rows")));
   request.logits = elements_of<float>(object, "logits");
-  request.top = length_of(object, "topIds");
+  request.top = length_of(object, "topIds") / request.rows;
   request.top_ids = elements_of<int32_t>(object, "topIds");
   request.top_logits = elements_of<float>(object, "topLogits");
   request.extra_ids = elements_of<int32_t>(object, "extraIds");
-  request.extra_count = length_of(object, "extraIds");
+  request.extra_count = length_of(object, "extraIds") / request.rows;
   request.extra_logits = elements_of<float>(object, "extraLogits");
   request.log_sum_exp = elements_of<double>(object, "logSumExp");
+  request.allowed = elements_of<uint32_t>(object, "allowed");
   request.ffn_counts = elements_of<double>(object, "ffnCounts");
   request.progress = elements_of<std::atomic<int32_t>>(object, "progress");
   request.scores = elements_of<double>(object, "scores");

@@ -19,30 +19,39 @@ void Evaluation::ask(size_t row, size_t n, HeadWork& work) const {
   const EvaluateRequest& r = request_;
   const bool ends = n == remaining();
   const size_t last = row + n - 1;
-  const size_t first = silent(n);        // with outputs
-  const size_t place = outputs_before(); // of the first's
+  const bool of_last =
+      r.outputs == EvaluateRequest::Outputs::kLast || r.outputs == EvaluateRequest::Outputs::kTop;
+  const size_t begin = of_last ? r.n - r.rows : r.again;               // of the tokens with outputs
+  const size_t first = begin > done_ ? std::min(n, begin - done_) : 0; // of these
+  const size_t place = done_ - std::min(begin, done_);                 // of the first's outputs
+  const size_t vocab_size = model_->weights->spec.vocab_size;
   switch (r.outputs) {
   case EvaluateRequest::Outputs::kNone:
     break;
   case EvaluateRequest::Outputs::kLast:
-    if (ends)
-      work.logits.push_back({last, r.logits});
-    break;
   case EvaluateRequest::Outputs::kAll:
-    for (size_t i = first; i < n; ++i)
+    for (size_t i = first; i < n; ++i) {
+      const size_t at = place + i - first;
       work.logits.push_back(
-          {row + i, r.logits + (place + i - first) * model_->weights->spec.vocab_size});
+          {.row = row + i,
+           .logits = r.logits + at * vocab_size,
+           .log_sum_exp = of_last && r.log_sum_exp ? r.log_sum_exp + at : nullptr});
+    }
     break;
   case EvaluateRequest::Outputs::kTop:
-    if (ends)
-      work.best.push_back({.row = last,
-                           .k = r.top,
-                           .ids = r.top_ids,
-                           .logits = r.top_logits,
-                           .extra_ids = r.extra_ids,
-                           .extra_count = r.extra_count,
-                           .extra_logits = r.extra_logits,
-                           .log_sum_exp = r.log_sum_exp});
+    for (size_t i = first; i < n; ++i) {
+      const size_t at = place + i - first;
+      work.best.push_back(
+          {.row = row + i,
+           .k = r.top,
+           .ids = r.top_ids + at * r.top,
+           .logits = r.top_logits + at * r.top,
+           .extra_ids = r.extra_ids + at * r.extra_count,
+           .extra_count = r.extra_count,
+           .extra_logits = r.extra_logits + at * r.extra_count,
+           .log_sum_exp = r.log_sum_exp ? r.log_sum_exp + at : nullptr,
+           .allowed = r.allowed ? r.allowed + at * ((vocab_size + 31) / 32) : nullptr});
+    }
     break;
   case EvaluateRequest::Outputs::kScore:
     // The very last token predicts nothing asked for.

@@ -39,15 +39,17 @@ struct EvaluateRequest {
   // The first of these were evaluated before (SequenceCache::truncate): they have no outputs.
   size_t again = 0;
   Outputs outputs;
-  float* logits = nullptr; // kLast: [vocab_size]; kAll: [n - again, vocab_size]
+  size_t rows = 1; // kLast, kTop: outputs are those of the last `rows` tokens; at most n - again
+  float* logits = nullptr; // kLast: [rows, vocab_size]; kAll: [n - again, vocab_size]
 
-  size_t top = 0; // kTop: best logits of the last token, descending, ties to the lower id
-  int32_t* top_ids = nullptr;         // [top]
-  float* top_logits = nullptr;        // [top]
-  const int32_t* extra_ids = nullptr; // ids whose logits are wanted too
+  size_t top = 0;              // kTop: best logits of each row, descending, ties to the lower id
+  int32_t* top_ids = nullptr;  // [rows, top]
+  float* top_logits = nullptr; // [rows, top]
+  const int32_t* extra_ids = nullptr; // [rows, extra_count] ids whose logits are wanted too
   size_t extra_count = 0;
-  float* extra_logits = nullptr; // [extra_count]
-  double* log_sum_exp = nullptr; // [1], optional: log Σ exp(logit) of the last token
+  float* extra_logits = nullptr;     // [rows, extra_count]
+  double* log_sum_exp = nullptr;     // [rows], optional, also for kLast: log Σ exp(logit)
+  const uint32_t* allowed = nullptr; // [rows, ceil(vocab_size / 32)], optional: see BestRow
 
   // What the head would multiply; kLastState: [dim], kStates: [n - again, dim].
   float* states = nullptr;

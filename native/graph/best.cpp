@@ -34,6 +34,8 @@ void take(const std::vector<Candidate>& best, const BestRow& row) {
     row.ids[i] = best[i].id;
     row.logits[i] = best[i].logit;
   }
+  std::fill(row.ids + best.size(), row.ids + row.k, -1); // as many as are allowed
+  std::fill(row.logits + best.size(), row.logits + row.k, -INFINITY);
 }
 
 // Bounds of all logits: upper ones where the logits will be, and the rows with the k best lower ones
@@ -72,9 +74,10 @@ void bound_logits(const Weights& weights, Workspace& ws, ThreadPool& pool) {
                       upper[r] = middle + bound;
                       low[r] = middle - bound;
                     }
+                    const BestRow& asked = *head.prefiltered[i]->row;
                     Best& best = lower_of(ws, i)[thread];
                     for (size_t r = 0; r < count; ++r)
-                      if (!best.full() || low[r] > best.worst().logit)
+                      if ((!best.full() || low[r] > best.worst().logit) && asked.allows(begin + r))
                         best.show({low[r], static_cast<int32_t>(begin + r)});
                   }
                 });
@@ -100,7 +103,7 @@ void add_candidates(const Weights& weights, Workspace& ws, ThreadPool& pool) {
     // Bounds are of raw logits.
     const float t = soft_cap_reaches(weights.spec.logit_softcapping, vector.worst());
     // Written so that a NaN keeps rows.
-    const auto may_be = [&](size_t row) { return !(upper[row] < t); };
+    const auto may_be = [&](size_t row) { return !(upper[row] < t) && vector.row->allows(row); };
     size_t count = 0;
     for (size_t row = 0; row < vocab_size; ++row)
       count += may_be(row);
@@ -238,7 +241,8 @@ Status full(const Weights& weights, Workspace& ws, ThreadPool& pool, const BestR
     Best& best = head.best[static_cast<size_t>(&row - rows)]; // which has room for its k
     best.begin(row.k);
     for (size_t id = 0; id < vocab_size; ++id)
-      best.show({of_row[id], static_cast<int32_t>(id)});
+      if (row.allows(id))
+        best.show({of_row[id], static_cast<int32_t>(id)});
     take(best.sorted(), row);
     for (size_t j = 0; j < row.extra_count; ++j)
       row.extra_logits[j] = of_row[static_cast<size_t>(row.extra_ids[j])];

@@ -17,7 +17,8 @@ namespace bitnet {
  */
 struct LogitsRow {
   size_t row;
-  float* logits; // [vocab_size] out
+  float* logits;                 // [vocab_size] out
+  double* log_sum_exp = nullptr; // [1] out, or null: log Σ exp(logit)
 };
 
 /**
@@ -33,7 +34,12 @@ struct BestRow {
   const int32_t* extra_ids; // [extra_count]
   size_t extra_count;
   float* extra_logits; // [extra_count] out
-  double* log_sum_exp; // [1] out, or null: log Σ exp(logit)
+  double* log_sum_exp; // [1] out, or null: log Σ exp(logit) of all
+  // Bit (id % 32) of word (id / 32) for every id that may be among the best; null: all may. Where
+  // these are fewer than k, ids of -1 and logits of minus infinity follow them.
+  const uint32_t* allowed = nullptr;
+
+  bool allows(size_t id) const { return !allowed || (allowed[id / 32] >> (id % 32) & 1) != 0; }
 };
 
 /** What the model says of the token that came next. */

@@ -54,7 +54,8 @@ test('text in quotes is what they hold', () => {
 describe('Tab', () => {
   test('completes commands and settings', () => {
     expect(completions('/s', ['help', 'set', 'stats'])).toEqual([['/set ', '/stats '], '/s']);
-    expect(completions('/set top', [])).toEqual([['top-k ', 'top-p '], 'top']);
+    const top = ['top-k ', 'top-p ', 'top-n-sigma '];
+    expect(completions('/set top', [])).toEqual([top, 'top']);
     expect(completions('/ s', ['set'])[0]).toEqual([]);
     expect(completions('hello /s', ['set'])).toEqual([['hello /s\t'], 'hello /s']);
   });

@@ -165,7 +165,7 @@ describe('bitnet run', () => {
       `unknown option '-hf'; get the model with "bitnet pull <owner/repo>", then name it with -m`,
     ],
     [['-st'], `unknown option '-st'; "bitnet run -p <text>" answers once`],
-    [['-md', 'draft.gguf'], "unknown option '-md'; there are no draft models"],
+    [['-td', '2'], "unknown option '-td'; --draft <file> is a model that drafts"],
     [['--grammar=x'], "unknown option '--grammar'; there are no grammars"],
   ])('says what there is instead of %j', async (theirs, message) => {
     const { code, stderr } = await bitnet(['run', '-p', 'Once', ...theirs]);
@@ -194,6 +194,21 @@ describe('bitnet run', () => {
     const args = ['run', '-i', '-p', '/stats', '-n', '3']; // a prompt is no command
     const first = await bitnet(args, { input: 'Hello\n/stats\n' });
     expect(first.stderr).toMatch(/^written .* in 2 turns$/m);
+  });
+
+  test('--logprobs come with --json, after biases, which llama.cpp writes in another way', async () => {
+    const args = ['run', '-p', 'Once', '-n', '2', '--temp', '0', '--json', '--logprobs', '2'];
+    const { ids, logprobs } = JSON.parse((await bitnet(args)).stdout);
+    expect(logprobs.map(({ id }: { id: number }) => id)).toEqual(ids);
+    expect(logprobs[0].top[0]).toEqual({ id: ids[0], token: ' upon', logprob: expect.any(Number) });
+    const [, next] = logprobs[0].top;
+    const biased = await bitnet([...args, `--logit-bias=${ids[0]}=false`, '-l', `${next.id}+50`]);
+    expect(JSON.parse(biased.stdout).logprobs[0]).toMatchObject(next);
+    const bare = await bitnet(['run', '-p', 'Once', '--logprobs', '2']);
+    expect({ code: bare.code, said: bare.stderr.split('\n')[0] }).toEqual({
+      code: 2,
+      said: 'error: Expected --json with --logprobs, which is where they are written.',
+    });
   });
 
   test('a seed from --json gives the same text again', async () => {

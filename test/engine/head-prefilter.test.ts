@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AllLogits, TopLogits } from '../../lib/generate/evaluator.js';
 import { generateSettings } from '../../lib/generate/options.js';
 import { Random } from '../../lib/generate/random.js';
 import { Sampler } from '../../lib/generate/sampler.js';
@@ -74,6 +75,8 @@ function makeHard(rows: Uint16Array): void {
   }
 }
 
+const everything = { top: undefined, extraIds: [] };
+
 describe('the head prefilter', () => {
   let prefiltered: Driven;
   let full: Driven;
@@ -101,7 +104,7 @@ describe('the head prefilter', () => {
       // Often a token of before, so that there are repetitions to penalize.
       history.push(Math.floor(random.next() * (random.next() < 0.3 ? 50 : vocabSize)));
       const input = history.slice(-1);
-      const all = await full.session.evaluator.evaluateLast(input);
+      const [all] = await full.session.evaluator.evaluate(input, [everything]);
       for (let draw = 0; draw < 10; draw++, draws++) {
         const settings = generateSettings({
           temperature: among([0, 0.3, 0.8, 1.5]),
@@ -116,18 +119,12 @@ describe('the head prefilter', () => {
         });
         const sampler = new Sampler(settings);
         const request = sampler.request(history);
-        const expected = new Sampler(settings).pickFromAll(all, request);
+        const expected = new Sampler(settings).pick(all!, request);
         const { evaluator } = prefiltered.session;
         prefiltered.session.truncate(history.length - 1);
-        if (request.top === undefined) {
-          const choice = sampler.pickFromAll(await evaluator.evaluateLast(input), request);
-          expect(choice, JSON.stringify(settings)).toBe(expected);
-          continue;
-        }
-        asked++;
-        const extraIds = [...request.penalized.keys()];
-        const top = await evaluator.evaluateTop(input, request.top, extraIds);
-        expect(sampler.pickFromTop(top, request), JSON.stringify(settings)).toBe(expected);
+        if (request.top !== undefined) asked++;
+        const [logits] = await evaluator.evaluate(input, [request]);
+        expect(sampler.pick(logits!, request), JSON.stringify(settings)).toBe(expected);
       }
     }
     // It proves something only if the prefilter answered what it was asked.
@@ -137,6 +134,32 @@ describe('the head prefilter', () => {
     expect(head.candidates).toBeLessThan(0.07 * vocabSize * head.prefiltered);
     expect(full.native.info().head).toMatchObject({ prefiltered: 0, candidates: 0 });
   }, 60_000);
+
+  test('finds the best of those that a mask allows, however few', async () => {
+    const random = Random.fromSeed(31);
+    for (let trial = 0; trial < 60; trial++) {
+      const id = Math.floor(random.next() * vocabSize);
+      const share = [0.001, 0.02, 0.5, 0.99][trial % 4]!;
+      const allowed = new Uint32Array(vocabSize / 32);
+      const ids = [...Array(vocabSize).keys()].filter(() => random.next() < share);
+      for (const one of ids) allowed[one >>> 5]! |= 1 << (one & 31);
+      if (ids.length === 0) continue;
+      for (const { session } of [prefiltered, full]) session.reset();
+      const [all] = await full.session.evaluator.evaluate([id], [everything]);
+      const { all: logits } = all as AllLogits;
+      const expected = ids.sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, 20);
+      for (const { session } of [prefiltered, full]) {
+        session.reset();
+        const request = { top: 20, extraIds: [7], allowed };
+        const [top] = (await session.evaluator.evaluate([id], [request])) as [TopLogits];
+        expect([...top.ids].filter((one) => one >= 0)).toEqual(expected);
+        expect([...top.logits].slice(0, expected.length)).toEqual(
+          expected.map((one) => logits[one]),
+        );
+        expect(top.extraLogits[0]).toBe(logits[7]);
+      }
+    }
+  });
 });
 
 describe('the switches', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { TopLogits } from '../../lib/generate/evaluator.js';
 import type { LoadOptions, Model } from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
@@ -33,9 +34,9 @@ async function everyWay(model: Model) {
   session.reset();
   const scores = await session.score(ids);
   session.reset();
-  const best = await session.evaluator.evaluateTop(ids, 20, [1, 300]); // the prefilter's own
+  const [first] = await session.evaluator.evaluate(ids, [{ top: 20, extraIds: [1, 300] }]); // the prefilter's own
   session.close();
-  return { last, top, scores, best };
+  return { last, top, scores, best: first as TopLogits };
 }
 
 describe('soft-capped logits', () => {

@@ -56,9 +56,9 @@ describe('a generation', () => {
     const model = reciter('ab', 4);
     await complete(model, tokenizer, 'xyz', greedy);
     expect(model.calls).toEqual([
-      { ids: [toyBos, 120, 121, 122], k: 1, extraIds: [] },
-      { ids: [97], k: 1, extraIds: [] },
-      { ids: [98], k: 1, extraIds: [] },
+      { ids: [toyBos, 120, 121, 122], k: 1, extraIds: [], rows: 1 },
+      { ids: [97], k: 1, extraIds: [], rows: 1 },
+      { ids: [98], k: 1, extraIds: [], rows: 1 },
     ]);
   });
 
@@ -518,13 +518,12 @@ describe('progress', () => {
   test('is asked for while the prompt is read, and not after it', async () => {
     const asked: unknown[] = [];
     const model = reciter('abc', 2);
-    const evaluateTop = model.evaluateTop.bind(model);
+    const evaluate = model.evaluate.bind(model);
     const spied = Object.create(model, {
-      evaluateTop: {
-        value: (...args: [number[], number, number[], AbortSignal?, unknown?]) => {
-          asked.push(args[4]);
-          const [ids, k, extraIds, signal] = args;
-          return evaluateTop(ids, k, extraIds, signal);
+      evaluate: {
+        value: (...args: Parameters<typeof evaluate>) => {
+          asked.push(args[2]?.onProgress);
+          return evaluate(...args);
         },
       },
       position: { get: () => model.position },

@@ -15,16 +15,19 @@ describe('generation options', () => {
   test('have the documented defaults', () => {
     expect(generateSettings()).toEqual({
       maxTokens: 512,
-      temperature: 0.8,
-      topK: 40,
-      topP: 0.95,
-      minP: 0.05,
-      repeatPenalty: 1,
-      repeatLastN: 64,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
+      ...{ minTokens: 0, ignoreEnd: false, logitBias: new Map(), stopTokens: [], stop: [] },
+      ...{ temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05, topNSigma: 0, typicalP: 1 },
+      ...{ xtcProbability: 0, xtcThreshold: 0.1 },
+      ...{ repeatPenalty: 1, repeatLastN: 64, presencePenalty: 0, frequencyPenalty: 0 },
+      ...{ dryMultiplier: 0, dryBase: 1.75, dryAllowedLength: 2, dryPenaltyLastN: -1 },
+      drySequenceBreakers: ['\n', ':', '"', '*'],
+      samplers: [
+        ...['penalties', 'dry', 'top_n_sigma', 'top_k', 'typ_p', 'top_p', 'min_p', 'xtc'],
+        'temperature',
+      ],
       seed: expect.any(Number),
-      stop: [],
+      ...{ logprobs: undefined, logprobsFrom: 'model', promptLogprobs: undefined },
+      ...{ lookup: false, draft: undefined, maxDraft: undefined },
       parseSpecial: false,
       signal: undefined,
     });

@@ -13,10 +13,9 @@ function pick(logits: ArrayLike<number>, options: GenerateOptions, history: numb
   const all = Float32Array.from(logits);
   const sampler = new Sampler(settings);
   const request = sampler.request(history);
-  const choice = new Sampler(settings).pickFromAll(all, request);
+  const choice = new Sampler(settings).pick({ all }, request);
   if (request.top !== undefined) {
-    const top = topOf(all, request.top, [...request.penalized.keys()]);
-    expect(sampler.pickFromTop(top, request)).toBe(choice);
+    expect(sampler.pick(topOf(all, request.top, request.extraIds), request)).toBe(choice);
   }
   return choice;
 }
@@ -106,11 +105,8 @@ describe('the sampler', () => {
       new Sampler(generateSettings(options)).request(history);
     expect(request({}).top).toBe(40);
     expect(request({ temperature: 0 }).top).toBe(1);
-    expect(request({ temperature: 0, repeatPenalty: 1.1 })).toEqual({
-      penalized: new Map([
-        [7, 2],
-        [8, 1],
-      ]),
+    expect(request({ temperature: 0, repeatPenalty: 1.1 })).toMatchObject({
+      extraIds: [7, 8],
       top: 3,
     });
     expect(request({ topK: 0 }).top).toBeUndefined();
@@ -133,10 +129,10 @@ describe('the sampler', () => {
       code: 'ERR_BITNET_NUMERIC',
       message: `Expected finite logits from the model, but ${reason}; the model file is probably damaged or uses weights this version misreads.`,
     });
-    const request = { penalized: new Map(), top: 2 };
+    const request = new Sampler(settings).request([]);
     const top = { ids: Int32Array.of(0, 1), logits: all, extraLogits: new Float32Array() };
-    expect(() => new Sampler(settings).pickFromAll(all, request)).toThrow(error);
-    expect(() => new Sampler(settings).pickFromTop(top, request)).toThrow(error);
+    expect(() => new Sampler(settings).pick({ all }, request)).toThrow(error);
+    expect(() => new Sampler(settings).pick(top, request)).toThrow(error);
   });
 
   test('an extreme but finite range of logits is sampled', () => {

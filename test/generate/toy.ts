@@ -1,5 +1,12 @@
 import { BitnetError } from '../../lib/errors.js';
-import type { Evaluator, TopLogits } from '../../lib/generate/evaluator.js';
+import { isAllowed } from '../../lib/generate/constraint.js';
+import type {
+  Evaluator,
+  EvaluatorOptions,
+  Logits,
+  LogitsRequest,
+  TopLogits,
+} from '../../lib/generate/evaluator.js';
 import type { Tokenizer } from '../../lib/tokenizer/types.js';
 
 /** Every byte is a token; then a beginning, an end and one more special token. */
@@ -46,8 +53,9 @@ export interface ToyOptions {
 export class ToyEvaluator implements Evaluator {
   readonly contextLength: number;
   readonly history: number[] = [];
-  /** `[ids, k or 'all', extraIds]` of every call. */
-  readonly calls: { ids: number[]; k: number | 'all'; extraIds: number[] }[] = [];
+  /** Of every call: what was asked of the last row, and how many rows there were. */
+  readonly calls: { ids: number[]; k: number | 'all'; extraIds: number[]; rows: number }[] = [];
+  readonly vocabSize = toyVocab;
   readonly #options: ToyOptions;
 
   constructor(options: ToyOptions) {
@@ -59,37 +67,55 @@ export class ToyEvaluator implements Evaluator {
     return this.history.length;
   }
 
-  async evaluateTop(
+  async evaluate(
     ids: ArrayLike<number>,
-    k: number,
-    extraIds: ArrayLike<number>,
-    signal?: AbortSignal,
-  ): Promise<TopLogits> {
-    this.calls.push({ ids: Array.from(ids), k, extraIds: Array.from(extraIds) });
-    return topOf(await this.#evaluate(ids, signal), k, extraIds);
-  }
-
-  async evaluateLast(ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
-    this.calls.push({ ids: Array.from(ids), k: 'all', extraIds: [] });
-    return this.#evaluate(ids, signal);
-  }
-
-  async #evaluate(ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
-    await this.#options.onEvaluate?.(Array.from(ids), this.position);
-    for (const id of Array.from(ids)) {
+    rows: readonly LogitsRequest[],
+    { logSumExp = false, signal }: EvaluatorOptions = {},
+  ): Promise<Logits[]> {
+    const { top, extraIds } = rows.at(-1)!;
+    const k = top ?? 'all';
+    this.calls.push({ ids: Array.from(ids), k, extraIds: [...extraIds], rows: rows.length });
+    const given = Array.from(ids);
+    await this.#options.onEvaluate?.(given, this.position);
+    const all: Float32Array[] = [];
+    for (const [i, id] of given.entries()) {
       if (signal?.aborted) {
         throw new BitnetError('ERR_BITNET_ABORTED', 'Aborted.', { name: 'AbortError' });
       }
       if (this.position >= this.contextLength) throw new Error('the toy context overflowed');
       this.history.push(id);
+      if (i >= given.length - rows.length) all.push(this.#options.logits(this.history));
     }
-    return this.#options.logits(this.history);
+    const needsAll = rows.some((row) => row.top === undefined);
+    return rows.map((row, i) => ({
+      ...(needsAll
+        ? { all: all[i]! }
+        : topOf(all[i]!, row.top!, row.extraIds, row.allowed ?? undefined)),
+      ...(logSumExp ? { logSumExp: logSumExpOf(all[i]!) } : {}),
+    }));
+  }
+
+  truncate(length: number): void {
+    this.history.length = length;
   }
 }
 
+export function logSumExpOf(logits: Float32Array): number {
+  const largest = Math.max(...logits);
+  return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+}
+
 /** The k best of some logits, by a full sort: what an evaluator promises to return. */
-export function topOf(logits: Float32Array, k: number, extraIds: ArrayLike<number>): TopLogits {
-  const order = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, k);
+export function topOf(
+  logits: Float32Array,
+  k: number,
+  extraIds: ArrayLike<number>,
+  allowed?: Uint32Array,
+): TopLogits {
+  const order = [...logits.keys()]
+    .filter((id) => isAllowed(allowed, id))
+    .sort((a, b) => logits[b]! - logits[a]! || a - b)
+    .slice(0, k);
   return {
     ids: Int32Array.from(order),
     logits: Float32Array.from(order, (id) => logits[id]!),

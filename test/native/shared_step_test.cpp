@@ -1,6 +1,7 @@
 // Evaluations that share steps: each gets what it would get alone, whatever becomes of the others.
 #include <string.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <vector>
@@ -21,18 +22,24 @@ struct Sequence {
   Outputs outputs;
   SequenceCache cache;
   Flags flags;
+  size_t rows; // of the last tokens, which kLast and kTop are about
   std::vector<float> logits;
   std::vector<int32_t> top_ids, extra_ids;
   std::vector<float> top_logits, extra_logits;
-  double log_sum_exp = 0;
+  std::vector<double> log_sum_exp;
+  std::vector<uint32_t> allowed;
   std::vector<double> scores;
   std::vector<float> states;
   std::atomic<int32_t> progress{0};
 
   Sequence(const ModelSpec& spec, size_t count, Outputs w, size_t skip)
-      : tokens(some_tokens(count + skip)), outputs(w), logits(count * spec.vocab_size),
-        top_ids(5), extra_ids{3, 66}, top_logits(5), extra_logits(2), scores(count),
+      : tokens(some_tokens(count + skip)), outputs(w), rows(std::min<size_t>(count, 3)),
+        logits(count * spec.vocab_size), top_ids(5 * rows), top_logits(5 * rows),
+        extra_logits(2 * rows), log_sum_exp(rows),
+        allowed(rows * ((spec.vocab_size + 31) / 32), 0xfffffff7), scores(count),
         states(count * spec.dim) {
+    for (size_t row = 0; row < rows; ++row)
+      extra_ids.insert(extra_ids.end(), {3, 66});
     tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(skip));
     CHECK(cache.allocate(spec, count).ok(), "cache");
   }
@@ -42,14 +49,16 @@ struct Sequence {
     request.tokens = tokens.data();
     request.n = tokens.size();
     request.outputs = outputs;
+    request.rows = rows;
     request.logits = logits.data();
-    request.top = top_ids.size();
+    request.top = 5;
     request.top_ids = top_ids.data();
     request.top_logits = top_logits.data();
     request.extra_ids = extra_ids.data();
-    request.extra_count = extra_ids.size();
+    request.extra_count = 2;
     request.extra_logits = extra_logits.data();
-    request.log_sum_exp = with_sum ? &log_sum_exp : nullptr;
+    request.log_sum_exp = with_sum ? log_sum_exp.data() : nullptr;
+    request.allowed = with_sum ? nullptr : allowed.data();
     request.scores = scores.data();
     request.states = states.data();
     request.progress = &progress;
@@ -62,8 +71,8 @@ struct Sequence {
     };
     return same(logits, other.logits) && same(top_ids, other.top_ids) &&
            same(top_logits, other.top_logits) && same(extra_logits, other.extra_logits) &&
-           memcmp(&log_sum_exp, &other.log_sum_exp, sizeof log_sum_exp) == 0 &&
-           same(scores, other.scores) && same(states, other.states);
+           same(log_sum_exp, other.log_sum_exp) && same(scores, other.scores) &&
+           same(states, other.states);
   }
 };
 

@@ -13,7 +13,7 @@ import {
   forgetContinuation,
   isGenerating,
 } from '../../generate/continuation.js';
-import type { Evaluator } from '../../generate/evaluator.js';
+import type { Drafting, Evaluator } from '../../generate/evaluator.js';
 import type { Completion, Generation } from '../../generate/generation.js';
 import { complete, generate } from '../../generate/loop.js';
 import type { OnProgress } from '../../generate/on-progress.js';
@@ -30,6 +30,7 @@ import {
 import { Sequence, type SequenceOwner } from './sequence.js';
 import { busy, checkedTop, sessionPath } from './session-checks.js';
 import { readSession, type SessionOwnership, writeSession } from './session-file.js';
+import { wantedLogits } from './wanted-logits.js';
 
 /** What a session needs of the model it belongs to. */
 export interface SessionOwner extends SequenceOwner {
@@ -42,6 +43,8 @@ export interface SessionOwner extends SequenceOwner {
   readonly name: string;
   /** See `ModelIdentity`. */
   readonly identity: (signal: AbortSignal) => Promise<string>;
+  /** Absent where layers are recurrent: their states cannot be cut. */
+  readonly drafting?: Drafting | undefined;
 }
 
 /**
@@ -346,29 +349,15 @@ export class Session {
       get position() {
         return session.position;
       },
-      evaluateTop: async (ids, k, extraIds, signal, onProgress) => {
-        const top = Math.min(k, session.#vocabSize);
-        const request = {
-          tokens: session.#sequence.checkedIds(ids),
-          outputs: outputs.top,
-          topIds: new Int32Array(top),
-          topLogits: new Float32Array(top),
-          extraIds: Int32Array.from(extraIds),
-          extraLogits: new Float32Array(extraIds.length),
-        };
-        await session.#sequence.evaluate(request, signal, onProgress);
-        const { topIds, topLogits, extraLogits } = request;
-        return { ids: topIds, logits: topLogits, extraLogits };
+      vocabSize: this.#vocabSize,
+      evaluate: async (ids, rows, { logSumExp = false, signal, onProgress } = {}) => {
+        const wanted = wantedLogits(rows, session.#vocabSize, logSumExp);
+        const tokens = session.#sequence.checkedIds(ids);
+        await session.#sequence.evaluate({ tokens, ...wanted.request }, signal, onProgress);
+        return wanted.logits();
       },
-      evaluateLast: async (ids, signal, onProgress) => {
-        const logits = new Float32Array(session.#vocabSize);
-        await session.#sequence.evaluate(
-          { tokens: session.#sequence.checkedIds(ids), outputs: outputs.last, logits },
-          signal,
-          onProgress,
-        );
-        return logits;
-      },
+      truncate: (length) => session.#sequence.truncate(length),
+      drafting: this.#owner.drafting,
     };
   }
 
