@@ -26,18 +26,19 @@ template <size_t kBlock> RowBytes row_bytes(TensorShape shape, size_t row, size_
 template <size_t kBlock>
 bool decode(const uint8_t* bytes, TensorShape shape, size_t, size_t count, uint8_t* codes,
             float* scales) {
-  unsigned seen = 0;
+  uint32_t seen = 0;
   for (size_t b = 0; b < count * (shape.cols / kBlock); ++b, bytes += kBlockBytes<kBlock>) {
     uint16_t half;
     memcpy(&half, bytes, sizeof half);
     scales[b] = half_to_float(half);
-    for (size_t i = 0; i < kBlock; ++i, ++codes) {
-      const unsigned code = bytes[2 + i / 4] >> (2 * (i % 4)) & 3u;
-      seen |= code & code >> 1;
-      *codes = static_cast<uint8_t>(code);
+    for (size_t j = 0; j < kBlock / 4; ++j, codes += 4) {
+      const uint32_t byte = bytes[2 + j];
+      const uint32_t four = (byte | byte << 6 | byte << 12 | byte << 18) & 0x03030303;
+      seen |= four & four >> 1;
+      memcpy(codes, &four, sizeof four);
     }
   }
-  return seen == 0;
+  return (seen & 0x01010101) == 0;
 }
 
 template <size_t kBlock>
