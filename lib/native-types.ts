@@ -114,9 +114,26 @@ export interface NativeModel {
   };
   /** Bytes that keys and values of all sessions may take together. */
   limitKv(bytes: number): void;
+  stats(): NativeStats;
   /** The model with its matrices held as other choices say. This one is closed; it must have no open sessions. */
   replan(options: object): Promise<NativeModel>;
   close(): void;
+}
+
+/** What a model has computed, and has to compute: `struct QueueStats`. */
+export interface NativeStats {
+  /** Generations. */
+  readonly running: number;
+  readonly waiting: number;
+  readonly steps: number;
+  readonly decodedTokens: number;
+  readonly promptTokens: number;
+  /** Of all steps. */
+  readonly milliseconds: number;
+  /** Milliseconds that a step may take now, 0 when it does not matter. */
+  readonly target: number;
+  /** Milliseconds, in no order. */
+  readonly lastSteps: Float64Array;
 }
 
 /** Values of `EvaluateRequest::Outputs`. */
@@ -174,6 +191,16 @@ export interface NativeDiskRequest {
 
 export interface NativeSession {
   evaluate(request: NativeRequest): Promise<void>;
+  /** Ends an evaluation whose control says so and which waits for a step. */
+  cancel(): void;
+  /** A generation waits: its caller is active. Until endGeneration, evaluations belong to it. */
+  announce(caller: string, priority: number): void;
+  /** Begins it if there is memory for so many tokens more; says whether. */
+  admit(tokens: number): boolean;
+  /** Tokens that were computed for its caller. */
+  served(): number;
+  /** May be called again. */
+  endGeneration(): void;
   position(): number;
   /**
    * Forgets everything from `length` on. Returns the position of what is left: before `length` where the state of recurrent layers
@@ -221,6 +248,10 @@ export interface LoadChoices {
 export interface NativeLoadOptions extends LoadChoices {
   /** 0 for all cores this process may use. */
   readonly threads: number;
+  /** Milliseconds of a step beside sequences that decode; 0: what suits them. @default 0 */
+  readonly stepTarget?: number;
+  /** Of the engine's time, among models. @default 1 */
+  readonly share?: number;
   /** Instead of reading the file. */
   readonly synthetic?: NativeSynthetic | undefined;
   /** Of the files that the spec was read from, in order: those whose weights are read must be the same. */

@@ -154,8 +154,8 @@ export function loadNativeModel(
   options: NativeLoadOptions,
 ): Promise<NativeModel> {
   const native = nativeSpec(path, spec, options);
-  const { threads, control } = options;
-  const choices = { threads, control, ...choiceNumbers(spec, options) };
+  const { threads, stepTarget = 0, share = 1, control } = options;
+  const choices = { threads, stepTarget, share, control, ...choiceNumbers(spec, options) };
   return translatedAsync(translated(() => addon().loadModel(native, choices)));
 }
 

@@ -11,10 +11,12 @@ namespace {
 
 // Makes the JavaScript object of a load that has ended.
 std::function<Napi::Value(Napi::Env)> made_of(std::shared_ptr<Weights> weights,
-                                              std::shared_ptr<Engine> engine) {
-  return [weights = std::move(weights), engine = std::move(engine)](Napi::Env env) -> Napi::Value {
+                                              std::shared_ptr<Engine> engine,
+                                              const QueueOptions& options) {
+  return [weights = std::move(weights), engine = std::move(engine),
+          options](Napi::Env env) -> Napi::Value {
     AddonState& state = AddonState::of(env);
-    auto loaded = std::make_shared<LoadedModel>(weights, engine, state.memory());
+    auto loaded = std::make_shared<LoadedModel>(weights, engine, options, state.memory());
     return state.model_constructor.New(
         {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
   };
@@ -36,6 +38,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
       DefineClass(env, "NativeModel",
                   {InstanceMethod<&ModelObject::checked<&ModelObject::js_info>>("info"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_limit_kv>>("limitKv"),
+                   InstanceMethod<&ModelObject::checked<&ModelObject::js_stats>>("stats"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_replan>>("replan"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_close>>("close")});
   AddonState::of(env).model_constructor = Napi::Persistent(constructor);
@@ -51,6 +54,8 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Napi::Object options = info[1].As<Napi::Object>();
   const double asked = number_of(options, "threads");
+  const QueueOptions queue{.target = number_of(options, "stepTarget") / 1000,
+                           .share = number_of(options, "share")};
   ModelSpec spec = model_spec_of(info[0].As<Napi::Object>());
   LoadPlan plan;
   const Status status = planned_load(spec, options, &plan);
@@ -65,7 +70,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
 
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  auto work = [plan = std::move(plan), threads, load_control,
+  auto work = [plan = std::move(plan), threads, queue, load_control,
                spec = std::move(spec)](Deferred& deferred) mutable {
     std::shared_ptr<Weights> weights;
     {
@@ -78,7 +83,7 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
       deferred.status = Status::error(
           Code::kMemory, "Could not start a thread for the model: the system's limit is reached; "
                          "end other programs or raise the limit.");
-    deferred.result = made_of(std::move(weights), std::move(engine));
+    deferred.result = made_of(std::move(weights), std::move(engine), queue);
   };
   return state.run(env, options, std::move(work));
 }
@@ -99,11 +104,12 @@ Napi::Value ModelObject::js_replan(const Napi::CallbackInfo& info) {
     return env.Undefined();
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  auto work = [weights = loaded->weights, engine = loaded->engine, plan = std::move(plan),
+  auto work = [weights = loaded->weights, engine = loaded->engine,
+               options = loaded->queue.options(), plan = std::move(plan),
                load_control](Deferred& deferred) {
     ThreadPool pool(engine->threads());
     deferred.status = replan_weights(*weights, plan, pool, load_control);
-    deferred.result = made_of(weights, engine);
+    deferred.result = made_of(weights, engine, options);
   };
   loaded.reset();
   return state.run(env, options, std::move(work));
@@ -134,6 +140,27 @@ Napi::Value ModelObject::js_limit_kv(const Napi::CallbackInfo& info) {
   if (loaded)
     loaded->model.kv->limit(static_cast<uint64_t>(bytes));
   return info.Env().Undefined();
+}
+
+// stats() → counts and times of what the model computed, in milliseconds
+Napi::Value ModelObject::js_stats(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!loaded)
+    return env.Undefined();
+  const QueueStats stats = loaded->queue.stats();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("running", static_cast<double>(stats.running));
+  result.Set("waiting", static_cast<double>(stats.waiting));
+  result.Set("steps", static_cast<double>(stats.steps));
+  result.Set("decodedTokens", static_cast<double>(stats.decoded));
+  result.Set("promptTokens", static_cast<double>(stats.prompts));
+  result.Set("milliseconds", stats.seconds * 1000);
+  result.Set("target", stats.target * 1000);
+  Napi::Float64Array last = Napi::Float64Array::New(env, stats.last_steps.size());
+  for (size_t i = 0; i < stats.last_steps.size(); ++i)
+    last[i] = stats.last_steps[i] * 1000;
+  result.Set("lastSteps", last);
+  return result;
 }
 
 Napi::Value ModelObject::js_close(const Napi::CallbackInfo& info) {

@@ -13,10 +13,10 @@ namespace bitnet {
 
 /** A model and the engine it computes on; kept by the model object and by each of its sessions. */
 struct LoadedModel {
-  LoadedModel(std::shared_ptr<Weights> w, std::shared_ptr<Engine> e,
+  LoadedModel(std::shared_ptr<Weights> w, std::shared_ptr<Engine> e, const QueueOptions& options,
               std::shared_ptr<ExternalMemory> sum)
       : weights(std::move(w)), engine(std::move(e)), model(weights, engine->threads()),
-        memory(std::move(sum)) {
+        queue(*engine, model, options), memory(std::move(sum)) {
     report();
   }
 
@@ -26,6 +26,7 @@ struct LoadedModel {
   std::shared_ptr<Weights> weights; // changed by nothing but replan
   std::shared_ptr<Engine> engine;
   Model model;
+  ModelQueue queue;
   ReportedMemory memory;
 };
 
@@ -35,7 +36,7 @@ public:
   explicit ModelObject(const Napi::CallbackInfo& info);
 
   /**
-   * loadModel(spec, { threads, control, …choices as for planLoad }) → Promise<ModelObject>; throws
+   * loadModel(spec, { threads, stepTarget, share, control, …choices as for planLoad }) → Promise<ModelObject>; throws
    * for a kernel that cannot be used, and what cannot be planned.
    */
   static Napi::Value load(const Napi::CallbackInfo& info);
@@ -53,6 +54,7 @@ private:
    * closes this one, whose sessions must be closed.
    */
   Napi::Value js_replan(const Napi::CallbackInfo& info);
+  Napi::Value js_stats(const Napi::CallbackInfo& info);
   Napi::Value js_close(const Napi::CallbackInfo& info);
 };
 

@@ -38,8 +38,9 @@ class EvaluationJob : public Job {
 public:
   EvaluationJob(AddonState& state, std::unique_ptr<Deferred> deferred, SessionData& session,
                 const EvaluateRequest& request, const Abort& abort)
-      : Job(Evaluation(session.loaded->model, session.cache, request, abort)), state_(state),
-        deferred_(std::move(deferred)) {}
+      : Job(Evaluation(session.loaded->model, session.cache, request, abort),
+            session.generating ? &session.generation : nullptr),
+        state_(state), deferred_(std::move(deferred)) {}
 
   void finished() override {
     deferred_->status = evaluation.take_status();
@@ -57,6 +58,11 @@ Napi::Function SessionObject::define(Napi::Env env) {
   return DefineClass(
       env, "NativeSession",
       {InstanceMethod<&SessionObject::checked<&SessionObject::js_evaluate>>("evaluate"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_cancel>>("cancel"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_announce>>("announce"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_admit>>("admit"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_served>>("served"),
+       InstanceMethod<&SessionObject::checked<&SessionObject::js_end_generation>>("endGeneration"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_position>>("position"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_truncate>>("truncate"),
        InstanceMethod<&SessionObject::checked<&SessionObject::js_bytes_per_position>>(
@@ -114,12 +120,50 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   auto job = std::make_unique<EvaluationJob>(state, std::move(deferred), session, request, abort);
   state.begin(env);
   try {
-    session.loaded->engine->submit(std::move(job));
+    session.loaded->queue.submit(std::move(job));
   } catch (const std::bad_alloc&) {
     state.cancel(env);
     throw;
   }
   return promise;
+}
+
+// cancel(): an evaluation whose control was raised ends now, unless a step computes it.
+Napi::Value SessionObject::js_cancel(const Napi::CallbackInfo& info) {
+  if (data_)
+    data_->loaded->queue.cancel(data_->cache);
+  return info.Env().Undefined();
+}
+
+// announce(caller, priority): a generation waits to be admitted.
+Napi::Value SessionObject::js_announce(const Napi::CallbackInfo& info) {
+  if (data_ && !data_->generating) {
+    data_->loaded->queue.announce(data_->generation, info[0].As<Napi::String>().Utf8Value(),
+                                  info[1].As<Napi::Number>().Int32Value());
+    data_->generating = true;
+  }
+  return info.Env().Undefined();
+}
+
+// admit(tokens) → whether there is memory for so many more: then the generation may begin
+Napi::Value SessionObject::js_admit(const Napi::CallbackInfo& info) {
+  const bool admitted = data_ && data_->generating; // the cache has its memory already
+  if (admitted)
+    data_->loaded->queue.admit(data_->generation);
+  return Napi::Boolean::New(info.Env(), admitted);
+}
+
+// served() → tokens computed for the generation's caller, beside those of other callers
+Napi::Value SessionObject::js_served(const Napi::CallbackInfo& info) {
+  const uint64_t served =
+      data_ && data_->generating ? data_->loaded->queue.served(data_->generation) : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(served));
+}
+
+Napi::Value SessionObject::js_end_generation(const Napi::CallbackInfo& info) {
+  if (data_)
+    data_->end_generation();
+  return info.Env().Undefined();
 }
 
 Napi::Value SessionObject::js_position(const Napi::CallbackInfo& info) {
@@ -136,6 +180,8 @@ Napi::Value SessionObject::js_truncate(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SessionObject::js_close(const Napi::CallbackInfo& info) {
+  if (data_)
+    data_->end_generation(); // its memory may be in use for a moment
   data_.reset();
   return info.Env().Undefined();
 }

@@ -11,9 +11,17 @@ namespace bitnet {
 struct SessionData {
   explicit SessionData(std::shared_ptr<ExternalMemory> sum) : memory(std::move(sum)) {}
   ~SessionData() {
+    end_generation();
     cache.truncate(0);
     if (loaded)
       loaded->report();
+  }
+
+  /** JavaScript thread. */
+  void end_generation() {
+    if (generating)
+      loaded->queue.end(generation);
+    generating = false;
   }
 
   /** JavaScript thread. Keys and values, which sessions share, are the model's to report. */
@@ -25,6 +33,8 @@ struct SessionData {
   std::shared_ptr<LoadedModel> loaded;
   SequenceCache cache;
   ReportedMemory memory;
+  Generation generation;
+  bool generating = false; // JavaScript thread: it was announced, and has not ended
 };
 
 class SessionObject : public Napi::ObjectWrap<SessionObject> {
@@ -39,6 +49,11 @@ private:
   }
   void create(const Napi::CallbackInfo& info);
   Napi::Value js_evaluate(const Napi::CallbackInfo& info);
+  Napi::Value js_cancel(const Napi::CallbackInfo& info);
+  Napi::Value js_announce(const Napi::CallbackInfo& info);
+  Napi::Value js_admit(const Napi::CallbackInfo& info);
+  Napi::Value js_served(const Napi::CallbackInfo& info);
+  Napi::Value js_end_generation(const Napi::CallbackInfo& info);
   Napi::Value js_position(const Napi::CallbackInfo& info);
   Napi::Value js_truncate(const Napi::CallbackInfo& info);
   Napi::Value js_bytes_per_position(const Napi::CallbackInfo& info);

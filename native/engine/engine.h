@@ -1,59 +1,57 @@
 // The native thread on which models compute, so that JavaScript's threads never do.
 #pragma once
-#include <chrono>
+#include <array>
 #include <condition_variable>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "../common/thread_pool.h"
-#include "evaluate.h"
+#include "model_queue.h"
+#include "shared_step.h"
 
 namespace bitnet {
 
-/** An evaluation and whoever waits for it. */
-class Job {
-public:
-  explicit Job(const Evaluation& e) : evaluation(e) {}
-  virtual ~Job() = default;
-  /** Called once, on the engine's thread, when the evaluation is over. */
-  virtual void finished() = 0;
-
-  Evaluation evaluation;
-};
-
 /**
- * A runner thread and its pool. Evaluations of the same model that wait together run together, a
- * step at a time; models take turns.
+ * A runner thread and its pool. What waits for the same model runs together, a step at a time; models
+ * take turns by their shares of the time.
  */
 class Engine {
 public:
   explicit Engine(size_t threads);
+  /** After all queues. */
   ~Engine();
 
-  /** At most one job of a KV cache at a time. */
-  void submit(std::unique_ptr<Job> job);
   size_t threads() const { return pool_.threads(); }
 
 private:
-  using Jobs = std::list<std::unique_ptr<Job>>; // moved between lists without allocation
-  using Clock = std::chrono::steady_clock;
+  friend class ModelQueue;
+  using Jobs = ModelQueue::Jobs;
 
   void run();
-  void gather(std::unique_lock<std::mutex>& lock);
-  Jobs take();
+  ModelQueue* gather(std::unique_lock<std::mutex>& lock);
+  Clock::time_point worth_waiting(const ModelQueue& queue, Clock::time_point now) const;
+  ModelQueue* next_queue(Clock::time_point now);
+  double target(Clock::time_point now) const;
+  void plan(ModelQueue& queue);
+  void step(ModelQueue& queue, std::unique_lock<std::mutex>& lock, Jobs& over);
 
   ThreadPool pool_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
-  Jobs jobs_;
+  std::vector<ModelQueue*> queues_;
+  double time_ = 0; // of the model whose turn was the last, see Turns
   bool stop_ = false;
-  size_t arrived_ = 0;        // jobs submitted since the last step ended
-  size_t ended_jobs_ = 0;     // that the last step ended well
-  Clock::time_point ended_;   // when
+  uint64_t changes_ = 0; // of what waits and runs
+  // Evaluations outside of generations: those that the last step ended well, and that came since then.
+  size_t expected_ = 0;
+  size_t arrived_ = 0;
+  Clock::time_point ended_;   // when the last step did
   Clock::duration took_ = {}; // how long it ran
-  std::thread runner_;        // last: it uses everything above
+  std::array<StepPart, kMaxBatch> parts_;
+  size_t part_count_ = 0;
+  std::thread runner_; // last: it uses everything above
 };
 
 /**

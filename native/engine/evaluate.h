@@ -84,6 +84,9 @@ public:
       : model_(&model), cache_(&cache), request_(request), abort_(abort) {}
 
   Model& model() const { return *model_; }
+  const SequenceCache& cache() const { return *cache_; }
+  /** Its only token follows those that are there, as while decoding. */
+  bool single() const { return request_.n == 1; }
   size_t remaining() const { return request_.n - done_; } // tokens
   bool over() const { return !status_.ok() || remaining() == 0; }
   const Status& status() const { return status_; }
@@ -112,6 +115,7 @@ public:
   /** `counts`: [n_layer], of a step that is done; when runs_alone(). */
   void add_counts(const std::vector<FfnCounts>& counts);
   void fail(Status status) { status_ = std::move(status); }
+  void fail_aborted() { fail(Status::error(Code::kAborted, "The evaluation was aborted.")); }
 
 private:
   /** How many of the next `n` tokens have no outputs, and how many before these have some. */

@@ -1,45 +1,21 @@
-// Sharing out a step, running it, and trying alone what failed together.
+// Running a step, and trying alone what failed together.
 #include "shared_step.h"
 
 #include <algorithm>
-#include <array>
 #include <new>
 
 namespace bitnet {
 namespace {
 
-// An evaluation's part of a step.
-struct Part {
-  Evaluation* evaluation;
-  size_t n;   // tokens
-  size_t row; // of the first of them
-};
-
-// Short ones first: whoever needs less than an equal part leaves the rest to the others.
-void share_out(Part* parts, size_t count) {
-  std::sort(parts, parts + count, [](const Part& a, const Part& b) {
-    return a.evaluation->remaining() < b.evaluation->remaining();
-  });
-  const size_t most = parts[0].evaluation->model().workspace.plan.batch;
-  size_t room = count == 1 ? most : std::min(most, count + kSharedTokens);
-  size_t row = 0;
-  for (size_t i = 0; i < count; ++i) {
-    parts[i].n = std::min(parts[i].evaluation->remaining(), room / (count - i));
-    parts[i].row = row;
-    room -= parts[i].n;
-    row += parts[i].n;
-  }
-}
-
 // What the evaluations want of the head, but for those that are aborted.
-void ask(const Part* parts, size_t count, HeadWork& work) {
+void ask(const StepPart* parts, size_t count, HeadWork& work) {
   work.clear();
   for (size_t i = 0; i < count; ++i)
     if (!parts[i].evaluation->abort_raised())
       parts[i].evaluation->ask(parts[i].row, parts[i].n, work);
 }
 
-Status try_step(ThreadPool& pool, const Part* parts, size_t count) {
+Status try_step(ThreadPool& pool, const StepPart* parts, size_t count) {
   Model& model = parts[0].evaluation->model();
   const Weights& weights = *model.weights;
   StepLists& lists = model.lists;
@@ -65,7 +41,7 @@ Status try_step(ThreadPool& pool, const Part* parts, size_t count) {
                    counted ? lists.counts.data() : nullptr);
   if (!status.ok())
     return status;
-  const auto raised = [](const Part& part) { return part.evaluation->abort_raised(); };
+  const auto raised = [](const StepPart& part) { return part.evaluation->abort_raised(); };
   if (std::any_of(parts, parts + count, raised)) { // nobody wants to know what became of those
     ask(parts, count, lists.work);
     status = model.workspace.ensure(n, lists.work);
@@ -86,11 +62,7 @@ Status try_step(ThreadPool& pool, const Part* parts, size_t count) {
   return {};
 }
 
-Status aborted() {
-  return Status::error(Code::kAborted, "The evaluation was aborted.");
-}
-
-void run_parts(ThreadPool& pool, Part* parts, size_t count) {
+void run_parts(ThreadPool& pool, StepPart* parts, size_t count) {
   Status status;
   try {
     status = try_step(pool, parts, count);
@@ -107,7 +79,7 @@ void run_parts(ThreadPool& pool, Part* parts, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     Evaluation& evaluation = *parts[i].evaluation;
     if (evaluation.abort_raised())
-      evaluation.fail(aborted());
+      evaluation.fail_aborted();
     else if (!status.ok())
       evaluation.fail(std::move(status));
     else
@@ -117,20 +89,22 @@ void run_parts(ThreadPool& pool, Part* parts, size_t count) {
 
 } // namespace
 
-void run_step(ThreadPool& pool, Evaluation* const* evaluations, size_t count) {
-  std::array<Part, kMaxBatch> parts;
-  size_t live = 0;
+void run_step(ThreadPool& pool, StepPart* parts, size_t count) {
+  Model& model = parts[0].evaluation->model();
+  size_t live = 0, row = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (evaluations[i]->abort_raised())
-      evaluations[i]->fail(aborted());
-    else
-      parts[live++] = {evaluations[i], 0, 0};
+    StepPart part = parts[i];
+    if (part.evaluation->abort_raised()) {
+      part.evaluation->fail_aborted();
+      continue;
+    }
+    part.row = row;
+    row += part.n;
+    parts[live++] = part;
   }
   if (live == 0)
     return;
-  share_out(parts.data(), live);
-  run_parts(pool, parts.data(), live);
-  Model& model = evaluations[0]->model();
+  run_parts(pool, parts, live);
   model.workspace_bytes.store(model.workspace.bytes());
 }
 

@@ -5,23 +5,22 @@
 
 namespace bitnet {
 
+/** An evaluation's part of a step. */
+struct StepPart {
+  Evaluation* evaluation;
+  size_t n;       // its next tokens, 1..remaining()
+  size_t row = 0; // of the first of them: run_step's
+};
+
 /**
- * Runs one step with the next tokens of every evaluation that is not aborted. One alone gets as
- * many as the workspace has room for. Several get equal parts of kSharedTokens and one token each
- * besides, so that those with a token to go need not wait long for one with a long prompt.
+ * Runs one step with the next tokens of every evaluation that is not aborted.
  *
  * Each gets the bits it would get alone. Aborts and errors are each evaluation's own: when a step
  * fails, its evaluations run one by one.
  *
- * @param count 1..plan.batch evaluations of one model and of different caches, none of them over;
- *     one that runs_alone() is the only one
+ * @param parts [count], 1..plan.batch tokens together, of evaluations of one model and of different
+ *     caches, none of them over; reordered. One that runs_alone() is the only one.
  */
-void run_step(ThreadPool& pool, Evaluation* const* evaluations, size_t count);
-
-/**
- * Enough tokens that the products run about as fast as they can, in a fraction of a full step's
- * time.
- */
-constexpr size_t kSharedTokens = 128;
+void run_step(ThreadPool& pool, StepPart* parts, size_t count);
 
 } // namespace bitnet

@@ -101,6 +101,7 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
     with_little_memory("evaluate", true, [&] {
       const int64_t limit = left.exchange(-1);
       Model model(weights, engine.threads()); // whose workspace has to grow anew
+      ModelQueue queue(engine, model);
       const std::vector<int32_t> tokens = some_tokens(80);
       constexpr size_t kJobs = 3;
       SequenceCache caches[kJobs];
@@ -130,7 +131,7 @@ TEST("evaluations without memory fail one by one, and the engine goes on") {
       left = limit;
       try {
         for (std::unique_ptr<Job>& job : jobs) {
-          engine.submit(std::move(job));
+          queue.submit(std::move(job));
           ++submitted;
         }
       } catch (const std::bad_alloc&) {
@@ -246,7 +247,8 @@ TEST("an engine's steps allocate nothing but blocks after the first of their kin
       request.top_logits = top.data() + 5 * i;
       evaluations.emplace_back(model, caches[i], request, flags.signal());
     }
-    Evaluation* both[] = {&evaluations[0], &evaluations[1]};
+    StepPart both[] = {{.evaluation = &evaluations[0], .n = 1},
+                       {.evaluation = &evaluations[1], .n = 1}};
     made = 0;
     run_step(pool, both, 2);
     const int64_t allocations = made;

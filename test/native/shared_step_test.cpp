@@ -117,7 +117,7 @@ TEST("evaluations that share steps get the bits they get alone, even when others
         evaluations.push_back(together[i].evaluation(model, i % 2 == 0));
       for (Evaluation& evaluation : evaluations)
         pointers.push_back(&evaluation);
-      run_step(pool, pointers.data(), pointers.size());
+      run_together(pool, pointers);
       const size_t at = stopped < alone.size() ? together[stopped].cache.position.load() : 0;
       CHECK(evaluations[0].over() && evaluations[4].over(), "single tokens end with the step");
       CHECK(evaluations[1].remaining() > 0 && evaluations[1].remaining() < 300, "a prompt goes on");
@@ -269,7 +269,7 @@ TEST("an error belongs to the evaluation that causes it") {
   for (Sequence& sequence : together)
     evaluations.push_back(sequence.evaluation(model, false));
   std::vector<Evaluation*> pointers = {&evaluations[0], &evaluations[1], &evaluations[2]};
-  run_step(pool, pointers.data(), pointers.size());
+  run_together(pool, pointers);
   CHECK(evaluations[1].status().code == Code::kFile, evaluations[1].status().message);
   CHECK_EQ(together[1].cache.position.load(), size_t{0}, "");
   for (size_t i : {0, 2}) {

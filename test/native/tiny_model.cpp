@@ -217,11 +217,24 @@ Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
   return status;
 }
 
+void run_together(ThreadPool& pool, const std::vector<Evaluation*>& evaluations) {
+  const size_t count = evaluations.size();
+  const size_t batch = evaluations[0]->model().workspace.plan.batch;
+  size_t room = count == 1 ? batch : std::min(batch, count + 128);
+  std::vector<StepPart> parts;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t n = std::min(evaluations[i]->remaining(), room / (count - i));
+    room -= n;
+    parts.push_back({.evaluation = evaluations[i], .n = n});
+  }
+  run_step(pool, parts.data(), count);
+}
+
 // Runs evaluations together until all of them are over.
 void finish(ThreadPool& pool, std::vector<Evaluation*> evaluations) {
   const auto over = [](const Evaluation* evaluation) { return evaluation->over(); };
   while (!evaluations.empty()) {
-    run_step(pool, evaluations.data(), evaluations.size());
+    run_together(pool, evaluations);
     evaluations.erase(std::remove_if(evaluations.begin(), evaluations.end(), over),
                       evaluations.end());
   }

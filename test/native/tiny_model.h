@@ -60,6 +60,9 @@ Status load(const ModelSpec& spec, const KernelSet& kernels, const LoadChoices& 
 Status load(const ModelSpec& spec, const std::string& kernel, size_t threads,
             std::shared_ptr<const Weights>* out, uint64_t prefilter_from = kPrefilterFrom);
 
+// Runs a step of evaluations of which each gets a token at least, and part of a long prompt.
+void run_together(ThreadPool& pool, const std::vector<Evaluation*>& evaluations);
+
 // Runs evaluations together until all of them are over.
 void finish(ThreadPool& pool, std::vector<Evaluation*> evaluations);
 
