@@ -74,6 +74,11 @@ interface ErrorFields {
     resumable: boolean;
   };
   ERR_BITNET_NUMERIC: UnfinishedGeneration;
+  ERR_BITNET_QUEUE: UnfinishedGeneration & {
+    /** Generations that wait, and the most that may. */
+    length: number;
+    limit: number;
+  };
   ERR_BITNET_SAFETENSORS: FaultyFile;
   ERR_BITNET_SESSION: { path: string };
   ERR_BITNET_TEMPLATE: object;

@@ -77,6 +77,7 @@ export type { LoadOptions } from './model/load/load-options.js';
 export { type LoadTokenizerOptions, loadTokenizer } from './model/load/load-tokenizer.js';
 export type { MemoryEstimate } from './model/load/memory.js';
 export type { Model } from './model/model.js';
+export type { GenerationEvent } from './model/session/admit.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/session/evaluation.js';
 export type { Session } from './model/session/session.js';
 export type { SessionOptions } from './model/session/session-options.js';
@@ -84,6 +85,7 @@ export type { TensorRole } from './model/spec/graph-tensors.js';
 export type { I2sLayout } from './model/spec/i2s-layouts.js';
 export type { MetadataOverrides } from './model/spec/metadata-overrides.js';
 export type { ModelSpec, Pooling, TensorBinding } from './model/spec/spec.js';
+export type { ModelStats } from './model/stats.js';
 export { type LayerSparsity, measureSparsity, type Sparsity } from './model/tuning/sparsity.js';
 export { cpuInfo } from './native.js';
 export type {

@@ -3,12 +3,18 @@
 /** Names of ours, and how other libraries, their command lines and HTTP interfaces call the same. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   addSpecial: ['addBos', 'addSpecialTokens'],
+  caller: ['user', 'userId', 'client', 'clientId', 'tenant'],
   contextLength: [
     ...['nCtx', 'numCtx', 'ctx', 'ctxSize', 'contextSize', 'contextWindow', 'maxContextLength'],
     ...['maxModelLen', 'maxSeqLen', 'maxPositionEmbeddings'],
   ],
   kvMemory: ['kvCacheMemory', 'kvCacheMemoryBytes', 'kvCacheBytes', 'maxKvMemory', 'cacheRam'],
   kvType: ['cacheType', 'cacheTypeK', 'cacheTypeV', 'kvCacheType', 'typeK', 'typeV'],
+  maxQueue: ['queueSize', 'maxQueueSize', 'queueLength', 'maxWaiting', 'maxPending'],
+  maxRunning: [
+    ...['maxNumSeqs', 'maxSequences', 'parallel', 'nParallel', 'numParallel', 'slots', 'maxSlots'],
+    ...['concurrency', 'maxConcurrency', 'maxConcurrent'],
+  ],
   maxTokens: [
     ...['nPredict', 'numPredict', 'predict', 'maxNewTokens', 'maxCompletionTokens'],
     ...['maxOutputTokens', 'maxLength', 'maxGenLen', 'tokenLimit'],
@@ -43,7 +49,10 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 
 /** Which calls take an option, for those that are given to the wrong one. */
 const takenBy: Readonly<Record<string, string>> = {
-  ...named('loadModel', ['threads', 'kernel', 'path', 'kvMemory']),
+  ...named('loadModel', [
+    ...['threads', 'kernel', 'path', 'kvMemory'],
+    ...['stepTarget', 'share', 'maxRunning', 'maxQueue'],
+  ]),
   ...named('loadModel and model.createSession', ['contextLength']),
   ...named('model.createSession', ['kvType']),
   ...named('model.createChat', ['system']),
@@ -54,6 +63,7 @@ const takenBy: Readonly<Record<string, string>> = {
     ...['presencePenalty', 'frequencyPenalty', 'seed', 'stop', 'parseSpecial'],
     ...['logitBias', 'bannedTokens', 'stopTokens', 'minTokens', 'ignoreEnd', 'samplers'],
     ...['promptLogprobs', 'typicalP', 'topNSigma', 'drySequenceBreakers'],
+    ...['caller', 'priority'],
   ]),
 };
 

@@ -48,6 +48,29 @@ export interface Drafting {
   readonly clock?: () => number;
 }
 
+/** A generation that wants to begin. */
+export interface GenerationRequest {
+  /** How many tokens it may append. */
+  readonly tokens: number;
+  readonly caller: string;
+  readonly priority: number;
+  readonly signal: AbortSignal;
+}
+
+/** A generation that has begun. */
+export interface AdmittedGeneration {
+  /** Its first token was chosen. */
+  firstToken(): void;
+  end(outcome: GenerationOutcome): void;
+}
+
+/** How a generation came to its end; with neither reason nor error it was left between two tokens. */
+export interface GenerationOutcome {
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
+  readonly stopReason?: string | undefined;
+  readonly error?: unknown;
+}
+
 /**
  * What a decode loop needs of a session: it appends tokens at `position` and hands back logits of
  * the last ones. The real one runs on native threads; tests use a toy language in plain JavaScript.
@@ -60,6 +83,11 @@ export interface Evaluator {
   readonly position: number;
   /** Size of the context. */
   readonly contextLength: number;
+  /**
+   * Waits until there is room for a generation beside all others; until it ends, it is one of those that
+   * run. Rejects when the queue is full, and with `ERR_BITNET_ABORTED` when the signal aborts.
+   */
+  admit?(request: GenerationRequest): Promise<AdmittedGeneration>;
   /** Logits of one position: token ids are below it. */
   readonly vocabSize: number;
   /**

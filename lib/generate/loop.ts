@@ -1,8 +1,9 @@
 import { BitnetError } from '../errors.js';
 import { TextStream } from '../tokenizer/text-stream.js';
 import type { Tokenizer } from '../tokenizer/types.js';
+import { admission } from './admission.js';
 import { claimContinuation } from './continuation.js';
-import type { Evaluator } from './evaluator.js';
+import type { AdmittedGeneration, Evaluator, GenerationOutcome } from './evaluator.js';
 import {
   abortedError,
   type Completion,
@@ -29,7 +30,8 @@ import { type Chosen, type Decoder, Step } from './step.js';
  * ends the text is neither handed out nor evaluated.
  *
  * @throws `ERR_BITNET_ARGUMENT`; while iterated also `ERR_BITNET_BUSY` (a session runs one
- *   generation at a time), `ERR_BITNET_CONTEXT`, `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`
+ *   generation at a time), `ERR_BITNET_QUEUE`, `ERR_BITNET_CONTEXT`, `ERR_BITNET_ABORTED`,
+ *   `ERR_BITNET_NUMERIC`
  */
 export function generate(
   evaluator: Evaluator,
@@ -64,6 +66,8 @@ export async function* guarded(
   const continuation = claimContinuation(evaluator);
   let begun = false;
   let speculation: Speculation | undefined;
+  let admitted: AdmittedGeneration | undefined;
+  let outcome: Omit<GenerationOutcome, 'usage'> = {};
   try {
     progress.start();
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
@@ -80,16 +84,20 @@ export async function* guarded(
     progress.speculation = speculation;
     const decoder = { evaluator, tokenizer, settings, progress, continuation, speculation };
     begun = true;
+    admitted = await admission(evaluator, settings, progress, ids.length);
     const { stopReason, ofPrompt } = yield* decode(decoder, ids, stream);
+    outcome = { stopReason };
     const result = { stopReason, ...progress.summary() };
     return ofPrompt ? { ...result, promptLogprobs: ofPrompt } : result;
   } catch (error) {
+    outcome = { error };
     if (!(error instanceof BitnetError)) throw error;
     if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, settings.signal?.reason);
     throw begun ? Object.assign(error, progress.account()) : error;
   } finally {
     speculation?.close();
     continuation.busy = false;
+    admitted?.end({ usage: progress.summary().usage, ...outcome });
   }
 }
 
@@ -123,6 +131,7 @@ async function* decode(
         return step.next(prompt.slice(-1));
       });
       if (settings.maxTokens === 0) return { stopReason: 'length', ofPrompt };
+      if (input === prompt) progress.onFirstToken?.();
       for (const [i, token] of chosen.entries()) {
         if (i > 0 && settings.signal?.aborted) {
           throw abortedError(progress, settings.signal.reason);

@@ -90,6 +90,17 @@ export interface GenerateOptions extends SamplingOptions {
    * @default false
    */
   readonly parseSpecial?: boolean | undefined;
+  /**
+   * On whose behalf, such as a user or an API key: where several generations run at once, prompts of
+   * callers share the time evenly, however many each has. At most 256 UTF-16 units.
+   * @default ''
+   */
+  readonly caller?: string | undefined;
+  /**
+   * Lower ones go first: prompts, and generations that wait to begin. An integer of 32 bits.
+   * @default 0
+   */
+  readonly priority?: number | undefined;
   /** Ends the generation with an error of code `ERR_BITNET_ABORTED`, name `AbortError`. */
   readonly signal?: AbortSignal | undefined;
   /** Called from time to time while the prompt is evaluated, with the fraction done, from 0 to 1. */
@@ -112,6 +123,8 @@ export interface GenerateSettings extends CheckedSampling {
   readonly draft: DraftingModel | undefined;
   readonly maxDraft: number | undefined;
   readonly parseSpecial: boolean;
+  readonly caller: string;
+  readonly priority: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
   /** Made for this generation, which moves it on. */
@@ -131,6 +144,9 @@ const maxStopTotal = 2 ** 16;
 
 const maxLogprobs = 1000;
 
+/** UTF-16 units of a caller's name: names are kept. */
+const maxCallerLength = 256;
+
 /** Longer ones take longer than all tokens could save. */
 const longestDraft = 64;
 
@@ -141,6 +157,11 @@ const rules = {
     accepts: (value) => isCount(value) || value === Number.POSITIVE_INFINITY,
   },
   minTokens: { fallback: 0, expected: 'an integer of at least 0', accepts: isCount },
+  priority: {
+    fallback: 0,
+    expected: 'an integer from -2147483648 to 2147483647',
+    accepts: (value) => Number.isInteger(value) && value === (value | 0),
+  },
 } satisfies Record<string, NumberRule>;
 
 const optionNames: (keyof GenerateOptions)[] = [
@@ -149,7 +170,7 @@ const optionNames: (keyof GenerateOptions)[] = [
   ...(['minTokens', 'ignoreEnd', 'logitBias', 'bannedTokens', 'stopTokens'] as const),
   ...(['stop', 'logprobs', 'logprobsFrom', 'promptLogprobs'] as const),
   ...(['lookup', 'draft', 'maxDraft'] as const),
-  ...(['parseSpecial', 'signal', 'onProgress'] as const),
+  ...(['parseSpecial', 'caller', 'priority', 'signal', 'onProgress'] as const),
 ];
 
 /**
@@ -176,6 +197,8 @@ export function generateSettings(given?: GenerateOptions, vocabSize = 2 ** 31): 
     draft: draftOption(options.draft),
     maxDraft: maxDraftOption(options.maxDraft),
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
+    caller: callerOption(options.caller),
+    priority: numberOption('priority', options.priority, rules.priority),
     signal: signalOption(options.signal),
     onProgress: functionOption('onProgress', options.onProgress),
   };
@@ -202,6 +225,12 @@ function sourceOption(value: unknown): LogprobSource {
   if (value === undefined) return 'model';
   if (logprobSources.includes(value as LogprobSource)) return value as LogprobSource;
   throw argumentError("'model' or 'sampler'", 'option logprobsFrom', value);
+}
+
+function callerOption(value: unknown): string {
+  if (value === undefined) return '';
+  if (typeof value === 'string' && value.length <= maxCallerLength) return value;
+  throw argumentError(`a text of at most ${maxCallerLength} characters`, 'option caller', value);
 }
 
 function stopOption(value: unknown): readonly string[] {

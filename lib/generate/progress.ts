@@ -40,6 +40,9 @@ export class Progress {
   pendingTokens = 0;
   readonly seed: number;
   speculation: Pick<Timings, 'draftedTokens' | 'acceptedTokens'> | undefined;
+  /** While the generation waits to begin: ends that. */
+  leaveQueue: (() => void) | undefined;
+  onFirstToken: (() => void) | undefined;
   #begin = 0;
   #firstToken = 0;
   #prefill = { tokens: 0, milliseconds: 0 };

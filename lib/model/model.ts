@@ -18,6 +18,7 @@ import type {
   ShapeTiming,
 } from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
+import { Admission } from './admission.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './load/identity.js';
 import { KvBudget } from './load/kv-budget.js';
@@ -30,6 +31,7 @@ import {
   type SessionOptions,
 } from './session/session-options.js';
 import type { ModelSpec } from './spec/spec.js';
+import { type ModelStats, modelStats } from './stats.js';
 
 /** @internal What `loadModel` puts together. */
 export interface ModelParts {
@@ -44,6 +46,8 @@ export interface ModelParts {
   readonly tuning: readonly ShapeTiming[];
   readonly contextLength: number | undefined;
   readonly kvMemory: number | undefined;
+  readonly maxRunning: number;
+  readonly maxQueue: number;
   readonly loadMilliseconds: number;
 }
 
@@ -75,6 +79,7 @@ export class Model {
   readonly #templates: ModelTemplates;
   readonly #identity: ModelIdentity;
   readonly #kvBudget: KvBudget;
+  readonly #admission: Admission;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   readonly #forgotten = new FinalizationRegistry<WeakRef<Session>>((entry) => {
@@ -99,6 +104,7 @@ export class Model {
     this.skipsInactive = skippingLayers(this.plan);
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
+    this.#admission = new Admission(parts);
     this.#native = native;
     this.#kvBudget = new KvBudget(native, spec, parts.kvMemory);
   }
@@ -122,11 +128,14 @@ export class Model {
       contextLength,
       kvType,
       name: this.spec.name ?? basename(this.path),
+      path: this.path,
+      admission: this.#admission,
       identity: (signal) => this.#identity.hash(signal),
       drafting: this.spec.recurrent ? undefined : this.#drafting,
       onClose: () => {
         this.#sessions.delete(entry);
         this.#forgotten.unregister(entry);
+        this.#admission.retry();
       },
     });
     const entry = new WeakRef(session);
@@ -178,6 +187,12 @@ export class Model {
   /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */
   get headCounts(): HeadCounts {
     return this.native.info().head;
+  }
+
+  /** What the model is doing, and what its steps took. @throws `ERR_BITNET_CLOSED` */
+  stats(): ModelStats {
+    const sessions = [...this.#sessions].flatMap((session) => session.deref() ?? []);
+    return modelStats(this.native, sessions);
   }
 
   /**

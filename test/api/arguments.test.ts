@@ -64,6 +64,19 @@ describe('loadModel refuses', () => {
       'Expected true or false for option headPrefilter, but received "no".',
     ],
     [{ skipInactive: 0 }, 'Expected true or false for option skipInactive, but received 0.'],
+    [
+      { stepTarget: 0 },
+      'Expected a number from 0.001 to 1000000 for option stepTarget, but received 0.',
+    ],
+    [{ share: '2' }, 'Expected a number from 0.001 to 1000 for option share, but received "2".'],
+    [
+      { maxRunning: 0 },
+      'Expected an integer from 1 to 1000000 for option maxRunning, but received 0.',
+    ],
+    [
+      { maxQueue: 1.5 },
+      'Expected an integer from 0 to 1000000 for option maxQueue, but received 1.5.',
+    ],
     [{ preTokenizer: 5 }, 'Expected a name for option preTokenizer, but received 5.'],
     [{ signal: 'stop' }, signal('"stop"')],
     [{ signal: {} }, signal('an object')],

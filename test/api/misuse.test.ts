@@ -45,6 +45,8 @@ const values: Record<string, unknown> = {
 const is = {
   nothing: (() => false) as Accepts,
   number: ((value) => typeof value === 'number' && value >= 0) as Accepts,
+  integer: Number.isInteger as Accepts,
+  part: ((value) => value === 0.5) as Accepts,
   text: ((value) => typeof value === 'string') as Accepts,
   source: ((value) => typeof value === 'string' && value !== '') as Accepts,
   flag: ((value) => typeof value === 'boolean') as Accepts,
@@ -82,6 +84,8 @@ const generateOptions = {
   ...{ lookup: is.flag, draft: is.nothing, maxDraft: is.nothing },
   stop: is.source,
   parseSpecial: is.flag,
+  caller: is.text,
+  priority: is.integer,
   signal: is.nothing,
   onProgress: is.function,
 };
@@ -89,6 +93,7 @@ const loadOptions = {
   ...{ path: is.text, threads: is.nothing, kernel: is.text, activation: is.nothing },
   ...{ autotune: is.flag, headPrefilter: is.flag, skipInactive: is.flag, i2sLayout: is.nothing },
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing, kvMemory: is.nothing },
+  ...{ stepTarget: is.part, share: is.part, maxRunning: is.nothing, maxQueue: is.nothing },
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },

@@ -5,6 +5,7 @@ import { Random } from '../../lib/generate/random.js';
 import { Sampler } from '../../lib/generate/sampler.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { inspectModel } from '../../lib/index.js';
+import { Admission } from '../../lib/model/admission.js';
 import { Session } from '../../lib/model/session/session.js';
 import { readSpec } from '../../lib/model/spec/read-spec.js';
 import { loadNativeModel } from '../../lib/native.js';
@@ -52,6 +53,8 @@ async function driven(path: string, prefilterFrom: number): Promise<Driven> {
     contextLength,
     kvType: 'f16',
     name: 'stories',
+    path: 'stories.gguf',
+    admission: new Admission({ maxRunning: 1, maxQueue: 0 }),
     identity: async () => '',
     onClose() {},
   } as const;

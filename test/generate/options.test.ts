@@ -29,6 +29,8 @@ describe('generation options', () => {
       ...{ logprobs: undefined, logprobsFrom: 'model', promptLogprobs: undefined },
       ...{ lookup: false, draft: undefined, maxDraft: undefined },
       parseSpecial: false,
+      caller: '',
+      priority: 0,
       signal: undefined,
     });
   });
@@ -59,6 +61,12 @@ describe('generation options', () => {
       '0.8',
       'a finite number of at least 0 for option temperature, but received "0.8".',
     ],
+    [
+      'priority',
+      0.5,
+      'an integer from -2147483648 to 2147483647 for option priority, but received 0.5.',
+    ],
+    ['caller', 5, 'a text of at most 256 characters for option caller, but received 5.'],
     ['topK', 2.5, 'an integer of at least 0 for option topK, but received 2.5.'],
     ['topP', 1.1, 'a number from 0 to 1 for option topP, but received 1.1.'],
     ['minP', -0.1, 'a number from 0 to 1 for option minP, but received -0.1.'],

@@ -26,6 +26,29 @@ export interface LoadOptions {
    */
   readonly threads?: number | undefined;
   /**
+   * Milliseconds that a step should take at most while a sequence generates: how much of other sequences'
+   * prompts is computed between two of its tokens. Prompts take longer with less. A token of each
+   * sequence and 8 of a prompt always are.
+   * @default 3.5 times what the tokens of the generating sequences take alone, as measured
+   */
+  readonly stepTarget?: number | undefined;
+  /**
+   * The model's part of the time, beside other models that have the same number of threads: one with 2
+   * gets twice the time of one with 1 while both have something to compute.
+   * @default 1
+   */
+  readonly share?: number | undefined;
+  /**
+   * Most generations that run at the same time; more wait in a queue.
+   * @default 256
+   */
+  readonly maxRunning?: number | undefined;
+  /**
+   * Most generations that wait in the queue; more are refused with `ERR_BITNET_QUEUE`.
+   * @default 1024
+   */
+  readonly maxQueue?: number | undefined;
+  /**
    * Ternary kernel ('mad2-avx2') or instruction set ('avx2', 'scalar') to use instead of the best.
    * @default the environment variable BITNET_KERNEL, else the best this CPU can run
    */
@@ -102,6 +125,10 @@ export interface LoadOptions {
 const optionNames: (keyof LoadOptions)[] = [
   'path',
   'threads',
+  'stepTarget',
+  'share',
+  'maxRunning',
+  'maxQueue',
   'kernel',
   'autotune',
   'headPrefilter',
@@ -126,6 +153,7 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
   const options = givenOptions(given, optionNames);
   return {
     threads: checkedThreads(options.threads),
+    ...schedulingOptions(options),
     contextLength: checkedContextLength(options.contextLength),
     kvMemory: checkedKvMemory(options.kvMemory),
     kernel: nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '',
@@ -154,6 +182,27 @@ function checkedKvMemory(bytes: unknown): number | undefined {
     return bytes;
   }
   throw argumentError('a positive number of bytes, or Infinity,', 'option kvMemory', bytes);
+}
+
+function schedulingOptions(options: LoadOptions) {
+  const number = (
+    name: 'stepTarget' | 'share' | 'maxRunning' | 'maxQueue',
+    fallback: number,
+    [least, most]: readonly [number, number],
+    kind: 'a number' | 'an integer',
+  ) => {
+    const value: unknown = options[name];
+    if (value === undefined) return fallback;
+    const right = kind === 'a number' ? typeof value === 'number' : Number.isInteger(value);
+    if (right && (value as number) >= least && (value as number) <= most) return value as number;
+    throw argumentError(`${kind} from ${least} to ${most}`, `option ${name}`, value);
+  };
+  return {
+    stepTarget: number('stepTarget', 0, [0.001, 1e6], 'a number'),
+    share: number('share', 1, [0.001, 1000], 'a number'),
+    maxRunning: number('maxRunning', 256, [1, 1e6], 'an integer'),
+    maxQueue: number('maxQueue', 1024, [0, 1e6], 'an integer'),
+  };
 }
 
 /** A number of native threads, 0 for all cores this process may use. @throws ERR_BITNET_ARGUMENT */

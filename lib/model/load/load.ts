@@ -95,7 +95,7 @@ async function describe(
 async function finish(
   { file, spec, stamps, overridden }: Described,
   weights: WeightLoad,
-  { preTokenizer, chatTemplate, contextLength, kvMemory, threads, signal }: CheckedLoadOptions,
+  { preTokenizer, chatTemplate, threads, signal, ...options }: CheckedLoadOptions,
   begin: number,
 ): Promise<Model> {
   try {
@@ -108,7 +108,8 @@ async function finish(
     throwIfAborted(signal);
     return new Model({
       ...{ path: file.path, spec, tokenizer, templates, native, stamps, tuning },
-      ...{ contextLength, kvMemory },
+      ...{ contextLength: options.contextLength, kvMemory: options.kvMemory },
+      ...{ maxRunning: options.maxRunning, maxQueue: options.maxQueue },
       decisions: [
         ...overridden.decisions(),
         ...threadDecisions(threads),

@@ -35,7 +35,7 @@ export class WeightLoad {
 
   private constructor(
     { file, spec, stamps, synthetic }: Source,
-    { threads }: CheckedLoadOptions,
+    { threads, stepTarget, share }: CheckedLoadOptions,
     choices: LoadChoices,
     tuning: readonly ShapeTiming[],
     zeros: ZeroChoice | undefined,
@@ -48,7 +48,10 @@ export class WeightLoad {
     const control = this.#control;
     // Async, so that what is refused at once, such as a kernel, rejects like all else.
     const read = async () =>
-      loadNativeModel(file.path, spec, { ...choices, threads, synthetic, stamps, control });
+      loadNativeModel(file.path, spec, {
+        ...choices,
+        ...{ threads, stepTarget, share, synthetic, stamps, control },
+      });
     this.#native = read();
     this.#native.catch(() => {}); // handled in finish, but perhaps only after the tokenizer has failed too
   }

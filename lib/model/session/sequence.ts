@@ -33,6 +33,7 @@ export interface SequenceOwner {
 export class Sequence {
   readonly #owner: SequenceOwner;
   readonly #record = new TokenRecord();
+  readonly #closing = new AbortController();
   #native: NativeSession | undefined;
   #running: { readonly stop: () => void; readonly done: Promise<void> } | undefined;
 
@@ -58,6 +59,30 @@ export class Sequence {
   /** Resolves, and never rejects, when the work under way has ended. */
   get ended(): Promise<void> | undefined {
     return this.#running?.done;
+  }
+
+  /** Aborts when the sequence closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** A generation waits to begin: from now on its caller is one of those that are active. */
+  announce(caller: string, priority: number): void {
+    this.#open().announce(caller, priority);
+  }
+
+  /** Begins the generation that was announced, if there is memory for so many tokens more; says whether. */
+  admit(tokens: number): boolean {
+    return this.#open().admit(tokens);
+  }
+
+  /** Tokens that were computed for the caller of the generation, to compare with those of other callers. */
+  get served(): number {
+    return this.#open().served();
+  }
+
+  endGeneration(): void {
+    this.#native?.endGeneration();
   }
 
   checkOpen(): void {
@@ -141,6 +166,7 @@ export class Sequence {
     const stopping = new AbortController();
     const stop = () => {
       Atomics.store(control, 0, 1);
+      this.#native?.cancel();
       stopping.abort();
     };
     const release = onAbort(signal, stop);
@@ -172,6 +198,7 @@ export class Sequence {
     if (!this.#native) return;
     this.#native.close();
     this.#native = undefined;
+    this.#closing.abort();
     this.#owner.onClose();
   }
 

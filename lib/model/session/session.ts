@@ -21,6 +21,8 @@ import type { GenerateOptions } from '../../generate/options.js';
 import type { Prompt } from '../../generate/prompt.js';
 import { type KvType, outputs } from '../../native-types.js';
 import type { Tokenizer } from '../../tokenizer/index.js';
+import type { Admission } from '../admission.js';
+import { admit } from './admit.js';
 import {
   type EvaluateOptions,
   type EvaluateTopOptions,
@@ -41,6 +43,9 @@ export interface SessionOwner extends SequenceOwner {
   readonly longRopeAbove: number | undefined;
   /** For messages. */
   readonly name: string;
+  /** The model's. */
+  readonly path: string;
+  readonly admission: Admission;
   /** See `ModelIdentity`. */
   readonly identity: (signal: AbortSignal) => Promise<string>;
   /** Absent where layers are recurrent: their states cannot be cut. */
@@ -111,8 +116,8 @@ export class Session {
    * `{ stopReason, usage, timings, seed }`. A text is tokenized, with the begin token first when
    * the session is empty and the model wants one; ids are taken as they are.
    *
-   * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_BUSY`, `ERR_BITNET_CONTEXT`,
-   *   `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_CLOSED`
+   * @throws `ERR_BITNET_ARGUMENT`, and while iterated `ERR_BITNET_BUSY`, `ERR_BITNET_QUEUE`,
+   *   `ERR_BITNET_CONTEXT`, `ERR_BITNET_ABORTED`, `ERR_BITNET_NUMERIC`, `ERR_BITNET_CLOSED`
    */
   generate(prompt: Prompt, options?: GenerateOptions): Generation {
     this.#sequence.checkOpen();
@@ -349,6 +354,7 @@ export class Session {
       get position() {
         return session.position;
       },
+      admit: (request) => admit(session.#sequence, session.#owner, request),
       vocabSize: this.#vocabSize,
       evaluate: async (ids, rows, { logSumExp = false, signal, onProgress } = {}) => {
         const wanted = wantedLogits(rows, session.#vocabSize, logSumExp);
