@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isPaperReport } from '../../bench/paper/report.js';
 import type { BenchReport } from '../../bench/report/report.js';
+import { type ScenarioName, scenarioNames } from '../../bench/scenario/names.js';
 import { type SynthFormat, synthFormats } from '../../bench/synth/formats.js';
 import { type ShapeName, shapes } from '../../bench/synth/shapes.js';
 import type { Decision, MetadataOverrides } from '../../lib/index.js';
@@ -17,6 +18,7 @@ import { duration } from './bench-duration.mjs';
 import { checkPagePath, pagePath, writeReport } from './bench-html.mjs';
 import { benchPaperCommand, writePaper } from './bench-paper.mjs';
 import { csvLines, jsonLines } from './bench-records.mjs';
+import { benchScenarioCommand } from './bench-scenario.mjs';
 import { benchLines, markdownLines, noisyTests } from './bench-view.mjs';
 import { cutShort } from './measure.mjs';
 
@@ -47,6 +49,8 @@ interface BenchCommandOptions {
   from?: string;
   compare?: string[];
   paper?: boolean;
+  scenario?: ScenarioName;
+  stepTarget?: number;
   minutes?: number;
   replay?: string;
   draft?: string;
@@ -66,6 +70,7 @@ Examples:
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB
   bitnet bench --shape 2b-4t --replay repeat:0.7
+  bitnet bench --scenario prompt-beside-stream --shape 0.7b
   bitnet bench --html report.html -o json > report.json
   bitnet bench --from report.json --html report.html
   bitnet bench --compare old.json new.json`;
@@ -142,6 +147,10 @@ export function benchCommand(): Command {
     .option('--from <report>', 'show a JSON report, measure nothing')
     .option('--compare <reports...>', 'compare two JSON reports, the older first')
     .option('--paper', 'reproduce the tables of the BitNet papers')
+    .addOption(
+      new Option('--scenario <name>', 'what generations cost each other').choices(scenarioNames),
+    )
+    .option('--step-target <ms>', 'as of loadModel, for --scenario', decimal(0.001, 1e6))
     .option('--minutes <count>', 'time limit for --paper (default: 10)', decimal(0.01, 1440))
     .option('--replay <trace>', 'generate recorded texts with and without drafts')
     .option('--draft <file>', 'a smaller model that drafts, for --replay')
@@ -160,6 +169,10 @@ async function bench(
   const paths = [...args, ...(named ?? [])];
   if (options.paper) return benchPaperCommand(paths, options, command);
   if (options.minutes !== undefined) command.error('error: Expected --paper with --minutes.');
+  if (options.scenario) return benchScenarioCommand(paths, options, command);
+  if (options.stepTarget !== undefined) {
+    command.error('error: Expected --scenario with --step-target.');
+  }
   const { shape, format, layers, memory } = options;
   if (!shape && (format ?? layers ?? memory) !== undefined) {
     command.error('error: Expected --shape with --format, --layers or --memory.');

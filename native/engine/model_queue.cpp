@@ -9,7 +9,7 @@ namespace bitnet {
 namespace {
 
 // What a running sequence asks for at once: the tokens that were drafted for it. More is a prompt.
-constexpr size_t kMostDecoded = 32;
+constexpr size_t kMostDecoded = 72;
 
 double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
