@@ -63,6 +63,11 @@ interface ErrorFields {
     resumable: boolean;
   };
   ERR_BITNET_GGUF: FaultyFile & { resumable: boolean };
+  ERR_BITNET_GRAMMAR: UnfinishedGeneration & {
+    /** Of the grammar's text, from 1. */
+    line: number;
+    column: number;
+  };
   ERR_BITNET_KERNEL: object;
   ERR_BITNET_MEMORY: UnfinishedGeneration;
   ERR_BITNET_MODEL: FaultyFile;
@@ -80,6 +85,10 @@ interface ErrorFields {
     limit: number;
   };
   ERR_BITNET_SAFETENSORS: FaultyFile;
+  ERR_BITNET_SCHEMA: {
+    /** Where in the schema: a JSON pointer, such as /properties/age. */
+    pointer: string;
+  };
   ERR_BITNET_SESSION: { path: string };
   ERR_BITNET_TEMPLATE: object;
   ERR_BITNET_TIME: object;

@@ -321,3 +321,49 @@ export interface TernaryDistance {
   /** |w − s t| / |w| for weights rounded by absmean. */
   readonly distance: number;
 }
+
+/** The tokens of a vocabulary, as grammars walk through them. */
+export interface NativeVocabulary {
+  readonly [nativeVocabulary]: true;
+}
+
+/** A grammar over a vocabulary. */
+export interface NativeGrammar {
+  readonly [nativeGrammar]: true;
+}
+
+declare const nativeVocabulary: unique symbol;
+declare const nativeGrammar: unique symbol;
+
+/** What decides a vocabulary: `class Vocabulary`. */
+export interface VocabularyBytes {
+  /** Of all tokens, one after the other; none of tokens that are not text. */
+  readonly bytes: Uint8Array;
+  /** `[vocabSize + 1]` where those of each begin. */
+  readonly offsets: Uint32Array;
+  /** The tokens that end a text. */
+  readonly ends: Int32Array;
+}
+
+/** The rules of a grammar: `struct RuleNumbers`. */
+export interface NativeRules {
+  readonly code: Int32Array;
+  /** `[rules]` */
+  readonly starts: Int32Array;
+  /** `[rules]`, for messages. */
+  readonly names: readonly string[];
+}
+
+/** Where one text is in a grammar. All of it may throw ERR_BITNET_GRAMMAR. */
+export interface NativeGrammarText {
+  /** Whether the token may come next. */
+  allows(token: number): boolean;
+  /** Writes `[ceil(vocabSize / 32)]` words: bit id & 31 of word id >>> 5 of each token that may come next. */
+  allowed(mask: Uint32Array): void;
+  /** Appends a token and returns true; false if it may not come next, which changes nothing. */
+  append(token: number): boolean;
+  /** The bytes that must come next, as far as there is only one way. */
+  forced(): Uint8Array;
+  /** 0 where the text may not end, 1 where it may, 2 where it must. */
+  end(): 0 | 1 | 2;
+}

@@ -14,15 +14,20 @@ import {
   kvTypes,
   type LoadChoices,
   type MatrixShape,
+  type NativeGrammar,
+  type NativeGrammarText,
   type NativeLoadOptions,
   type NativeModel,
   type NativeRequest,
+  type NativeRules,
   type NativeSession,
   type NativeTarget,
   type NativeTensor,
+  type NativeVocabulary,
   type PlannedTensor,
   type ShapeTiming,
   type TernaryDistance,
+  type VocabularyBytes,
 } from './native-types.js';
 import { packageRoot } from './package-root.js';
 
@@ -49,6 +54,10 @@ interface Addon {
   rowSums(request: object): Promise<void>;
   firstScale(request: object): Promise<number>;
   measureTernary(request: object): Promise<TernaryDistance>;
+  buildVocabulary(tokens: VocabularyBytes): Promise<NativeVocabulary>;
+  checkGrammar(vocabSize: number, rules: NativeRules): void;
+  compileGrammar(vocabulary: NativeVocabulary, rules: NativeRules): NativeGrammar;
+  NativeGrammarText: new (begin: NativeGrammar | NativeGrammarText) => NativeGrammarText;
   NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
 }
 
@@ -223,6 +232,32 @@ export function checksumFile(
   return translatedAsync(
     translated(() => addon().checksumFile({ path, offsets, lengths, control })),
   );
+}
+
+/** Sorts the tokens, on a native thread. */
+export function buildVocabulary(tokens: VocabularyBytes): Promise<NativeVocabulary> {
+  return translatedAsync(translated(() => addon().buildVocabulary(tokens)));
+}
+
+/** @throws ERR_BITNET_GRAMMAR as `compileGrammar` does, without its vocabulary */
+export function checkGrammar(vocabSize: number, rules: NativeRules): void {
+  translated(() => addon().checkGrammar(vocabSize, rules));
+}
+
+/** @throws ERR_BITNET_GRAMMAR */
+export function compileGrammar(vocabulary: NativeVocabulary, rules: NativeRules): NativeGrammar {
+  return translated(() => addon().compileGrammar(vocabulary, rules));
+}
+
+/** A text at the begin of a grammar, or where another one is. */
+export function grammarText(begin: NativeGrammar | NativeGrammarText): NativeGrammarText {
+  const { NativeGrammarText } = addon();
+  return translated(() => new NativeGrammarText(begin));
+}
+
+/** What `call` returns; errors of the addon become this library's. */
+export function withNativeErrors<T>(call: () => T): T {
+  return translated(call);
 }
 
 /** Native threads, 0 for all cores this process may use, and `[abort]`. */

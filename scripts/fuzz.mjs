@@ -1,4 +1,4 @@
-// Coverage-guided fuzzing: session files and tensor formats under libFuzzer with ASan and UBSan, the reader of the GGUF header
+// Coverage-guided fuzzing: session files, tensor formats and grammars under libFuzzer with ASan and UBSan, the reader of the GGUF header
 // and the tokenizer, which are not native, by test/fuzz/guided.mjs. Starts from test/fuzz/corpus; what it finds stays in build/fuzz.
 // "--seconds 600" is the time of each target, "--target tokenizer" chooses one. Needs (Debian): cmake, clang.
 import { spawn } from 'node:child_process';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
 const targets = {
   session: { native: true },
   formats: { native: true },
+  grammar: { native: true },
   gguf: {},
   tokenizer: {},
 };

@@ -102,7 +102,7 @@ it('includes in native go from the binding to common, and never back or sideways
   const ranks = [
     ['binding'],
     ['load', 'engine', 'quantize', 'self_test', 'machine'],
-    ['graph'],
+    ['graph', 'grammar'],
     ['formats', 'kernels'],
     ['common'],
   ];

@@ -5,6 +5,7 @@
 #include "autotune_info.h"
 #include "bench_info.h"
 #include "cpu_info.h"
+#include "grammar_object.h"
 #include "model_object.h"
 #include "plan_info.h"
 #include "quantize_info.h"
@@ -36,6 +37,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("rowSums", checked<found_sums>);
   add("firstScale", checked<found_scale>);
   add("measureTernary", checked<measured_ternary>);
+  add("buildVocabulary", checked<build_vocabulary>);
+  add("checkGrammar", checked<check_grammar>);
+  add("compileGrammar", checked<compile_grammar>);
+  exports.Set("NativeGrammarText", GrammarTextObject::define(env));
   exports.Set("NativeModel", ModelObject::define(env));
   exports.Set("NativeSession", SessionObject::define(env));
   return exports;

@@ -21,6 +21,8 @@ const char* code_name(Code code) {
     return "ERR_BITNET_CONTEXT";
   case Code::kFile:
     return "ERR_BITNET_FILE";
+  case Code::kGrammar:
+    return "ERR_BITNET_GRAMMAR";
   case Code::kKernel:
     return "ERR_BITNET_KERNEL";
   case Code::kMemory:

@@ -15,6 +15,7 @@ enum class Code {
   kClosed,
   kContext,
   kFile,
+  kGrammar,
   kKernel,
   kMemory,
   kModel,
