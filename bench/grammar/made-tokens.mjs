@@ -14,7 +14,7 @@ export function madeTokens(count) {
   for (let number = 0; number < 1000; number++) tokens.add(String(number));
   const random = generator(7);
   const syllables = [...'bcdfghklmnprstvwz'].flatMap((c) =>
-    [...'aeiou'].flatMap((v) => [c + v, c + v + 'n', v + c]),
+    [...'aeiou'].flatMap((v) => [c + v, `${c + v}n`, v + c]),
   );
   while (tokens.size < count - 1) {
     let word = '';

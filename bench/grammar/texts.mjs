@@ -81,7 +81,7 @@ export const texts = [
   {
     name: 'arithmetic (GBNF)',
     gbnf: 'root ::= (expr "=" ws num "\\n")+\nexpr ::= term ([-+*/] term)*\nterm ::= num | "(" ws expr ")" ws\nnum ::= [0-9]+ ws\nws ::= [ \\t\\n]*\n',
-    text: '(1 + 2) * 34 - 5 = 97\n12/ 4=3\n',
+    text: '(1 +2) *34 -5 = 97\n12/4=3\n',
   },
 ];
 

@@ -58,7 +58,7 @@ export function numberText(schema: SchemaObject, pointer: Pointer): Expression {
     const nearest = belowZero ? last : undefined;
     ways.push(sequence(minus, positive(nearest, first)));
   }
-  if (!last || !last.negative) {
+  if (!last?.negative) {
     ways.push(positive(first && !first.negative ? first : undefined, last));
   }
   if (low && high && low.value > high.value) return choice([]);

@@ -1,4 +1,4 @@
-import Ajv from 'ajv/dist/2020.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
 import { formats } from '../../../lib/grammar/schema/formats.js';
 import { random } from '../../fixtures/random.js';
@@ -27,7 +27,7 @@ const checks: Record<string, (text: string) => boolean> = {
 
 it('every text that a random schema lets end is valid, and every begin can end', async () => {
   const draw = drawing(random(14));
-  const ajv = new Ajv.default({ strict: false, formats: checks, logger: false });
+  const ajv = new Ajv2020({ strict: false, formats: checks, logger: false });
   let finished = 0;
   for (let n = 0; n < count; n++) {
     const schema = randomSchema(draw);
