@@ -8,7 +8,7 @@ import {
   schemaIn,
   schemasIn,
 } from './keywords.js';
-import type { SchemaContext } from './rules-of-schema.js';
+import type { SchemaContext } from './schema-context.js';
 import { below, type Pointer, schemaError, unsupported } from './schema-error.js';
 
 export function arrayRules(

@@ -10,7 +10,7 @@ import {
 } from './keywords.js';
 import { otherName } from './other-names.js';
 import { patternText } from './pattern.js';
-import type { SchemaContext } from './rules-of-schema.js';
+import type { SchemaContext } from './schema-context.js';
 import { below, type Pointer, schemaError } from './schema-error.js';
 
 /** A property with a name of its own. */

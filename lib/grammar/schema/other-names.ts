@@ -1,7 +1,7 @@
 import { charactersOf, complement, intersection } from '../code-ranges.js';
 import { choice, type Expression, oneOf, repeat, sequence, text } from '../expression.js';
 import { nameCharacters } from './json-text.js';
-import type { SchemaContext } from './rules-of-schema.js';
+import type { SchemaContext } from './schema-context.js';
 
 const anyCharacters = repeat(oneOf(nameCharacters), 0, Number.POSITIVE_INFINITY);
 

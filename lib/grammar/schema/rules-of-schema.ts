@@ -18,6 +18,7 @@ import { mergedSchemas } from './merge.js';
 import { integerText, numberText } from './numbers.js';
 import { objectRules } from './objects.js';
 import { referred } from './references.js';
+import type { SchemaContext } from './schema-context.js';
 import { below, type Pointer, schemaError } from './schema-error.js';
 import { stringText } from './strings.js';
 import { allTypes, isOfType, saidTypes, typesOf } from './types.js';
@@ -29,19 +30,6 @@ const maxPlaces = 10_000;
 
 /** UTF-16 units of all of them, written as JSON. */
 const maxPlacesLength = 2 ** 26;
-
-/** What parts of a schema need of the whole. */
-export interface SchemaContext {
-  readonly root: JsonSchema;
-  /** The values of a subschema. */
-  value(schema: JsonSchema, pointer: Pointer): Expression;
-  /** A rule of its own for what `make` gives, made once for each key; it may refer to itself. */
-  named(key: string, name: string, make: () => Expression): Expression;
-  /** A rule of its own: expressions in each other may not be nested as deeply as rules. */
-  rule(name: string, expression: Expression): Expression;
-  /** Another number with each call, for keys. */
-  unique(): number;
-}
 
 /**
  * The rules of the JSON texts that fulfill a schema; not of all of them: white space and numbers are
