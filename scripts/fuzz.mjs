@@ -29,7 +29,11 @@ if (chosen.length === 0) {
 }
 
 if (chosen.some(([, target]) => target.native)) {
-  const options = ['-DCMAKE_CXX_COMPILER=clang++', '-DBITNET_BUILD_FUZZERS=ON'];
+  const options = [
+    '-DCMAKE_CXX_COMPILER=clang++',
+    '-DBITNET_BUILD_FUZZERS=ON',
+    '-DBITNET_PRECOMPILE=ON',
+  ];
   await must('cmake', ['-S', '.', '-B', native, ...options]);
   const cores = String(availableParallelism());
   await must('cmake', ['--build', native, '--target', 'bitnet_fuzzers', '--parallel', cores]);

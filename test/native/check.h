@@ -30,9 +30,8 @@ bool quick();
 bool repeated();
 
 /**
- * The values a test of kernels goes through. ThreadSanitizer makes kernels fifty times slower, and
- * they use no threads: for it there are few, one for each way through the code. So there are where
- * repeated() is true.
+ * The values a test of kernels goes through: few, one for each way through the code, where
+ * repeated() is true, and under ThreadSanitizer, which makes kernels fifty times slower.
  */
 std::vector<size_t> values(std::vector<size_t> all, std::vector<size_t> few);
 
