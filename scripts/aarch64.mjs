@@ -2,7 +2,7 @@
 // Needs (Debian): cmake, make, g++-aarch64-linux-gnu, qemu-user-static; and what "npm run build" leaves in dist/.
 // Ends with one line that counts all of it: "N passed, N failed".
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,12 +10,9 @@ import headers from 'node-api-headers';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = join(root, 'build-aarch64');
-const prebuild = join(root, 'prebuilds/linux-arm64');
 const nodeVersion = '20.20.2';
-const story = [
-  ...['dist/bin/bitnet.mjs', 'run', '-p', 'Once upon a time'],
-  ...['--temp', '0', '-n', '32', '--json', '--quiet'],
-];
+const cli = 'dist/bin/bitnet.mjs';
+const story = ['run', '-p', 'Once upon a time', '--temp', '0', '-n', '32', '--json', '--quiet'];
 
 /** A core with everything, one with SDOT, one with nothing but the base architecture; and the kernels each must choose. */
 const cpus = {
@@ -44,10 +41,9 @@ console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 async function main() {
-  if (!existsSync(join(root, 'dist/bin/bitnet.mjs')))
-    throw new Error('Expected dist/: run "npm run build".');
+  if (!existsSync(join(root, cli))) throw new Error('Expected dist/: run "npm run build".');
   await must('cmake', [
-    ...['-S', '.', '-B', folder, '-DBITNET_BUILD_TESTS=ON'],
+    ...['-S', '.', '-B', folder, '-DBITNET_BUILD_TESTS=ON', '-DBITNET_PRECOMPILE=ON'],
     `-DCMAKE_TOOLCHAIN_FILE=${join(root, 'cmake/aarch64-linux-gnu.cmake')}`,
     `-DCMAKE_JS_INC=${headers.include_dir}`,
   ]);
@@ -55,18 +51,12 @@ async function main() {
   await must('ctest', ['--test-dir', folder, '--output-on-failure', '-R', 'kernel_symbols']);
   passed += 1;
 
-  const expected = JSON.parse(await must(process.execPath, story)).text;
-  const node = await installNode();
-  mkdirSync(prebuild, { recursive: true });
-  try {
-    copyFileSync(join(folder, 'bitnet.node'), join(prebuild, 'bitnet.node'));
-    await inParallel([
-      ...Object.keys(cpus).map((cpu) => () => testNative(cpu)),
-      ...Object.keys(cpus).map((cpu) => () => tellStory(cpu, node, expected)),
-    ]);
-  } finally {
-    rmSync(prebuild, { recursive: true, force: true }); // no package may pick it up
-  }
+  const expected = JSON.parse(await must(process.execPath, [cli, ...story])).text;
+  const emulated = [await installNode(), join(packageWithAddon(), cli), ...story];
+  await inParallel([
+    ...Object.keys(cpus).map((cpu) => () => testNative(cpu)),
+    ...Object.keys(cpus).map((cpu) => () => tellStory(cpu, emulated, expected)),
+  ]);
 }
 
 async function testNative(cpu) {
@@ -75,17 +65,17 @@ async function testNative(cpu) {
   const first = cpu === Object.keys(cpus)[0];
   const few = first ? {} : { BITNET_TEST_FEW: '1' };
   const left = first ? [] : engine.map((title) => `-${title}`);
-  const { status, output } = await emulate(cpu, join(folder, 'bitnet_test'), left, few);
+  const { status, output, errors } = await emulate(cpu, join(folder, 'bitnet_test'), left, few);
   const seconds = Math.round((Date.now() - begin) / 1000);
-  console.log(`native tests on ${cpu}, ${seconds} s:\n${output.trimEnd()}`);
+  console.log(`native tests on ${cpu}, ${seconds} s:\n${`${output}${errors}`.trimEnd()}`);
   const counts = /(\d+) passed, (\d+) failed\s*$/.exec(output);
   passed += Number(counts?.[1] ?? 0);
   failed += Number(counts?.[2] ?? 0);
   if (status !== 0 && !Number(counts?.[2])) failed += 1; // it crashed
 }
 
-async function tellStory(cpu, node, expected) {
-  const { status, output, errors } = await emulate(cpu, node, story);
+async function tellStory(cpu, [node, ...args], expected) {
+  const { status, output, errors } = await emulate(cpu, node, args);
   const { text, kernel } = status === 0 ? JSON.parse(output) : { text: errors, kernel: {} };
   const chosen = Object.values(kernel).join(' ');
   const same = text === expected && chosen === cpus[cpu];
@@ -96,6 +86,18 @@ async function tellStory(cpu, node, expected) {
       ? `the story on ${cpu} with ${chosen} is that of ${process.arch}`
       : `Expected on ${cpu}, with ${cpus[cpu]}, the text of ${process.arch}, "${expected}", got, with ${chosen}, "${text}".`,
   );
+}
+
+/** A folder like that of the package with this addon alone: whatever else runs here or makes a package must not find it. */
+function packageWithAddon() {
+  const home = join(folder, 'package');
+  const prebuilds = join(home, 'prebuilds/linux-arm64');
+  rmSync(home, { recursive: true, force: true });
+  mkdirSync(prebuilds, { recursive: true });
+  cpSync(join(root, 'dist'), join(home, 'dist'), { recursive: true }); // a link would lead Node back
+  for (const name of ['package.json', 'models']) symlinkSync(join(root, name), join(home, name));
+  symlinkSync(join(folder, 'bitnet.node'), join(prebuilds, 'bitnet.node'));
+  return home;
 }
 
 /** Node for the emulated machine: npm has it as a package, which stays in the build folder. */
