@@ -69,7 +69,7 @@ Examples:
   bitnet bench --shape 3b --format f16,q4_0,i2_s
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB
-  bitnet bench --shape 2b-4t --replay repeat:0.7
+  bitnet bench --shape 2b4t --replay repeat:0.7
   bitnet bench --scenario prompt-beside-stream --shape 0.7b
   bitnet bench --html report.html -o json > report.json
   bitnet bench --from report.json --html report.html
