@@ -80,11 +80,11 @@ export async function* guarded(
     }
     checkRoom(ids, evaluator);
     const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
+    begun = true;
+    admitted = await admission(evaluator, settings, progress, ids.length);
     speculation = await speculationFor(settings, evaluator, tokenizer);
     progress.speculation = speculation;
     const decoder = { evaluator, tokenizer, settings, progress, continuation, speculation };
-    begun = true;
-    admitted = await admission(evaluator, settings, progress, ids.length);
     const { stopReason, ofPrompt } = yield* decode(decoder, ids, stream);
     outcome = { stopReason };
     const result = { stopReason, ...progress.summary() };

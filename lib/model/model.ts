@@ -5,7 +5,6 @@ import { checkedTemplateOption } from '../chat/template-choice.js';
 import { argumentError, givenOptions } from '../checks/options.js';
 import type { Decision } from '../decision.js';
 import { BitnetError } from '../errors.js';
-import { isGenerating } from '../generate/continuation.js';
 import type { Drafting } from '../generate/evaluator.js';
 import type { FileStamp } from '../gguf/file-stamp.js';
 import { heldPlan } from '../native.js';
@@ -160,11 +159,7 @@ export class Model {
 
   /** A step of a few tokens takes little longer than one of one; on more threads, of a few more. */
   get #drafting(): Drafting {
-    const generates = (session: Session | undefined) => session && isGenerating(session.evaluator);
-    return {
-      most: this.threads <= 2 ? 8 : 16,
-      running: () => [...this.#sessions].filter((session) => generates(session.deref())).length,
-    };
+    return { most: this.threads <= 2 ? 8 : 16, running: () => this.#admission.running };
   }
 
   /**
