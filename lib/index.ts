@@ -44,6 +44,7 @@ export type {
   Perplexity,
   Share,
 } from './evaluate/results.js';
+export type { Choices, CompleteOptions } from './generate/choices.js';
 export type {
   Completion,
   Generation,

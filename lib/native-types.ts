@@ -101,6 +101,12 @@ export interface KvUse {
   readonly used: number;
   /** Promised to generations that run, and not used yet. */
   readonly reserved: number;
+  /** Part of `used` that no session holds: it goes when room is needed. */
+  readonly cached: number;
+  /** Prompts whose begin was looked for, those of which a part was there, and the tokens of these parts. */
+  readonly prefixLookups: number;
+  readonly prefixHits: number;
+  readonly cachedTokens: number;
 }
 
 export interface NativeModel {
@@ -113,7 +119,7 @@ export interface NativeModel {
     kv: KvUse;
   };
   /** Bytes that keys and values of all sessions may take together. */
-  limitKv(bytes: number): void;
+  limitKv(bytes: number, keepsPrefixes: boolean): void;
   stats(): NativeStats;
   /** The model with its matrices held as other choices say. This one is closed; it must have no open sessions. */
   replan(options: object): Promise<NativeModel>;
@@ -174,6 +180,11 @@ export interface NativeRequest {
   readonly layers?: Float32Array;
   /** `[nLayer, 3]`, added to: inactive neurons, zero inputs of the down projection, values of each kind. */
   readonly ffnCounts?: Float64Array;
+  /**
+   * `[1]`, added to: how many of the tokens were not evaluated, because a sequence that begins alike has been. With it, the
+   * sequence is kept for others.
+   */
+  readonly cached?: Int32Array;
   /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
   readonly progress?: Int32Array;
 }
@@ -195,8 +206,8 @@ export interface NativeSession {
   cancel(): void;
   /** A generation waits: its caller is active. Until endGeneration, evaluations belong to it. */
   announce(caller: string, priority: number): void;
-  /** Begins it if there is memory for so many tokens more; says whether. */
-  admit(tokens: number): boolean;
+  /** Begins it if there is memory for so many positions in all; says whether, and throws where waiting would not help. */
+  admit(positions: number, alone: boolean): boolean;
   /** Tokens that were computed for its caller. */
   served(): number;
   /** May be called again. */

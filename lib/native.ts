@@ -58,7 +58,12 @@ interface Addon {
   checkGrammar(vocabSize: number, rules: NativeRules): void;
   compileGrammar(vocabulary: NativeVocabulary, rules: NativeRules): NativeGrammar;
   NativeGrammarText: new (begin: NativeGrammar | NativeGrammarText) => NativeGrammarText;
-  NativeSession: new (model: NativeModel, contextLength: number, kvType: number) => NativeSession;
+  NativeSession: new (
+    model: NativeModel,
+    contextLength: number,
+    kvType: number,
+    fork?: NativeSession,
+  ) => NativeSession;
 }
 
 let loaded: Addon | undefined;
@@ -192,13 +197,21 @@ function choiceNumbers(
   return { kernel, byShape, prefilterFrom, skipLayers: Int32Array.from(layers, Number) };
 }
 
+/** @param fork a session of the same model, length and type, whose tokens the new one has too */
 export function createNativeSession(
   model: NativeModel,
   contextLength: number,
   kvType: KvType = 'f16',
+  fork?: NativeSession,
 ): NativeSession {
   const { NativeSession } = addon();
-  return translated(() => new NativeSession(model, contextLength, kvTypes.indexOf(kvType)));
+  const type = kvTypes.indexOf(kvType);
+  return translated(() => new NativeSession(model, contextLength, type, fork));
+}
+
+/** Sets memory aside for so many positions; false: not now. @throws ERR_BITNET_MEMORY when it is alone, or would never fit */
+export function nativeAdmit(session: NativeSession, positions: number, alone: boolean): boolean {
+  return translated(() => session.admit(positions, alone));
 }
 
 export function nativeEvaluate(session: NativeSession, request: NativeRequest): Promise<void> {

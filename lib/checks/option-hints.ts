@@ -19,6 +19,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['nPredict', 'numPredict', 'predict', 'maxNewTokens', 'maxCompletionTokens'],
     ...['maxOutputTokens', 'maxLength', 'maxGenLen', 'tokenLimit'],
   ],
+  n: ['numChoices', 'numCompletions', 'numReturnSequences', 'numSequences'],
   normalize: ['normalise', 'embdNormalize', 'normalizeEmbeddings'],
   onProgress: ['onLoadProgress', 'progressCallback', 'progress'],
   bannedTokens: ['badWordsIds', 'suppressTokens', 'bannedTokenIds'],
@@ -29,6 +30,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   maxDraft: ['draftMax', 'numSpeculativeTokens', 'nDraft'],
   minTokens: ['minNewTokens', 'minLength', 'minPredict'],
   parseSpecial: ['parseSpecialTokens', 'specialTokens'],
+  prefixCache: ['cachePrompt', 'promptCache', 'prefixCaching', 'enablePrefixCaching'],
   path: ['model', 'modelPath', 'modelFile', 'file', 'filename'],
   pooling: ['poolingType', 'poolingMode'],
   repeatLastN: ['repetitionContextSize', 'penaltyLastN', 'repetitionPenaltyRange'],
@@ -50,13 +52,14 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 /** Which calls take an option, for those that are given to the wrong one. */
 const takenBy: Readonly<Record<string, string>> = {
   ...named('loadModel', [
-    ...['threads', 'kernel', 'path', 'kvMemory'],
+    ...['threads', 'kernel', 'path', 'kvMemory', 'prefixCache'],
     ...['stepTarget', 'share', 'maxRunning', 'maxQueue'],
   ]),
   ...named('loadModel and model.createSession', ['contextLength']),
   ...named('model.createSession', ['kvType']),
   ...named('model.createChat', ['system']),
   ...named('model.embed', ['pooling', 'normalize']),
+  ...named('session.complete', ['n']),
   ...named('session.evaluate', ['logits', 'top']),
   ...named('generate, complete and send', [
     ...['maxTokens', 'temperature', 'topK', 'topP', 'minP', 'repeatPenalty', 'repeatLastN'],

@@ -88,6 +88,11 @@ export interface Evaluator {
    * run. Rejects when the queue is full, and with `ERR_BITNET_ABORTED` when the signal aborts.
    */
   admit?(request: GenerationRequest): Promise<AdmittedGeneration>;
+  /**
+   * Where another session has evaluated a text that begins alike, the next evaluation, which is of a
+   * prompt, takes that over, and adds to the counter how many of its ids these were; never the last.
+   */
+  reusePrefix?(counter: { cachedTokens: number }): void;
   /** Logits of one position: token ids are below it. */
   readonly vocabSize: number;
   /**

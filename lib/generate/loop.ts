@@ -79,6 +79,7 @@ export async function* guarded(
       progress.pendingTokens = 1;
     }
     checkRoom(ids, evaluator);
+    evaluator.reusePrefix?.(progress);
     const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
     begun = true;
     admitted = await admission(evaluator, settings, progress, ids.length);

@@ -7,6 +7,8 @@ export interface Usage {
    * while it read its prompt those that were evaluated.
    */
   readonly promptTokens: number;
+  /** Of these, those that were not evaluated, because another session has been at a text that begins alike. */
+  readonly cachedTokens: number;
   /** Tokens generated, without the one that ended the generation. */
   readonly completionTokens: number;
 }
@@ -19,7 +21,7 @@ export interface Timings {
   readonly decodeMilliseconds: number;
   /** From the first call of `next()` to the first token: tokenizing and prefill. */
   readonly timeToFirstTokenMilliseconds: number;
-  /** Prompt tokens per second of prefill; 0 when there is nothing to divide. */
+  /** Prompt tokens evaluated per second of prefill; 0 when there is nothing to divide. */
   readonly promptTokensPerSecond: number;
   /** Tokens per second of decoding; 0 when the first token was the last. */
   readonly tokensPerSecond: number;
@@ -36,6 +38,8 @@ export class Progress {
   /** Every token generated. */
   readonly ids: number[] = [];
   promptTokens = 0;
+  /** Tokens of the prompt that were not evaluated: see `Evaluator.reusePrefix`. */
+  cachedTokens = 0;
   /** Tokens of earlier generations that are evaluated with the prompt. */
   pendingTokens = 0;
   readonly seed: number;
@@ -82,12 +86,16 @@ export class Progress {
 
   summary(): { usage: Usage; timings: Timings; seed: number } {
     return {
-      usage: { promptTokens: this.#evaluatedPrompt, completionTokens: this.ids.length },
+      usage: {
+        promptTokens: this.#evaluatedPrompt,
+        cachedTokens: Math.min(this.cachedTokens, this.#evaluatedPrompt),
+        completionTokens: this.ids.length,
+      },
       timings: {
         prefillMilliseconds: this.#prefill.milliseconds,
         decodeMilliseconds: this.#decode.milliseconds,
         timeToFirstTokenMilliseconds: this.#firstToken,
-        promptTokensPerSecond: perSecond(this.#prefill),
+        promptTokensPerSecond: perSecond(this.#prefill, this.cachedTokens),
         tokensPerSecond: perSecond(this.#decode),
         ...(this.speculation && {
           draftedTokens: this.speculation.draftedTokens,
@@ -99,6 +107,6 @@ export class Progress {
   }
 }
 
-function perSecond(phase: { tokens: number; milliseconds: number }): number {
-  return phase.milliseconds > 0 ? (phase.tokens * 1000) / phase.milliseconds : 0;
+function perSecond(phase: { tokens: number; milliseconds: number }, without = 0): number {
+  return phase.milliseconds > 0 ? ((phase.tokens - without) * 1000) / phase.milliseconds : 0;
 }

@@ -10,7 +10,7 @@ export interface Applicant {
   /** What was computed for its caller: of equal priorities the smallest goes first. */
   served(): number;
   /** Begins if there is memory for it, and says whether. What it throws ends the wait. */
-  admit(): boolean;
+  admit(alone: boolean): boolean;
 }
 
 /** A place among the generations that run. */
@@ -95,7 +95,7 @@ export class Admission {
   };
 
   #begins(applicant: Applicant): boolean {
-    return this.#running < this.#maxRunning && applicant.admit();
+    return this.#running < this.#maxRunning && applicant.admit(this.#running === 0);
   }
 
   #place(holder: object): Place {

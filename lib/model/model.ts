@@ -11,6 +11,7 @@ import { heldPlan } from '../native.js';
 import type {
   HeadCounts,
   KernelNames,
+  KvType,
   MemoryUse,
   NativeModel,
   PlannedTensor,
@@ -22,7 +23,8 @@ import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './load/identity.js';
 import { KvBudget } from './load/kv-budget.js';
 import { memoryOf, skippingLayers } from './load/memory.js';
-import { Session } from './session/session.js';
+import type { Sequence } from './session/sequence.js';
+import { Session, type SessionOwner } from './session/session.js';
 import {
   checkedContextLength,
   checkedKvType,
@@ -47,6 +49,7 @@ export interface ModelParts {
   readonly kvMemory: number | undefined;
   readonly maxRunning: number;
   readonly maxQueue: number;
+  readonly prefixCache: boolean;
   readonly loadMilliseconds: number;
 }
 
@@ -105,7 +108,7 @@ export class Model {
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#admission = new Admission(parts);
     this.#native = native;
-    this.#kvBudget = new KvBudget(native, spec, parts.kvMemory);
+    this.#kvBudget = new KvBudget(native, spec, parts);
   }
 
   /**
@@ -117,7 +120,15 @@ export class Model {
     const contextLength = checkedContextLength(given.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(given.kvType);
     this.#kvBudget.admit(contextLength, kvType);
-    const session = new Session({
+    return this.#openSession(contextLength, kvType);
+  }
+
+  #openSession(
+    contextLength: number,
+    kvType: KvType,
+    sequenceOf?: (owner: SessionOwner) => Sequence,
+  ): Session {
+    const owner: SessionOwner = {
       native: this.native,
       tokenizer: this.tokenizer,
       vocabSize: this.spec.vocabSize,
@@ -131,12 +142,14 @@ export class Model {
       admission: this.#admission,
       identity: (signal) => this.#identity.hash(signal),
       drafting: this.spec.recurrent ? undefined : this.#drafting,
+      another: (sequence) => this.#openSession(contextLength, kvType, sequence),
       onClose: () => {
         this.#sessions.delete(entry);
         this.#forgotten.unregister(entry);
         this.#admission.retry();
       },
-    });
+    };
+    const session = new Session(owner, sequenceOf?.(owner));
     const entry = new WeakRef(session);
     this.#sessions.add(entry);
     this.#forgotten.register(session, entry, entry);
@@ -186,8 +199,7 @@ export class Model {
 
   /** What the model is doing, and what its steps took. @throws `ERR_BITNET_CLOSED` */
   stats(): ModelStats {
-    const sessions = [...this.#sessions].flatMap((session) => session.deref() ?? []);
-    return modelStats(this.native, sessions);
+    return modelStats(this.native);
   }
 
   /**

@@ -24,15 +24,25 @@ export interface ModelStats {
    */
   readonly stepTargetMilliseconds: number | undefined;
   readonly kv: {
-    /** Keys and values of all open sessions. */
+    /** Keys and values of all open sessions, in blocks of 32 tokens; what they share counts once. */
     readonly usedBytes: number;
+    /** Promised to generations that run, and not used yet. */
+    readonly reservedBytes: number;
+    /** What is left of `kvMemory` for others. */
+    readonly freeBytes: number;
+    /** Part of `freeBytes` that holds what closed sessions have evaluated. */
+    readonly cachedBytes: number;
+  };
+  /** Prompts whose begin was looked for in what others have evaluated, those of which a part was there, and its tokens. */
+  readonly prefixCache: {
+    readonly lookups: number;
+    readonly hits: number;
+    readonly tokens: number;
   };
 }
 
-export function modelStats(
-  native: NativeModel,
-  sessions: readonly { readonly position: number; readonly bytesPerToken: number }[],
-): ModelStats {
+export function modelStats(native: NativeModel): ModelStats {
+  const { kv } = native.info();
   const { running, waiting, steps, promptTokens, decodedTokens, ...times } = native.stats();
   const sorted = times.lastSteps.sort();
   const quantile = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] ?? 0;
@@ -43,10 +53,11 @@ export function modelStats(
     stepMilliseconds: { median: quantile(0.5), p95: quantile(0.95) },
     stepTargetMilliseconds: times.target > 0 ? times.target : undefined,
     kv: {
-      usedBytes: sessions.reduce(
-        (sum, { position, bytesPerToken }) => sum + position * bytesPerToken,
-        0,
-      ),
+      usedBytes: kv.used - kv.cached,
+      reservedBytes: kv.reserved,
+      freeBytes: Math.max(kv.budget - (kv.used - kv.cached) - kv.reserved, 0),
+      cachedBytes: kv.cached,
     },
+    prefixCache: { lookups: kv.prefixLookups, hits: kv.prefixHits, tokens: kv.cachedTokens },
   };
 }

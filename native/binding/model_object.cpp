@@ -28,6 +28,10 @@ Napi::Object kv_stats(Napi::Env env, const KvPool& pool) {
   result.Set("budget", static_cast<double>(stats.budget));
   result.Set("used", static_cast<double>(stats.used));
   result.Set("reserved", static_cast<double>(stats.reserved));
+  result.Set("cached", static_cast<double>(stats.cached));
+  result.Set("prefixLookups", static_cast<double>(stats.lookups));
+  result.Set("prefixHits", static_cast<double>(stats.hits));
+  result.Set("cachedTokens", static_cast<double>(stats.tokens));
   return result;
 }
 
@@ -134,11 +138,12 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// limitKv(bytes): of keys and values of all sessions
+// limitKv(bytes, keepsPrefixes): of keys and values of all sessions
 Napi::Value ModelObject::js_limit_kv(const Napi::CallbackInfo& info) {
   const double bytes = info[0].As<Napi::Number>().DoubleValue();
+  const bool keeps_prefixes = info[1].As<Napi::Boolean>().Value();
   if (loaded)
-    loaded->model.kv->limit(static_cast<uint64_t>(bytes));
+    loaded->model.kv->limit(static_cast<uint64_t>(bytes), keeps_prefixes);
   return info.Env().Undefined();
 }
 

@@ -30,6 +30,7 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.scores = elements_of<double>(object, "scores");
   request.states = elements_of<float>(object, "states");
   request.layers = elements_of<float>(object, "layers");
+  request.cached = elements_of<int32_t>(object, "cached");
   return request;
 }
 
@@ -91,7 +92,13 @@ void SessionObject::create(const Napi::CallbackInfo& info) {
   Status status = Status::error(Code::kClosed, "The model is closed.");
   if (data->loaded) {
     const Model& model = data->loaded->model;
-    status = data->cache.allocate(model.weights->spec, context, type, model.kv);
+    const ModelSpec& spec = model.weights->spec;
+    if (info.Length() < 4 || !info[3].IsObject())
+      status = data->cache.allocate(spec, context, type, model.kv);
+    else if (const auto other = SessionObject::Unwrap(info[3].As<Napi::Object>())->data_)
+      status = data->cache.fork(spec, other->cache);
+    else
+      status = Status::error(Code::kClosed, "The session is closed.");
   }
   if (!status.ok()) {
     to_error(info.Env(), status).ThrowAsJavaScriptException();
@@ -145,12 +152,22 @@ Napi::Value SessionObject::js_announce(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// admit(tokens) → whether there is memory for so many more: then the generation may begin
+// admit(positions, alone) → whether there is memory for so many in all: then the generation may begin.
+// Throws where waiting would not help.
 Napi::Value SessionObject::js_admit(const Napi::CallbackInfo& info) {
-  const bool admitted = data_ && data_->generating; // the cache has its memory already
-  if (admitted)
+  Napi::Env env = info.Env();
+  if (!data_ || !data_->generating)
+    return Napi::Boolean::New(env, false);
+  KvCache& kv = data_->cache.kv;
+  const size_t positions = static_cast<size_t>(info[0].As<Napi::Number>().Int64Value());
+  const Status status = kv.reserve(positions);
+  if (status.ok()) {
     data_->loaded->queue.admit(data_->generation);
-  return Napi::Boolean::New(info.Env(), admitted);
+  } else if (info[1].As<Napi::Boolean>().Value() || !kv.fits(positions)) {
+    to_error(env, status).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  return Napi::Boolean::New(env, status.ok());
 }
 
 // served() → tokens computed for the generation's caller, beside those of other callers

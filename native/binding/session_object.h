@@ -19,8 +19,10 @@ struct SessionData {
 
   /** JavaScript thread. */
   void end_generation() {
-    if (generating)
-      loaded->queue.end(generation);
+    if (!generating)
+      return;
+    loaded->queue.end(generation);
+    cache.kv.unreserve();
     generating = false;
   }
 
@@ -40,7 +42,10 @@ struct SessionData {
 class SessionObject : public Napi::ObjectWrap<SessionObject> {
 public:
   static Napi::Function define(Napi::Env env);
-  /** new NativeSession(model, contextLength, kvType): a value of KvType */
+  /**
+   * new NativeSession(model, contextLength, kvType, session?): a value of KvType, and a session of the
+   * same to fork
+   */
   explicit SessionObject(const Napi::CallbackInfo& info);
 
 private:

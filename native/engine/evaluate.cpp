@@ -2,14 +2,18 @@
 #include "evaluate.h"
 
 #include <algorithm>
+#include <new>
 
 namespace bitnet {
 
 Status Evaluation::prepare(size_t n) {
+  cache_->use(request_.prefix_key);
   if (request_.n - request_.again <= 1) { // a single token, as while generating
     const bool due = n == 1 && cache_->position % kSnapshotInterval == 0;
     return cache_->prepare(n, due ? 0 : RecurrentStates::kNowhere);
   }
+  if (request_.cached) // for those that share a part of the text
+    cache_->states.keep_now(kSnapshotInterval);
   const size_t keep = request_.n - std::min(request_.n, kSnapshotTail);
   const bool here = keep >= done_ && keep < done_ + n;
   return cache_->prepare(n, here ? keep - done_ : RecurrentStates::kNowhere);
@@ -77,8 +81,31 @@ LayerStreams Evaluation::streams(size_t n) const {
           .skip = silent(n)};
 }
 
+void Evaluation::reuse() {
+  if (!request_.cached || over())
+    return;
+  KvPool& pool = *cache_->kv.pool();
+  try {
+    cache_->use(request_.prefix_key);
+  } catch (const std::bad_alloc&) {
+    return; // prepare() will say so
+  }
+  cache_->share();
+  if (!looked_)
+    pool.count_lookup();
+  looked_ = true;
+  const size_t needed = std::min(remaining(), std::max<size_t>(1, request_.rows));
+  const size_t found = cache_->reuse(request_.tokens + done_, remaining() - needed);
+  const size_t again = std::min(found, request_.again - std::min(request_.again, done_));
+  done_ += found;
+  if (found == again)
+    return;
+  pool.count_hit(found - again, *request_.cached == 0);
+  *request_.cached += static_cast<int32_t>(found - again);
+}
+
 void Evaluation::advance(size_t n) {
-  cache_->append(n);
+  cache_->append(request_.tokens + done_, n);
   done_ += n;
 }
 

@@ -62,6 +62,11 @@ struct EvaluateRequest {
 
   std::atomic<int32_t>* progress = nullptr; // optional: thousandths done
 
+  // [1], optional, added to: tokens that were not evaluated, because another sequence had been at them.
+  // What is evaluated is kept for others then.
+  int32_t* cached = nullptr;
+  std::string prefix_key; // what the tokens are evaluated with besides the model: see PrefixKey
+
   // kScore: [n - again - 1], natural log p(tokens[i + 1] | tokens[0..i] and what came before), i from
   // `again` on.
   double* scores = nullptr;
@@ -95,6 +100,8 @@ public:
   /** Its activations are counted: they must not mix with those of others. */
   bool runs_alone() const { return request_.ffn_counts != nullptr; }
 
+  /** Skips what the pool has of the next tokens, never the last; before each step. */
+  void reuse();
   /** Makes room for the keys, values and states that the next `n` tokens leave behind. */
   Status prepare(size_t n);
   /** The next `n` tokens as part of a step, for which there is room. */
@@ -133,7 +140,8 @@ private:
   SequenceCache* cache_;
   EvaluateRequest request_;
   Abort abort_;
-  size_t done_ = 0; // tokens evaluated
+  size_t done_ = 0;     // tokens evaluated
+  bool looked_ = false; // for what the pool has
   Status status_;
 };
 

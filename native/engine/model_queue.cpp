@@ -162,6 +162,7 @@ void ModelQueue::list_candidates() {
     const bool alone = job->evaluation.runs_alone();
     if (alone && !first)
       continue;
+    job->evaluation.reuse();
     candidates_.push_back({.job = job.get(),
                            .remaining = job->evaluation.remaining(),
                            .decodes = job->decodes(),

@@ -73,12 +73,33 @@ void KvCache::truncate(size_t positions) {
     table_.resize(blocks_of(positions));
 }
 
+void KvCache::share(size_t positions, KvCache& with) {
+  with.table_.reserve(blocks_of(positions)); // all there is to fail
+  with.table_.clear();
+  for (size_t i = 0; i < blocks_of(positions); ++i) {
+    share_rows(i, std::min(kKvBlockPositions, positions - i * kKvBlockPositions));
+    with.table_.push_back({table_[i].block, kKvBlockPositions});
+  }
+}
+
+void KvCache::adopt(size_t index, std::vector<std::shared_ptr<KvBlock>> blocks) {
+  table_.reserve(index + blocks.size()); // all there is to fail
+  table_.resize(index);
+  for (std::shared_ptr<KvBlock>& block : blocks)
+    table_.push_back({std::move(block), kKvBlockPositions});
+  pool_->give_back(blocks.size() * block_bytes(), reservation_); // which was set aside for these
+}
+
 Status KvCache::reserve(size_t positions) {
   // The last block may be one that has to be copied.
   const bool copies = !table_.empty() && table_.back().shared > 0;
   const size_t missing = blocks_of(std::min(positions, context_)) + copies -
                          std::min(table_.size(), blocks_of(positions));
   return pool_->reserve(uint64_t{missing} * block_bytes(), reservation_);
+}
+
+bool KvCache::fits(size_t positions) const {
+  return pool_->fits(uint64_t{blocks_of(std::min(positions, context_))} * block_bytes());
 }
 
 void KvCache::copy_rows(const KvBlock& from, const KvBlock& to, size_t rows) const {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -46,10 +47,27 @@ public:
   /** Gives back what lies behind `positions`. */
   void truncate(size_t positions);
 
+  /** Shares the blocks of the first `positions` with an empty table of the same sizes. */
+  void share(size_t positions, KvCache& with);
+
+  const std::shared_ptr<KvBlock>& block(size_t index) const { return table_[index].block; }
+  /** Rows before `rows` of a block are read by others too from now on. */
+  void share_rows(size_t index, size_t rows) {
+    table_[index].shared = std::max(table_[index].shared, rows);
+  }
+  /** Puts a block that others read too in the place of those from `index` on, which is at most their number. */
+  void adopt(size_t index, std::vector<std::shared_ptr<KvBlock>> blocks);
+  /** The same in the place of one, which had the same rows. */
+  void replace(size_t index, std::shared_ptr<KvBlock> block) {
+    table_[index] = {std::move(block), kKvBlockPositions};
+  }
+
   /** Sets memory aside, so that so many positions in all will find room; kMemory changes nothing. */
   Status reserve(size_t positions);
+  /** Whether so many positions would find room if no other sequence was there. */
+  bool fits(size_t positions) const;
   /** Gives back what was set aside and is not used. */
-  void unreserve() { reservation_ = {}; }
+  void unreserve() { pool_->give_back(UINT64_MAX, reservation_); }
 
   /** Rows at `position` and those behind it in the same block. */
   uint8_t* keys(size_t layer, size_t kv_head, size_t position) const {

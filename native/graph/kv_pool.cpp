@@ -1,6 +1,7 @@
 // Counting what blocks take, and refusing what is too much.
 #include "kv_pool.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -22,12 +23,48 @@ KvReservation& KvReservation::operator=(KvReservation&& other) noexcept {
 
 KvReservation::~KvReservation() {
   if (pool_)
-    pool_->give_back(bytes_);
+    pool_->give_back(UINT64_MAX, *this);
 }
 
-void KvPool::limit(uint64_t bytes) {
+void KvPool::limit(uint64_t bytes, bool keeps_prefixes) {
   std::lock_guard<std::mutex> lock(mutex_);
   budget_ = bytes;
+  keeps_prefixes_ = keeps_prefixes;
+}
+
+bool KvPool::make_room(uint64_t bytes) {
+  if (!could_fit(bytes))
+    return false;
+  while (use_->bytes + bytes > budget_)
+    if (!tree_.evict())
+      return false;
+  return true;
+}
+
+// Beside what sequences hold and what is promised; the rest goes when it is in the way.
+bool KvPool::could_fit(uint64_t bytes) const {
+  if (use_->bytes + reserved_ + bytes <= budget_)
+    return true;
+  const uint64_t used = use_->bytes; // which others may lower meanwhile
+  return used - std::min(used, tree_.evictable()) + reserved_ + bytes <= budget_;
+}
+
+KvPool::Kept KvPool::keep(const PrefixKey& key, PrefixTree::Node* parent, const int32_t* tokens,
+                          size_t count, const std::shared_ptr<KvBlock>& block,
+                          const std::vector<PrefixTree::State>& states) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  PrefixTree::Node* const node = tree_.insert(key, parent, tokens, count, block);
+  const Kept kept = {node, PrefixTree::block_of(node)}; // held: room is not made of it
+  for (const PrefixTree::State& state : states)
+    if (make_room(state->data.size()))
+      tree_.keep(node, state);
+  return kept;
+}
+
+PrefixTree::Match KvPool::match(const PrefixKey& key, PrefixTree::Node* node, size_t begin,
+                                const int32_t* tokens, size_t count, bool states) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return tree_.match(key, node, begin, tokens, count, states);
 }
 
 Status KvPool::take(size_t bytes, KvReservation& reservation, std::shared_ptr<KvBlock>* block) {
@@ -36,7 +73,7 @@ Status KvPool::take(size_t bytes, KvReservation& reservation, std::shared_ptr<Kv
     std::lock_guard<std::mutex> lock(mutex_);
     const uint64_t set_aside = reservation.bytes_ >= bytes ? bytes : 0;
     reserved_ -= set_aside;
-    if (!has_room(bytes)) {
+    if (!make_room(bytes)) {
       reserved_ += set_aside;
       return no_room(bytes);
     }
@@ -53,7 +90,7 @@ Status KvPool::take(size_t bytes, KvReservation& reservation, std::shared_ptr<Kv
 Status KvPool::reserve(uint64_t bytes, KvReservation& reservation) {
   std::lock_guard<std::mutex> lock(mutex_);
   reserved_ -= reservation.bytes_;
-  if (!has_room(bytes)) {
+  if (!could_fit(bytes)) {
     reserved_ += reservation.bytes_;
     return no_room(bytes);
   }
@@ -65,7 +102,13 @@ Status KvPool::reserve(uint64_t bytes, KvReservation& reservation) {
 
 KvPool::Stats KvPool::stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  return {.budget = budget_, .used = use_->bytes, .reserved = reserved_};
+  return {.budget = budget_,
+          .used = use_->bytes,
+          .cached = tree_.evictable(),
+          .reserved = reserved_,
+          .lookups = lookups_,
+          .hits = hits_,
+          .tokens = tokens_};
 }
 
 Status KvPool::no_room(uint64_t bytes) const {
@@ -77,10 +120,17 @@ Status KvPool::no_room(uint64_t bytes) const {
                            " promised; close sessions, or allow more (--kv-memory, kvMemory).");
 }
 
-void KvPool::give_back(uint64_t reserved) {
+void KvPool::give_back(uint64_t bytes, KvReservation& reservation) {
   std::lock_guard<std::mutex> lock(mutex_);
-  reserved_ -= reserved;
+  bytes = std::min(bytes, reservation.bytes_);
+  reserved_ -= bytes;
+  reservation.bytes_ -= bytes;
   ++use_->freed;
+}
+
+bool KvPool::fits(uint64_t bytes) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return bytes <= budget_;
 }
 
 } // namespace bitnet

@@ -9,9 +9,12 @@ using Tokens = std::vector<int32_t>;
 
 struct PrefixTree::Node {
   explicit Node(std::shared_ptr<KvUse> u) : use(std::move(u)) {}
-  ~Node() {
+  ~Node() { forget_states(); }
+
+  void forget_states() {
     for (const State& state : states)
       use->bytes -= state->data.size();
+    states.clear();
     ++use->freed;
   }
 
@@ -103,8 +106,22 @@ PrefixTree::Match PrefixTree::match(const PrefixKey& key, Node* node, size_t beg
   }
   std::vector<Node*> path;
   size_t length = 0;
+  Node* last = nullptr; // of the nodes that have a state, with those in front of it
+  size_t before = 0;
   while (length < count) {
     const Tokens wanted(tokens + length, tokens + std::min(count, length + kKvBlockPositions));
+    // Of those that begin alike the one with the most in common need not have the latest state.
+    auto alike = states ? node->children.lower_bound({wanted[0]}) : node->children.end();
+    for (; alike != node->children.end() && alike->first[0] == wanted[0]; ++alike) {
+      const size_t end = begin + length + common(alike->first, wanted.data(), wanted.size());
+      for (const State& state : alike->second->states) {
+        if (state->position > end || (match.state && state->position <= match.state->position))
+          continue;
+        match.state = state;
+        last = alike->second.get();
+        before = path.size();
+      }
+    }
     Node* best = nullptr;
     size_t most = 0;
     auto at = node->children.lower_bound(wanted);
@@ -127,16 +144,11 @@ PrefixTree::Match PrefixTree::match(const PrefixKey& key, Node* node, size_t beg
       break;
   }
   if (states) {
-    size_t end = begin + length;
-    length = 0;
-    for (size_t i = path.size(); i-- > 0 && !match.state;)
-      for (const State& state : path[i]->states)
-        if (state->position <= end)
-          match.state = state;
-    if (match.state)
-      length = match.state->position - begin;
+    path.resize(before);
+    if (last)
+      path.push_back(last);
+    length = last ? match.state->position - begin : 0;
   }
-  path.resize((length + kKvBlockPositions - 1) / kKvBlockPositions);
   if (path.empty())
     return match;
   touch(path.back());
@@ -156,7 +168,29 @@ bool PrefixTree::evict() {
       erase(leaf);
       return true;
     }
-  return false;
+  return forget_states();
+}
+
+bool PrefixTree::forget_states() {
+  bool any = false;
+  visit([&](Node* node) {
+    any |= !node->states.empty();
+    node->forget_states();
+  });
+  return any;
+}
+
+template <class Visit> void PrefixTree::visit(Visit&& each) const {
+  std::vector<Node*> left;
+  for (const auto& [key, root] : roots_)
+    left.push_back(root.get());
+  while (!left.empty()) {
+    Node* node = left.back();
+    left.pop_back();
+    for (const auto& [tokens, child] : node->children)
+      left.push_back(child.get());
+    each(node);
+  }
 }
 
 const std::shared_ptr<KvBlock>& PrefixTree::block_of(const Node* node) {
@@ -169,21 +203,13 @@ PrefixTree::Node* PrefixTree::parent_of(const Node* node) {
 
 uint64_t PrefixTree::evictable() const {
   uint64_t bytes = 0;
-  std::vector<const Node*> left;
-  for (const auto& [key, root] : roots_)
-    left.push_back(root.get());
-  while (!left.empty()) {
-    const Node* node = left.back();
-    left.pop_back();
-    for (const auto& [tokens, child] : node->children)
-      left.push_back(child.get());
-    // Whoever holds a block holds those in front of it too.
-    if (node->block.use_count() != 1)
-      continue;
-    bytes += node->block->size();
+  visit([&](const Node* node) {
     for (const State& state : node->states)
       bytes += state->data.size();
-  }
+    // Whoever holds a block holds those in front of it too.
+    if (node->block.use_count() == 1)
+      bytes += node->block->size();
+  });
   return bytes;
 }
 
@@ -206,8 +232,12 @@ void PrefixTree::erase(Node* leaf) {
   auto entry = leaves_.extract({leaf->used, leaf});
   const uint64_t used = leaf->used;
   parent->children.erase(parent->children.find(leaf->tokens));
-  if (!parent->children.empty() || !parent->block)
+  if (!parent->children.empty())
     return;
+  if (!parent->block) {
+    std::erase_if(roots_, [&](const auto& root) { return root.second.get() == parent; });
+    return;
+  }
   parent->used = std::max(parent->used, used);
   entry.value() = {parent->used, parent}; // takes no memory
   leaves_.insert(std::move(entry));

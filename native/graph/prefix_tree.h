@@ -65,7 +65,10 @@ public:
   Match match(const PrefixKey& key, Node* node, size_t begin, const int32_t* tokens, size_t count,
               bool states);
 
-  /** Forgets the leaf that was of use longest ago and that nobody else holds; false: none is left. */
+  /**
+   * Forgets the leaf that was of use longest ago and that nobody else holds, or where all are held, every
+   * state; false: there is nothing left to forget.
+   */
   bool evict();
 
   static const std::shared_ptr<KvBlock>& block_of(const Node* node);
@@ -74,6 +77,8 @@ public:
   uint64_t evictable() const;
 
 private:
+  template <class Visit> void visit(Visit&& each) const; // every node, with its root
+  bool forget_states();
   void touch(Node* node);
   void leave(Node* node); // the leaves
   void erase(Node* leaf);

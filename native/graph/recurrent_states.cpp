@@ -6,7 +6,6 @@
 #include "linear.h"
 
 namespace bitnet {
-
 bool RecurrentStates::allocate(const ModelSpec& spec) {
   *this = {};
   const RecurrentSpec& recurrent = spec.recurrent;
@@ -51,7 +50,7 @@ bool RecurrentStates::prepare(size_t position, size_t keep_after) {
     return true;
   if (!now_)
     now_ = make();
-  if (!next_ && last_ && last_.use_count() == 1)
+  if (!next_ && last_ && !last_->shared)
     next_ = std::move(last_);
   last_.reset();
   if (!next_)
@@ -88,6 +87,7 @@ void RecurrentStates::commit(size_t position) {
 
 // Where there are too many, the one closest behind another goes; never the new one.
 void RecurrentStates::keep(Shared state) {
+  state->share();
   snapshots_.push_back(std::move(state));
   while (snapshots_.size() > most_snapshots()) {
     size_t closest = 0, distance = SIZE_MAX, before = 0;
@@ -111,7 +111,7 @@ size_t RecurrentStates::restore(size_t position) {
   if (last_ && last_->position <= position && (!found || found->position < last_->position))
     found = std::move(last_);
   last_.reset();
-  if (now_.use_count() == 1)
+  if (!now_->shared)
     next_ = std::move(now_); // for its memory
   now_ = std::move(found);
   return now_ ? now_->position : 0;
@@ -136,6 +136,38 @@ void RecurrentStates::take(std::vector<Shared> states) {
   states.pop_back();
   for (Shared& state : states)
     keep(std::move(state));
+}
+
+void RecurrentStates::keep_now(size_t interval) {
+  const size_t before = snapshots_.empty() ? 0 : snapshots_.back()->position;
+  if (now_ && now_->position >= before + interval)
+    keep(now_);
+}
+
+std::vector<std::shared_ptr<StateBuffer>> RecurrentStates::snapshots_between(size_t begin,
+                                                                             size_t end) const {
+  std::vector<Shared> between;
+  for (const Shared& state : snapshots_)
+    if (state->position > begin && state->position <= end)
+      between.push_back(state);
+  return between;
+}
+
+void RecurrentStates::resume(Shared state) {
+  last_.reset();
+  if (now_ && !now_->shared)
+    next_ = std::move(now_); // for its memory
+  now_ = std::move(state);
+}
+
+RecurrentStates RecurrentStates::fork() {
+  if (now_)
+    now_->share();
+  RecurrentStates fork = *this;
+  fork.last_.reset();
+  fork.next_.reset();
+  fork.kept_.reset();
+  return fork;
 }
 
 } // namespace bitnet

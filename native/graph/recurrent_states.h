@@ -19,6 +19,13 @@ constexpr uint64_t kSnapshotBudget = uint64_t{512} << 20;
 struct StateBuffer {
   AlignedBuffer data;
   size_t position = 0;
+  bool shared = false; // others may hold it: its memory is never written again
+
+  /** Reads first: another sequence may be reading. */
+  void share() {
+    if (!shared)
+      shared = true;
+  }
 };
 
 /**
@@ -57,6 +64,14 @@ public:
   std::vector<std::shared_ptr<StateBuffer>> held() const;
   /** Takes states as held() gives them. */
   void take(std::vector<std::shared_ptr<StateBuffer>> states);
+  /** Keeps a snapshot of the state after the last token if the one before is so many positions back. */
+  void keep_now(size_t interval);
+  /** Snapshots after more than `begin` and at most `end` tokens. */
+  std::vector<std::shared_ptr<StateBuffer>> snapshots_between(size_t begin, size_t end) const;
+  /** Goes on from a later state, of the same text. */
+  void resume(std::shared_ptr<StateBuffer> state);
+  /** The same states for another sequence. */
+  RecurrentStates fork();
   /** An empty one for take(); null without memory. */
   std::shared_ptr<StateBuffer> make() const;
 
@@ -91,7 +106,7 @@ private:
   size_t layers_ = 0, heads_ = 0, head_rows_ = 0, head_cols_ = 0, history_ = 0, channels_ = 0;
   std::vector<size_t> slots_; // [n_layer] place among the recurrent layers
   Shared now_;                // null at position 0 once it went back there
-  Shared last_;               // before the last step: where a step may write if nobody shares it
+  Shared last_;               // before the last step: where a step may write unless it is shared
   Shared next_, kept_;        // of the step that is prepared
   size_t keep_after_ = kNowhere;
   std::vector<Shared> snapshots_; // by position, none behind that of `now_`

@@ -25,8 +25,8 @@ public:
    * (RecurrentStates).
    */
   Status prepare(size_t n, size_t keep_after = RecurrentStates::kNowhere);
-  /** `n` tokens of the step that was prepared are there. */
-  void append(size_t n);
+  /** The tokens of the step that was prepared are there. */
+  void append(const int32_t* tokens, size_t n);
 
   /**
    * Forgets everything from `length` on, and returns the position of what is left: `length`, or where
@@ -34,8 +34,20 @@ public:
    */
   size_t truncate(size_t length);
 
-  /** Takes all that another one of the same sizes holds. */
+  /** Takes all that another one of the same sizes holds, which came from elsewhere: it is not shared. */
   void take(SequenceCache& other);
+  /** Becomes one of the same tokens as `other`, with which it shares what is there. */
+  Status fork(const ModelSpec& spec, SequenceCache& other);
+
+  /** What the coming tokens are evaluated with: see PrefixKey. */
+  void use(const std::string& adapters);
+  /** From now on, what is evaluated is kept in the pool for sequences that begin alike. */
+  void share();
+  /**
+   * Appends as many of the coming tokens, at most `n`, as the pool has of a text that begins like
+   * this one, and returns their number.
+   */
+  size_t reuse(const int32_t* tokens, size_t n);
 
   KvCache kv;
   RecurrentStates states;
@@ -44,6 +56,22 @@ public:
    * mid-evaluation.
    */
   std::atomic<size_t> position{0};
+
+private:
+  static constexpr size_t kNowhere = SIZE_MAX;
+
+  bool records() const { return tokens_.size() == position && own_from_ > 0; }
+  void keep_blocks();
+  void keep_states(const std::vector<PrefixTree::State>& after);
+  void keep_rest();
+  void forget_behind();
+
+  PrefixKey key_;
+  std::vector<int32_t> tokens_;      // [position]; none of what came from elsewhere
+  PrefixTree::Node* node_ = nullptr; // of the last block that the pool keeps, which is one of ours
+  size_t kept_ = 0;                  // blocks that the pool keeps
+  size_t own_from_ = kNowhere;       // from here on, the key does not say what decided the rest
+  bool shares_ = false;
 };
 
 } // namespace bitnet

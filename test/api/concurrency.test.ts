@@ -188,7 +188,7 @@ it('an evaluation that waits for a step of others is aborted before that', async
 
 it('stats tell what runs and what was computed', async () => {
   const model = await load();
-  expect(model.stats()).toEqual({
+  expect(model.stats()).toMatchObject({
     ...{ running: 0, waiting: 0, steps: 0, promptTokens: 0, decodedTokens: 0, tokensPerStep: 0 },
     ...{ computeMilliseconds: 0, stepMilliseconds: { median: 0, p95: 0 } },
     ...{ stepTargetMilliseconds: undefined, kv: { usedBytes: 0 } },
@@ -199,7 +199,8 @@ it('stats tell what runs and what was computed', async () => {
   expect(stats).toMatchObject({ promptTokens: 600, decodedTokens: ids.length - 1, running: 0 });
   expect(stats.steps).toBe(2 + ids.length - 1);
   expect(stats.tokensPerStep).toBe((600 + ids.length - 1) / stats.steps);
-  expect(stats.kv.usedBytes).toBe(session.position * session.bytesPerToken);
+  const positions = 32 * Math.ceil(session.position / 32);
+  expect(stats.kv.usedBytes).toBe(positions * session.bytesPerToken);
   expect(stats.stepMilliseconds.p95).toBeGreaterThanOrEqual(stats.stepMilliseconds.median);
   expect(stats.computeMilliseconds).toBeGreaterThan(0);
   model.close();

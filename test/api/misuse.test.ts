@@ -94,6 +94,7 @@ const loadOptions = {
   ...{ autotune: is.flag, headPrefilter: is.flag, skipInactive: is.flag, i2sLayout: is.nothing },
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing, kvMemory: is.nothing },
   ...{ stepTarget: is.part, share: is.part, maxRunning: is.nothing, maxQueue: is.nothing },
+  prefixCache: is.flag,
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },
@@ -179,7 +180,7 @@ const calls: Record<string, Call> = {
   'session.complete': {
     run: ({ value = 'a', options }) => session.complete(value, options),
     argument: is.text,
-    options: generateOptions,
+    options: { ...generateOptions, n: is.nothing },
   },
   'session.evaluate': {
     run: ({ value = [1], options }) => session.evaluate(value, options),

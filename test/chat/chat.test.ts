@@ -136,9 +136,10 @@ describe('a turn of a chat', () => {
     const [one, two, three] = [0, 1, 2].map(() => modelOf('chatMl').createChat());
     const expected = await say(one!, 'Hi');
     const { timings, ...told } = await two!.complete('Hi', settings);
-    expect(told).toEqual({ ...expected, timings: undefined, seed: 1 });
+    const usage = { ...expected.usage, cachedTokens: expect.any(Number) };
+    expect(told).toEqual({ ...expected, usage, timings: undefined, seed: 1 });
     const result = await three!.send('Hi', settings).result;
-    expect(result.usage).toEqual(expected.usage);
+    expect(result.usage).toEqual(usage);
     expect(three!.messages).toEqual(one!.messages);
   });
 

@@ -52,7 +52,7 @@ describe('bitnet chat, piped', () => {
       text: expect.any(String),
       ids: expect.any(Array),
       stopReason: 'length',
-      usage: { promptTokens: 19, completionTokens: 8 },
+      usage: { promptTokens: 19, cachedTokens: 0, completionTokens: 8 },
       timings: expect.any(Object),
       seed: 1,
       keptTokens: 0,

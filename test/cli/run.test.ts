@@ -54,7 +54,7 @@ describe('bitnet run', () => {
       text: plain.stdout.slice(0, -1),
       ids: [44, 415, 289, 258],
       stopReason: 'length',
-      usage: { promptTokens: 5, completionTokens: 4 },
+      usage: { promptTokens: 5, cachedTokens: 0, completionTokens: 4 },
       timings: {
         prefillMilliseconds: expect.any(Number),
         decodeMilliseconds: expect.any(Number),

@@ -56,6 +56,9 @@ async function driven(path: string, prefilterFrom: number): Promise<Driven> {
     path: 'stories.gguf',
     admission: new Admission({ maxRunning: 1, maxQueue: 0 }),
     identity: async () => '',
+    another: () => {
+      throw new Error('nothing is forked here');
+    },
     onClose() {},
   } as const;
   return { native, session: new Session(owner) };

@@ -44,7 +44,7 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
     ['q8_0', 'in place of attention'],
     ['f16', 'beside attention'],
   ] as const)(
-    'after any sequence of appending, truncating, keeping a prefix, saving and loading: %s, %s',
+    'after any sequence of appending, truncating, keeping a prefix, saving, loading, forking and reuse: %s, %s',
     async (kvType, where) => {
       const by = where === 'beside attention' ? both : model;
       const next = random(7);
@@ -53,9 +53,10 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
       const file = temp(`${kvType}.session`);
       let session = by.createSession({ contextLength, kvType });
       let compared = 0;
+      let cached = 0;
       for (let round = 0; round < 120; round++) {
         const { position } = session;
-        switch (below(7)) {
+        switch (below(9)) {
           case 0:
             session.truncate(below(position + 1));
             break;
@@ -77,6 +78,26 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
             }
             await session.load(file);
             expect([...session.tokens]).toEqual(tokens);
+            break;
+          }
+          case 5: {
+            // Another goes on in its place, and writes into what they shared.
+            const fork = session.fork();
+            if (position + 3 <= contextLength) await session.evaluate(ids(3), { logits: 'none' });
+            session.close();
+            session = fork;
+            break;
+          }
+          case 6: {
+            // A new one with a part of the same text, and perhaps of its keys, values and states.
+            const text = [...session.tokens.slice(0, below(position + 1)), ...ids(2)];
+            session.close();
+            session = by.createSession({ contextLength, kvType });
+            if (text.length > contextLength) break;
+            const { usage } = await session.complete(text, { maxTokens: 0 });
+            expect(usage.promptTokens).toBe(text.length);
+            cached += usage.cachedTokens;
+            expect([...session.tokens]).toEqual(text);
             break;
           }
           case 4: {
@@ -105,7 +126,8 @@ describe('a session with recurrent layers has the bits of evaluating afresh', ()
         }
       }
       session.close();
-      expect(compared).toBeGreaterThan(30);
+      expect(compared).toBeGreaterThan(25);
+      expect(cached).toBeGreaterThan(0);
     },
   );
 

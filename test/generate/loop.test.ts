@@ -22,7 +22,7 @@ describe('a generation', () => {
     const result = await generation.result;
     expect(result).toEqual({
       stopReason: 'end',
-      usage: { promptTokens: 3, completionTokens: 5 },
+      usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 5 },
       timings: {
         prefillMilliseconds: expect.any(Number),
         decodeMilliseconds: expect.any(Number),

@@ -36,7 +36,7 @@ TEST("blocks are taken as positions are prepared, and given back when they are c
   CHECK_EQ(pool->used(), uint64_t{0}, "nothing before it is needed");
   CHECK(cache.prepare(33).ok(), "room");
   CHECK_EQ(pool->used(), uint64_t{2 * kBlock}, "33 positions");
-  cache.append(33);
+  cache.append(nullptr, 33);
   CHECK(cache.prepare(31).ok(), "room");
   CHECK_EQ(pool->used(), uint64_t{2 * kBlock}, "64 positions");
   cache.truncate(32);
@@ -54,10 +54,10 @@ TEST("a pool that is used up refuses with its numbers, and the sequence keeps wh
   CHECK(first.allocate(small_spec(), 1000, kKvF16, pool).ok(), "cache");
   CHECK(second.allocate(small_spec(), 1000, kKvF16, pool).ok(), "cache");
   CHECK(first.prepare(40).ok(), "room");
-  first.append(40);
+  first.append(nullptr, 40);
   first.kv.keys(1, 1, 39)[5] = 7;
   CHECK(second.prepare(20).ok(), "room");
-  second.append(20);
+  second.append(nullptr, 20);
   CHECK(has(first.prepare(30), "of the 0.0 MB that the model's sessions may use"), "refused");
   CHECK_EQ(first.position.load(), size_t{40}, "");
   CHECK_EQ(int{first.kv.keys(1, 1, 39)[5]}, 7, "");
@@ -76,13 +76,13 @@ TEST("what is set aside for one sequence is refused to others until it is given 
   CHECK(first.kv.reserve(96).ok(), "three blocks");
   CHECK_EQ(pool->stats().reserved, uint64_t{3 * kBlock}, "");
   CHECK(second.prepare(32).ok(), "the fourth");
-  second.append(32);
+  second.append(nullptr, 32);
   CHECK(has(second.prepare(1), "promised"), "the others are promised");
   CHECK(has(second.kv.reserve(64), "promised"), "");
   CHECK(first.prepare(96).ok(), "which are there");
   CHECK_EQ(pool->stats().reserved, uint64_t{0}, "");
   CHECK_EQ(pool->used(), uint64_t{4 * kBlock}, "");
-  first.append(96);
+  first.append(nullptr, 96);
   first.truncate(10);
   CHECK(first.kv.reserve(64).ok(), "one block more");
   CHECK_EQ(pool->stats().reserved, uint64_t{kBlock}, "");
@@ -107,7 +107,7 @@ TEST("several threads take and give back at once") {
         if (!cache.allocate(spec, 1000, kKvF16, pool).ok() || !cache.kv.reserve(64).ok() ||
             !cache.prepare(32 * (1 + (round + t) % 4)).ok())
           return;
-        cache.append(32);
+        cache.append(nullptr, 32);
         cache.truncate(round % 32);
       }
     });

@@ -264,7 +264,7 @@ TEST("a sequence without memory for its blocks stays as it was") {
     const int64_t limit = left.exchange(-1);
     SequenceCache cache;
     CHECK(cache.allocate(file.spec(), 300, kKvF16, pool).ok() && cache.prepare(40).ok(), "cache");
-    cache.append(40);
+    cache.append(nullptr, 40);
     const uint64_t used = pool->used();
     left = limit;
     bool well = false;

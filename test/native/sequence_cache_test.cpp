@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,36 @@ constexpr size_t kContext = 90;
 // front of what is appended next.
 class Text {
 public:
-  Text(Model& model, ThreadPool& pool, size_t context = kContext) : model_(model), pool_(pool) {
-    CHECK(cache.allocate(model.weights->spec, context).ok(), "cache");
+  Text(Model& model, ThreadPool& pool, size_t context = kContext, KvType type = kKvF16)
+      : model_(model), pool_(pool) {
+    CHECK(cache.allocate(model.weights->spec, context, type, model.kv).ok(), "cache");
+  }
+  ~Text() { cache.truncate(0); } // as a session that closes: what others may need is kept
+
+  std::unique_ptr<Text> fork() {
+    auto fork = std::make_unique<Text>(model_, pool_);
+    CHECK(fork->cache.fork(model_.weights->spec, cache).ok(), "fork");
+    fork->tokens = tokens;
+    return fork;
+  }
+
+  // Logits of the last token; begins with what others have of it.
+  std::vector<float> append_reusing(const std::vector<int32_t>& more, int32_t* cached) {
+    const size_t known = cache.position;
+    tokens.insert(tokens.end(), more.begin(), more.end());
+    EvaluateRequest request = {};
+    request.tokens = tokens.data() + known;
+    request.n = tokens.size() - known;
+    request.again = request.n - more.size();
+    request.cached = cached;
+    std::vector<float> logits(model_.weights->spec.vocab_size);
+    request.outputs = EvaluateRequest::Outputs::kLast;
+    request.logits = logits.data();
+    Evaluation evaluation(model_, cache, request, flags_.signal());
+    finish(pool_, {&evaluation});
+    CHECK(evaluation.status().ok(), evaluation.status().message);
+    CHECK_EQ(cache.position.load(), tokens.size(), "position");
+    return logits;
   }
 
   // Logits of all the appended tokens.
@@ -66,7 +95,8 @@ public:
     for (const auto& state : cache.states.held())
       positions.push_back(state->position);
     SequenceCache read;
-    CHECK(read.allocate(model_.weights->spec, kContext).ok(), "cache");
+    const ModelSpec& spec = model_.weights->spec;
+    CHECK(read.allocate(spec, cache.kv.context(), cache.kv.type(), model_.kv).ok(), "cache");
     std::vector<int32_t> found(tokens.size());
     const Status status =
         read_session(path, 0, 1, positions, found.size(), found.data(), read, flags_.signal());
@@ -129,6 +159,106 @@ TEST("any sequence of appending, cutting, saving and loading has the bits of sta
     }
     }
   }
+}
+
+namespace {
+
+std::vector<int32_t> random_tokens(check::Random& random, size_t count) {
+  std::vector<int32_t> tokens(count);
+  for (int32_t& id : tokens)
+    id = static_cast<int32_t>(random.below(20)); // few, so that texts are alike by chance too
+  return tokens;
+}
+
+// Texts of one model that share what they have in common, while there is memory for little more than
+// what they hold. Returns how many tokens were not evaluated.
+int64_t run_alike(ModelFile::Extras extras, KvType type, size_t rounds) {
+  ModelFile file(true, 24, extras);
+  const std::string path = file.spec().path + ".session";
+  std::shared_ptr<const Weights> weights;
+  CHECK(load(file.spec(), "", 2, &weights).ok(), "load");
+  Model model(weights, 2), apart(weights, 2);
+  ThreadPool pool(2);
+  check::Random random(11);
+  constexpr size_t kTexts = 4;
+  std::vector<std::unique_ptr<Text>> texts;
+  std::vector<int32_t> earlier; // of a text that was there
+  int64_t reused = 0;
+  const auto fresh = [&] { return std::make_unique<Text>(model, pool, kContext, type); };
+  texts.push_back(fresh());
+  CHECK(texts[0]->cache.prepare(1).ok(), "a block");
+  const uint64_t block = model.kv->used(), state = texts[0]->cache.states.bytes_of_one();
+  model.kv->limit((3 * kTexts + 4) * block + 3 * state, true);
+  for (size_t round = 0; round < rounds; ++round) {
+    const size_t which = random.below(static_cast<uint32_t>(texts.size()));
+    Text& text = *texts[which];
+    const size_t length = text.tokens.size();
+    const std::string what = "round " + std::to_string(round) + " at " + std::to_string(length);
+    switch (random.below(9)) {
+    case 0:
+      text.truncate(random.below(static_cast<uint32_t>(length + 1)));
+      break;
+    case 1:
+      text.move(path);
+      break;
+    case 2:
+      if (texts.size() < kTexts)
+        texts.push_back(text.fork());
+      break;
+    case 3:
+      earlier = text.tokens;
+      texts.erase(texts.begin() + static_cast<std::ptrdiff_t>(which));
+      if (texts.empty())
+        texts.push_back(fresh());
+      break;
+    case 4: { // the begin of one that is there or was
+      if (texts.size() == kTexts)
+        texts.pop_back();
+      std::vector<int32_t> begin = random.below(2) == 0 ? earlier : texts[0]->tokens;
+      begin.resize(std::min<size_t>(begin.size(), random.below(kContext)));
+      const std::vector<int32_t> more = random_tokens(random, 1 + random.below(5));
+      begin.insert(begin.end(), more.begin(), more.end());
+      texts.push_back(fresh());
+      int32_t cached = 0;
+      const std::vector<float> logits = texts.back()->append_reusing(begin, &cached);
+      CHECK(cached >= 0 && static_cast<size_t>(cached) < begin.size(), what);
+      reused += cached;
+      const std::vector<float> all = Text(apart, pool, kContext, type).append(begin);
+      CHECK(same_bits(logits, {all.end() - static_cast<std::ptrdiff_t>(logits.size()), all.end()}),
+            what + ", reusing " + std::to_string(cached));
+      break;
+    }
+    default: {
+      const size_t most = std::min<size_t>(kContext - length, random.below(3) == 0 ? 40 : 3);
+      if (most == 0) {
+        text.truncate(0);
+        break;
+      }
+      const std::vector<int32_t> more =
+          random_tokens(random, 1 + random.below(static_cast<uint32_t>(most)));
+      int32_t cached = 0;
+      const std::vector<float> logits =
+          random.below(2) == 0 ? text.append(more) : text.append_reusing(more, &cached);
+      reused += cached;
+      const std::vector<float> all = Text(apart, pool, kContext, type).append(text.tokens);
+      CHECK(same_bits(logits, {all.end() - static_cast<std::ptrdiff_t>(logits.size()), all.end()}),
+            what);
+    }
+    }
+    const KvPool::Stats stats = model.kv->stats();
+    CHECK(stats.used <= stats.budget && stats.cached <= stats.used, what);
+  }
+  texts.clear();
+  CHECK_EQ(model.kv->stats().cached, model.kv->used(), "nobody holds anything any more");
+  return reused;
+}
+
+} // namespace
+
+TEST("texts that share what they have in common, and forks, have the bits of starting afresh") {
+  for (const ModelFile::Extras extras : {ModelFile::Extras::kAll, ModelFile::Extras::kRecurrent})
+    for (const KvType type : {kKvF16, kKvQ8_0})
+      CHECK(run_alike(extras, type, check::quick() ? 40 : 200) > 0, "some was reused");
 }
 
 TEST("a snapshot is taken shortly before the end of a text, and one token more is none") {

@@ -234,6 +234,8 @@ void run_together(ThreadPool& pool, const std::vector<Evaluation*>& evaluations)
 void finish(ThreadPool& pool, std::vector<Evaluation*> evaluations) {
   const auto over = [](const Evaluation* evaluation) { return evaluation->over(); };
   while (!evaluations.empty()) {
+    for (Evaluation* evaluation : evaluations)
+      evaluation->reuse();
     run_together(pool, evaluations);
     evaluations.erase(std::remove_if(evaluations.begin(), evaluations.end(), over),
                       evaluations.end());

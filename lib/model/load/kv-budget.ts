@@ -12,12 +12,18 @@ const blockPositions = 32;
 export class KvBudget {
   readonly #native: NativeModel;
   readonly #spec: ModelSpec;
+  readonly #keepsPrefixes: boolean;
   /** Undefined once somebody has said how much. */
   #byDefault: number | undefined;
 
-  constructor(native: NativeModel, spec: ModelSpec, bytes: number | undefined) {
+  constructor(
+    native: NativeModel,
+    spec: ModelSpec,
+    { kvMemory: bytes, prefixCache }: { kvMemory: number | undefined; prefixCache: boolean },
+  ) {
     this.#native = native;
     this.#spec = spec;
+    this.#keepsPrefixes = prefixCache;
     if (bytes === undefined) {
       this.#byDefault = Math.floor(process.availableMemory() / freeShare);
     }
@@ -35,6 +41,6 @@ export class KvBudget {
   }
 
   #limit(bytes: number): void {
-    this.#native.limitKv(Math.min(bytes, Number.MAX_SAFE_INTEGER));
+    this.#native.limitKv(Math.min(bytes, Number.MAX_SAFE_INTEGER), this.#keepsPrefixes);
   }
 }

@@ -114,6 +114,13 @@ export interface LoadOptions {
    *   context of one session takes
    */
   readonly kvMemory?: number | undefined;
+  /**
+   * Whether keys and values of generations are kept, as long as there is room, for others of the model that
+   * begin with the same tokens. Results have the same bits either way; how long a prompt takes, and
+   * `usage.cachedTokens`, then show whether somebody has used it before.
+   * @default true
+   */
+  readonly prefixCache?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
    * Called now and then with the fraction read, at the end with 1; while matrices are read twice it
@@ -141,6 +148,7 @@ const optionNames: (keyof LoadOptions)[] = [
   'chatTemplate',
   'contextLength',
   'kvMemory',
+  'prefixCache',
   'signal',
   'onProgress',
 ];
@@ -156,6 +164,7 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
     ...schedulingOptions(options),
     contextLength: checkedContextLength(options.contextLength),
     kvMemory: checkedKvMemory(options.kvMemory),
+    prefixCache: booleanOption('prefixCache', options.prefixCache, true),
     kernel: nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '',
     preTokenizer: nameOption('preTokenizer', options.preTokenizer),
     i2sLayout: checkedI2sLayout(options.i2sLayout),

@@ -109,6 +109,7 @@ async function finish(
     return new Model({
       ...{ path: file.path, spec, tokenizer, templates, native, stamps, tuning },
       ...{ contextLength: options.contextLength, kvMemory: options.kvMemory },
+      ...{ prefixCache: options.prefixCache },
       ...{ maxRunning: options.maxRunning, maxQueue: options.maxQueue },
       decisions: [
         ...overridden.decisions(),

@@ -54,7 +54,7 @@ export async function admit(
     holder: sequence,
     priority,
     served: () => sequence.served,
-    admit: () => sequence.admit(tokens),
+    admit: (alone: boolean) => sequence.admit(tokens, alone),
   };
   sequence.announce(caller, priority);
   try {

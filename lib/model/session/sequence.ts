@@ -2,7 +2,7 @@ import { onAbort } from '../../abort.js';
 import { copiedIds, idCount } from '../../checks/token-ids.js';
 import { BitnetError } from '../../errors.js';
 import { type OnProgress, reporting } from '../../generate/on-progress.js';
-import { createNativeSession, nativeEvaluate } from '../../native.js';
+import { createNativeSession, nativeAdmit, nativeEvaluate } from '../../native.js';
 import {
   type KvType,
   type NativeModel,
@@ -23,6 +23,11 @@ export interface SequenceOwner {
   readonly onClose: () => void;
 }
 
+/** Counts tokens that were not evaluated because another sequence has been at them. */
+export interface ReuseCounter {
+  cachedTokens: number;
+}
+
 /**
  * The addon's side of a session: the tokens, whose keys, values and states native threads work on, one
  * piece of work at a time. Work ends early when its signal aborts or the sequence closes.
@@ -35,11 +40,20 @@ export class Sequence {
   readonly #record = new TokenRecord();
   readonly #closing = new AbortController();
   #native: NativeSession | undefined;
+  #reuse: ReuseCounter | undefined;
   #running: { readonly stop: () => void; readonly done: Promise<void> } | undefined;
 
-  constructor(owner: SequenceOwner) {
+  /** @param from one of the same model, length and type, whose tokens the new one has too */
+  constructor(owner: SequenceOwner, from?: { native: NativeSession; tokens: Int32Array }) {
     this.#owner = owner;
-    this.#native = createNativeSession(owner.native, owner.contextLength, owner.kvType);
+    const { native, contextLength, kvType } = owner;
+    this.#native = createNativeSession(native, contextLength, kvType, from?.native);
+    if (from) this.#record.append(from.tokens);
+  }
+
+  /** One with the same tokens; their keys, values and states are shared. */
+  fork(owner: SequenceOwner): Sequence {
+    return new Sequence(owner, { native: this.#open(), tokens: this.tokens });
   }
 
   get position(): number {
@@ -72,8 +86,8 @@ export class Sequence {
   }
 
   /** Begins the generation that was announced, if there is memory for so many tokens more; says whether. */
-  admit(tokens: number): boolean {
-    return this.#open().admit(tokens);
+  admit(tokens: number, alone: boolean): boolean {
+    return nativeAdmit(this.#open(), this.position + tokens, alone);
   }
 
   /** Tokens that were computed for the caller of the generation, to compare with those of other callers. */
@@ -110,6 +124,11 @@ export class Sequence {
     return copiedIds(ids, length, vocabSize, 'ids');
   }
 
+  /** The next evaluation, of a prompt, may take over what others that begin alike have evaluated, and counts it. */
+  reusePrefix(counter: ReuseCounter): void {
+    this.#reuse = counter;
+  }
+
   /** Appends the request's tokens, or those that were evaluated before it failed. */
   async evaluate(
     request: Omit<NativeRequest, 'control' | 'progress' | 'again'>,
@@ -119,17 +138,21 @@ export class Sequence {
     const before = this.position;
     const progress = new Int32Array(1);
     const fraction = () => Atomics.load(progress, 0) / 1000;
+    const reuse = this.#reuse;
+    this.#reuse = undefined;
+    const cached = new Int32Array(1);
     try {
       await this.exclusively(signal, (native, control) => {
         const work = nativeEvaluate(native, {
           ...this.#withLost(native, request),
-          ...{ control, progress },
+          ...{ control, progress, ...(reuse && { cached }) },
         });
         return reporting(work, onProgress, fraction, () => Atomics.store(control, 0, 1));
       });
     } finally {
       const taken = Math.max((this.#native?.position() ?? before) - before, 0);
       this.#record.append(request.tokens.subarray(0, taken));
+      if (reuse) reuse.cachedTokens += cached[0]!;
     }
   }
 

@@ -7,6 +7,7 @@ import {
   signalOption,
 } from '../../checks/options.js';
 import { idCount } from '../../checks/token-ids.js';
+import { type Choices, type CompleteOptions, completeChoices } from '../../generate/choices.js';
 import {
   type Continuation,
   continuationOf,
@@ -50,6 +51,8 @@ export interface SessionOwner extends SequenceOwner {
   readonly identity: (signal: AbortSignal) => Promise<string>;
   /** Absent where layers are recurrent: their states cannot be cut. */
   readonly drafting?: Drafting | undefined;
+  /** Another session of the same kind. */
+  readonly another: (sequence: (owner: SessionOwner) => Sequence) => Session;
 }
 
 /**
@@ -70,14 +73,14 @@ export class Session {
   readonly #sequence: Sequence;
 
   /** @internal */
-  constructor(owner: SessionOwner) {
+  constructor(owner: SessionOwner, sequence = new Sequence(owner)) {
     this.contextLength = owner.contextLength;
     this.#tokenizer = owner.tokenizer;
     this.#vocabSize = owner.vocabSize;
     this.#dim = owner.dim;
     this.kvType = owner.kvType;
     this.#owner = owner;
-    this.#sequence = new Sequence(owner);
+    this.#sequence = sequence;
     this.#evaluator = this.#createEvaluator();
   }
 
@@ -125,9 +128,25 @@ export class Session {
   }
 
   /** `generate`, collected: `{ text, ids, stopReason, usage, timings, seed }`. */
-  async complete(prompt: Prompt, options?: GenerateOptions): Promise<Completion> {
+  complete(
+    prompt: Prompt,
+    options?: CompleteOptions & { readonly n?: undefined },
+  ): Promise<Completion>;
+  /**
+   * `n` completions of one prompt: `{ choices, usage }`. The prompt is evaluated once, and each goes on from there in
+   * a fork of the session, which itself then holds the prompt and nothing behind it.
+   *
+   * @throws as `generate`; what one of them throws ends all
+   */
+  complete(prompt: Prompt, options: CompleteOptions & { readonly n: number }): Promise<Choices>;
+  async complete(prompt: Prompt, options?: CompleteOptions): Promise<Completion | Choices> {
     this.#sequence.checkOpen();
-    return complete(this.#evaluator, this.#tokenizer, prompt, options);
+    const { n, ...others } = { ...options };
+    if (n === undefined || n === null) {
+      const given = Object.hasOwn(options ?? {}, 'n') ? others : options;
+      return complete(this.#evaluator, this.#tokenizer, prompt, given);
+    }
+    return completeChoices(this, this.#tokenizer, prompt, { n, ...others });
   }
 
   /**
@@ -252,6 +271,20 @@ export class Session {
     return n;
   }
 
+  /**
+   * A new session with the same tokens, which shares their memory with this one: from here on each goes its
+   * own way. It is closed on its own.
+   *
+   * @throws `ERR_BITNET_BUSY`, `ERR_BITNET_CLOSED`, `ERR_BITNET_MEMORY`
+   */
+  fork(): Session {
+    this.#checkIdle();
+    const { history, pending } = settledContinuation(this.#evaluator);
+    const fork = this.#owner.another((owner) => this.#sequence.fork(owner));
+    continuationOf(fork.#evaluator).restore([...history], pending, fork.position);
+    return fork;
+  }
+
   /** Starts over at position 0. */
   reset(): void {
     this.truncate(0);
@@ -355,6 +388,7 @@ export class Session {
         return session.position;
       },
       admit: (request) => admit(session.#sequence, session.#owner, request),
+      reusePrefix: (counter) => session.#sequence.reusePrefix(counter),
       vocabSize: this.#vocabSize,
       evaluate: async (ids, rows, { logSumExp = false, signal, onProgress } = {}) => {
         const wanted = wantedLogits(rows, session.#vocabSize, logSumExp);
