@@ -70,7 +70,7 @@ Examples:
   bitnet bench --shape 70b --memory 8GB -p 0 -n 16
   bitnet bench --paper --memory 16GB
   bitnet bench --shape 2b4t --replay repeat:0.7
-  bitnet bench --scenario prompt-beside-stream --shape 0.7b
+  bitnet bench --scenario prompt-beside-stream --shape 700m
   bitnet bench --html report.html -o json > report.json
   bitnet bench --from report.json --html report.html
   bitnet bench --compare old.json new.json`;
