@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { expect, it } from 'vitest';
+import { plainFolders } from '../vitest.config.mjs';
 
 const root = join(__dirname, '..');
 const folders = ['lib', 'bench', 'bin'];
@@ -96,6 +97,32 @@ function loadedWith(start: string): string[] {
       found.add(posix.join(posix.dirname(file), (module ?? script)!));
   }
   return [...found];
+}
+
+it('tests that share a process cannot load the addon', () => {
+  const tests = plainFolders.flatMap((folder) =>
+    readdirSync(join(root, 'test', folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => `test/${folder}/${name.replaceAll('\\', '/')}`),
+  );
+  expect(tests.length).toBeGreaterThan(50);
+  expect(tests.filter((test) => reached(test).has('lib/native.ts'))).toEqual([]);
+});
+
+/** The source files that one loads in the end. */
+function reached(start: string): Set<string> {
+  const found = new Set([start]);
+  for (const file of found) {
+    const text = readFileSync(join(root, file), 'utf8').replaceAll(
+      /^(im|ex)port type [^;]*;/gm,
+      '',
+    );
+    for (const [, name] of text.matchAll(/\b(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+      const path = posix.join(posix.dirname(file), name!).replace(/\.(m?)js$/, '.$1ts');
+      if (/\.m?ts$/.test(path)) found.add(path);
+    }
+  }
+  return found;
 }
 
 it('includes in native go from the binding to common, and never back or sideways', () => {
