@@ -290,7 +290,7 @@ export interface NativeTensor {
   readonly from: { readonly stamp: FileStamp } | { readonly bytes: Uint8Array };
   /** Of its first byte there. */
   readonly offset: number;
-  /** A type that native/formats or native/kernels/dense can decode: 'I2_S arm64', 'Q8_0', … */
+  /** A type that native/formats or native/kernels/dense can decode: 'I2_S arm64', 'packed rows', 'Q8_0', … */
   readonly type: string;
   readonly rows: number;
   readonly cols: number;
@@ -306,9 +306,9 @@ export interface NativeTarget {
   readonly scale?: number;
   /** Whether dense weights are rounded to ternary ones by absmean, where a scale belongs to a block; else they must be exactly ternary. @default false */
   readonly absmean?: boolean;
-  /** Scales of dense weights that are known: as `groupSizes` has them, those that share one in the type being equal. */
+  /** Scales of weights that are known: as `groupSizes` has them, those that share one in the type being equal. */
   readonly given?: Float32Array;
-  /** Of such weights those up to this size are 0. @default 0 */
+  /** Of such weights, where they are dense, those up to this size are 0. @default 0 */
   readonly zeroLimit?: number;
 }
 

@@ -167,8 +167,8 @@ Napi::Value encoded_rows(const Napi::CallbackInfo& info) {
           return unusable_type(name);
         const TargetType target = {type.ternary, type.dense, rule, scale, given, zero_limit};
         const size_t rows = tensor.shape.rows, step = row_step(tensor);
-        if (given && (tensor.ternary || given_count != rows * size_groups(tensor.shape.cols)))
-          return Status::error(Code::kArgument, "Expected a dense tensor and all its scales.");
+        if (given && given_count != rows * size_groups(tensor.shape.cols))
+          return Status::error(Code::kArgument, "Expected all scales of a tensor.");
         if (row > rows || count > rows - row || row % step != 0 ||
             (count % step != 0 && row + count != rows) ||
             encoded_bytes(tensor, row, count, target) != room)

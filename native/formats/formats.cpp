@@ -19,7 +19,8 @@ const TernaryFormat* find_ternary_format(const std::string& type) {
                                                   &kFormatIQ2_BN,
                                                   &kFormatIQ1_BNWithoutScales,
                                                   &kFormatIQ2_BNWithoutScales,
-                                                  &kFormatIQ2_BN_R4};
+                                                  &kFormatIQ2_BN_R4,
+                                                  &kFormatPackedRows};
   for (const TernaryFormat* format : kFormats)
     if (type == format->name)
       return format;

@@ -95,6 +95,7 @@ extern const TernaryFormat kFormatIQ2_BN;
 extern const TernaryFormat kFormatIQ1_BNWithoutScales;
 extern const TernaryFormat kFormatIQ2_BNWithoutScales;
 extern const TernaryFormat kFormatIQ2_BN_R4;
+extern const TernaryFormat kFormatPackedRows;
 
 /** The ternary format called `type`, or null if there is none of that name. */
 const TernaryFormat* find_ternary_format(const std::string& type);

@@ -65,13 +65,16 @@ uint32_t encode_ternary(const StoredTensor& tensor, RowReader& reader, size_t ro
   const bool one_scale = format.tensor_scale_offset != nullptr;
   rows.start(count, tensor.shape.cols, one_scale ? 0 : format.scale_cols, target.scale);
   for (size_t r = 0; r < count; ++r) {
-    if (tensor.ternary)
+    const size_t groups = (row + r) * size_groups(tensor.shape.cols);
+    const float* given = target.given ? target.given + groups : nullptr;
+    if (tensor.ternary && target.rule == ScaleRule::kGiven)
+      rows.take(r, reader.codes(), given, kSizeGroup);
+    else if (tensor.ternary)
       rows.regroup(r, reader.codes(), reader.scales(), tensor.scale_cols());
     else if (target.rule == ScaleRule::kExact)
       rows.split(r, reader.floats(r));
     else if (target.rule == ScaleRule::kGiven)
-      rows.sort(r, reader.floats(r), target.given + (row + r) * size_groups(tensor.shape.cols),
-                kSizeGroup, target.zero_limit);
+      rows.sort(r, reader.floats(r), given, kSizeGroup, target.zero_limit);
     else
       rows.round(r, reader.floats(r));
   }

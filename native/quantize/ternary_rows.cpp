@@ -147,6 +147,15 @@ void TernaryRows::sort(size_t r, const float* x, const float* scales, size_t fro
   uint8_t* codes = codes_.data() + r * cols;
   for (size_t i = 0; i < cols; ++i)
     codes[i] = static_cast<uint8_t>(1 + (x[i] > limit) - (x[i] < -limit));
+  give_scales(r, scales, from);
+}
+
+void TernaryRows::take(size_t r, const uint8_t* codes, const float* scales, size_t from) {
+  memcpy(codes_.data() + r * cols_, codes + r * cols_, cols_);
+  give_scales(r, scales, from);
+}
+
+void TernaryRows::give_scales(size_t r, const float* scales, size_t from) {
   for (size_t k = 0; k < cols_; k += shared_)
     scales_of(r)[k / shared_] = fixed_ ? scale_ : scales[k / from];
 }

@@ -44,6 +44,8 @@ public:
    * that shares one in the target has the same. Weights up to the size `limit` are 0.
    */
   void sort(size_t r, const float* x, const float* scales, size_t from, float limit);
+  /** The same of codes [count, cols]. */
+  void take(size_t r, const uint8_t* codes, const float* scales, size_t from);
   /** Makes halves of all scales. */
   void round_scales();
 
@@ -52,6 +54,7 @@ public:
   uint32_t findings = 0; // bits of Finding
 
 private:
+  void give_scales(size_t r, const float* scales, size_t from);
   float* scales_of(size_t r) { return scales_.data() + r * (cols_ / shared_); }
   void check_scale(float scale);
 

@@ -34,7 +34,7 @@ export async function readTrits(
   work: NativeWork,
 ): Promise<TritMatrix | NoTrits> {
   const { cols, source, rule, order } = planned;
-  if (scale !== undefined) return unpacked(planned, bytes, scale);
+  if (scale !== undefined) return unpacked(planned, bytes, scale, work);
   const type = ownType(source);
   const stored = await allFloatsOf(source, bytes, slice);
   const floats = order ? storedRows(stored, cols, order)(0, stored.words.length / cols) : stored;
@@ -63,9 +63,10 @@ function unpacked(
   { rows, cols, order = sameOrder }: PlannedTensor,
   bytes: Buffer,
   scale: number,
+  work: NativeWork,
 ): TritMatrix | NoTrits {
   const wrong = indexOfCode3(bytes);
-  if (wrong < 0) return packedMatrix(bytes, rows, cols, order, scale);
+  if (wrong < 0) return packedMatrix(bytes, rows, cols, order, scale, work);
   const found = `the code 3 in its byte ${wrong}`;
   return { expected: 'of the codes 0, 1 and 2, two bits each', found, dense: false };
 }

@@ -32,16 +32,29 @@ export function floatMatrix(
   work: NativeWork,
 ): TritMatrix {
   const { rows, cols } = matrix;
-  const pack = async (type: TernaryType, begin: number, end: number) => {
+  const pack = nativePack(matrix, scales, limit, work);
+  const codes = floatCodes(floats, cols, limit);
+  return { rows, cols, codes, pack, chunkWeights, scales };
+}
+
+/** What is packed at once by native code. */
+const chunkWeights = 2 ** 23;
+
+function nativePack(
+  matrix: NativeTensor,
+  scales: Scales,
+  zeroLimit: number,
+  work: NativeWork,
+): TritMatrix['pack'] {
+  return async (type, begin, end) => {
+    const { rows, cols } = matrix;
     const { bytes } = typeNamed(type)!;
     const tail = type === 'I2_S' && end < rows ? bytes(0, cols)! : 0;
     const out = Buffer.allocUnsafe(bytes(end - begin, cols)! - tail);
-    const target = { type, scale: scales.values[0]!, given: scales.values, zeroLimit: limit };
+    const target = { type, scale: scales.values[0]!, given: scales.values, zeroLimit };
     await encodeRows(matrix, { row: begin, count: end - begin }, target, out, work);
     return out;
   };
-  const codes = floatCodes(floats, cols, limit);
-  return { rows, cols, codes, pack, chunkWeights: 2 ** 23, scales };
 }
 
 /** Trits that are packed already, with one scale. */
@@ -51,21 +64,20 @@ export function packedMatrix(
   cols: number,
   order: RowOrder,
   scale: number,
+  work: NativeWork,
 ): TritMatrix {
   const codes = packedCodes(bytes, rows, cols, order);
+  const scales = uniformScales(rows, cols, scale);
+  if (order === sameOrder) {
+    const matrix = { from: { bytes }, offset: 0, type: 'packed rows', rows, cols };
+    return { rows, cols, codes, pack: nativePack(matrix, scales, 0, work), chunkWeights, scales };
+  }
   const half = halfBits(scale);
   const pack = async (type: TernaryType, begin: number, end: number) => {
     const packed = packTrits[type](codes(begin, end), () => half);
     return type === 'I2_S' && end === rows ? Buffer.concat([packed, i2sTail(scale)]) : packed;
   };
-  return {
-    rows,
-    cols,
-    codes,
-    pack,
-    chunkWeights: 2 ** 20,
-    scales: uniformScales(rows, cols, scale),
-  };
+  return { rows, cols, codes, pack, chunkWeights: 2 ** 20, scales };
 }
 
 /**
