@@ -9,6 +9,7 @@ import { readTextFile } from '../prompt.mjs';
 import { readingSpinner } from '../reading-spinner.mjs';
 import type { Terminal } from '../terminal.mjs';
 import type { ChatOptions } from './chat-options.mjs';
+import type { GrammarSettings } from './grammar-options.mjs';
 import { type GenerationOptions, generateOptions } from './run-options.mjs';
 import { describeSettings, isPartial, summaryLine } from './run-report.mjs';
 
@@ -25,6 +26,8 @@ interface View {
   readonly signal: AbortSignal;
   /** What drafts, if anything. */
   readonly draft: Model | undefined;
+  /** What answers must be, if anything was said. */
+  readonly grammar: GrammarSettings;
 }
 
 /** A chat with a face: answers on standard output, everything else on standard error. */
@@ -45,6 +48,7 @@ export class ChatTalk {
   readonly #output: Output;
   readonly #signal: AbortSignal;
   readonly #draft: Model | undefined;
+  readonly #grammar: GrammarSettings;
   /** What was read from files and stands before the next message. */
   #before: string[] = [];
   /** Whether the chat is not what its session file holds. */
@@ -65,6 +69,7 @@ export class ChatTalk {
     this.#output = output;
     this.#signal = signal;
     this.#draft = view.draft;
+    this.#grammar = view.grammar;
   }
 
   /** Does something with the chat and keeps what came of it; errors are shown, not thrown. */
@@ -174,6 +179,7 @@ export class ChatTalk {
     try {
       const generation = reply({
         ...generateOptions(this.settings, AbortSignal.any([signal, this.#signal]), this.#draft),
+        ...this.#grammar,
         onProgress: reading.update,
       });
       for await (const piece of generation) {

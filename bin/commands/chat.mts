@@ -30,6 +30,7 @@ import { completions } from './chat-completion.mjs';
 import { type ChatOptions, chatOptions } from './chat-options.mjs';
 import { tellResumed, typedText } from './chat-resumed.mjs';
 import { ChatTalk, type Outcome } from './chat-talk.mjs';
+import { grammarSettings } from './grammar-options.mjs';
 import { describeModel } from './run-report.mjs';
 import { checkLogprobs } from './sampler-options.mjs';
 import { fileOrText } from './text-arguments.mjs';
@@ -61,6 +62,7 @@ export async function startChat(
   const typed = !isPiped() && !options.json;
   const signal = typed ? endSignal() : interruptSignal();
   const system = await fileOrText(options.systemFile, options.system);
+  const grammar = await grammarSettings(options);
   const chatTemplate = await chatTemplateFor(options.chatTemplate);
   const resumes = await checkSession(options.session);
   const loading = ctrlCSignal();
@@ -73,7 +75,7 @@ export async function startChat(
     draft = await loadDraft(options.draft, load, terminal);
     describeModel(model, options, terminal);
     const output = await Output.wrapping();
-    const view = { terminal, output, typed, system, signal: any, draft };
+    const view = { terminal, output, typed, system, signal: any, draft, grammar };
     const talk = new ChatTalk(model, options, view);
     if (resumes) await talk.load(options.session!, system);
     // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.

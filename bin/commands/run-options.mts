@@ -10,10 +10,11 @@ import {
   kvTypeOption,
   modelOptionBefore,
 } from '../model-options.mjs';
+import { type GrammarOptions, grammarOptions } from './grammar-options.mjs';
 import { type SamplerOptions, samplerOptions, samplerSettings } from './sampler-options.mjs';
 
 /** How text is drawn and into what context, for every command that writes some. */
-export interface GenerationOptions extends SamplerOptions {
+export interface GenerationOptions extends SamplerOptions, GrammarOptions {
   maxTokens: number;
   context?: number;
   kvType: 'f16' | 'q8_0';
@@ -144,6 +145,7 @@ export function generationOptions(command: Command): void {
     .option('--frequency-penalty <number>', 'penalty per occurrence', decimal(-100, 100), 0)
     .option('--stop <text>', 'stop before this text; repeatable', repeated);
   samplerOptions(command);
+  grammarOptions(command);
   command
     .option('--lookup', 'draft what followed the same words before: faster, same text')
     .option('--draft <file>', 'a smaller model that drafts: faster, same text')

@@ -12,6 +12,7 @@ import { readingSpinner } from '../reading-spinner.mjs';
 import { checkSession } from '../session-path.mjs';
 import { Terminal } from '../terminal.mjs';
 import { resolveEscapes } from './escapes.mjs';
+import { type GrammarSettings, grammarSettings } from './grammar-options.mjs';
 import { generateOptions, type RunOptions, runOptions } from './run-options.mjs';
 import {
   describeHead,
@@ -49,6 +50,7 @@ async function run(
   const signal = interruptSignal();
   const fromStdin = options.file === '-' || (options.stdin && isPiped());
   const { prompt: given, system, stop } = await writtenTexts(text, options);
+  const grammar = await grammarSettings(options);
   const continues = await checkSession(options.session);
   if (given === undefined && !fromStdin && !continues) await refuseWithoutPrompt(path, command);
 
@@ -78,7 +80,7 @@ async function run(
     });
     if (continues) await session.load(options.session!, { signal });
     const input = absent ? undefined : wrap(model, prompt, system, options);
-    const view = { options: { ...options, stop }, draft, terminal, output, signal };
+    const view = { options: { ...options, stop }, draft, grammar, terminal, output, signal };
     await write(model, session, input, { ...view, echoed: shown ? prompt : '' });
   } finally {
     stopPreparing();
@@ -137,6 +139,8 @@ async function write(
   view: {
     options: RunOptions;
     draft: Model | undefined;
+    /** What the text must be, if anything was said. */
+    grammar: GrammarSettings;
     terminal: Terminal;
     output: Output;
     signal: AbortSignal;
@@ -144,7 +148,7 @@ async function write(
     echoed: string;
   },
 ): Promise<void> {
-  const { options, draft, terminal, output, signal, echoed } = view;
+  const { options, draft, grammar, terminal, output, signal, echoed } = view;
   const { prompt, kept } = options.session
     ? resumed(model, session, input, options)
     : { prompt: input!, kept: undefined };
@@ -154,6 +158,7 @@ async function write(
   const reading = readingSpinner(terminal);
   const generation = session.generate(prompt, {
     ...generateOptions(options, signal, draft),
+    ...grammar,
     parseSpecial: options.raw,
     onProgress: reading.update,
   });

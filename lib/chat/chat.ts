@@ -16,6 +16,7 @@ import {
   generateSettings,
 } from '../generate/options.js';
 import { Progress } from '../generate/progress.js';
+import { withGrammar } from '../generate/with-grammar.js';
 import type { Session } from '../model/session/session.js';
 import type { SessionOptions } from '../model/session/session-options.js';
 import type { Tokenizer } from '../tokenizer/index.js';
@@ -193,7 +194,8 @@ export class Chat {
     messages: () => readonly ChatMessage[],
     options: GenerateOptions | undefined,
   ): Generation<ChatResult> {
-    const settings = generateSettings(options, this.session.evaluator.vocabSize);
+    const { vocabSize } = this.session.evaluator;
+    const settings = withGrammar(generateSettings(options, vocabSize), this.#tokenizer);
     const progress = new Progress(settings.seed);
     return new Generation(this.#turn(messages, settings, progress), progress);
   }

@@ -9,6 +9,8 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
     ...['maxModelLen', 'maxSeqLen', 'maxPositionEmbeddings'],
   ],
   kvMemory: ['kvCacheMemory', 'kvCacheMemoryBytes', 'kvCacheBytes', 'maxKvMemory', 'cacheRam'],
+  grammar: ['gbnf', 'grammarString', 'guidedGrammar'],
+  jsonSchema: ['schema', 'responseSchema', 'responseFormat', 'guidedJson', 'structuredOutput'],
   kvType: ['cacheType', 'cacheTypeK', 'cacheTypeV', 'kvCacheType', 'typeK', 'typeV'],
   maxQueue: ['queueSize', 'maxQueueSize', 'queueLength', 'maxWaiting', 'maxPending'],
   maxRunning: [

@@ -12,6 +12,10 @@ export interface TokenConstraint {
   readonly allowsEnd: boolean;
   /** The token was chosen, which is one of those allowed. */
   accept(id: number): void;
+  /** Whether nothing but the end can come next. */
+  readonly mustEnd?: boolean;
+  /** The only tokens that can come next, as far as that is known: masks allow no others. */
+  forced?(): readonly number[];
   /** An independent copy, cheap to make: for tokens that are drafted, and may be taken back. */
   fork(): TokenConstraint;
 }

@@ -19,6 +19,7 @@ import { checkedPrompt, checkRoom, type Prompt, promptIds } from './prompt.js';
 import { promptLogprobs } from './prompt-logprobs.js';
 import { type Speculation, speculationFor } from './speculation/speculation.js';
 import { type Chosen, type Decoder, Step } from './step.js';
+import { withGrammar } from './with-grammar.js';
 
 /**
  * Continues `prompt`, which is appended at the session's position. Wrong arguments throw here;
@@ -39,7 +40,7 @@ export function generate(
   prompt: Prompt,
   options?: GenerateOptions,
 ): Generation {
-  const settings = generateSettings(options, evaluator.vocabSize);
+  const settings = withGrammar(generateSettings(options, evaluator.vocabSize), tokenizer);
   const input = checkedPrompt(prompt);
   const progress = new Progress(settings.seed);
   return new Generation(guarded(evaluator, tokenizer, input, settings, progress), progress);
@@ -60,7 +61,7 @@ export async function* guarded(
   evaluator: Evaluator,
   tokenizer: Tokenizer,
   prompt: string | readonly number[],
-  settings: GenerateSettings,
+  given: GenerateSettings,
   progress: Progress,
 ): AsyncGenerator<Piece, GenerationResult, undefined> {
   const continuation = claimContinuation(evaluator);
@@ -70,6 +71,8 @@ export async function* guarded(
   let outcome: Omit<GenerationOutcome, 'usage'> = {};
   try {
     progress.start();
+    const constraint = await given.prepared?.begin(evaluator.vocabSize);
+    const settings = constraint ? { ...given, constraint } : given;
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
     const ids = await promptIds(prompt, tokenizer, atStart, settings);
     progress.promptTokens = ids.length;
@@ -80,7 +83,9 @@ export async function* guarded(
     }
     checkRoom(ids, evaluator);
     evaluator.reusePrefix?.(progress);
-    const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: beginsText });
+    // A grammar has matched the space that a text would begin with.
+    const atBegin = beginsText && constraint === undefined;
+    const stream = new TextStream(tokenizer, { stop: settings.stop, atStart: atBegin });
     begun = true;
     admitted = await admission(evaluator, settings, progress, ids.length);
     speculation = await speculationFor(settings, evaluator, tokenizer);
@@ -93,7 +98,7 @@ export async function* guarded(
   } catch (error) {
     outcome = { error };
     if (!(error instanceof BitnetError)) throw error;
-    if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, settings.signal?.reason);
+    if (error.code === 'ERR_BITNET_ABORTED') throw abortedError(progress, given.signal?.reason);
     throw begun ? Object.assign(error, progress.account()) : error;
   } finally {
     speculation?.close();
@@ -198,6 +203,7 @@ function reasonToStop(
   ahead: number,
 ): StopReason | undefined {
   if (stream.stopped !== undefined) return 'stop';
+  if (ahead === 0 && settings.constraint?.mustEnd) return 'end';
   if (progress.ids.length >= settings.maxTokens) return 'length';
   return evaluator.position - ahead >= evaluator.contextLength ? 'context' : undefined;
 }

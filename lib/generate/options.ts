@@ -6,6 +6,7 @@ import {
   signalOption,
 } from '../checks/options.js';
 import type { TokenIds } from '../checks/token-ids.js';
+import type { PreparedGrammar } from '../grammar/prepare.js';
 import type { TokenConstraint } from './constraint.js';
 import { type LogprobSource, logprobSources } from './logprobs.js';
 import type { OnProgress } from './on-progress.js';
@@ -85,6 +86,15 @@ export interface GenerateOptions extends SamplingOptions {
    */
   readonly maxDraft?: number | undefined;
   /**
+   * A grammar in GBNF, which the text fulfills when the model ends it; see docs/structured-output.md.
+   */
+  readonly grammar?: string | undefined;
+  /**
+   * A JSON schema: the text is JSON that is valid against it, when the model ends it; see
+   * docs/structured-output.md.
+   */
+  readonly jsonSchema?: object | boolean | undefined;
+  /**
    * Whether text in a string prompt that spells a special token becomes that token. Leave it off
    * for untrusted text.
    * @default false
@@ -127,6 +137,10 @@ export interface GenerateSettings extends CheckedSampling {
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
+  /** As given; `prepared` is what comes of them. */
+  readonly grammar: string | undefined;
+  readonly jsonSchema: object | boolean | undefined;
+  readonly prepared?: PreparedGrammar | undefined;
   /** Made for this generation, which moves it on. */
   readonly constraint?: TokenConstraint | undefined;
   /** Tokens that come whatever is sampled: for a benchmark, which does all the work. */
@@ -169,6 +183,7 @@ const optionNames: (keyof GenerateOptions)[] = [
   ...samplingOptionNames,
   ...(['minTokens', 'ignoreEnd', 'logitBias', 'bannedTokens', 'stopTokens'] as const),
   ...(['stop', 'logprobs', 'logprobsFrom', 'promptLogprobs'] as const),
+  ...(['grammar', 'jsonSchema'] as const),
   ...(['lookup', 'draft', 'maxDraft'] as const),
   ...(['parseSpecial', 'caller', 'priority', 'signal', 'onProgress'] as const),
 ];
@@ -196,6 +211,8 @@ export function generateSettings(given?: GenerateOptions, vocabSize = 2 ** 31): 
     lookup: booleanOption('lookup', options.lookup, false),
     draft: draftOption(options.draft),
     maxDraft: maxDraftOption(options.maxDraft),
+    grammar: options.grammar,
+    jsonSchema: options.jsonSchema,
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
     caller: callerOption(options.caller),
     priority: numberOption('priority', options.priority, rules.priority),

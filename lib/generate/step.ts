@@ -53,7 +53,9 @@ export class Step {
     const tokens = [...input];
     return continuation.advance(evaluator, tokens, async () => {
       const { history } = continuation; // `tokens` among it
-      const draft = speculates ? await this.#draft(speculation, history) : [];
+      const forced = this.#forced(input.length);
+      const drafts = speculates && forced.length === 0;
+      const draft = drafts ? await this.#draft(speculation, history) : forced;
       for (const id of draft) {
         tokens.push(id);
         history.push(id);
@@ -76,12 +78,24 @@ export class Step {
       const accepted = chosen.length - 1;
       const wrong = draft.length - accepted;
       if (wrong > 0) evaluator.truncate(evaluator.position - wrong);
-      if (speculates) {
+      if (drafts) {
         const milliseconds = speculation.clock() - begin!;
         speculation.record({ drafted: draft.length, accepted, milliseconds });
       }
       return chosen;
     });
+  }
+
+  /** What a grammar leaves no choice about: evaluated in one step, as if it had been drafted. */
+  #forced(inputLength: number): readonly number[] {
+    const { evaluator, settings, progress } = this.#decoder;
+    const forced = settings.constraint?.forced?.() ?? [];
+    const room = Math.min(
+      settings.maxTokens - progress.ids.length - 1,
+      evaluator.contextLength - evaluator.position - inputLength,
+      mostForced,
+    );
+    return forced.slice(0, Math.max(room, 0));
   }
 
   /** What may follow the text, without a token that would end it: no other can follow that. */
@@ -145,6 +159,9 @@ export class Step {
       : sampledLogprob(id, logprobs, this.#sampler.last, tokenizer);
   }
 }
+
+/** In one step: each has a row of logits. */
+const mostForced = 32;
 
 function tokenSettings(settings: GenerateSettings, tokenizer: Tokenizer) {
   const { logitBias, minTokens, ignoreEnd, dryMultiplier, drySequenceBreakers } = settings;

@@ -1,4 +1,5 @@
 import { BitnetError } from '../errors.js';
+import type { TokenConstraint } from '../generate/constraint.js';
 import { grammarText, withNativeErrors } from '../native.js';
 import type { NativeGrammarText } from '../native-types.js';
 import type { Tokenizer } from '../tokenizer/types.js';
@@ -9,7 +10,7 @@ import { settledTokens } from './settled-tokens.js';
  * come, and it is long enough, the tokens that the tokenizer writes it with are the only ones allowed:
  * so it makes no difference whether they are chosen one by one or taken at once.
  */
-export class GrammarConstraint {
+export class GrammarConstraint implements TokenConstraint {
   readonly #text: NativeGrammarText;
   readonly #tokenizer: Tokenizer;
   readonly #words: number;
@@ -26,7 +27,7 @@ export class GrammarConstraint {
   }
 
   allows(id: number): boolean {
-    const [forced] = this.forced();
+    const [forced] = this.#only();
     if (forced !== undefined) return id === forced;
     return withNativeErrors(() => this.#text.allows(id));
   }
@@ -57,8 +58,7 @@ export class GrammarConstraint {
 
   /** The tokens that must come next; none where there is a choice. */
   forced(): readonly number[] {
-    this.#forced ??= this.#findForced();
-    return this.#forced;
+    return this.#only();
   }
 
   fork(): GrammarConstraint {
@@ -68,9 +68,14 @@ export class GrammarConstraint {
     return copy;
   }
 
+  #only(): readonly number[] {
+    this.#forced ??= this.#findForced();
+    return this.#forced;
+  }
+
   #makeMask(): Uint32Array {
     const mask = new Uint32Array(this.#words);
-    const [forced] = this.forced();
+    const [forced] = this.#only();
     if (forced !== undefined) {
       mask[forced >>> 5] = 1 << (forced & 31);
       return mask;

@@ -82,6 +82,9 @@ const generateOptions = {
   ...{ minTokens: is.nothing, ignoreEnd: is.flag },
   ...{ logprobs: is.nothing, logprobsFrom: is.nothing, promptLogprobs: is.nothing },
   ...{ lookup: is.flag, draft: is.nothing, maxDraft: is.nothing },
+  grammar: is.text, // ERR_BITNET_GRAMMAR
+  jsonSchema: ((value) =>
+    [values['an object'], values['an endless list'], true].includes(value)) as Accepts,
   stop: is.source,
   parseSpecial: is.flag,
   caller: is.text,

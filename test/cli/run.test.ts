@@ -166,7 +166,6 @@ describe('bitnet run', () => {
     ],
     [['-st'], `unknown option '-st'; "bitnet run -p <text>" answers once`],
     [['-td', '2'], "unknown option '-td'; --draft <file> is a model that drafts"],
-    [['--grammar=x'], "unknown option '--grammar'; there are no grammars"],
   ])('says what there is instead of %j', async (theirs, message) => {
     const { code, stderr } = await bitnet(['run', '-p', 'Once', ...theirs]);
     expect({ code, said: stderr.split('\n')[0] }).toEqual({ code: 2, said: `error: ${message}` });
