@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { ownSignal } from '../abort.js';
-import { argumentError } from '../checks/options.js';
+import { argumentError, givenOptions } from '../checks/options.js';
 import { type ConvertResult, convertCheckpoint } from '../convert/convert.js';
 import { type ConvertOptions, checkedConvertOptions } from '../convert/convert-options.js';
 import { writableTarget } from '../files/target.js';
@@ -18,6 +18,11 @@ export interface ConvertRepositoryOptions
   readonly onPull?: PullOptions['onProgress'];
 }
 
+const optionNames: (keyof ConvertRepositoryOptions)[] = [
+  ...(['type', 'allowRounding', 'overwrite', 'retries', 'stallTimeout'] as const),
+  ...(['signal', 'onProgress', 'onPull', 'onNotice'] as const),
+];
+
 /** Milliseconds before the first retry. */
 const retryDelay = 1000;
 
@@ -33,18 +38,21 @@ export async function convertRepository(
   output: string | URL,
   options?: ConvertRepositoryOptions,
 ): Promise<ConvertResult> {
-  const { retries, stallTimeout, onNotice, onPull, ...converting } = options ?? {};
+  const { retries, stallTimeout, onNotice, onPull, ...converting } = givenOptions(
+    options,
+    optionNames,
+  );
   const { overwrite } = checkedConvertOptions(converting);
   const given = { retries, stallTimeout, onNotice, onProgress: onPull, signal: converting.signal };
   const settings = checkedOptions(given);
-  const path = pathOf(output, 'the path of a file to write');
-  const remedy = 'allow it to be replaced (--overwrite, option overwrite)';
-  await writableTarget(path, { overwrite, remedy });
   const endpoint = hubEndpoint();
   const parsed = parseSource(source, endpoint);
   if ('urls' in parsed || parsed.type !== undefined) {
     throw argumentError('a repository, owner/repo,', 'source', source);
   }
+  const path = pathOf(output, 'the path of a file to write');
+  const remedy = 'allow it to be replaced (--overwrite, option overwrite)';
+  await writableTarget(path, { overwrite, remedy });
   const http = await Http.open({
     endpoint,
     token: await hubToken(),

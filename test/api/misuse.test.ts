@@ -303,6 +303,20 @@ const calls: Record<string, Call> = {
       ...{ signal: is.nothing, onProgress: is.function },
     },
   },
+  convertRepository: {
+    run: ({ value = 'no source', options }) =>
+      bitnet.convertRepository(value, temp('out'), options),
+    argument: is.nothing,
+    options: {
+      ...{ type: is.nothing, allowRounding: is.flag, overwrite: is.flag, retries: is.nothing },
+      ...{ stallTimeout: is.nothing, signal: is.nothing, onProgress: is.function },
+      ...{ onPull: is.function, onNotice: is.function },
+    },
+  },
+  'convertRepository to': {
+    run: ({ value }) => bitnet.convertRepository('owner/repo', value),
+    argument: is.text,
+  },
   'convertCheckpoint to': {
     run: ({ value }) => bitnet.convertCheckpoint(temp('none'), value),
     argument: is.text,
@@ -419,7 +433,7 @@ it('every public function and method that takes something is among these', () =>
     .filter(([name, value]) => typeof value === 'function' && name !== 'BitnetError')
     .filter(([, value]) => (value as () => void).length > 0)
     .map(([name]) => name);
-  const internal = ['identify', 'session.states', 'tokenizer.encodeInSteps'];
+  const internal = ['identify', 'session.states', 'session.layers', 'tokenizer.encodeInSteps'];
   const tabled = [...Object.keys(calls), ...internal, 'tokenizer.encode'];
   expect(tabled).toEqual(
     expect.arrayContaining([
