@@ -8,9 +8,11 @@ import type { BenchModel } from '../trial/setting.js';
 import { type ScenarioName, scenarioNames } from './names.js';
 import { promptBesideStream } from './prompt-beside-stream.js';
 import type { Pair, Scenario, ScenarioSettings } from './scenario.js';
+import { sharedPrefix } from './shared-prefix.js';
 
 const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
   'prompt-beside-stream': promptBesideStream,
+  'shared-prefix': sharedPrefix,
 };
 
 export interface ScenarioOptions

@@ -25,12 +25,21 @@ it('a prompt beside a stream: both are measured alone and together, round by rou
   );
 });
 
+it('a prompt that begins like another: its first token beside that of its own tokens alone', async () => {
+  const report = await benchScenario({
+    ...{ scenario: 'shared-prefix', prompt: 100, repetitions: 1, threads: 1 },
+  });
+  expect(report.figures.map(({ name }) => name)).toEqual(['first token']);
+  expect(report.figures[0]!.ratio.median).toBeGreaterThan(0);
+});
+
 it('what is no scenario, and an abort, are errors', async () => {
   expect(
     await rejection(benchScenario({ scenario: 'no' as 'prompt-beside-stream' })),
   ).toMatchObject({
     code: 'ERR_BITNET_ARGUMENT',
-    message: 'Expected one of prompt-beside-stream for option scenario, but received "no".',
+    message:
+      'Expected one of prompt-beside-stream, shared-prefix for option scenario, but received "no".',
   });
   const controller = new AbortController();
   const measuring = benchScenario({
