@@ -6,7 +6,7 @@ const long = ['test/**/{hostile,neuron-skipping}.test.ts'];
 
 /** Folders of tests without the addon, which share processes: most run for less time than one takes to start. */
 export const plainFolders = [
-  ...['bench/energy', 'bench/html', 'bench/trial', 'convert/tokenizer', 'fixtures', 'generate'],
+  ...['bench/energy', 'bench/html', 'bench/trial', 'convert/tokenizer', 'fixtures'],
   ...['gguf', 'jinja', 'json', 'machine', 'safetensors', 'tokenizer'],
 ];
 const plain = plainFolders.map((folder) => `test/${folder}/**/*.test.ts`);
