@@ -145,6 +145,28 @@ Results recurrent(const VectorKernel& kernel) {
   return results;
 }
 
+Results expansions(const VectorKernel& kernel) {
+  constexpr size_t kRank = 21, kTiles = 4;
+  Results results;
+  Array<float> b = reals(kTiles * kRank * kExpandRows, 13), t = reals(kRank, 14);
+  Array<uint16_t> halves(b.size());
+  kernel.to_f16(b.data(), b.size(), halves.data());
+  Array<float> y = reals(kTiles * kExpandRows, 15);
+  Expansion expansion = {.b = reinterpret_cast<const uint8_t*>(b.data()),
+                         .rank = kRank,
+                         .t = t.data(),
+                         .row = 5,
+                         .count = 50,
+                         .y = y.data()};
+  kernel.expand.f32(expansion);
+  expansion.b = reinterpret_cast<const uint8_t*>(halves.data());
+  expansion.row = 16;
+  expansion.count = 40;
+  kernel.expand.f16(expansion);
+  results.add(y);
+  return results;
+}
+
 Results attention(const VectorKernel& kernel, KvType type) {
   Results results;
   const size_t row_bytes = kHeadDim * sizeof(uint16_t); // enough for either type
@@ -190,6 +212,8 @@ std::string check_kernel(const VectorKernel& kernel, const VectorKernel& scalar)
     return "norms, activations or roundings differ from those of the scalar kernel";
   if (recurrent(kernel).bytes() != recurrent(scalar).bytes())
     return "recurrent layers differ from those of the scalar kernel";
+  if (expansions(kernel).bytes() != expansions(scalar).bytes())
+    return "products with low-rank matrices differ from those of the scalar kernel";
   for (uint32_t type = 0; type < kKvTypes; ++type)
     if (attention(kernel, static_cast<KvType>(type)).bytes() !=
         attention(scalar, static_cast<KvType>(type)).bytes())

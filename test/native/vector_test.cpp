@@ -575,3 +575,51 @@ TEST("attention_combine equals scalar to the bit, from an empty state too") {
           expect_same(o, expected, at(*kernel, head_dim));
         }
 }
+
+TEST("expand adds the dots of any rows of tiles, equal to scalar to the bit and to double") {
+  for (const VectorKernel* kernel : kernels())
+    for (size_t rank : {1, 2, 7, 8, 15, 16, 17, 48, 65})
+      for (size_t rows : {1, 16, 19, 64})
+        for (bool half : {false, true}) {
+          const size_t tiles = (rows + kExpandRows - 1) / kExpandRows;
+          Guarded<float> b(tiles * rank * kExpandRows), t(rank);
+          fill(b, rank + rows, false);
+          fill(t, rows, false);
+          Guarded<uint16_t> halves(b.size());
+          scalar().to_f16(b.data(), b.size(), halves.data());
+          const uint8_t* stored = half ? reinterpret_cast<const uint8_t*>(halves.data())
+                                       : reinterpret_cast<const uint8_t*>(b.data());
+          for (size_t row : {size_t{0}, rows / 3, rows - 1})
+            for (size_t count : {size_t{1}, (rows - row + 1) / 2, rows - row}) {
+              Guarded<float> y(count), expected(count), before(count);
+              fill(y, count, false);
+              std::copy(y.begin(), y.end(), expected.begin());
+              std::copy(y.begin(), y.end(), before.begin());
+              const auto run = [&](const VectorKernel& k, Guarded<float>& out) {
+                const Expansion e = {.b = stored,
+                                     .rank = rank,
+                                     .t = t.data(),
+                                     .row = row,
+                                     .count = count,
+                                     .y = out.data()};
+                half ? k.expand.f16(e) : k.expand.f32(e);
+              };
+              run(scalar(), expected);
+              run(*kernel, y);
+              expect_same(y, expected, at(*kernel, rank) + " row " + std::to_string(row));
+              if (half)
+                continue;
+              for (size_t i = 0; i < count; i++) {
+                double sum = before[i], size = fabs(sum);
+                for (size_t k = 0; k < rank; k++) {
+                  const size_t tile = (row + i) / kExpandRows, in_tile = (row + i) % kExpandRows;
+                  const double product =
+                      static_cast<double>(b[(tile * rank + k) * kExpandRows + in_tile]) * t[k];
+                  sum += product;
+                  size += fabs(product);
+                }
+                CHECK(fabs(y[i] - sum) <= 1e-6 * size, at(*kernel, rank));
+              }
+            }
+        }
+}

@@ -124,6 +124,33 @@ struct StateSpace {
   size_t y_stride;
 };
 
+/** Rows of a matrix B that a tile holds, value by value of a column. */
+constexpr size_t kExpandRows = 16;
+
+/**
+ * Adds a product with a low-rank matrix B (Hu et al. 2021) to some values:
+ *
+ *   y[i] += B[row + i] · t
+ *
+ * The dot is fma in 16 lanes (column mod 16) from +0, then the tree.
+ */
+struct Expansion {
+  const uint8_t* b; // [rows / kExpandRows, rank, kExpandRows] f32 or f16, 2-byte aligned; zeros
+                    // behind the last row
+  size_t rank;
+  const float* t; // [rank]
+  size_t row;     // the first, anywhere in a tile
+  size_t count;   // rows
+  float* y;       // [count]
+};
+
+/** expand for each type of B. */
+struct ExpandFunctions {
+  using Function = void (*)(const Expansion& e);
+  Function f32;
+  Function f16;
+};
+
 /** attention_block for each KvType. */
 struct AttentionFunctions {
   using Function = void (*)(const AttentionBlock& b);
@@ -221,6 +248,7 @@ struct VectorKernel {
   void (*convolve_silu)(const Convolution& c);
   void (*delta_rule)(const DeltaRule& r);
   void (*state_space)(const StateSpace& s);
+  ExpandFunctions expand;
 
   AttentionFunctions attention_block;
   /**

@@ -205,6 +205,50 @@ void to_q8_0(const float* x, size_t count, uint8_t* row) {
   }
 }
 
+/** Of 16 rows the lane j of their dots: fma over k = j, j + 16 … from +0. */
+template <bool kHalf> inline Lanes lane_of_rows(const uint8_t* tile, const Expansion& e, size_t j) {
+  constexpr size_t kColumnBytes = kExpandRows * (kHalf ? 2 : 4);
+  Lanes lane = lanes_of(0.0f);
+  for (size_t k = j; k < e.rank; k += 16) {
+    const uint8_t* column = tile + k * kColumnBytes;
+    const Floats t = broadcast(e.t[k]);
+    lane = map([&](Floats b, Floats sum) { return fma(b, t, sum); },
+               kHalf ? load_f16(column) : load_f32(column), lane);
+  }
+  return lane;
+}
+
+/** The tree over lanes j, j + distance, j + 2 distance … of 16 rows, few registers at a time. */
+template <bool kHalf, size_t kDistance>
+inline Lanes tree_of_rows(const uint8_t* tile, const Expansion& e, size_t j) {
+  if constexpr (kDistance == 16)
+    return lane_of_rows<kHalf>(tile, e, j);
+  else
+    return map([](Floats a, Floats b) { return add(a, b); },
+               tree_of_rows<kHalf, 2 * kDistance>(tile, e, j),
+               tree_of_rows<kHalf, 2 * kDistance>(tile, e, j + kDistance));
+}
+
+template <bool kHalf> void expand(const Expansion& e) {
+  const size_t tile_bytes = e.rank * kExpandRows * (kHalf ? 2 : 4);
+  for (size_t i = 0; i < e.count;) {
+    const size_t row = e.row + i, skipped = row % kExpandRows;
+    const size_t left = e.count - i, room = kExpandRows - skipped;
+    const size_t count = left < room ? left : room;
+    const Lanes dots = tree_of_rows<kHalf, 1>(e.b + row / kExpandRows * tile_bytes, e, 0);
+    float* y = e.y + i;
+    if (count == kExpandRows) {
+      store(All{}, y, map([](Floats a, Floats b) { return add(a, b); }, load(All{}, y), dots));
+    } else {
+      float all[kExpandRows];
+      store(All{}, all, dots);
+      for (size_t r = 0; r < count; r++)
+        y[r] += all[skipped + r];
+    }
+    i += count;
+  }
+}
+
 constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
   return {
       .isa = isa,
@@ -226,6 +270,7 @@ constexpr VectorKernel kernel_for(const char* isa, uint32_t features) {
       .convolve_silu = convolve_silu,
       .delta_rule = delta_rule,
       .state_space = state_space,
+      .expand = {.f32 = expand<false>, .f16 = expand<true>},
       .attention_block =
           {
               .f16 = attention_block<kKvF16>,

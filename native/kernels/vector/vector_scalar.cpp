@@ -273,6 +273,27 @@ void to_q8_0(const float* x, size_t count, uint8_t* row) {
   }
 }
 
+template <class Stored> float float_of(const uint8_t* p) {
+  Stored stored;
+  memcpy(&stored, p, sizeof stored);
+  if constexpr (sizeof stored == sizeof(uint16_t))
+    return float_of_half(stored);
+  else
+    return float_of_bits(stored);
+}
+
+template <class Stored> void expand(const Expansion& e) {
+  for (size_t i = 0; i < e.count; i++) {
+    const size_t tile = (e.row + i) / kExpandRows, in_tile = (e.row + i) % kExpandRows;
+    float lane[16] = {};
+    for (size_t k = 0; k < e.rank; k++) {
+      const size_t at = (tile * e.rank + k) * kExpandRows + in_tile;
+      lane[k % 16] = fmaf(float_of<Stored>(e.b + at * sizeof(Stored)), e.t[k], lane[k % 16]);
+    }
+    e.y[i] += tree(lane);
+  }
+}
+
 /** Value d of a cached row. */
 template <KvType kType> float cached(const uint8_t* row, size_t head_dim, size_t d) {
   uint16_t half;
@@ -352,6 +373,7 @@ const VectorKernel kVectorScalar = {
     .convolve_silu = convolve_silu,
     .delta_rule = delta_rule,
     .state_space = state_space,
+    .expand = {.f32 = expand<uint32_t>, .f16 = expand<uint16_t>},
     .attention_block =
         {
             .f16 = attention_block<kKvF16>,
