@@ -72,6 +72,9 @@ export {
   type TensorSummary,
   type TokenizerSummary,
 } from './inspect.js';
+export type { Adapter } from './model/adapter/adapter.js';
+export type { AdapterUse } from './model/adapter/applied-adapters.js';
+export type { LoadAdapterOptions } from './model/adapter/load-adapter.js';
 export type { EmbedOptions } from './model/embed.js';
 export { loadModel } from './model/load/load.js';
 export type { LoadOptions } from './model/load/load-options.js';

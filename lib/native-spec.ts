@@ -1,7 +1,12 @@
 // Models and tensors as the plain numbers that the addon reads.
 import type { FileStamp } from './gguf/file-stamp.js';
 import type { ModelSpec } from './model/spec/spec.js';
-import type { NativeSynthetic, NativeTensor } from './native-types.js';
+import {
+  adapterTypes,
+  type NativePair,
+  type NativeSynthetic,
+  type NativeTensor,
+} from './native-types.js';
 
 /** Positions are the values of `enum Activation`. */
 const activations: readonly ModelSpec['activation'][] = ['relu2', 'silu', 'gelu_tanh'];
@@ -77,6 +82,15 @@ export function nativeTensor({ from, tile, ...tensor }: NativeTensor): object {
   const source =
     'bytes' in from ? from : { path: from.stamp.path, stamp: stampNumbers([from.stamp]) };
   return { ...source, ...tensor, ...tileNumbers(tile) };
+}
+
+/** `[pairs, 10]` and the file they are in, as native/binding/adapter_object.cpp reads them. */
+export function nativeAdapter(stamp: FileStamp, pairs: readonly NativePair[]): object {
+  const numbers = pairs.flatMap(({ slot, factor, halvesApart, a, b, width, rank, rows }) => [
+    ...[slot, factor, Number(halvesApart), a.offset, adapterTypes.indexOf(a.type), width, rank],
+    ...[b.offset, adapterTypes.indexOf(b.type), rows],
+  ]);
+  return { path: stamp.path, stamp: stampNumbers([stamp]), pairs: Float64Array.from(numbers) };
 }
 
 function tileNumbers(tile: NativeTensor['tile']): object {

@@ -109,6 +109,53 @@ export interface KvUse {
   readonly cachedTokens: number;
 }
 
+/** Types that the matrices of adapters can have; positions are the values of `enum DenseType`. */
+export const adapterTypes = ['F32', 'F16', 'BF16', 'Q8_0'] as const;
+export type AdapterType = (typeof adapterTypes)[number];
+
+/** The two matrices that an adapter has beside a layer: `struct PairSpec` in native/load/load_adapter.h. */
+export interface NativePair {
+  /** Of the layer; −1 of the embedding. */
+  readonly slot: number;
+  readonly rank: number;
+  /** What B (A x) is multiplied by. */
+  readonly factor: number;
+  /** Whether rows of B that the model has side by side are half a head apart in the file. */
+  readonly halvesApart: boolean;
+  /** A is [rank, width]; of the embedding [width, rank], a row for each token. */
+  readonly width: number;
+  /** B is [rows, rank]. */
+  readonly rows: number;
+  readonly a: StoredMatrix;
+  readonly b: StoredMatrix;
+}
+
+interface StoredMatrix {
+  /** Of its first byte, from the start of the file. */
+  readonly offset: number;
+  readonly type: AdapterType;
+}
+
+/** The matrices of an adapter in memory. */
+export interface NativeAdapter {
+  /** They are freed when no evaluation uses them. */
+  close(): void;
+}
+
+/** An adapter that can be loaded, of a file as it was when its header was read. */
+export interface LoadableAdapter {
+  /** No other one of this thread has it. */
+  readonly id: number;
+  /** Bytes of memory that it takes. */
+  readonly bytes: number;
+  /**
+   * Reads and packs its matrices on native threads.
+   * @param control `[abort]`
+   * @throws ERR_BITNET_FILE, ERR_BITNET_MODEL, ERR_BITNET_MEMORY, ERR_BITNET_ABORTED
+   */
+  load(model: NativeModel, control: Int32Array): Promise<NativeAdapter>;
+}
+
 export interface NativeModel {
   info(): {
     threads: number;
@@ -189,6 +236,9 @@ export interface NativeRequest {
   readonly prefixKey?: string;
   /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
   readonly progress?: Int32Array;
+  /** What the session is evaluated with, and how much of each. */
+  readonly adapters?: readonly NativeAdapter[];
+  readonly scales?: Float64Array;
 }
 
 /** Where a session goes on disk; the seed of its checksum comes in two numbers of 32 bits. */

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { BitnetError, type BitnetErrorCode } from './errors.js';
+import type { FileStamp } from './gguf/file-stamp.js';
 import type { ModelSpec } from './model/spec/spec.js';
-import { nativeSpec, nativeTensor } from './native-spec.js';
+import { nativeAdapter, nativeSpec, nativeTensor } from './native-spec.js';
 import {
   type CpuInfo,
   type HeldTensor,
@@ -12,12 +13,15 @@ import {
   type KernelVerdict,
   type KvType,
   kvTypes,
+  type LoadableAdapter,
   type LoadChoices,
   type MatrixShape,
+  type NativeAdapter,
   type NativeGrammar,
   type NativeGrammarText,
   type NativeLoadOptions,
   type NativeModel,
+  type NativePair,
   type NativeRequest,
   type NativeRules,
   type NativeSession,
@@ -49,6 +53,8 @@ interface Addon {
   }): Promise<bigint>;
   planLoad(spec: object, options: object): readonly HeldTensor[];
   loadModel(spec: object, options: object): Promise<NativeModel>;
+  adapterBytes(model: NativeModel, request: object): number;
+  loadAdapter(model: NativeModel, request: object): Promise<NativeAdapter>;
   encodeRows(request: object): Promise<number>;
   groupSizes(request: object): Promise<void>;
   rowSums(request: object): Promise<void>;
@@ -195,6 +201,24 @@ function choiceNumbers(
   const layers =
     typeof skipInactive === 'boolean' ? Array(nLayer).fill(skipInactive) : skipInactive;
   return { kernel, byShape, prefilterFrom, skipLayers: Int32Array.from(layers, Number) };
+}
+
+let adapters = 0;
+
+/** @throws ERR_BITNET_MODEL for a matrix that does not fit the model's */
+export function loadableAdapter(
+  model: NativeModel,
+  stamp: FileStamp,
+  pairs: readonly NativePair[],
+): LoadableAdapter {
+  const id = ++adapters;
+  const request = { id, ...nativeAdapter(stamp, pairs) };
+  return {
+    id,
+    bytes: translated(() => addon().adapterBytes(model, request)),
+    load: (loaded, control) =>
+      translatedAsync(translated(() => addon().loadAdapter(loaded, { ...request, control }))),
+  };
 }
 
 /** @param fork a session of the same model, length and type, whose tokens the new one has too */

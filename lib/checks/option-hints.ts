@@ -2,6 +2,7 @@
 
 /** Names of ours, and how other libraries, their command lines and HTTP interfaces call the same. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
+  adapters: ['adapter', 'lora', 'loras', 'loraAdapters', 'loraRequest', 'adapterId'],
   addSpecial: ['addBos', 'addSpecialTokens'],
   caller: ['user', 'userId', 'client', 'clientId', 'tenant'],
   contextLength: [
@@ -54,9 +55,10 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
 /** Which calls take an option, for those that are given to the wrong one. */
 const takenBy: Readonly<Record<string, string>> = {
   ...named('loadModel', [
-    ...['threads', 'kernel', 'path', 'kvMemory', 'prefixCache'],
+    ...['threads', 'kernel', 'path', 'kvMemory', 'prefixCache', 'adapterMemory'],
     ...['stepTarget', 'share', 'maxRunning', 'maxQueue'],
   ]),
+  ...named('model.createSession, generate, complete and send', ['adapters']),
   ...named('loadModel and model.createSession', ['contextLength']),
   ...named('model.createSession', ['kvType']),
   ...named('model.createChat', ['system']),

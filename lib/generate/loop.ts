@@ -1,9 +1,10 @@
 import { BitnetError } from '../errors.js';
 import { TextStream } from '../tokenizer/text-stream.js';
 import type { Tokenizer } from '../tokenizer/types.js';
+import type { AdaptedEvaluator } from './adapted-evaluator.js';
 import { admission } from './admission.js';
 import { claimContinuation } from './continuation.js';
-import type { AdmittedGeneration, Evaluator, GenerationOutcome } from './evaluator.js';
+import type { AdmittedGeneration, GenerationOutcome } from './evaluator.js';
 import {
   abortedError,
   type Completion,
@@ -35,7 +36,7 @@ import { withGrammar } from './with-grammar.js';
  *   `ERR_BITNET_NUMERIC`
  */
 export function generate(
-  evaluator: Evaluator,
+  evaluator: AdaptedEvaluator,
   tokenizer: Tokenizer,
   prompt: Prompt,
   options?: GenerateOptions,
@@ -48,7 +49,7 @@ export function generate(
 
 /** Runs a generation to its end and collects its text and tokens; see `generate`. */
 export async function complete(
-  evaluator: Evaluator,
+  evaluator: AdaptedEvaluator,
   tokenizer: Tokenizer,
   prompt: Prompt,
   options?: GenerateOptions,
@@ -58,7 +59,7 @@ export async function complete(
 
 /** Holds the session's lock around the loop; errors carry what was generated so far. */
 export async function* guarded(
-  evaluator: Evaluator,
+  evaluator: AdaptedEvaluator,
   tokenizer: Tokenizer,
   prompt: string | readonly number[],
   given: GenerateSettings,
@@ -73,6 +74,7 @@ export async function* guarded(
     progress.start();
     const constraint = await given.prepared?.begin(evaluator.vocabSize);
     const settings = constraint ? { ...given, constraint } : given;
+    evaluator.useAdapters?.(settings.adapters);
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
     const ids = await promptIds(prompt, tokenizer, atStart, settings);
     progress.promptTokens = ids.length;

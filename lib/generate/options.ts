@@ -7,6 +7,11 @@ import {
 } from '../checks/options.js';
 import type { TokenIds } from '../checks/token-ids.js';
 import type { PreparedGrammar } from '../grammar/prepare.js';
+import {
+  type AdapterUse,
+  type AppliedAdapters,
+  checkedAdapters,
+} from '../model/adapter/applied-adapters.js';
 import type { TokenConstraint } from './constraint.js';
 import { type LogprobSource, logprobSources } from './logprobs.js';
 import type { OnProgress } from './on-progress.js';
@@ -111,6 +116,12 @@ export interface GenerateOptions extends SamplingOptions {
    * @default 0
    */
   readonly priority?: number | undefined;
+  /**
+   * LoRA adapters of the model to generate with, each with its scale (1 unless it is given), in this order. What the session
+   * holds is evaluated again where it was evaluated with others.
+   * @default those of the session
+   */
+  readonly adapters?: readonly AdapterUse[] | undefined;
   /** Ends the generation with an error of code `ERR_BITNET_ABORTED`, name `AbortError`. */
   readonly signal?: AbortSignal | undefined;
   /** Called from time to time while the prompt is evaluated, with the fraction done, from 0 to 1. */
@@ -135,6 +146,8 @@ export interface GenerateSettings extends CheckedSampling {
   readonly parseSpecial: boolean;
   readonly caller: string;
   readonly priority: number;
+  /** Undefined: those of the session. */
+  readonly adapters: AppliedAdapters | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: OnProgress | undefined;
   /** As given; `prepared` is what comes of them. */
@@ -184,7 +197,7 @@ const optionNames: (keyof GenerateOptions)[] = [
   ...(['minTokens', 'ignoreEnd', 'logitBias', 'bannedTokens', 'stopTokens'] as const),
   ...(['stop', 'logprobs', 'logprobsFrom', 'promptLogprobs'] as const),
   ...(['grammar', 'jsonSchema'] as const),
-  ...(['lookup', 'draft', 'maxDraft'] as const),
+  ...(['lookup', 'draft', 'maxDraft', 'adapters'] as const),
   ...(['parseSpecial', 'caller', 'priority', 'signal', 'onProgress'] as const),
 ];
 
@@ -216,6 +229,7 @@ export function generateSettings(given?: GenerateOptions, vocabSize = 2 ** 31): 
     parseSpecial: booleanOption('parseSpecial', options.parseSpecial, false),
     caller: callerOption(options.caller),
     priority: numberOption('priority', options.priority, rules.priority),
+    adapters: checkedAdapters(options.adapters),
     signal: signalOption(options.signal),
     onProgress: functionOption('onProgress', options.onProgress),
   };

@@ -11,13 +11,16 @@ import { heldPlan } from '../native.js';
 import type {
   HeadCounts,
   KernelNames,
-  KvType,
   MemoryUse,
   NativeModel,
   PlannedTensor,
   ShapeTiming,
 } from '../native-types.js';
 import type { EncodeOptions, Tokenizer } from '../tokenizer/index.js';
+import type { Adapter } from './adapter/adapter.js';
+import { AdapterMemory } from './adapter/adapter-memory.js';
+import { checkedAdapters, checkOwner, noAdapters } from './adapter/applied-adapters.js';
+import { type LoadAdapterOptions, loadAdapter } from './adapter/load-adapter.js';
 import { Admission } from './admission.js';
 import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './load/identity.js';
@@ -50,6 +53,7 @@ export interface ModelParts {
   readonly maxRunning: number;
   readonly maxQueue: number;
   readonly prefixCache: boolean;
+  readonly adapterMemory: number;
   readonly loadMilliseconds: number;
 }
 
@@ -82,6 +86,7 @@ export class Model {
   readonly #identity: ModelIdentity;
   readonly #kvBudget: KvBudget;
   readonly #admission: Admission;
+  readonly #adapterMemory: AdapterMemory;
   /** Weak, so that a session nobody holds any more can be collected, and its memory freed, unclosed. */
   readonly #sessions = new Set<WeakRef<Session>>();
   readonly #forgotten = new FinalizationRegistry<WeakRef<Session>>((entry) => {
@@ -107,6 +112,7 @@ export class Model {
     this.#contextLength = parts.contextLength ?? Math.min(spec.contextLength, defaultContextLength);
     this.#identity = new ModelIdentity(spec, parts.stamps);
     this.#admission = new Admission(parts);
+    this.#adapterMemory = new AdapterMemory(parts.adapterMemory, () => this.native);
     this.#native = native;
     this.#kvBudget = new KvBudget(native, spec, parts);
   }
@@ -116,16 +122,17 @@ export class Model {
    * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_MEMORY`, `ERR_BITNET_CLOSED`
    */
   createSession(options?: SessionOptions): Session {
-    const given = givenOptions(options, ['contextLength', 'kvType']);
+    const given = givenOptions(options, ['contextLength', 'kvType', 'adapters']);
     const contextLength = checkedContextLength(given.contextLength) ?? this.#contextLength;
     const kvType = checkedKvType(given.kvType);
+    const adapters = checkedAdapters(given.adapters) ?? noAdapters;
+    checkOwner(adapters, this.#adapterMemory);
     this.#kvBudget.admit(contextLength, kvType);
-    return this.#openSession(contextLength, kvType);
+    return this.#openSession({ contextLength, kvType, adapters });
   }
 
   #openSession(
-    contextLength: number,
-    kvType: KvType,
+    kind: Pick<SessionOwner, 'contextLength' | 'kvType' | 'adapters'>,
     sequenceOf?: (owner: SessionOwner) => Sequence,
   ): Session {
     const owner: SessionOwner = {
@@ -135,14 +142,13 @@ export class Model {
       dim: this.spec.dim,
       nLayer: this.spec.nLayer,
       longRopeAbove: this.spec.rope.longAbove,
-      contextLength,
-      kvType,
+      ...{ ...kind, adapterMemory: this.#adapterMemory },
       name: this.spec.name ?? basename(this.path),
       path: this.path,
       admission: this.#admission,
       identity: (signal) => this.#identity.hash(signal),
       drafting: this.spec.recurrent ? undefined : this.#drafting,
-      another: (sequence) => this.#openSession(contextLength, kvType, sequence),
+      another: (sequence) => this.#openSession(kind, sequence),
       onClose: () => {
         this.#sessions.delete(entry);
         this.#forgotten.unregister(entry);
@@ -163,7 +169,7 @@ export class Model {
    */
   createChat(options?: ChatSettings): Chat {
     const { system, chatTemplate, ...sessionOptions } = givenOptions(options, [
-      ...(['system', 'chatTemplate', 'contextLength', 'kvType'] as const),
+      ...(['system', 'chatTemplate', 'contextLength', 'kvType', 'adapters'] as const),
     ]);
     const template = this.#templates.forChat(checkedTemplateOption(chatTemplate));
     const { tokenizer } = this;
@@ -173,6 +179,20 @@ export class Model {
   /** A step of a few tokens takes little longer than one of one; on more threads, of a few more. */
   get #drafting(): Drafting {
     return { most: this.threads <= 2 ? 8 : 16, running: () => this.#admission.running };
+  }
+
+  /**
+   * A LoRA adapter for this model: a GGUF file, or a folder that PEFT has written. Its matrices are kept within `adapterMemory`,
+   * read again when they are needed and no longer there.
+   *
+   * @param options.name what errors call it, by default what its file says, or is called
+   * @param options.onDemand whether only its header is read now, and the matrices when they are first used, by default false
+   * @throws `ERR_BITNET_ARGUMENT`, `ERR_BITNET_FILE`, `ERR_BITNET_GGUF`, `ERR_BITNET_SAFETENSORS`, `ERR_BITNET_MODEL` when
+   *   it is no LoRA adapter or one of another model, `ERR_BITNET_TYPE`, `ERR_BITNET_MEMORY`, `ERR_BITNET_ABORTED`,
+   *   `ERR_BITNET_CLOSED`
+   */
+  loadAdapter(path: string | URL, options?: LoadAdapterOptions): Promise<Adapter> {
+    return loadAdapter(this, this.#adapterMemory, path, options);
   }
 
   /**
@@ -232,6 +252,7 @@ export class Model {
   /** Closes every session and frees the weights. May be called again. */
   close(): void {
     for (const session of [...this.#sessions]) session.deref()?.close();
+    this.#adapterMemory.closeAll();
     this.#native?.close();
     this.#native = undefined;
   }

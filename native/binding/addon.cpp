@@ -1,6 +1,7 @@
 // The addon's export table.
 #include <napi.h>
 
+#include "adapter_object.h"
 #include "addon_state.h"
 #include "autotune_info.h"
 #include "bench_info.h"
@@ -31,6 +32,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("compiler", checked<compiler>);
   add("planLoad", checked<plan_info>);
   add("loadModel", checked<ModelObject::load>);
+  add("adapterBytes", checked<adapter_bytes>);
+  add("loadAdapter", checked<load_adapter_of>);
   add("checksumFile", checked<checksum_file>);
   add("encodeRows", checked<encoded_rows>);
   add("groupSizes", checked<found_sizes>);
@@ -42,6 +45,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("compileGrammar", checked<compile_grammar>);
   exports.Set("NativeGrammarText", GrammarTextObject::define(env));
   exports.Set("NativeModel", ModelObject::define(env));
+  exports.Set("NativeAdapter", AdapterObject::define(env));
   exports.Set("NativeSession", SessionObject::define(env));
   return exports;
 }

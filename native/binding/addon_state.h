@@ -61,7 +61,7 @@ public:
   /** Of the models and sessions of this environment. */
   const std::shared_ptr<ExternalMemory>& memory() const { return memory_; }
 
-  Napi::FunctionReference model_constructor;
+  Napi::FunctionReference model_constructor, adapter_constructor;
 
 private:
   static void deliver(Napi::Env env, Napi::Function, AddonState* state, Deferred* deferred);

@@ -3,10 +3,43 @@
 
 #include <algorithm>
 
+#include "adapter_object.h"
 #include "arguments.h"
 
 namespace bitnet {
 namespace {
+
+// What an evaluation is computed with, as the engine takes it, and whoever keeps it in memory.
+struct Applied {
+  std::vector<AppliedAdapter> list;
+  std::vector<std::shared_ptr<LoadedAdapter>> owners;
+
+  /** What keys and values depend on. */
+  std::string key() const {
+    std::string bytes;
+    for (const auto& [adapter, scale] : list) {
+      bytes.append(reinterpret_cast<const char*>(&adapter->id), sizeof adapter->id);
+      bytes.append(reinterpret_cast<const char*>(&scale), sizeof scale);
+    }
+    return bytes;
+  }
+};
+
+// False where one of them is closed.
+bool read_adapters(const Napi::Object& object, Applied* out) {
+  const std::vector<double> scales = copy_of<double>(object, "scales");
+  bool open = true;
+  read_array(object, "adapters", [&](const Napi::Object& element) {
+    std::shared_ptr<LoadedAdapter> loaded = AdapterObject::Unwrap(element)->loaded;
+    const size_t i = out->list.size();
+    open = open && loaded && i < scales.size();
+    if (!open)
+      return;
+    out->list.push_back({loaded->adapter.get(), scales[i]});
+    out->owners.push_back(std::move(loaded));
+  });
+  return open;
+}
 
 EvaluateRequest request_of(const Napi::Object& object) {
   EvaluateRequest request;
@@ -114,13 +147,22 @@ Napi::Value SessionObject::js_evaluate(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const Napi::Object object = info[0].As<Napi::Object>();
   AddonState& state = AddonState::of(env);
-  const EvaluateRequest request = request_of(object);
+  EvaluateRequest request = request_of(object);
+  auto applied = std::make_shared<Applied>();
+  if (!read_adapters(object, applied.get())) {
+    to_error(env, Status::error(Code::kClosed, "The adapter is closed."))
+        .ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  request.adapters = applied->list.data();
+  request.adapter_count = applied->list.size();
+  request.prefix_key = applied->key();
   auto deferred = std::make_unique<Deferred>(env);
   Napi::Promise promise = deferred->promise.Promise();
   deferred->keep.push_back(Napi::Persistent(object));
   // Holds the KV cache and the engine until the promise settles, even if the session is closed
   // meanwhile, and lets go of them on this thread: the engine must not end on its own.
-  deferred->ended = [data = data_] { data->report(); };
+  deferred->ended = [data = data_, applied] { data->report(); };
   const Abort abort{elements_of<std::atomic<int32_t>>(object, "control"), state.closing()};
   if (!abort.requested) // read last: the worker is being terminated
     return env.Undefined();

@@ -2,6 +2,7 @@
 #include "evaluate.h"
 
 #include <algorithm>
+#include <functional>
 #include <new>
 
 namespace bitnet {
@@ -102,6 +103,16 @@ void Evaluation::reuse() {
     return;
   pool.count_hit(found - again, *request_.cached == 0);
   *request_.cached += static_cast<int32_t>(found - again);
+}
+
+bool Evaluation::adapters_before(const Evaluation& other) const {
+  const EvaluateRequest &a = request_, &b = other.request_;
+  return std::lexicographical_compare(
+      a.adapters, a.adapters + a.adapter_count, b.adapters, b.adapters + b.adapter_count,
+      [](const AppliedAdapter& x, const AppliedAdapter& y) {
+        return x.adapter != y.adapter ? std::less<const Adapter*>()(x.adapter, y.adapter)
+                                      : x.scale < y.scale;
+      });
 }
 
 void Evaluation::advance(size_t n) {

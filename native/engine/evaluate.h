@@ -14,6 +14,7 @@ struct StepLists {
   std::vector<BatchItem> items;
   HeadWork work;
   std::vector<FfnCounts> counts; // [n_layer]
+  std::vector<AdapterRows> adapters;
 };
 
 /**
@@ -53,6 +54,10 @@ struct EvaluateRequest {
 
   // What the head would multiply; kLastState: [dim], kStates: [n - again, dim].
   float* states = nullptr;
+
+  // What the sequence is evaluated with, from its first token on; memory of whoever asks.
+  const AppliedAdapter* adapters = nullptr; // [adapter_count]
+  size_t adapter_count = 0;
 
   // [n_layer, 3], optional, added to: inactive neurons, zero inputs of down, values of each.
   double* ffn_counts = nullptr;
@@ -113,8 +118,12 @@ public:
             .progress = {.done = request_.progress,
                          .begin = thousandths(done_),
                          .end = thousandths(done_ + n)},
-            .streams = streams(n)};
+            .streams = streams(n),
+            .adapters = request_.adapters,
+            .adapter_count = request_.adapter_count};
   }
+  /** Orders evaluations so that those with the same adapters follow each other. */
+  bool adapters_before(const Evaluation& other) const;
   /** Adds what is wanted of the next `n` tokens, which begin at `row` of the step. */
   void ask(size_t row, size_t n, HeadWork& work) const;
   /** The next `n` tokens are done: only now does the position move. */

@@ -33,18 +33,19 @@ Status try_step(ThreadPool& pool, const StepPart* parts, size_t count) {
   if (counted)
     lists.counts = std::vector<FfnCounts>(weights.layers.size());
   ask(parts, count, lists.work);
-  status = model.workspace.ensure(n, lists.work);
+  find_adapter_rows(lists.items.data(), count, &lists.adapters);
+  status = model.workspace.ensure(n, lists.work, lists.adapters);
   if (!status.ok())
     return status;
 
   status = forward(weights, model.workspace, pool, lists.items.data(), count,
-                   counted ? lists.counts.data() : nullptr);
+                   counted ? lists.counts.data() : nullptr, lists.adapters);
   if (!status.ok())
     return status;
   const auto raised = [](const StepPart& part) { return part.evaluation->abort_raised(); };
   if (std::any_of(parts, parts + count, raised)) { // nobody wants to know what became of those
     ask(parts, count, lists.work);
-    status = model.workspace.ensure(n, lists.work);
+    status = model.workspace.ensure(n, lists.work, lists.adapters);
     if (!status.ok())
       return status;
   }
@@ -91,6 +92,10 @@ void run_parts(ThreadPool& pool, StepPart* parts, size_t count) {
 
 void run_step(ThreadPool& pool, StepPart* parts, size_t count) {
   Model& model = parts[0].evaluation->model();
+  // An adapter's matrices are read once for neighbors.
+  std::sort(parts, parts + count, [](const StepPart& a, const StepPart& b) {
+    return a.evaluation->adapters_before(*b.evaluation);
+  });
   size_t live = 0, row = 0;
   for (size_t i = 0; i < count; ++i) {
     StepPart part = parts[i];

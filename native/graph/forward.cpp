@@ -25,6 +25,7 @@ Status embed(Step& step) {
       dense.kernel->decode[dense.type](stored, table.cols(), x);
       if (table.linear.rotation)
         table.linear.rotation->undo(step.vector(), x);
+      add_embedding_deltas(step, row, step.items[i].tokens[t], x);
       for (size_t d = 0; scale != 1.0f && d < table.cols(); ++d)
         x[d] *= scale;
     }
@@ -136,8 +137,9 @@ void report(const Step& step, size_t layers_done) {
 } // namespace
 
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, FfnCounts* counts) {
-  Step step{weights, workspace, pool, items, count, 0, counts};
+               const BatchItem* items, size_t count, FfnCounts* counts,
+               std::span<const AdapterRows> adapters) {
+  Step step{weights, workspace, pool, items, count, 0, counts, adapters};
   for (size_t i = 0; i < count; ++i)
     step.n += items[i].n;
   Status status = embed(step);

@@ -4,10 +4,13 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <span>
+#include <vector>
 
 #include "../common/abort.h"
 #include "../common/status.h"
 #include "../common/thread_pool.h"
+#include "adapter.h"
 #include "sequence_cache.h"
 #include "weights.h"
 #include "workspace.h"
@@ -35,7 +38,12 @@ struct BatchItem {
   const Abort* abort;
   StepProgress progress;
   LayerStreams streams = {};
+  const AppliedAdapter* adapters = nullptr; // [adapter_count] what they add is added in this order
+  size_t adapter_count = 0;
 };
+
+/** Which rows of a step with these items use which adapters; items alike that are neighbors share. */
+void find_adapter_rows(const BatchItem* items, size_t count, std::vector<AdapterRows>* out);
 
 /** What the activations of one layer's FFN were like, to tell whether skipping zeros would pay. */
 struct FfnCounts {
@@ -49,9 +57,11 @@ struct FfnCounts {
  * residual streams in workspace.x, one row per token in item order, and their keys, values and states
  * behind each cache's `position`, for the caller to append. Ends early when the aborts of
  * all items are raised; one that is raised among others changes nothing here. `counts`, when
- * given, is [n_layer] and is added to.
+ * given, is [n_layer] and is added to. `adapters`: those of the items, which the workspace has room
+ * for.
  */
 Status forward(const Weights& weights, Workspace& workspace, ThreadPool& pool,
-               const BatchItem* items, size_t count, FfnCounts* counts = nullptr);
+               const BatchItem* items, size_t count, FfnCounts* counts = nullptr,
+               std::span<const AdapterRows> adapters = {});
 
 } // namespace bitnet

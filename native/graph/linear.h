@@ -82,6 +82,10 @@ struct Linear {
 
   const Rotation* rotation = nullptr; // of what enters it, and all layers beside it; null: none
 
+  /** Its place among the layers that adapters can be beside (adapter.h). */
+  size_t slot = kNoSlot;
+  static constexpr size_t kNoSlot = SIZE_MAX;
+
   Kind kind() const { return static_cast<Kind>(layout.index()); }
   bool is_ternary() const { return kind() != Kind::kDense; }
   /** Row ranges given to linear_rows with `n` tokens begin at multiples of this. */

@@ -75,6 +75,7 @@ void add_active_neurons(Step& step, const Activations& a, const Linear& w, float
         sums[r] += scratch.acc.as<int32_t>()[row + r];
     scale_sums(w, step.vector(), sums, a.q_step[0], row, count, y);
     add_bias(w, row, count, y);
+    add_deltas(step, w, {row, row + count}, packed(y, 1, count));
     add_branch(step, y, count, x + row);
   });
 }
@@ -91,8 +92,10 @@ void project_active(Step& step, const Activations& a, const Linear& gate, const 
   const size_t chunks = chunk_count(step, gate);
   step.pool.parallel(chunks, [&](size_t chunk, size_t thread) {
     const RowRange range = chunk_range(step, gate, chunk);
-    linear_rows(gate, step.vector(), a, range, out.columns(range.begin, range.size()),
-                step.ws.scratch[thread]);
+    const Mat gates = out.columns(range.begin, range.size());
+    linear_rows(gate, step.vector(), a, range, gates, step.ws.scratch[thread]);
+    add_deltas(step, gate, range, gates);
+    store_deltas(step, up, range);
     for (size_t r = range.begin; r < range.end; ++r)
       y[r] = y[r] <= 0.0f ? 0.0f : y[r]; // a NaN is passed on
     size_t count = 0;
@@ -116,6 +119,7 @@ void project_active(Step& step, const Activations& a, const Linear& gate, const 
     float* g = scratch.values.as<float>();
     float* u = g + kMostActive;
     linear_some_rows(up, step.vector(), a, some, count, u, scratch);
+    add_stored_deltas(step, up, some, count, u);
     for (size_t i = 0; i < count; ++i)
       g[i] = y[some[i]];
     step.vector().relu2_mul(g, u, count, g);
@@ -133,8 +137,9 @@ void share_out(Step& step, const Activations& a, std::initializer_list<Projectio
     while (chunk >= chunk_count(step, *layer->w))
       chunk -= chunk_count(step, *layer++->w);
     const RowRange range = chunk_range(step, *layer->w, chunk);
-    linear_rows(*layer->w, step.vector(), a, range, layer->out.columns(range.begin, range.size()),
-                step.ws.scratch[thread]);
+    const Mat out = layer->out.columns(range.begin, range.size());
+    linear_rows(*layer->w, step.vector(), a, range, out, step.ws.scratch[thread]);
+    add_deltas(step, *layer->w, range, out);
   });
 }
 
@@ -273,7 +278,13 @@ Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm, Ac
 
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
                       std::initializer_list<const Linear*> layers) {
-  return normalize(step, x, norm, activation_types_for(layers), (*layers.begin())->rotation);
+  ActivationTypes types = activation_types_for(layers);
+  const bool deltas = has_deltas(step, layers);
+  types.floats |= deltas;
+  const Activations a = normalize(step, x, norm, types, (*layers.begin())->rotation);
+  if (deltas)
+    shrink(step, a, layers);
+  return a;
 }
 
 void project(Step& step, const Activations& a, std::initializer_list<Projection> layers) {
@@ -293,6 +304,7 @@ void project_add(Step& step, const Activations& a, const Linear& w,
     ThreadScratch& scratch = step.ws.scratch[thread];
     const Mat y = packed(scratch.values.as<float>(), a.n(), range.size());
     linear_rows(w, step.vector(), a, range, y, scratch);
+    add_deltas(step, w, range, y);
     for (size_t i = 0; i < y.rows; ++i)
       add_branch(step, y.row(i), y.cols, x.row(i) + range.begin);
   });
@@ -313,8 +325,10 @@ void project_gated(Step& step, const Activations& a, const Linear& gate, const L
     const Mat g = packed(scratch.values.as<float>(), a.n(), rows);
     const Mat u = packed(g.data + pad_to(a.n() * rows, kFloatPad), a.n(), rows);
     linear_rows(gate, step.vector(), a, range, g, scratch);
+    add_deltas(step, gate, range, g);
     count_inactive(g.data, a.n() * rows, counts);
     linear_rows(up, step.vector(), a, range, u, scratch);
+    add_deltas(step, up, range, u);
     for (size_t i = 0; i < a.n(); ++i)
       multiply(g.row(i), u.row(i), rows, out.row(i) + range.begin);
   });

@@ -1,6 +1,7 @@
 // What the operations of one step need at hand, and the operations that all layers are made of.
 #pragma once
 #include <initializer_list>
+#include <span>
 
 #include "forward.h"
 
@@ -14,6 +15,7 @@ struct Step {
   size_t item_count;
   size_t n;          // tokens of all items
   FfnCounts* counts; // [n_layer] or null
+  std::span<const AdapterRows> adapters;
 
   const VectorKernel& vector() const { return *weights.kernels.vector; }
 };
@@ -21,13 +23,35 @@ struct Step {
 /**
  * Rows of x as input of `layers`: normed with `norm` (not when it is empty), rotated as the first of
  * them wants it, which all do, and rounded to int8 unless they read only floats. The result lives in
- * ws.h, ws.q8 (or x itself) until the next call; floats
+ * ws.h, ws.q8 (or x itself) and, for adapters, ws.shrunk until the next call; floats
  * that none of them reads are not kept.
  */
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm,
                       std::initializer_list<const Linear*> layers);
 Activations normalize(Step& step, ConstMat x, const std::vector<float>& norm, ActivationTypes types,
                       const Rotation* rotation = nullptr);
+
+/** Whether an adapter of any row adds something to one of these layers. */
+bool has_deltas(const Step& step, std::initializer_list<const Linear*> layers);
+
+/** ws.shrunk = factor A x of every adapter for the layers that share x, which `a` holds as floats. */
+void shrink(Step& step, const Activations& a, std::initializer_list<const Linear*> layers);
+
+/**
+ * out[i] += B (ws.shrunk of row i) in rows of the range, for every token i and each of its adapters
+ * in order: on any thread, for what linear_rows has made of the same range. out: [n, rows.size()]
+ */
+void add_deltas(const Step& step, const Linear& w, RowRange rows, Mat out);
+
+/** For one token: keeps what each adapter adds to these rows of w, and nothing else, in ws.deltas. */
+void store_deltas(const Step& step, const Linear& w, RowRange rows);
+
+/** out[i] += what was kept for row ids[i], as add_deltas would. */
+void add_stored_deltas(const Step& step, const Linear& w, const int32_t* ids, size_t count,
+                       float* out);
+
+/** x += B (factor A[token]) of the adapters that this row of the step uses. */
+void add_embedding_deltas(const Step& step, size_t row, int32_t token, float* x);
 
 /** Sums of every kGroupSumCols of `cols` values and of the zeros that follow them. */
 void sum_groups(const int8_t* q, size_t cols, int32_t* sums);

@@ -191,14 +191,20 @@ Workspace::Workspace(const Weights& weights, size_t threads, uint64_t budget)
   chosen.reserve(spec.n_expert);
 }
 
-Status Workspace::ensure(size_t n, const HeadWork& work) {
+Status Workspace::ensure(size_t n, const HeadWork& work, std::span<const AdapterRows> adapters) {
   const size_t width = pad_to(weights_.spec.head_dim, kWidestHeadPad);
   ScratchBytes thread = projection_scratch(weights_, scratch.size(), n);
   thread.cover(expert_scratch(experts, scratch.size(), n));
   thread.cover(head_thread_scratch(weights_, work));
   thread.cover({.kernel = weights_.embedding.buffer_bytes(1),
                 .values = attention_scratch(weights_.spec, width, std::min(n, plan.tile_tokens))});
-  bool ok = StepValues::ensure(n) && active.ensure((h.stride + kActiveSlack) * sizeof(int32_t)) &&
+  shrunk_stride = 0;
+  for (const AdapterRows& rows : adapters)
+    shrunk_stride = std::max(shrunk_stride, rows.at + rows.applied.adapter->shrunk_width);
+  const size_t delta_rows = n == 1 && !active_in.empty() ? adapters.size() : 0;
+  bool ok = shrunk.ensure(n * shrunk_stride * sizeof(float)) &&
+            deltas.ensure(delta_rows * weights_.spec.ffn_dim * sizeof(float)) &&
+            StepValues::ensure(n) && active.ensure((h.stride + kActiveSlack) * sizeof(int32_t)) &&
             head.ensure(weights_, scratch.size(), work);
   for (ThreadScratch& of_thread : scratch)
     ok = ok && of_thread.ensure(thread);
@@ -208,7 +214,7 @@ Status Workspace::ensure(size_t n, const HeadWork& work) {
 }
 
 uint64_t Workspace::bytes() const {
-  uint64_t sum = StepValues::bytes() + active.size() + head.bytes();
+  uint64_t sum = StepValues::bytes() + active.size() + shrunk.size() + deltas.size() + head.bytes();
   for (const ThreadScratch& of_thread : scratch)
     sum += of_thread.bytes();
   return sum;

@@ -4,10 +4,12 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <span>
 #include <vector>
 
 #include "../common/aligned_buffer.h"
 #include "../common/status.h"
+#include "adapter.h"
 #include "head_scratch.h"
 #include "linear.h"
 #include "mat.h"
@@ -112,16 +114,19 @@ struct Workspace : StepValues {
   Workspace(const Weights& weights, size_t threads, uint64_t budget = kWorkspaceBudget);
 
   /**
-   * Makes room for `n` tokens, at most plan.batch, and for what `work` asks of the head. kMemory
-   * where there is none; more room than needed is kept.
+   * Makes room for `n` tokens, at most plan.batch, for what `work` asks of the head, and for what
+   * `adapters` add. kMemory where there is none; more room than needed is kept.
    */
-  Status ensure(size_t n, const HeadWork& work);
+  Status ensure(size_t n, const HeadWork& work, std::span<const AdapterRows> adapters = {});
   /** Bytes held. */
   uint64_t bytes() const;
 
   WorkspacePlan plan;
   AlignedBuffer active; // int32 [widest + kActiveSlack]: inputs of a layer that are not zero
   std::vector<size_t> active_in; // neurons of each chunk of a layer's rows that are active
+  AlignedBuffer shrunk;          // float [n, shrunk_stride] A x of adapters
+  size_t shrunk_stride = 0;
+  AlignedBuffer deltas;          // float [adapters, ffn_dim] of up, for one token
   std::vector<size_t> slots_end; // [n_expert] behind the last slot of each expert
   std::vector<uint32_t> chosen;  // experts that have slots
   ExpertKinds experts;

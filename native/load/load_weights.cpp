@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "../common/file_reader.h"
+#include "../graph/adapter.h"
 #include "../graph/roles.h"
 #include "../graph/workspace.h"
 #include "synthetic_source.h"
@@ -155,6 +156,7 @@ Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control) {
     status = Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
   if (status.ok())
     status = finish_head(w, pool);
+  number_adapted(w);
   return status.ok() ? all_unchanged(files) : status;
 }
 

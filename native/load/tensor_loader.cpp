@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include <algorithm>
-#include <mutex>
 #include <numeric>
 
 #include "../common/half.h"
+#include "first_failure.h"
 #include "q4_0_block.h"
 
 namespace bitnet {
@@ -36,25 +36,6 @@ Status no_memory(const TensorSpec& tensor, uint64_t bytes) {
                                           " bytes of memory for tensor \"" + tensor.name +
                                           "\": close other programs or use a smaller model.");
 }
-
-// The first failure among parallel chunks; later chunks see it and stop.
-class FirstFailure {
-public:
-  bool failed() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return !status_.ok();
-  }
-  void report(Status status) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (status_.ok())
-      status_ = std::move(status);
-  }
-  Status take() { return std::move(status_); }
-
-private:
-  std::mutex mutex_;
-  Status status_;
-};
 
 // Of all that is stored together: the matrices of all experts.
 TensorShape shape_of(const TensorSpec& tensor) {

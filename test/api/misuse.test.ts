@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { beforeAll, expect, it } from 'vitest';
 import * as bitnet from '../../lib/index.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyAdapter } from '../fixtures/tiny-adapter.js';
+import { tinyModel } from '../fixtures/tiny-model.js';
 import { loadedTinyModel, rejection } from './tiny.js';
 
 // Every public call with arguments and options of wrong types, as JavaScript can make them: each is
@@ -13,12 +15,14 @@ type Accepts = (value: unknown) => boolean;
 
 const model = loadedTinyModel({ vocabSize: 320, nLayer: 1 });
 const temp = tempFolder();
+const adapterPath = temp('adapter.gguf');
 let session: bitnet.Session;
 let chat: bitnet.Chat;
 beforeAll(async () => {
   session = model().createSession();
   await session.evaluate([1, 2, 3]);
   chat = model().createChat();
+  await tinyAdapter(tinyModel({ vocabSize: 320, nLayer: 1 })).write(adapterPath);
   mkdirSync(temp('folder'));
 });
 
@@ -89,6 +93,7 @@ const generateOptions = {
   parseSpecial: is.flag,
   caller: is.text,
   priority: is.integer,
+  adapters: is.nothing,
   signal: is.nothing,
   onProgress: is.function,
 };
@@ -98,11 +103,12 @@ const loadOptions = {
   ...{ tlTable: is.text, preTokenizer: is.text, contextLength: is.nothing, kvMemory: is.nothing },
   ...{ stepTarget: is.part, share: is.part, maxRunning: is.nothing, maxQueue: is.nothing },
   prefixCache: is.flag,
+  adapterMemory: is.nothing,
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },
 };
-const sessionOptions = { contextLength: is.nothing, kvType: is.nothing };
+const sessionOptions = { contextLength: is.nothing, kvType: is.nothing, adapters: is.nothing };
 const path = () => model().path;
 
 const calls: Record<string, Call> = {
@@ -139,6 +145,11 @@ const calls: Record<string, Call> = {
   createChat: {
     run: ({ options }) => model().createChat(options),
     options: { ...sessionOptions, system: is.nothing, chatTemplate: is.nothing },
+  },
+  loadAdapter: {
+    run: ({ value = adapterPath, options }) => model().loadAdapter(value, options),
+    argument: is.source,
+    options: { name: is.text, onDemand: is.flag, signal: is.nothing },
   },
   embed: {
     run: ({ value = ['a'], options }) => model().embed(value, options),

@@ -10,7 +10,9 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { readGguf } from '../../lib/gguf/reader.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyAdapter } from '../fixtures/tiny-adapter.js';
 
 // Every block of JavaScript or TypeScript in README.md and docs is run, in a program that has the
 // package installed, and its types are checked.
@@ -20,7 +22,7 @@ const temp = tempFolder();
 const folder = temp('program');
 const cache = temp('cache');
 
-beforeAll(() => {
+beforeAll(async () => {
   if (!existsSync(join(root, 'dist/lib/index.js'))) throw new Error('run "npm run build" first.');
   mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
   symlinkSync(root, join(folder, 'node_modules/bitnet'), 'junction');
@@ -33,6 +35,14 @@ beforeAll(() => {
   mkdirSync(join(cache, 'models/owner/repo'), { recursive: true });
   const pulled = join(cache, 'models/owner/repo/stories.gguf');
   copyFileSync(join(root, 'models/stories-ternary.gguf'), pulled);
+  const { metadata, tensors } = await readGguf(pulled);
+  const base = {
+    options: { arch: String(metadata.get('general.architecture')) },
+    tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+  };
+  for (const [seed, name] of ['formal.gguf', 'poet.gguf'].entries()) {
+    await tinyAdapter(base, { seed, size: 0.01 }).write(join(folder, name));
+  }
 });
 
 interface Example {

@@ -5,6 +5,8 @@ import { Random } from '../../lib/generate/random.js';
 import { Sampler } from '../../lib/generate/sampler.js';
 import { readGguf } from '../../lib/gguf/reader.js';
 import { inspectModel } from '../../lib/index.js';
+import { AdapterMemory } from '../../lib/model/adapter/adapter-memory.js';
+import { noAdapters } from '../../lib/model/adapter/applied-adapters.js';
 import { Admission } from '../../lib/model/admission.js';
 import { Session } from '../../lib/model/session/session.js';
 import { readSpec } from '../../lib/model/spec/read-spec.js';
@@ -52,6 +54,8 @@ async function driven(path: string, prefilterFrom: number): Promise<Driven> {
     longRopeAbove: undefined,
     contextLength,
     kvType: 'f16',
+    adapters: noAdapters,
+    adapterMemory: new AdapterMemory(0, () => native),
     name: 'stories',
     path: 'stories.gguf',
     admission: new Admission({ maxRunning: 1, maxQueue: 0 }),

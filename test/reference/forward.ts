@@ -71,11 +71,18 @@ export class ReferenceSequence {
   /** Appends a token and returns its last hidden state [dim], which the head multiplies. */
   nextState(token: number): Float64Array {
     const { embedding, embeddingScale, residualScale, layers, outputNorm, rotated } = this.#model;
-    const begin = token * embedding.cols;
-    const row = embedding.values.slice(begin, begin + embedding.cols);
-    let x: Float64Array = (rotated.embedding ? this.#unrotated(row) : row).map(
-      (value) => value * embeddingScale,
-    );
+    const rowOf = ({ values, cols }: Matrix) => values.slice(token * cols, (token + 1) * cols);
+    const row = rowOf(embedding);
+    const own = rotated.embedding ? this.#unrotated(row) : row;
+    const { embeddingDeltas = [] } = this.#model;
+    let x: Float64Array = embeddingDeltas
+      .reduce((sum, { a, b, factor }) => {
+        return add(
+          sum,
+          multiply(b, rowOf(a)).map((v) => v * factor),
+        );
+      }, own)
+      .map((value) => value * embeddingScale);
     const scaled = (y: Float64Array) => y.map((value) => value * residualScale);
     layers.forEach((layer, i) => {
       const h = this.#preNorm(x, layer.attnNorm);
@@ -339,10 +346,16 @@ export class ReferenceSequence {
     const rounded = (y: Float64Array) =>
       this.#rounding.int8Activations ? roundToInt8(y, this.#round) : y;
     const shared = layers.some(({ normIn }) => normIn) ? x : rounded(x);
-    return layers.map(({ weight, normIn, bias }) => {
+    return layers.map(({ weight, normIn, bias, deltas = [] }) => {
       const exact = normIn ? rmsNorm(x, normIn, this.#model.normEps) : x;
       const y = multiply(weight, !weight.ternary ? exact : normIn ? rounded(exact) : shared);
-      return bias ? add(y, bias) : y;
+      const own = bias ? add(y, bias) : y;
+      return deltas.reduce((sum, { a, b, factor }) => {
+        return add(
+          sum,
+          multiply(b, multiply(a, exact)).map((v) => v * factor),
+        );
+      }, own);
     });
   }
 

@@ -23,6 +23,17 @@ export interface Projection {
   readonly bias: Float64Array | undefined;
   /** Whether its input is rotated first. */
   readonly rotated?: boolean;
+  /** What adapters add to its output. */
+  readonly deltas?: readonly Delta[];
+}
+
+/** factor · B (A x) */
+export interface Delta {
+  /** [rank, cols] */
+  readonly a: Matrix;
+  /** [rows, rank] */
+  readonly b: Matrix;
+  readonly factor: number;
 }
 
 /** A Walsh-Hadamard transform of each `block` values, after a multiplication by signs. */
@@ -137,6 +148,8 @@ export interface ReferenceModel {
   readonly clamp: number;
   readonly activation: 'relu2' | 'silu' | 'gelu_tanh';
   readonly embedding: Matrix;
+  /** What adapters add to its rows: A is [vocabSize, rank], of which a token has a row. */
+  readonly embeddingDeltas?: readonly Delta[];
   readonly embeddingScale: number;
   /** Of what attention and feed-forward layers add. */
   readonly residualScale: number;

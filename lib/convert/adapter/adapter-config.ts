@@ -67,7 +67,7 @@ function refuseVariants(config: Config): void {
   throw config.error(key, expected, describe(config.get(key)), notStored);
 }
 
-const notStored = 'adapters like this cannot be converted';
+const notStored = 'adapters like this cannot be used';
 
 /** The value for a module: that of the first key that names it. */
 function patternOf(config: Config, name: string, usual: number): (module: string) => number {

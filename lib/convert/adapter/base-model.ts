@@ -7,6 +7,7 @@ import { architectures, type Graph } from '../../model/spec/architectures.js';
 import type { Sizes } from '../../model/spec/graph-tensors.js';
 import { modelError } from '../../model/spec/model-error.js';
 import { readSpec } from '../../model/spec/read-spec.js';
+import type { ModelSpec } from '../../model/spec/spec.js';
 import { readHyperparameters } from '../config/hyperparameters.js';
 import { readSettings } from '../config/json-file.js';
 import { familyOf } from '../families.js';
@@ -46,7 +47,13 @@ async function ofFile(path: string): Promise<BaseModel> {
     const advice = 'it is not known on which side of them adapters were trained';
     throw modelError(path, 'the base', expected, found, advice);
   }
-  return { path, architecture: spec.architecture, graph: graphOf(spec.architecture), sizes: spec };
+  return baseModelOf(path, spec);
+}
+
+/** @param path of the model, for errors */
+export function baseModelOf(path: string, spec: ModelSpec): BaseModel {
+  const { architecture } = spec;
+  return { path, architecture, graph: graphOf(architecture), sizes: spec };
 }
 
 async function ofFolder(path: string): Promise<BaseModel> {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import {
   booleanOption,
   functionOption,
@@ -9,17 +9,16 @@ import {
 } from '../../checks/options.js';
 import { count } from '../../count.js';
 import type { Decision } from '../../decision.js';
-import { BitnetError } from '../../errors.js';
 import { writableTarget } from '../../files/target.js';
 import { throwIfAborted, watched } from '../../gguf/rewrite.js';
 import type { WriteOptions } from '../../gguf/write-options.js';
 import { writeGguf } from '../../gguf/writer.js';
 import { pathOf } from '../../model/load/model-path.js';
-import { openCheckpoint } from '../../safetensors/checkpoint.js';
 import { refuseFile, refuseInput } from '../refuse-input.js';
 import { readAdapterConfig } from './adapter-config.js';
 import { adapterTensors } from './adapter-tensors.js';
 import { readBaseModel } from './base-model.js';
+import { adapterFolder, openAdapter } from './open-adapter.js';
 import { type AdapterPair, planAdapter } from './plan-adapter.js';
 
 export interface ConvertAdapterOptions extends WriteOptions {
@@ -53,7 +52,7 @@ export async function convertAdapter(
   output: string | URL,
   given?: ConvertAdapterOptions,
 ): Promise<AdapterResult> {
-  const folder = await folderOf(pathOf(source, 'the path of an adapter'));
+  const folder = await adapterFolder(pathOf(source, 'the path of an adapter'));
   const path = pathOf(output, 'the path of a file to write');
   const options = givenOptions(given, ['base', 'overwrite', 'signal', 'onProgress']);
   const overwrite = booleanOption('overwrite', options.overwrite, false);
@@ -63,7 +62,7 @@ export async function convertAdapter(
   const remedy = 'allow it to be replaced (--overwrite, option overwrite)';
   await writableTarget(path, { overwrite, remedy });
   const config = await readAdapterConfig(folder);
-  const tensors = await openCheckpoint(await weightsIn(folder));
+  const { tensors } = await openAdapter(folder);
   await refuseInput(path, { path: folder, tensors });
   const base = await readBaseModel(baseOption, config.base);
   await refuseFile(path, base.path, 'the base model');
@@ -87,20 +86,6 @@ export async function convertAdapter(
     ...{ path, bytes: (await stat(path)).size, architecture, alpha, types },
     decisions: decisionsOf(pairs, alpha),
   };
-}
-
-async function folderOf(path: string): Promise<string> {
-  const found = await stat(path).catch(() => undefined);
-  return found?.isFile() ? dirname(path) : path;
-}
-
-/** @throws ERR_BITNET_FILE where there is none, or the weights are a pickle, which can run programs */
-async function weightsIn(folder: string): Promise<string> {
-  const path = join(folder, 'adapter_model.safetensors');
-  const found = await stat(path).catch((cause) => cause.code);
-  if (found !== 'ENOENT') return path;
-  const message = `Expected "adapter_model.safetensors" in "${folder}", but there is none; download it, or save the adapter as safetensors (no .bin file is read).`;
-  throw new BitnetError('ERR_BITNET_FILE', message, { path });
 }
 
 /** The alpha that most layers have; those with another one are scaled. */

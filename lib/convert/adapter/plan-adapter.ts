@@ -137,4 +137,4 @@ function fault(path: string, name: string, expected: string, found: string, advi
 
 const damaged = 'the adapter is damaged, download it again';
 const other = 'the adapter is damaged or of another model';
-const notStored = 'adapters like this cannot be converted';
+const notStored = 'adapters like this cannot be used';

@@ -9,6 +9,7 @@ import {
 } from '../../checks/options.js';
 import { variable } from '../../environment.js';
 import type { OnProgress } from '../../generate/on-progress.js';
+import { defaultAdapterMemory } from '../adapter/adapter-memory.js';
 import { checkedContextLength } from '../session/session-options.js';
 import { checkedI2sLayout, type I2sLayout } from '../spec/i2s-layouts.js';
 import { checkedOverrides, type MetadataOverrides } from '../spec/metadata-overrides.js';
@@ -121,6 +122,12 @@ export interface LoadOptions {
    * @default true
    */
   readonly prefixCache?: boolean | undefined;
+  /**
+   * Bytes of memory for the adapters of `model.loadAdapter` together: beyond it those unused for the longest time are freed, and
+   * read again when they are needed.
+   * @default 2 ** 30
+   */
+  readonly adapterMemory?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
    * Called now and then with the fraction read, at the end with 1; while matrices are read twice it
@@ -149,6 +156,7 @@ const optionNames: (keyof LoadOptions)[] = [
   'contextLength',
   'kvMemory',
   'prefixCache',
+  'adapterMemory',
   'signal',
   'onProgress',
 ];
@@ -165,6 +173,7 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
     contextLength: checkedContextLength(options.contextLength),
     kvMemory: checkedKvMemory(options.kvMemory),
     prefixCache: booleanOption('prefixCache', options.prefixCache, true),
+    adapterMemory: checkedAdapterMemory(options.adapterMemory),
     kernel: nameOption('kernel', options.kernel) ?? variable('BITNET_KERNEL') ?? '',
     preTokenizer: nameOption('preTokenizer', options.preTokenizer),
     i2sLayout: checkedI2sLayout(options.i2sLayout),
@@ -212,6 +221,12 @@ function schedulingOptions(options: LoadOptions) {
     maxRunning: number('maxRunning', 256, [1, 1e6], 'an integer'),
     maxQueue: number('maxQueue', 1024, [0, 1e6], 'an integer'),
   };
+}
+
+function checkedAdapterMemory(value: unknown): number {
+  if (value === undefined) return defaultAdapterMemory;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw argumentError('an integer of at least 0, in bytes,', 'option adapterMemory', value);
 }
 
 /** A number of native threads, 0 for all cores this process may use. @throws ERR_BITNET_ARGUMENT */

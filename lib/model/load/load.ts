@@ -111,6 +111,7 @@ async function finish(
       ...{ contextLength: options.contextLength, kvMemory: options.kvMemory },
       ...{ prefixCache: options.prefixCache },
       ...{ maxRunning: options.maxRunning, maxQueue: options.maxQueue },
+      adapterMemory: options.adapterMemory,
       decisions: [
         ...overridden.decisions(),
         ...threadDecisions(threads),

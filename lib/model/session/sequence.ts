@@ -10,6 +10,8 @@ import {
   type NativeSession,
   outputs,
 } from '../../native-types.js';
+import type { AdapterMemory } from '../adapter/adapter-memory.js';
+import { type AppliedAdapters, noAdapters } from '../adapter/applied-adapters.js';
 import { aborted, busy, closed } from './session-checks.js';
 import { TokenRecord } from './token-record.js';
 
@@ -19,6 +21,7 @@ export interface SequenceOwner {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly kvType: KvType;
+  readonly adapterMemory: AdapterMemory;
   /** Called once, when the sequence closes. */
   readonly onClose: () => void;
 }
@@ -33,7 +36,9 @@ export interface ReuseCounter {
  * piece of work at a time. Work ends early when its signal aborts or the sequence closes.
  *
  * The state of recurrent layers cannot be cut: truncating goes back to the last one that was kept, and
- * the tokens from there on, which are recorded here, are evaluated again before whatever comes next.
+ * the tokens from there on, which are recorded here, are evaluated again before whatever comes next. So
+ * are all of them when the adapters change: keys and values are those of the adapters they were computed
+ * with.
  */
 export class Sequence {
   readonly #owner: SequenceOwner;
@@ -41,19 +46,27 @@ export class Sequence {
   readonly #closing = new AbortController();
   #native: NativeSession | undefined;
   #reuse: ReuseCounter | undefined;
+  /** What the tokens were evaluated with. */
+  #adapters = noAdapters;
   #running: { readonly stop: () => void; readonly done: Promise<void> } | undefined;
 
   /** @param from one of the same model, length and type, whose tokens the new one has too */
-  constructor(owner: SequenceOwner, from?: { native: NativeSession; tokens: Int32Array }) {
+  constructor(
+    owner: SequenceOwner,
+    from?: { native: NativeSession; tokens: Int32Array; adapters: AppliedAdapters },
+  ) {
     this.#owner = owner;
     const { native, contextLength, kvType } = owner;
     this.#native = createNativeSession(native, contextLength, kvType, from?.native);
-    if (from) this.#record.append(from.tokens);
+    if (!from) return;
+    this.#record.append(from.tokens);
+    this.#adapters = from.adapters;
   }
 
   /** One with the same tokens; their keys, values and states are shared. */
   fork(owner: SequenceOwner): Sequence {
-    return new Sequence(owner, { native: this.#open(), tokens: this.tokens });
+    const [native, adapters] = [this.#open(), this.#adapters];
+    return new Sequence(owner, { native, tokens: this.tokens, adapters });
   }
 
   get position(): number {
@@ -68,6 +81,11 @@ export class Sequence {
 
   get bytesPerToken(): number {
     return this.#open().bytesPerPosition();
+  }
+
+  /** What the tokens so far were evaluated with. */
+  get adapters(): AppliedAdapters {
+    return this.#adapters;
   }
 
   /** Resolves, and never rejects, when the work under way has ended. */
@@ -131,7 +149,8 @@ export class Sequence {
 
   /** Appends the request's tokens, or those that were evaluated before it failed. */
   async evaluate(
-    request: Omit<NativeRequest, 'control' | 'progress' | 'again'>,
+    request: Omit<NativeRequest, 'control' | 'progress' | 'again' | 'adapters' | 'scales'>,
+    adapters: AppliedAdapters,
     signal: AbortSignal | undefined,
     onProgress?: OnProgress,
   ): Promise<void> {
@@ -142,13 +161,15 @@ export class Sequence {
     this.#reuse = undefined;
     const cached = new Int32Array(1);
     try {
-      await this.exclusively(signal, (native, control) => {
-        const work = nativeEvaluate(native, {
-          ...this.#withLost(native, request),
-          ...{ control, progress, ...(reuse && { cached }) },
-        });
-        return reporting(work, onProgress, fraction, () => Atomics.store(control, 0, 1));
-      });
+      await this.exclusively(signal, (_native, control, stopped) =>
+        this.#using(adapters, control, stopped, (native, used) => {
+          const work = nativeEvaluate(native, {
+            ...this.#withLost(native, request),
+            ...{ ...used, control, progress, ...(reuse && { cached }) },
+          });
+          return reporting(work, onProgress, fraction, () => Atomics.store(control, 0, 1));
+        }),
+      );
     } finally {
       const taken = Math.max((this.#native?.position() ?? before) - before, 0);
       this.#record.append(request.tokens.subarray(0, taken));
@@ -157,11 +178,44 @@ export class Sequence {
   }
 
   /** Evaluates again what a truncation has lost, for work that needs the state after the last token. */
-  async recover(control: Int32Array): Promise<void> {
-    const native = this.#open(); // it may have closed since the work began
-    const { tokens, again } = this.#withLost(native, { tokens: new Int32Array(0) });
-    if (again === 0) return;
-    await nativeEvaluate(native, { tokens, outputs: outputs.none, control });
+  async recover(control: Int32Array, stopped: AbortSignal): Promise<void> {
+    if (this.#record.from(this.#open().position()).length === 0) return;
+    await this.#using(this.#adapters, control, stopped, (native, used) => {
+      const { tokens } = this.#withLost(native, { tokens: new Int32Array(0) });
+      return nativeEvaluate(native, { ...{ tokens, outputs: outputs.none, control }, ...used });
+    });
+  }
+
+  /** Runs native work with adapters in memory, and in a sequence that was evaluated with them. */
+  async #using(
+    adapters: AppliedAdapters,
+    control: Int32Array,
+    stopped: AbortSignal,
+    work: (
+      native: NativeSession,
+      used: Pick<NativeRequest, 'adapters' | 'scales'>,
+    ) => Promise<void>,
+  ): Promise<void> {
+    if (adapters.adapters.length === 0) {
+      this.#switchTo(adapters);
+      return work(this.#open(), {});
+    }
+    const tenants = adapters.adapters.map(({ tenant }) => tenant);
+    const { adapterMemory } = this.#owner;
+    const natives = await adapterMemory.acquire(tenants, stopped, control);
+    try {
+      this.#switchTo(adapters); // and check that it did not close since the work began
+      await work(this.#open(), { adapters: natives, scales: adapters.scales });
+    } finally {
+      adapterMemory.release(tenants);
+    }
+  }
+
+  #switchTo(adapters: AppliedAdapters): void {
+    const native = this.#open();
+    if (adapters.key === this.#adapters.key) return;
+    native.truncate(0);
+    this.#adapters = adapters;
   }
 
   /** A request that first evaluates the tokens that were truncated to, but whose state is not known. */
@@ -211,9 +265,10 @@ export class Sequence {
     this.#record.truncate(length);
   }
 
-  /** Takes note of the tokens that came with loaded keys and values. */
-  replaceTokens(tokens: Int32Array): void {
+  /** Takes note of the tokens that came with loaded keys and values, and what those were computed with. */
+  replaceTokens(tokens: Int32Array, adapters: AppliedAdapters): void {
     this.#record.replace(tokens);
+    this.#adapters = adapters;
   }
 
   close(): void {

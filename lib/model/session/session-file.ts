@@ -272,7 +272,8 @@ function checkOwner(path: string, header: Header, owner: SessionOwnership): void
   const { model, kvType, longRope, position, pending } = header;
   if (model.identity !== owner.identity) {
     const [found, expected] = [received(model.name), received(owner.name)];
-    const who = found === expected ? `another ${found} (other weights or settings)` : found;
+    const who =
+      found === expected ? `another ${found} (other weights, settings or adapters)` : found;
     throw refused(
       path,
       `Expected the session file "${path}" to be of the model ${expected}, but it is of ${who}; load that model, or choose another file.`,

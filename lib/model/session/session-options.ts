@@ -1,5 +1,6 @@
 import { argumentError } from '../../checks/options.js';
 import { type KvType, kvTypes } from '../../native-types.js';
+import type { AdapterUse } from '../adapter/applied-adapters.js';
 import { maxContextLength } from '../spec/limits.js';
 
 /** Context of a session unless asked otherwise: longer ones cost memory that most prompts never use. */
@@ -17,6 +18,11 @@ export interface SessionOptions {
    * @default 'f16'
    */
   readonly kvType?: KvType | undefined;
+  /**
+   * LoRA adapters of the model that everything in the session is evaluated with, unless a generation says otherwise.
+   * @default none
+   */
+  readonly adapters?: readonly AdapterUse[] | undefined;
 }
 
 /** A context length as given, checked; undefined stays so. */

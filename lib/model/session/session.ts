@@ -7,6 +7,7 @@ import {
   signalOption,
 } from '../../checks/options.js';
 import { idCount } from '../../checks/token-ids.js';
+import type { AdaptedEvaluator } from '../../generate/adapted-evaluator.js';
 import { type Choices, type CompleteOptions, completeChoices } from '../../generate/choices.js';
 import {
   type Continuation,
@@ -14,7 +15,7 @@ import {
   forgetContinuation,
   isGenerating,
 } from '../../generate/continuation.js';
-import type { Drafting, Evaluator } from '../../generate/evaluator.js';
+import type { Drafting } from '../../generate/evaluator.js';
 import type { Completion, Generation } from '../../generate/generation.js';
 import { complete, generate } from '../../generate/loop.js';
 import type { OnProgress } from '../../generate/on-progress.js';
@@ -22,6 +23,8 @@ import type { GenerateOptions } from '../../generate/options.js';
 import type { Prompt } from '../../generate/prompt.js';
 import { type KvType, outputs } from '../../native-types.js';
 import type { Tokenizer } from '../../tokenizer/index.js';
+import { identityWith } from '../adapter/adapter.js';
+import { type AppliedAdapters, checkOwner } from '../adapter/applied-adapters.js';
 import type { Admission } from '../admission.js';
 import { admit } from './admit.js';
 import {
@@ -40,6 +43,8 @@ export interface SessionOwner extends SequenceOwner {
   readonly tokenizer: Tokenizer;
   readonly dim: number;
   readonly nLayer: number;
+  /** What the session uses unless a generation says otherwise. */
+  readonly adapters: AppliedAdapters;
   /** `spec.rope.longAbove`. */
   readonly longRopeAbove: number | undefined;
   /** For messages. */
@@ -68,7 +73,7 @@ export class Session {
   readonly #tokenizer: Tokenizer;
   readonly #vocabSize: number;
   readonly #dim: number;
-  readonly #evaluator: Evaluator;
+  readonly #evaluator: AdaptedEvaluator;
   readonly #owner: SessionOwner;
   readonly #sequence: Sequence;
 
@@ -85,7 +90,7 @@ export class Session {
   }
 
   /** @internal What the decode loop asks, for the benchmark, which times nothing else. */
-  get evaluator(): Evaluator {
+  get evaluator(): AdaptedEvaluator {
     return this.#evaluator;
   }
 
@@ -318,8 +323,8 @@ export class Session {
     const state = { tokens: this.tokens, history: history.length, pending, data };
     await this.#sequence.exclusively(signal, (native, control, stopped) => {
       const owner = async () => {
-        await this.#sequence.recover(control);
-        return this.#ownership(stopped);
+        await this.#sequence.recover(control, stopped);
+        return this.#ownership(this.#sequence.adapters, stopped);
       };
       return writeSession(native, file, state, owner, control);
     });
@@ -347,11 +352,12 @@ export class Session {
     const signal = signalOption(given.signal);
     const file = sessionPath(path);
     this.#checkIdle();
+    const { adapters } = this.#owner;
     const state = await this.#sequence.exclusively(signal, async (native, control, stopped) =>
-      readSession(native, file, await this.#ownership(stopped), control, accept),
+      readSession(native, file, await this.#ownership(adapters, stopped), control, accept),
     );
     const { tokens, history, pending } = state;
-    this.#sequence.replaceTokens(tokens);
+    this.#sequence.replaceTokens(tokens, adapters);
     const seen = history === 0 ? [] : Array.from(tokens.subarray(-history));
     continuationOf(this.#evaluator).restore(seen, pending, tokens.length);
     return state.data;
@@ -380,8 +386,10 @@ export class Session {
    * What the decode loop sees: the same evaluations, without the check that no loop is running.
    * Holds the session, not just the sequence: a model that closes finds only sessions still held.
    */
-  #createEvaluator(): Evaluator {
+  #createEvaluator(): AdaptedEvaluator {
     const session = this;
+    const { adapters: usual, adapterMemory } = this.#owner;
+    let adapters = usual;
     return {
       contextLength: this.contextLength,
       get position() {
@@ -390,10 +398,15 @@ export class Session {
       admit: (request) => admit(session.#sequence, session.#owner, request),
       reusePrefix: (counter) => session.#sequence.reusePrefix(counter),
       vocabSize: this.#vocabSize,
+      useAdapters: (chosen = usual) => {
+        checkOwner(chosen, adapterMemory);
+        adapters = chosen;
+      },
       evaluate: async (ids, rows, { logSumExp = false, signal, onProgress } = {}) => {
         const wanted = wantedLogits(rows, session.#vocabSize, logSumExp);
         const tokens = session.#sequence.checkedIds(ids);
-        await session.#sequence.evaluate({ tokens, ...wanted.request }, signal, onProgress);
+        const request = { tokens, ...wanted.request };
+        await session.#sequence.evaluate(request, adapters, signal, onProgress);
         return wanted.logits();
       },
       truncate: (length) => session.#sequence.truncate(length),
@@ -415,11 +428,14 @@ export class Session {
     return { ids, logProbs: Float64Array.from(topLogits, (logit) => logit - logSumExp[0]!) };
   }
 
-  async #ownership(signal: AbortSignal): Promise<SessionOwnership> {
+  async #ownership(
+    { adapters, scales }: AppliedAdapters,
+    signal: AbortSignal,
+  ): Promise<SessionOwnership> {
     const { name, kvType, contextLength, longRopeAbove, vocabSize, identity } = this.#owner;
     return {
       ...{ name, kvType, contextLength, longRopeAbove, vocabSize },
-      identity: await identity(signal),
+      identity: await identityWith(await identity(signal), adapters, scales, signal),
     };
   }
 
@@ -435,14 +451,18 @@ export class Session {
   }
 
   /** Evaluates by hand, once all arguments are checked: what a generation left pending is forgotten. */
-  async #evaluate(...evaluation: Parameters<Sequence['evaluate']>): Promise<void> {
+  async #evaluate(
+    request: Parameters<Sequence['evaluate']>[0],
+    signal: AbortSignal | undefined,
+    onProgress?: OnProgress,
+  ): Promise<void> {
     forgetContinuation(this.#evaluator);
-    await this.#sequence.evaluate(...evaluation);
+    await this.#sequence.evaluate(request, this.#owner.adapters, signal, onProgress);
   }
 }
 
 /** What generations on a session remember, unless someone else moved it. */
-function settledContinuation(evaluator: Evaluator): Continuation {
+function settledContinuation(evaluator: AdaptedEvaluator): Continuation {
   const continuation = continuationOf(evaluator);
   continuation.settle(evaluator);
   return continuation;
