@@ -29,6 +29,7 @@ const names: Readonly<Record<string, string>> = {
   '--ignore-eos': '--ignore-end',
   '--typical': '--typical-p',
   '--top-nsigma': '--top-n-sigma',
+  '--lora': '--adapter',
   '--split-max-size': '--max-size',
   '--split-max-tensors': '--max-tensors',
 };
@@ -82,7 +83,8 @@ const instead: Readonly<Record<string, string>> = {
   ...same(['-cl', '--cache-list'], '"bitnet list" lists the models'),
   ...same(['-st', '--single-turn'], '"bitnet run -p <text>" answers once'),
   ...same(['--prompt-cache'], '--session <file> keeps what was evaluated'),
-  ...same(['--lora', '--lora-scaled', '--control-vector'], 'there are no adapters'),
+  ...same(['--lora-scaled'], '--adapter <file>=<scale> takes adapters'),
+  ...same(['--control-vector', '--control-vector-scaled'], 'there are no control vectors'),
   ...same(['-hfd', '-ngld', '-td', '-cd', '-ctkd'], '--draft <file> is a model that drafts'),
   ...same(['-mm', '--mmproj', '--image', '--audio'], 'models read text only'),
   ...same(['-sp', '--special'], 'special tokens are not printed'),

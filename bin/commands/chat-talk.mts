@@ -1,6 +1,13 @@
 import { count } from '../../lib/count.js';
 import { writableTarget } from '../../lib/files/target.js';
-import type { Chat, ChatResult, Generation, Model, TokenLogprob } from '../../lib/index.js';
+import type {
+  AdapterUse,
+  Chat,
+  ChatResult,
+  Generation,
+  Model,
+  TokenLogprob,
+} from '../../lib/index.js';
 import { sessionFile } from '../../lib/model/session/session-file.js';
 import { ctrlCSignal } from '../interrupt.mjs';
 import { contextLength } from '../model-options.mjs';
@@ -22,6 +29,7 @@ interface View {
   /** Whether a person types the messages. */
   readonly typed: boolean;
   readonly system: string | undefined;
+  readonly adapters: readonly AdapterUse[];
   /** Ends every answer. */
   readonly signal: AbortSignal;
   /** What drafts, if anything. */
@@ -55,12 +63,13 @@ export class ChatTalk {
   #changed = false;
 
   constructor(model: Model, options: ChatOptions, view: View) {
-    const { terminal, output, typed, system, signal } = view;
+    const { terminal, output, typed, system, adapters, signal } = view;
     this.model = model;
     this.chat = model.createChat({
       system,
       kvType: options.kvType,
       contextLength: contextLength(options, model),
+      adapters,
     });
     this.terminal = terminal;
     this.typed = typed;

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { Command } from 'commander';
 import type { Model } from '../../lib/index.js';
+import { describeAdapters, loadAdapters } from '../adapter-option.mjs';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { loadDraft } from '../draft-model.mjs';
 import {
@@ -73,9 +74,11 @@ export async function startChat(
   let draft: Model | undefined;
   try {
     draft = await loadDraft(options.draft, load, terminal);
+    const adapters = await loadAdapters(model, options.adapter, any);
     describeModel(model, options, terminal);
+    describeAdapters(adapters, terminal);
     const output = await Output.wrapping();
-    const view = { terminal, output, typed, system, signal: any, draft, grammar };
+    const view = { terminal, output, typed, system, adapters, signal: any, draft, grammar };
     const talk = new ChatTalk(model, options, view);
     if (resumes) await talk.load(options.session!, system);
     // From here on Ctrl-C is heard by prompts and answers; between them it must not end a save.

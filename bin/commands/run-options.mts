@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { GenerateOptions, Model } from '../../lib/index.js';
+import { type AdapterArgument, adapterOption } from '../adapter-option.mjs';
 import { decimal, integer, repeated } from '../arguments.mjs';
 import { chatTemplateOption } from '../chat-template.mjs';
 import {
@@ -18,6 +19,7 @@ export interface GenerationOptions extends SamplerOptions, GrammarOptions {
   maxTokens: number;
   context?: number;
   kvType: 'f16' | 'q8_0';
+  adapter?: AdapterArgument[];
   seed?: number;
   temp: number;
   topK: number;
@@ -152,9 +154,12 @@ export function generationOptions(command: Command): void {
     .option('--max-draft <count>', 'tokens of a draft (default: 8, or 16)', integer(1, 64));
 }
 
-/** As `addEngineOptions`, with the type and the memory of the cache. */
+/** As `addEngineOptions`, with adapters, and the type and the memory of the cache. */
 export function engineOptions(command: Command): void {
-  addEngineOptions(command).addOption(kvTypeOption()).addOption(kvMemoryOption());
+  addEngineOptions(command)
+    .addOption(kvTypeOption())
+    .addOption(kvMemoryOption())
+    .addOption(adapterOption());
 }
 
 export function outputOptions(command: Command): void {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ChatMessage, Model, Session, TokenLogprob } from '../../lib/index.js';
+import { describeAdapters, loadAdapters } from '../adapter-option.mjs';
 import { chatTemplateFor } from '../chat-template.mjs';
 import { loadDraft } from '../draft-model.mjs';
 import { interruptSignal } from '../interrupt.mjs';
@@ -61,7 +62,9 @@ async function run(
   let draft: Model | undefined;
   try {
     draft = await loadDraft(options.draft, loading, terminal);
+    const adapters = await loadAdapters(model, options.adapter, signal);
     describeModel(model, options, terminal);
+    describeAdapters(adapters, terminal);
     if (system !== undefined && !model.chatTemplate) {
       const name = JSON.stringify(basename(model.path));
       const reason = `the model ${name} has no chat template, so it only continues text; choose another, or give a template (--chat-template)`;
@@ -77,6 +80,7 @@ async function run(
     const session = model.createSession({
       kvType: options.kvType,
       contextLength: contextLength(options, model),
+      adapters,
     });
     if (continues) await session.load(options.session!, { signal });
     const input = absent ? undefined : wrap(model, prompt, system, options);
