@@ -88,6 +88,17 @@ export interface BenchOptions {
   /** As of `loadModel`, for every model. */
   readonly metadataOverrides?: MetadataOverrides | undefined;
   /**
+   * Paths of LoRA adapters. Every test runs without any, with the first, and where there are several sequences with one of them each.
+   * @default []
+   */
+  readonly adapters?: readonly string[] | undefined;
+  /**
+   * So many adapters are registered besides, the same files again and again, within 1 GB of memory: a prompt of 16 tokens is measured
+   * with one of them that has to be read, and with one that is there.
+   * @default 0
+   */
+  readonly coldAdapters?: number | undefined;
+  /**
    * Watts the machine is said to take while it works: adds estimates of the energy per token, beside the measured ones.
    * @default none
    */
@@ -115,6 +126,7 @@ const maxWatts = 100_000;
 const optionNames = [
   ...['models', 'memory', 'prompts', 'generations', 'pairs', 'depths', 'sequences', 'batch'],
   ...['repetitions', 'threads', 'kernels', 'metadataOverrides', 'kvMemory'],
+  ...['adapters', 'coldAdapters'],
   ...[
     'autotune',
     'headPrefilter',
@@ -149,6 +161,12 @@ export function benchPlan(options: BenchOptions): BenchPlan {
     metadataOverrides: checkedOverrides(options.metadataOverrides),
     ...(options.kvMemory !== undefined && { kvMemory: options.kvMemory }),
   };
+  const { adapters = [], coldAdapters = 0 } = options;
+  checkCount('coldAdapters', coldAdapters, 0, 10_000);
+  if (coldAdapters > 0 && adapters.length === 0) {
+    throw argumentError('option adapters beside it', 'option coldAdapters', coldAdapters);
+  }
+  const beside = adapters.length === 0 ? {} : { adapters, coldAdapters, adapterMemory: 10 ** 9 };
   const threads = options.threads ?? [cpuInfo().threads];
   const models = options.models?.length ? options.models : [undefined];
   const kernels = options.kernels ?? [variable('BITNET_KERNEL') ?? ''];
@@ -171,7 +189,7 @@ export function benchPlan(options: BenchOptions): BenchPlan {
   if (kernels.length === 0) throw argumentError('at least one name', 'option kernels', kernels);
   const settings = models.flatMap((model) =>
     threads.flatMap((count) =>
-      kernels.map((kernel) => ({ model, threads: count, kernel, ...engine })),
+      kernels.map((kernel) => ({ model, threads: count, kernel, ...engine, ...beside })),
     ),
   );
   const assumedWatts = assumeWatts ?? null;
@@ -192,9 +210,19 @@ function testsOf(options: BenchOptions): BenchTest[] {
     ...generations.map((generate) => ({ prompt: 0, generate })),
     ...pairs.map(([prompt, generate]) => ({ prompt, generate })),
   ].filter(({ prompt, generate }) => prompt + generate > 0);
-  return depths.flatMap((depth) =>
+  const plain = depths.flatMap((depth) =>
     sequences.flatMap((count) => kinds.map((kind) => ({ ...kind, depth, sequences: count }))),
   );
+  const { adapters: { length: most } = [], coldAdapters = 0 } = options;
+  if (most === 0) return plain;
+  const first = { ...{ prompt: 16, generate: 0, depth: 0, sequences: 1 }, adapters: 1 };
+  return [
+    ...plain.flatMap((test) => {
+      const each = Math.min(most, test.sequences);
+      return [test, { ...test, adapters: 1 }, ...(each > 1 ? [{ ...test, adapters: each }] : [])];
+    }),
+    ...(coldAdapters > 0 ? [first, { ...first, cold: true as const }] : []),
+  ];
 }
 
 function noTest(): BitnetError {

@@ -92,6 +92,21 @@ export function* f16Embedding(
   }
 }
 
+/** F16 data of so many normal numbers. */
+export function* normalTensor(
+  count: number,
+  deviation: number,
+  seed: number,
+  name: string,
+): Generator<Uint8Array> {
+  const table = normalTable(0, deviation);
+  for (const bytes of randomPieces(count * 2, pieceWeights * 2, seed, name)) {
+    const words = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+    for (let i = 0; i < words.length; i++) words[i] = table[words[i]!]!;
+    yield bytes;
+  }
+}
+
 /** Random bytes in pieces, to be turned into weights in place. */
 function* randomPieces(
   total: number,

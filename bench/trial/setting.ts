@@ -16,6 +16,12 @@ export interface Setting {
   readonly metadataOverrides?: MetadataOverrides;
   /** As of `loadModel`; without, no limit. */
   readonly kvMemory?: number;
+  /** Paths of the adapters that tests may use. */
+  readonly adapters?: readonly string[];
+  /** How many are registered beside them, to be read when they are used. */
+  readonly coldAdapters?: number;
+  /** Bytes for those that are in memory. */
+  readonly adapterMemory?: number;
   /** Layers of the shape that the results of this setting and the one before it are extrapolated to. */
   readonly extrapolateTo?: number;
 }

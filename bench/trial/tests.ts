@@ -1,3 +1,4 @@
+import { count } from '../../lib/count.js';
 import { largestOf } from '../../lib/extremes.js';
 import { Random } from '../../lib/generate/random.js';
 import type { Model } from '../../lib/model/model.js';
@@ -13,6 +14,10 @@ export interface BenchTest {
   readonly depth: number;
   /** Sequences, each with a session of its own, that do this side by side. */
   readonly sequences: number;
+  /** How many of the setting's adapters are used, each sequence one of them. @default 0 */
+  readonly adapters?: number;
+  /** Whether the adapter is one that has to be read first. @default false */
+  readonly cold?: true;
 }
 
 /** What one run of a test took, in milliseconds. */
@@ -25,11 +30,16 @@ export interface TestTimes {
 /** Best logits asked for: as many as the default sampler's top-k. */
 const best = { top: 40, extraIds: [] };
 
-/** 'pp512', 'tg128', 'pp512+tg128', 'tg128 @ d4096' as llama-bench has them; 'tg32 x16' for sixteen sequences. */
-export function testLabel({ prompt, generate, depth, sequences }: BenchTest): string {
+/**
+ * 'pp512', 'tg128', 'pp512+tg128', 'tg128 @ d4096' as llama-bench has them; 'tg32 x16' for sixteen sequences, 'tg32 x16, 2 adapters'
+ * with as many.
+ */
+export function testLabel(test: BenchTest): string {
+  const { prompt, generate, depth, sequences, adapters = 0, cold } = test;
   const parts = [prompt > 0 ? `pp${prompt}` : '', generate > 0 ? `tg${generate}` : ''];
   const at = depth > 0 ? ` @ d${depth}` : '';
-  return `${parts.filter(Boolean).join('+')}${at}${sequences > 1 ? ` x${sequences}` : ''}`;
+  const beside = adapters > 0 ? `, ${cold ? 'cold adapter' : count(adapters, 'adapter')}` : '';
+  return `${parts.filter(Boolean).join('+')}${at}${sequences > 1 ? ` x${sequences}` : ''}${beside}`;
 }
 
 /** Tokens that a run of a test evaluates, all sequences together. */

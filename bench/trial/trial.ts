@@ -3,9 +3,9 @@ import type { Decision } from '../../lib/decision.js';
 import type { BitnetErrorCode } from '../../lib/errors.js';
 import { type ProcessMemory, processMemory } from '../../lib/machine/process-memory.js';
 import type { Model } from '../../lib/model/model.js';
-import type { Session } from '../../lib/model/session/session.js';
 import type { ModelSpec } from '../../lib/model/spec/spec.js';
 import type { KernelNames, PlannedTensor, ShapeTiming } from '../../lib/native-types.js';
+import { BenchSessions } from './bench-sessions.js';
 import { loadBenchModel } from './models.js';
 import type { Setting } from './setting.js';
 import { type BenchTest, type Room, runTest, type TestTimes } from './tests.js';
@@ -49,7 +49,7 @@ export interface Loaded {
 }
 
 let model: Model | undefined;
-let sessions: readonly Session[] = [];
+let sessions: BenchSessions | undefined;
 
 process.on('message', async (question: Question) => {
   try {
@@ -66,12 +66,13 @@ async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'load': {
       const { contextLength, sequences } = question.room;
-      const { model: source, extrapolateTo: _, ...options } = question.setting;
+      const { setting } = question;
+      const { model: source, extrapolateTo: _, adapters, coldAdapters, ...options } = setting;
       const before = processMemory();
       const kvMemory = Number.POSITIVE_INFINITY; // what fits was decided before
       const loaded = await loadBenchModel(source, { kvMemory, ...options });
       model = loaded;
-      sessions = Array.from({ length: sequences }, () => loaded.createSession({ contextLength }));
+      sessions = await BenchSessions.open(loaded, { contextLength, sequences }, setting);
       const { spec, decisions, loadMilliseconds, plan, kernel, tuning, threads } = loaded;
       return {
         loaded: {
@@ -82,7 +83,7 @@ async function answer(question: Question): Promise<Answer> {
     }
     case 'run':
       return {
-        times: await runTest(model!, sessions, question.test, question.batch, question.seed),
+        times: await run(question.test, question.batch, question.seed),
       };
     case 'repeat':
       return { runs: await repeat(question.test, question.batch, question.milliseconds) };
@@ -91,12 +92,16 @@ async function answer(question: Question): Promise<Answer> {
   }
 }
 
+function run(test: BenchTest, batch: number, seed: number): Promise<TestTimes> {
+  return runTest(model!, sessions!.of(test), test, batch, seed);
+}
+
 /** Without a word to the parent in between, which would take its own time and energy. */
 async function repeat(test: BenchTest, batch: number, milliseconds: number): Promise<number> {
   const begin = performance.now();
   let runs = 0;
   do {
-    await runTest(model!, sessions, test, batch, ++runs);
+    await run(test, batch, ++runs);
   } while (performance.now() - begin < milliseconds);
   return runs;
 }

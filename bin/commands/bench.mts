@@ -42,6 +42,8 @@ interface BenchCommandOptions {
   skipInactive: boolean;
   kvMemory?: number;
   overrideKv?: MetadataOverrides;
+  adapter?: string[];
+  coldAdapters?: number;
   assumeWatts?: number;
   output: 'table' | 'md' | 'csv' | 'json' | 'jsonl';
   html?: string;
@@ -130,6 +132,8 @@ export function benchCommand(): Command {
     .option('--no-skip-inactive', 'as in run')
     .addOption(kvMemoryOption('default: no limit'))
     .addOption(overrideKvOption())
+    .option('--adapter <file>', 'LoRA adapter to measure with; repeatable', repeated)
+    .option('--cold-adapters <count>', 'registered, and read when used', integer(1, 10_000))
     .option(
       '--assume-watts <watts>',
       'add an energy estimate from this power',
@@ -259,7 +263,8 @@ async function measured(
   try {
     return await measure({
       models: usual === undefined ? models : [usual],
-      ...{ memory, metadataOverrides, kvMemory },
+      ...{ memory, metadataOverrides, kvMemory, adapters: options.adapter },
+      coldAdapters: options.coldAdapters,
       ...{ prompts, generations, pairs, depths, sequences, batch },
       ...{ repetitions, threads, kernels, autotune, headPrefilter, skipInactive, assumeWatts },
       command: ['bitnet', ...process.argv.slice(2)].join(' '),

@@ -20,6 +20,8 @@ interface SynthCommandOptions {
   output: string;
   activationSparsity?: number;
   layers?: number;
+  adapter?: number;
+  adapterType: 'f16' | 'f32';
   seed: number;
   force?: boolean;
   json?: boolean;
@@ -30,6 +32,7 @@ interface SynthCommandOptions {
 const examples = `
 Examples:
   bitnet synth --shape 2b4t -o 2b4t.gguf
+  bitnet synth --shape 2b4t --adapter 16 -o adapter.gguf
   bitnet synth --shape 7b --layers 2 --format f16 -o 7b-2.gguf`;
 
 /** `bitnet synth`: a model file with random weights, to measure with. */
@@ -53,6 +56,10 @@ export function synthCommand(): Command {
     )
     .option('--activation-sparsity <part>', 'fraction of inactive neurons', decimal(0.05, 0.95))
     .option('--layers <count>', 'default: those of the shape', integer(1, 1024))
+    .option('--adapter <rank>', 'a LoRA adapter for such a model instead', integer(1, 1024))
+    .addOption(
+      new Option('--adapter-type <name>', 'of its matrices').choices(['f16', 'f32']).default('f16'),
+    )
     .option('-s, --seed <number>', 'same seed, same file', integer(0, 2 ** 32 - 1), 0)
     .option('--force', 'replace an existing file')
     .option('--json', 'one JSON object')
@@ -62,6 +69,7 @@ export function synthCommand(): Command {
 }
 
 async function synth(options: SynthCommandOptions): Promise<void> {
+  if (options.adapter !== undefined) return synthAdapter(options, options.adapter);
   const { synthesize } = await import('../../bench/synth/synth.js');
   const { shape, format, scales, activationSparsity, layers, seed, force: overwrite } = options;
   const terminal = new Terminal(options);
@@ -79,6 +87,20 @@ async function synth(options: SynthCommandOptions): Promise<void> {
   }
   if (options.json) return new Output().json(result);
   for (const line of summary(result, options)) terminal.note(line);
+}
+
+async function synthAdapter(options: SynthCommandOptions, rank: number): Promise<void> {
+  const { synthesizeAdapter } = await import('../../bench/synth/adapter.js');
+  const { shape, layers, seed, adapterType: type, force: overwrite } = options;
+  const result = await synthesizeAdapter(options.output, {
+    ...{ shape, layers, seed, rank, type, overwrite },
+  });
+  if (options.json) return new Output().json(result);
+  const size = `${(result.bytes / 2 ** 20).toFixed(1)} MiB`;
+  const depth = `${result.layers} ${result.layers === 1 ? 'layer' : 'layers'}`;
+  new Terminal(options).note(
+    `${result.path}: adapter for ${shape}, ${depth}, rank ${rank}, ${size}`,
+  );
 }
 
 function summary(result: Synthesis, { shape: name }: SynthCommandOptions): string[] {

@@ -12,6 +12,7 @@ import { embeddedModelPath } from '../../lib/model/load/embedded.js';
 import { compiler, multiplyInstruction, multiplyPeak, readBandwidth } from '../../lib/native.js';
 import { shardName, writeSplit } from '../fixtures/split-model.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tinyAdapter } from '../fixtures/tiny-adapter.js';
 import { tinyModel } from '../fixtures/tiny-model.js';
 import { onlyPowercap, Powercap } from '../machine/energy/powercap.js';
 
@@ -169,6 +170,21 @@ describe('bench', () => {
       expect(first).toBeLessThan(result.millisecondsPerToken * 26 * result.sequences);
       expect(result.memory.kv).toBe(3 * 76 * 6 * 2 * 2 * 64 * 2);
     }
+  });
+
+  test('runs tests with adapters, of one or of each sequence, and with cold ones', async () => {
+    const model = tinyModel({ nLayer: 1 });
+    await model.write(file('base.gguf'));
+    const adapters = [1, 2].map((seed) => file(`adapter-${seed}.gguf`));
+    for (const [seed, path] of adapters.entries()) await tinyAdapter(model, { seed }).write(path);
+    const { results } = await bench({
+      ...{ ...quick, models: [file('base.gguf')], prompts: [], repetitions: 1, sequences: [2] },
+      ...{ adapters, coldAdapters: 3 },
+    });
+    expect(results.map(({ test }) => test)).toEqual([
+      ...['tg6 x2', 'tg6 x2, 1 adapter', 'tg6 x2, 2 adapters'],
+      ...['pp16, 1 adapter', 'pp16, cold adapter'],
+    ]);
   });
 
   test('tells a split model by the hash of all its parts', async () => {

@@ -48,7 +48,20 @@ describe('benchPlan', () => {
     expect(Math.max(...tests.map(testLength))).toBe(112);
   });
 
+  test('takes every test without adapters, with one, and with one for each sequence', () => {
+    const { tests, settings } = benchPlan({
+      ...{ prompts: [], generations: [4], sequences: [1, 16], adapters: ['a', 'b'] },
+      coldAdapters: 300,
+    });
+    expect(tests.map(testLabel)).toEqual([
+      ...['tg4', 'tg4, 1 adapter', 'tg4 x16', 'tg4 x16, 1 adapter', 'tg4 x16, 2 adapters'],
+      ...['pp16, 1 adapter', 'pp16, cold adapter'],
+    ]);
+    expect(settings[0]).toMatchObject({ adapters: ['a', 'b'], adapterMemory: 1e9 });
+  });
+
   test.each<[string, object]>([
+    ['option adapters beside it', { coldAdapters: 3 }],
     ['pairs', { pairs: [[8, 0]] }],
     ['depths', { depths: [-1] }],
     ['sequences', { sequences: [257] }],

@@ -231,9 +231,8 @@ TEST("an adapter is loaded and used with little memory, or it is an error") {
       request.adapters = &applied;
       request.adapter_count = 1;
       Evaluation evaluation(model, cache, request, flags.signal());
-      Evaluation* only = &evaluation;
-      while (!evaluation.over())
-        run_step(pool, &only, 1);
+      StepPart all = {&evaluation, evaluation.remaining(), 0};
+      run_step(pool, &all, 1);
       status = evaluation.take_status();
     }
     left = -1;
