@@ -160,7 +160,9 @@ Status answer(const Weights& weights, Workspace& ws, ThreadPool& pool, const Hea
   const auto asks_sum = [](const LogitsRow& row) { return row.log_sum_exp != nullptr; };
   if (status.ok() && std::any_of(work.logits.begin(), work.logits.end(), asks_sum))
     pool.parallel(work.logits.size(), [&](size_t i, size_t) {
-      *work.logits[i].log_sum_exp = log_sum_exp(work.logits[i].logits, weights.spec.vocab_size);
+      const LogitsRow& row = work.logits[i];
+      if (row.log_sum_exp) // others in the step may not ask for it
+        *row.log_sum_exp = log_sum_exp(row.logits, weights.spec.vocab_size);
     });
   if (status.ok())
     status = best_logits(weights, ws, pool, work.best.data(), work.best.size());
