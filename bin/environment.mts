@@ -9,7 +9,7 @@ export const environment: readonly (readonly [name: string, about: string])[] = 
   ['BITNET_MODEL', 'the model, if none is given'],
   ['BITNET_THREADS', 'as -t'],
   ['BITNET_KERNEL', 'as --kernel'],
-  ['BITNET_CACHE', 'folder for pulled models and kernel timings'],
+  ['BITNET_CACHE', 'folder for pulled and prepared models and kernel timings'],
   ['XDG_CACHE_HOME', 'folder for caches, unless BITNET_CACHE is set'],
   [historyVariable, 'chat history file; empty: no history'],
   ['HF_ENDPOINT', 'the hub, or a mirror of it'],

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { bytes } from '../lib/byte-size.js';
 import type { Decision, LoadOptions, Model } from '../lib/index.js';
 import type { Terminal } from './terminal.mjs';
 
@@ -17,6 +18,11 @@ export async function loadWithSpinner(
     const model = await loadModel(path, { ...options, onProgress });
     spinner.stop();
     warnOfDecisions(model.decisions, terminal);
+    const { prepared } = model;
+    if (prepared?.made) {
+      const size = bytes(prepared.bytes);
+      terminal.note(`Prepared: ${size} in ${prepared.path}; bitnet prepare --remove deletes it.`);
+    }
     return model;
   } finally {
     spinner.stop();

@@ -20,6 +20,7 @@ export interface EngineOptions extends FileOptions {
   headPrefilter: boolean;
   skipInactive: boolean;
   kvMemory?: number;
+  prepare?: true;
 }
 
 const activations = ['relu2', 'silu', 'gelu_tanh'] as const;
@@ -80,6 +81,11 @@ export function kvMemoryOption(about = 'default: a quarter of what is free'): Op
   );
 }
 
+/** `--prepare`, for commands that write text. */
+export function prepareOption(): Option {
+  return new Option('--prepare', 'keep the packed weights on disk for the next start');
+}
+
 /** Adds the options of `FileOptions`. */
 export function addFileOptions(command: Command): Command {
   return command
@@ -114,7 +120,7 @@ export function fileOverrides(options: FileOptions) {
 
 /** As the library takes them. */
 export function loadOptions(options: EngineOptions): LoadOptions {
-  const { threads, kernel, autotune, headPrefilter, skipInactive, kvMemory } = options;
-  const engine = { threads, kernel, autotune, headPrefilter, skipInactive, kvMemory };
+  const { threads, kernel, autotune, headPrefilter, skipInactive, prepare, kvMemory } = options;
+  const engine = { threads, kernel, autotune, headPrefilter, skipInactive, prepare, kvMemory };
   return { ...engine, ...fileOverrides(options) };
 }

@@ -69,7 +69,11 @@ interface ErrorFields {
     column: number;
   };
   ERR_BITNET_KERNEL: object;
-  ERR_BITNET_MEMORY: UnfinishedGeneration;
+  ERR_BITNET_MEMORY: UnfinishedGeneration & {
+    /** Of a pool of models: bytes that one would take, and bytes that there may be. */
+    needed: number;
+    maxMemory: number;
+  };
   ERR_BITNET_MODEL: FaultyFile;
   ERR_BITNET_NETWORK: {
     /** Of HTTP. */

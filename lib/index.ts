@@ -81,6 +81,16 @@ export type { LoadOptions } from './model/load/load-options.js';
 export { type LoadTokenizerOptions, loadTokenizer } from './model/load/load-tokenizer.js';
 export type { MemoryEstimate } from './model/load/memory.js';
 export type { Model } from './model/model.js';
+export type { ModelLease } from './model/pool/lease.js';
+export {
+  type AcquireOptions,
+  createModelPool,
+  type ModelPool,
+  type PoolStats,
+} from './model/pool/pool.js';
+export type { PooledLoadOptions, PoolOptions } from './model/pool/pool-options.js';
+export type { PooledModelStats } from './model/pool/pooled-model.js';
+export type { Prepared } from './model/prepared/prepared-weights.js';
 export type { GenerationEvent } from './model/session/admit.js';
 export type { EvaluateOptions, EvaluateTopOptions, TopTokens } from './model/session/evaluation.js';
 export type { Session } from './model/session/session.js';

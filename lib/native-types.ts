@@ -159,6 +159,11 @@ export interface LoadableAdapter {
 export interface NativeModel {
   info(): {
     threads: number;
+    /** Whether it has read its weights for all loads with its key, which wait until it shares them. */
+    claimed: boolean;
+    /** Whether its prepared file was used, and what is wrong with it where it could not: 'its checksum is wrong'. */
+    prepared: boolean;
+    preparedFault: string;
     kernel: KernelNames;
     head: HeadCounts;
     /** In the order of the spec's tensors, as the load was carried out. */
@@ -170,6 +175,16 @@ export interface NativeModel {
   stats(): NativeStats;
   /** The model with its matrices held as other choices say. This one is closed; it must have no open sessions. */
   replan(options: object): Promise<NativeModel>;
+  /** Loads with the same key get these weights, which stay as they are: no more `replan`. */
+  share(): void;
+  /** Writes what the load has packed to a new file, behind `header`. */
+  prepare(request: {
+    readonly path: string;
+    readonly key: string;
+    readonly header: Uint8Array;
+    /** `[abort]` */
+    readonly control: Int32Array;
+  }): Promise<void>;
   close(): void;
 }
 
@@ -308,6 +323,16 @@ export interface LoadChoices {
   readonly prefilterFrom?: number;
 }
 
+/** A file of packed weights. */
+export interface PreparedFile {
+  readonly path: string;
+  /** 64 characters: of which weights, and how they are held. */
+  readonly key: string;
+}
+
+/** Bytes of a prepared file that say what it is, before the addon's part. */
+export const preparedHeaderBytes = 8192;
+
 export interface NativeLoadOptions extends LoadChoices {
   /** 0 for all cores this process may use. */
   readonly threads: number;
@@ -319,6 +344,10 @@ export interface NativeLoadOptions extends LoadChoices {
   readonly synthetic?: NativeSynthetic | undefined;
   /** Of the files that the spec was read from, in order: those whose weights are read must be the same. */
   readonly stamps?: readonly FileStamp[] | undefined;
+  /** Loads with the same key hold the same weights; without one they are read for this load alone. */
+  readonly key?: string | undefined;
+  /** Where packed weights are that an earlier load has kept. */
+  readonly prepared?: PreparedFile | undefined;
   /** `[abort, progress]`: progress counts from 0 to 1000. */
   readonly control: Int32Array;
 }

@@ -1,5 +1,5 @@
 // The one file that finds and calls the compiled addon. Nothing here is part of the public API.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { BitnetError, type BitnetErrorCode } from './errors.js';
@@ -29,6 +29,7 @@ import {
   type NativeTensor,
   type NativeVocabulary,
   type PlannedTensor,
+  preparedHeaderBytes,
   type ShapeTiming,
   type TernaryDistance,
   type VocabularyBytes,
@@ -73,9 +74,17 @@ interface Addon {
 }
 
 let loaded: Addon | undefined;
+let loadedFrom = '';
 
 export function cpuInfo(): CpuInfo {
   return addon().cpuInfo();
+}
+
+/** Differs from build to build: what one has packed is not for another. */
+export function addonBuild(): string {
+  addon();
+  const { size, mtimeMs } = statSync(loadedFrom);
+  return `${size} ${mtimeMs}`;
 }
 
 /**
@@ -174,8 +183,13 @@ export function loadNativeModel(
   options: NativeLoadOptions,
 ): Promise<NativeModel> {
   const native = nativeSpec(path, spec, options);
-  const { threads, stepTarget = 0, share = 1, control } = options;
-  const choices = { threads, stepTarget, share, control, ...choiceNumbers(spec, options) };
+  const { threads, stepTarget = 0, share = 1, control, key, prepared } = options;
+  const choices = {
+    ...{ threads, stepTarget, share, control, key },
+    ...{ preparedPath: prepared?.path, preparedKey: prepared?.key },
+    preparedOffset: preparedHeaderBytes,
+    ...choiceNumbers(spec, options),
+  };
   return translatedAsync(translated(() => addon().loadModel(native, choices)));
 }
 
@@ -192,6 +206,14 @@ export function replanNativeModel(
   return translatedAsync(
     translated(() => model.replan({ control, ...choiceNumbers(spec, options) })),
   );
+}
+
+/** Writes a prepared file. */
+export function prepareNativeModel(
+  model: NativeModel,
+  request: Parameters<NativeModel['prepare']>[0],
+): Promise<void> {
+  return translatedAsync(translated(() => model.prepare(request)));
 }
 
 function choiceNumbers(
@@ -384,7 +406,9 @@ function findAddon(): Addon {
       continue;
     }
     try {
-      return load(path) as Addon;
+      const found = load(path) as Addon;
+      loadedFrom = path;
+      return found;
     } catch (error) {
       attempts.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -13,6 +13,7 @@ const loaders: readonly (readonly [names: readonly string[], load: () => Promise
   [['eval'], async () => (await import('./eval.mjs')).evalCommand()],
   [['bench'], async () => (await import('./bench.mjs')).benchCommand()],
   [['doctor'], async () => (await import('./doctor.mjs')).doctorCommand()],
+  [['prepare'], async () => (await import('./prepare.mjs')).prepareCommand()],
   [['pull'], async () => (await import('./pull.mjs')).pullCommand()],
   [['list', 'ls'], async () => (await import('./list.mjs')).listCommand()],
   [['rm', 'remove'], async () => (await import('./rm.mjs')).rmCommand()],

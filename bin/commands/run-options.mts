@@ -10,6 +10,7 @@ import {
   kvMemoryOption,
   kvTypeOption,
   modelOptionBefore,
+  prepareOption,
 } from '../model-options.mjs';
 import { type GrammarOptions, grammarOptions } from './grammar-options.mjs';
 import { type SamplerOptions, samplerOptions, samplerSettings } from './sampler-options.mjs';
@@ -154,9 +155,10 @@ export function generationOptions(command: Command): void {
     .option('--max-draft <count>', 'tokens of a draft (default: 8, or 16)', integer(1, 64));
 }
 
-/** As `addEngineOptions`, with adapters, and the type and the memory of the cache. */
+/** As `addEngineOptions`, with adapters, the type and the memory of the cache, and what is kept for the next start. */
 export function engineOptions(command: Command): void {
   addEngineOptions(command)
+    .addOption(prepareOption())
     .addOption(kvTypeOption())
     .addOption(kvMemoryOption())
     .addOption(adapterOption());

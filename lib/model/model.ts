@@ -26,6 +26,7 @@ import { type EmbedOptions, embed } from './embed.js';
 import { ModelIdentity } from './load/identity.js';
 import { KvBudget } from './load/kv-budget.js';
 import { memoryOf, skippingLayers } from './load/memory.js';
+import type { Prepared } from './prepared/prepared-weights.js';
 import type { Sequence } from './session/sequence.js';
 import { Session, type SessionOwner } from './session/session.js';
 import {
@@ -54,6 +55,7 @@ export interface ModelParts {
   readonly maxQueue: number;
   readonly prefixCache: boolean;
   readonly adapterMemory: number;
+  readonly prepared: Prepared | undefined;
   readonly loadMilliseconds: number;
 }
 
@@ -80,6 +82,8 @@ export class Model {
   readonly memory: MemoryUse;
   /** How each tensor of `spec.tensors` is held. */
   readonly plan: readonly PlannedTensor[];
+  /** The packed weights on the disk that were used or made; undefined where there are none. */
+  readonly prepared: Prepared | undefined;
   readonly loadMilliseconds: number;
   readonly #contextLength: number;
   readonly #templates: ModelTemplates;
@@ -105,6 +109,7 @@ export class Model {
     this.decisions = parts.decisions;
     this.tuning = parts.tuning;
     this.loadMilliseconds = loadMilliseconds;
+    this.prepared = parts.prepared;
     ({ kernel: this.kernel, threads: this.threads } = native.info());
     this.plan = heldPlan(spec, native);
     this.memory = memoryOf(this.plan);
@@ -210,6 +215,11 @@ export class Model {
       'ERR_BITNET_CLOSED',
       'Expected an open model, but it was closed; load it again.',
     );
+  }
+
+  /** @internal Whether it was closed. */
+  get isClosed(): boolean {
+    return this.#native === undefined;
   }
 
   /** How the heads of all tokens so far were answered. @throws `ERR_BITNET_CLOSED` */

@@ -12,11 +12,14 @@ namespace {
 // Makes the JavaScript object of a load that has ended.
 std::function<Napi::Value(Napi::Env)> made_of(std::shared_ptr<Weights> weights,
                                               std::shared_ptr<Engine> engine,
-                                              const QueueOptions& options) {
-  return [weights = std::move(weights), engine = std::move(engine),
-          options](Napi::Env env) -> Napi::Value {
+                                              const QueueOptions& options,
+                                              std::shared_ptr<WeightsClaim> claim,
+                                              PreparedOutcome prepared) {
+  return [weights = std::move(weights), engine = std::move(engine), options,
+          claim = std::move(claim), prepared = std::move(prepared)](Napi::Env env) -> Napi::Value {
     AddonState& state = AddonState::of(env);
-    auto loaded = std::make_shared<LoadedModel>(weights, engine, options, state.memory());
+    auto loaded =
+        std::make_shared<LoadedModel>(weights, engine, options, claim, prepared, state.memory());
     return state.model_constructor.New(
         {Napi::External<std::shared_ptr<LoadedModel>>::New(env, &loaded)});
   };
@@ -35,6 +38,17 @@ Napi::Object kv_stats(Napi::Env env, const KvPool& pool) {
   return result;
 }
 
+// What another model has shared under the key of `claim`, for a step of so many threads; null where
+// it is to be read, and `claim` is held.
+Status find_shared(WeightsClaim& claim, size_t threads, const Abort& abort,
+                   std::shared_ptr<Weights>* found) {
+  Status status = claim.wait(abort, found);
+  WorkspacePlan workspace;
+  if (status.ok() && *found)
+    status = plan_workspace((*found)->spec, threads, &workspace);
+  return status;
+}
+
 } // namespace
 
 Napi::Function ModelObject::define(Napi::Env env) {
@@ -44,6 +58,8 @@ Napi::Function ModelObject::define(Napi::Env env) {
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_limit_kv>>("limitKv"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_stats>>("stats"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_replan>>("replan"),
+                   InstanceMethod<&ModelObject::checked<&ModelObject::js_share>>("share"),
+                   InstanceMethod<&ModelObject::checked<&ModelObject::js_prepare>>("prepare"),
                    InstanceMethod<&ModelObject::checked<&ModelObject::js_close>>("close")});
   AddonState::of(env).model_constructor = Napi::Persistent(constructor);
   return constructor;
@@ -68,26 +84,38 @@ Napi::Value ModelObject::load(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   const size_t threads = asked >= 1 ? static_cast<size_t>(asked) : usable_cpu_count();
+  std::string key = string_of(options, "key");
+  PreparedFile prepared = {string_of(options, "preparedPath"), string_of(options, "preparedKey"),
+                           static_cast<uint64_t>(number_of(options, "preparedOffset"))};
   auto* control = elements_of<std::atomic<int32_t>>(options, "control"); // [abort, progress]
   if (!control) // read last: the worker is being terminated
     return env.Undefined();
 
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
-  auto work = [plan = std::move(plan), threads, queue, load_control,
-               spec = std::move(spec)](Deferred& deferred) mutable {
+  auto work = [plan = std::move(plan), threads, queue, load_control, key = std::move(key),
+               prepared = std::move(prepared), spec = std::move(spec)](Deferred& deferred) mutable {
     std::shared_ptr<Weights> weights;
-    {
+    std::shared_ptr<WeightsClaim> claim;
+    PreparedOutcome outcome;
+    if (!key.empty()) {
+      claim = std::make_shared<WeightsClaim>(std::move(key));
+      deferred.status = find_shared(*claim, threads, load_control.abort, &weights);
+    }
+    if (weights) {
+      claim.reset();
+    } else if (deferred.status.ok()) {
       ThreadPool pool(threads); // of its own: the engine's threads may be busy generating
-      deferred.status =
-          load_weights(std::move(spec), std::move(plan), pool, load_control, &weights);
+      deferred.status = load_weights(std::move(spec), std::move(plan), pool, load_control, &weights,
+                                     prepared.path.empty() ? nullptr : &prepared, &outcome);
     }
     std::shared_ptr<Engine> engine;
     if (deferred.status.ok() && !(engine = shared_engine(threads)))
       deferred.status = Status::error(
           Code::kMemory, "Could not start a thread for the model: the system's limit is reached; "
                          "end other programs or raise the limit.");
-    deferred.result = made_of(std::move(weights), std::move(engine), queue);
+    deferred.result =
+        made_of(std::move(weights), std::move(engine), queue, std::move(claim), std::move(outcome));
   };
   return state.run(env, options, std::move(work));
 }
@@ -109,14 +137,40 @@ Napi::Value ModelObject::js_replan(const Napi::CallbackInfo& info) {
   AddonState& state = AddonState::of(env);
   const LoadControl load_control{{&control[0], state.closing()}, &control[1]};
   auto work = [weights = loaded->weights, engine = loaded->engine,
-               options = loaded->queue.options(), plan = std::move(plan),
+               options = loaded->queue.options(), claim = loaded->claim, plan = std::move(plan),
                load_control](Deferred& deferred) {
     ThreadPool pool(engine->threads());
     deferred.status = replan_weights(*weights, plan, pool, load_control);
-    deferred.result = made_of(weights, engine, options);
+    deferred.result = made_of(weights, engine, options, claim, {});
   };
   loaded.reset();
   return state.run(env, options, std::move(work));
+}
+
+Napi::Value ModelObject::js_share(const Napi::CallbackInfo& info) {
+  if (loaded && loaded->claim) {
+    loaded->claim->share(loaded->weights);
+    loaded->claim.reset();
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value ModelObject::js_prepare(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!loaded)
+    return env.Undefined();
+  const Napi::Object request = info[0].As<Napi::Object>();
+  const std::string path = string_of(request, "path"), key = string_of(request, "key");
+  const uint8_t* header = elements_of<uint8_t>(request, "header");
+  const size_t header_bytes = length_of(request, "header");
+  auto* control = elements_of<std::atomic<int32_t>>(request, "control"); // [abort]
+  if (!control) // read last: the worker is being terminated
+    return env.Undefined();
+  AddonState& state = AddonState::of(env);
+  const Abort abort{&control[0], state.closing()};
+  return state.run(env, request, [=, weights = loaded->weights](Deferred& deferred) {
+    deferred.status = write_prepared(path, key, header, header_bytes, *weights, abort);
+  });
 }
 
 Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
@@ -126,6 +180,9 @@ Napi::Value ModelObject::js_info(const Napi::CallbackInfo& info) {
   const Weights& weights = *loaded->weights;
   Napi::Object result = Napi::Object::New(env);
   result.Set("threads", static_cast<double>(loaded->engine->threads()));
+  result.Set("claimed", loaded->claim != nullptr);
+  result.Set("prepared", loaded->prepared.used);
+  result.Set("preparedFault", loaded->prepared.fault);
   result.Set("kernel", kernel_names(env, weights.kernels));
   const HeadCounts& counts = loaded->model.workspace.head_counts;
   Napi::Object head = Napi::Object::New(env);

@@ -41,6 +41,14 @@ AlignedBuffer Arena::take(size_t bytes) {
   return AlignedBuffer::view(data, bytes);
 }
 
+AlignedBuffer Arena::adopt(AlignedBuffer&& block) {
+  AlignedBuffer view = AlignedBuffer::view(block.data(), block.size());
+  slabs_.insert(slabs_.begin(), std::move(block)); // not the last, from which blocks are cut
+  if (slabs_.size() == 1)
+    used_ = view.size();
+  return view;
+}
+
 void Arena::give_back(const AlignedBuffer& last) {
   const size_t rounded = round_up(last.size());
   if (!slabs_.empty() && last.data() + rounded == slabs_.back().data() + used_)

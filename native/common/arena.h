@@ -15,6 +15,9 @@ public:
   /** `bytes` zero bytes on a cache line of their own; empty when the system refuses. */
   AlignedBuffer take(size_t bytes);
 
+  /** Keeps a block that was filled elsewhere; returns a view of it. */
+  AlignedBuffer adopt(AlignedBuffer&& block);
+
   /** Gives the block taken last back; its bytes are as they were left when they are taken again. */
   void give_back(const AlignedBuffer& last);
 

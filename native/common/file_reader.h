@@ -33,6 +33,8 @@ public:
 
   Status read(uint64_t offset, size_t bytes, uint8_t* out) const override;
   Status unchanged() const override;
+  /** Bytes of the file when it was opened. */
+  uint64_t size() const { return static_cast<uint64_t>(stamp_.size); }
 
 private:
   Status take_stamp(FileStamp* stamp) const;

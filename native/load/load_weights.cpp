@@ -76,6 +76,32 @@ const Rotation* rotation_for(Weights& w, const TensorSpec& tensor) {
   return w.rotations.back().get();
 }
 
+// The matrices that a slot holds, made where there are none yet.
+std::vector<Linear*> matrices_in(const Slot& slot, size_t experts) {
+  if (RowTable* const* table = std::get_if<RowTable*>(&slot))
+    return {&(*table)->linear};
+  if (Linear* const* linear = std::get_if<Linear*>(&slot))
+    return {*linear};
+  std::vector<Linear*> all;
+  if (std::vector<Linear>* const* matrices = std::get_if<std::vector<Linear>*>(&slot)) {
+    (*matrices)->resize(experts);
+    for (Linear& linear : **matrices)
+      all.push_back(&linear);
+  }
+  return all;
+}
+
+// A tensor that was prepared.
+Status restore_tensor(Weights& w, size_t place, const PreparedWeights& prepared) {
+  const TensorSpec& tensor = w.spec.tensors[place];
+  const Slot slot = slot_of(*find_role(tensor.role), tensor.layer, w);
+  const std::vector<Linear*> matrices = matrices_in(slot, tensor.experts);
+  Status status = prepared.restore(place, tensor, w.kernels, matrices, &w.plan[place]);
+  if (status.ok() && tensor.rotated && tensor.experts == 0)
+    matrices[0]->rotation = rotation_for(w, tensor);
+  return status;
+}
+
 Status load_tensor(Weights& w, const Sources& files, ThreadPool& pool, const TensorSpec& tensor,
                    PlannedTensor* planned) {
   if (tensor.shard >= files.size() || tensor.scale_shard >= files.size())
@@ -105,11 +131,15 @@ void add_unit_norms(Weights& w) {
 }
 
 // The head gets an int8 copy where its rows stay in the file.
-Status finish_head(Weights& w, ThreadPool& pool) {
+Status finish_head(Weights& w, ThreadPool& pool, const PreparedWeights* prepared) {
   w.tied = w.output.rows() == 0;
-  if (!w.head().in_memory())
-    return build_head_copy(w.head(), *w.kernels.prefilter, pool, &w.head_copy);
-  return {};
+  const RowTable& head = w.head();
+  const PrefilterKernel& kernel = *w.kernels.prefilter;
+  if (prepared && head.in_memory() == prepared->has_head_copy())
+    return Status::error(Code::kFile, "its head is another");
+  if (prepared && prepared->has_head_copy())
+    return prepared->restore_head_copy(head.rows(), head.cols(), kernel, &w.head_copy);
+  return head.in_memory() ? Status() : build_head_copy(head, kernel, pool, &w.head_copy);
 }
 
 Status load_tensors(Weights& w, const std::vector<size_t>& places, const Sources& files,
@@ -140,7 +170,24 @@ Status all_unchanged(const Sources& files) {
   return {};
 }
 
-Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control) {
+// Reads what was prepared, and removes its places from those that are still to be loaded.
+Status restore_all(Weights& w, ThreadPool& pool, const LoadControl& control,
+                   PreparedWeights& prepared, std::vector<size_t>* places) {
+  Status status = prepared.read(w.arena, pool, control);
+  std::vector<size_t> others;
+  for (size_t place : *places) {
+    if (!prepared.has(place))
+      others.push_back(place);
+    else if (status.ok())
+      status = restore_tensor(w, place, prepared);
+  }
+  *places = std::move(others);
+  return status;
+}
+
+// `fault`: where the prepared file is to blame for a failure.
+Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control, PreparedWeights* prepared,
+                bool* fault) {
   Sources files;
   WorkspacePlan workspace;
   Status status = plan_workspace(w.spec, pool.threads(), &workspace);
@@ -148,16 +195,40 @@ Status load_all(Weights& w, ThreadPool& pool, const LoadControl& control) {
     status = open_sources(w.spec, &pool, &files);
   std::vector<size_t> places(w.spec.tensors.size());
   std::iota(places.begin(), places.end(), size_t{0});
+  if (status.ok() && prepared) {
+    status = restore_all(w, pool, control, *prepared, &places);
+    *fault = status.code == Code::kFile;
+  }
   if (status.ok())
     status = load_tensors(w, places, files, pool, control);
   if (status.ok() && w.spec.layer_norm)
     add_unit_norms(w);
   if (status.ok() && !complete(w))
     status = Status::error(Code::kModel, "A tensor the model's graph needs is missing.");
-  if (status.ok())
-    status = finish_head(w, pool);
+  if (status.ok()) {
+    status = finish_head(w, pool, prepared);
+    *fault = prepared && !status.ok();
+  }
   number_adapted(w);
   return status.ok() ? all_unchanged(files) : status;
+}
+
+uint64_t sum_of(const std::vector<PlannedTensor>& plan) {
+  uint64_t bytes = 0;
+  for (const PlannedTensor& planned : plan)
+    bytes += planned.bytes;
+  return bytes;
+}
+
+Status load_into(Weights& w, const ModelSpec& spec, const LoadPlan& plan, ThreadPool& pool,
+                 const LoadControl& control, PreparedWeights* prepared, bool* fault) {
+  w.spec = spec;
+  w.kernels = plan.kernels;
+  w.plan = plan.tensors;
+  w.layers.resize(spec.n_layer);
+  Status status = load_all(w, pool, control, prepared, fault);
+  w.bytes = sum_of(w.plan);
+  return status;
 }
 
 // Matrices that `plan` holds otherwise. What only the weights could tell stays as they told it.
@@ -192,11 +263,21 @@ Status replan(Weights& w, const LoadPlan& plan, ThreadPool& pool, const LoadCont
   return status.ok() ? all_unchanged(files) : status;
 }
 
-uint64_t sum_of(const std::vector<PlannedTensor>& plan) {
-  uint64_t bytes = 0;
-  for (const PlannedTensor& planned : plan)
-    bytes += planned.bytes;
-  return bytes;
+Status load_prepared(const ModelSpec& spec, const LoadPlan& plan, ThreadPool& pool,
+                     const LoadControl& control, const PreparedFile& file, PreparedOutcome* outcome,
+                     std::shared_ptr<Weights>* out) {
+  auto weights = std::make_shared<Weights>();
+  PreparedWeights reader;
+  Status status = reader.open(file);
+  bool fault = !status.ok();
+  if (status.ok())
+    status = load_into(*weights, spec, plan, pool, control, &reader, &fault);
+  if (fault)
+    outcome->fault = status.text();
+  outcome->used = status.ok();
+  if (status.ok())
+    *out = std::move(weights);
+  return status;
 }
 
 Status no_memory() {
@@ -207,15 +288,17 @@ Status no_memory() {
 } // namespace
 
 Status load_weights(ModelSpec spec, LoadPlan plan, ThreadPool& pool, const LoadControl& control,
-                    std::shared_ptr<Weights>* out) {
+                    std::shared_ptr<Weights>* out, const PreparedFile* prepared,
+                    PreparedOutcome* outcome) {
   try {
+    if (prepared) {
+      Status status = load_prepared(spec, plan, pool, control, *prepared, outcome, out);
+      if (outcome->fault.empty())
+        return status;
+    }
     auto weights = std::make_shared<Weights>();
-    weights->spec = std::move(spec);
-    weights->kernels = plan.kernels;
-    weights->plan = std::move(plan.tensors);
-    weights->layers.resize(weights->spec.n_layer);
-    Status status = load_all(*weights, pool, control);
-    weights->bytes = sum_of(weights->plan);
+    bool fault = false;
+    Status status = load_into(*weights, spec, plan, pool, control, nullptr, &fault);
     if (status.ok())
       *out = std::move(weights);
     return status;

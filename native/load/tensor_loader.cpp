@@ -10,6 +10,7 @@
 
 #include "../common/half.h"
 #include "first_failure.h"
+#include "packed_layout.h"
 #include "q4_0_block.h"
 
 namespace bitnet {
@@ -249,11 +250,11 @@ Status TensorLoader::pack_tiles(const TensorSpec& tensor, const TernaryFormat& f
   const size_t tile_rows = kernel.tile_rows;
   const size_t padded_cols = pad_to(out->cols, kernel.tile_cols);
   const size_t tile_bytes = kernel.tile_bytes(padded_cols);
-  const size_t bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
-  out->layout = TernaryTiles{.kernel = &kernel, .padded_cols = padded_cols};
-  out->data = arena_.take(bytes);
+  const PackedLayout packed = in_tiles(kernel, out->rows, out->cols);
+  out->layout = packed.layout;
+  out->data = arena_.take(packed.bytes);
   if (!out->data.data())
-    return no_memory(tensor, bytes);
+    return no_memory(tensor, packed.bytes);
 
   std::vector<std::vector<uint8_t>> tiles(pool_.threads()); // [tile_rows, padded_cols]
   for (std::vector<uint8_t>& tile : tiles)
@@ -279,11 +280,11 @@ Status TensorLoader::pack_groups(const TensorSpec& tensor, const TernaryFormat& 
                                  const GroupKernel& kernel, Linear* out, float* scales) {
   const size_t group = format.scale_cols, groups = out->cols / group;
   const size_t tile_rows = kernel.tile_rows, tile_bytes = kernel.tile_bytes(out->cols, group);
-  const size_t bytes = (out->rows + tile_rows - 1) / tile_rows * tile_bytes;
-  out->layout = TernaryGroups{.kernel = &kernel, .group = group};
-  out->data = arena_.take(bytes);
+  const PackedLayout packed = in_groups(kernel, out->rows, out->cols, group);
+  out->layout = packed.layout;
+  out->data = arena_.take(packed.bytes);
   if (!out->data.data())
-    return no_memory(tensor, bytes);
+    return no_memory(tensor, packed.bytes);
 
   std::vector<std::vector<uint16_t>> halves(pool_.threads()); // [tile_rows, groups]
   for (std::vector<uint16_t>& tile : halves)
@@ -309,13 +310,11 @@ Status TensorLoader::pack_neurons(const TensorSpec& tensor, const TernaryFormat&
   const size_t width = by_row ? out->cols : out->rows;
   const size_t neurons = by_row ? out->rows : out->cols;
   const size_t neuron_bytes = kernel.neuron_bytes(width);
-  if (by_row)
-    out->layout = NeuronRows{.kernel = &kernel, .neuron_bytes = neuron_bytes};
-  else
-    out->layout = NeuronColumns{.kernel = &kernel, .neuron_bytes = neuron_bytes};
-  out->data = arena_.take(neurons * neuron_bytes);
+  const PackedLayout held = by_neuron(kernel, layout, out->rows, out->cols);
+  out->layout = held.layout;
+  out->data = arena_.take(held.bytes);
   if (!out->data.data())
-    return no_memory(tensor, neurons * neuron_bytes);
+    return no_memory(tensor, held.bytes);
   uint8_t* packed = out->data.data();
   if (by_row) {
     std::vector<std::vector<uint8_t>> padded(pool_.threads()); // one row
@@ -346,11 +345,12 @@ Status TensorLoader::load_as_q4_0(const TensorSpec& tensor, const TernaryFormat&
   out->rows = static_cast<size_t>(tensor.rows);
   out->cols = static_cast<size_t>(tensor.cols);
   const size_t row_bytes = out->cols / kQ4Block * kQ4BlockBytes;
-  out->layout = DenseRows{.kernel = kernels_.dense, .type = kDenseQ4_0, .row_bytes = row_bytes};
+  const PackedLayout packed = in_q4_0(*kernels_.dense, out->rows, out->cols);
+  out->layout = packed.layout;
   out->scale = 1;
-  out->data = arena_.take(out->rows * row_bytes);
+  out->data = arena_.take(packed.bytes);
   if (!out->data.data())
-    return no_memory(tensor, uint64_t{out->rows} * row_bytes);
+    return no_memory(tensor, packed.bytes);
   const size_t blocks = out->cols / format.scale_cols;
   std::vector<float> scales(out->rows * blocks);
   const auto write = [&](size_t row, size_t count, const uint8_t* codes, size_t) {

@@ -18,7 +18,9 @@ const temp = tempFolder();
 const adapterPath = temp('adapter.gguf');
 let session: bitnet.Session;
 let chat: bitnet.Chat;
+let pool: bitnet.ModelPool;
 beforeAll(async () => {
+  pool = bitnet.createModelPool({ models: { a: path() } });
   session = model().createSession();
   await session.evaluate([1, 2, 3]);
   chat = model().createChat();
@@ -104,6 +106,7 @@ const loadOptions = {
   ...{ stepTarget: is.part, share: is.part, maxRunning: is.nothing, maxQueue: is.nothing },
   prefixCache: is.flag,
   adapterMemory: is.nothing,
+  prepare: ((value) => is.flag(value) || is.source(value)) as Accepts,
   metadataOverrides: is.object,
   chatTemplate: is.nothing,
   ...{ signal: is.nothing, onProgress: is.function },
@@ -392,6 +395,27 @@ const calls: Record<string, Call> = {
     run: ({ value }) => bitnet.mergeModel(temp('none'), value),
     argument: is.text,
   },
+  createModelPool: { run: ({ value }) => bitnet.createModelPool(value), argument: is.nothing },
+  'createModelPool with models': {
+    run: ({ options }) =>
+      bitnet.createModelPool(
+        Object.getPrototypeOf(options) === Object.prototype
+          ? { models: { a: path() }, ...options }
+          : options,
+      ),
+    options: { models: is.nothing, maxMemory: is.number, keepAlive: is.number },
+  },
+  'pool.acquire': {
+    run: ({ value = 'a', options }) => pool.acquire(value, options),
+    argument: is.nothing,
+    options: { signal: is.nothing },
+  },
+  'pool.use': {
+    run: ({ value = () => {}, options }) => pool.use('a', value, options),
+    argument: is.function,
+    options: { signal: is.nothing },
+  },
+  'pool.use of a name': { run: ({ value }) => pool.use(value, () => {}), argument: is.nothing },
   findModel: { run: ({ value }) => bitnet.findModel(value), argument: is.text },
   removeModel: { run: ({ value }) => bitnet.removeModel(value), argument: is.text },
 };
@@ -452,6 +476,7 @@ it('every public function and method that takes something is among these', () =>
       ...of('', model()),
       ...of('session.', session),
       ...of('chat.', chat),
+      ...of('pool.', pool),
       ...of('tokenizer.', model().tokenizer),
     ]),
   );

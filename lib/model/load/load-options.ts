@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type ChatTemplateOption, checkedTemplateOption } from '../../chat/template-choice.js';
 import {
   argumentError,
@@ -10,6 +11,7 @@ import {
 import { variable } from '../../environment.js';
 import type { OnProgress } from '../../generate/on-progress.js';
 import { defaultAdapterMemory } from '../adapter/adapter-memory.js';
+import type { PrepareOptions } from '../prepared/prepared-weights.js';
 import { checkedContextLength } from '../session/session-options.js';
 import { checkedI2sLayout, type I2sLayout } from '../spec/i2s-layouts.js';
 import { checkedOverrides, type MetadataOverrides } from '../spec/metadata-overrides.js';
@@ -77,6 +79,14 @@ export interface LoadOptions {
    * @default true
    */
   readonly skipInactive?: boolean | undefined;
+  /**
+   * Whether to keep the weights on the disk as they are packed for this machine, so that later loads
+   * need not pack them: in the user's cache folder, or in a folder of yours. They take about as much
+   * as `memory` says, and the first load takes longer. Weights that are there are used unless this is
+   * false. Results have the same bits either way.
+   * @default undefined: what is in the cache folder is used, and nothing is written
+   */
+  readonly prepare?: boolean | string | undefined;
   /** Activation of the feed-forward network, where the file is known to say it wrong. */
   readonly activation?: ModelSpec['activation'] | undefined;
   /**
@@ -147,6 +157,7 @@ const optionNames: (keyof LoadOptions)[] = [
   'autotune',
   'headPrefilter',
   'skipInactive',
+  'prepare',
   'activation',
   'i2sLayout',
   'tlTable',
@@ -185,6 +196,7 @@ export function checkedLoadOptions(given: LoadOptions | undefined) {
     autotune: booleanOption('autotune', options.autotune, true),
     skipInactive: booleanOption('skipInactive', options.skipInactive, true),
     headPrefilter: booleanOption('headPrefilter', options.headPrefilter, true),
+    prepare: checkedPrepare(options.prepare),
     signal: signalOption(options.signal),
   };
 }
@@ -227,6 +239,15 @@ function checkedAdapterMemory(value: unknown): number {
   if (value === undefined) return defaultAdapterMemory;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw argumentError('an integer of at least 0, in bytes,', 'option adapterMemory', value);
+}
+
+function checkedPrepare(prepare: unknown): PrepareOptions {
+  if (typeof prepare === 'string' && prepare !== '') {
+    return { use: true, make: true, folder: resolve(prepare) };
+  }
+  if (prepare === undefined) return { use: true, make: false, folder: undefined };
+  if (typeof prepare === 'boolean') return { use: prepare, make: prepare, folder: undefined };
+  throw argumentError('true, false or a folder', 'option prepare', prepare);
 }
 
 /** A number of native threads, 0 for all cores this process may use. @throws ERR_BITNET_ARGUMENT */

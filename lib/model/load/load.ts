@@ -17,7 +17,7 @@ import { embeddedModelPath } from './embedded.js';
 import { stampsOf } from './identity.js';
 import { type CheckedLoadOptions, checkedLoadOptions, type LoadOptions } from './load-options.js';
 import { pathAndOptions } from './model-path.js';
-import { WeightLoad } from './weight-load.js';
+import { plannedBytes, planWeights, WeightLoad, type WeightPlan } from './weight-load.js';
 
 /**
  * Loads a GGUF file, or without a path the small model that comes with the package. The path may be
@@ -35,7 +35,7 @@ export async function loadModel(
   second?: LoadOptions,
 ): Promise<Model> {
   const { path, options } = pathAndOptions(first, second);
-  return loadFrom(async () => ({ file: await readGguf(path ?? embeddedModelPath) }), options);
+  return loadFrom(() => fileSource(path), options);
 }
 
 /** Where a model comes from: a file, or a description of what one would hold. */
@@ -44,16 +44,57 @@ export interface ModelSource {
   readonly synthetic?: NativeSynthetic;
 }
 
+/** @internal A file, without a path the embedded model. */
+export async function fileSource(path: string | undefined): Promise<ModelSource> {
+  return { file: await readGguf(path ?? embeddedModelPath) };
+}
+
 /** @internal `loadModel` from any source. */
 export async function loadFrom(
   open: () => Promise<ModelSource>,
   given?: LoadOptions,
 ): Promise<Model> {
+  return (await planModel(open, given)).load();
+}
+
+/** @internal A load whose weights have not been read. */
+export interface PlannedModel {
+  /** Bytes of memory the weights will take. @throws ERR_BITNET_KERNEL, ERR_BITNET_MODEL, ERR_BITNET_TYPE */
+  readonly bytes: () => number;
+  /** Of weights that are held once for all loads that have the same; undefined where they are not. */
+  readonly key: string | undefined;
+  /** Reads them. @throws as `loadModel` */
+  readonly load: () => Promise<Model>;
+}
+
+/** @internal The first half of a load: all but the weights. */
+export async function planModel(
+  open: () => Promise<ModelSource>,
+  given?: LoadOptions,
+): Promise<PlannedModel> {
   const begin = performance.now();
   const options = checkedLoadOptions(given);
   throwIfAborted(options.signal);
   const described = await describe(open, options);
-  const weights = await WeightLoad.begin(described, options);
+  const plan = await planWeights(described, options);
+  throwIfAborted(options.signal);
+  const milliseconds = performance.now() - begin;
+  return {
+    bytes: () => plannedBytes(described.spec, plan),
+    key: plan.key,
+    load: () => loadPlanned(described, plan, options, performance.now() - milliseconds),
+  };
+}
+
+/** @param begin when the load began, time it was put off left out */
+async function loadPlanned(
+  described: Described,
+  plan: WeightPlan,
+  options: CheckedLoadOptions,
+  begin: number,
+): Promise<Model> {
+  throwIfAborted(options.signal);
+  const weights = new WeightLoad(described, plan, options);
   const release = onAbort(options.signal, weights.stop);
   const loaded = finish(described, weights, options, begin).finally(release);
   try {
@@ -104,17 +145,18 @@ async function finish(
       preTokenizer === undefined ? {} : { preTokenizer },
     );
     const templates = modelTemplates(file, tokenizer, chatTemplate);
-    const { native, tuning } = await weights.finish(tokenizer);
+    const { native, tuning, prepared, decisions } = await weights.finish(tokenizer);
     throwIfAborted(signal);
     return new Model({
       ...{ path: file.path, spec, tokenizer, templates, native, stamps, tuning },
       ...{ contextLength: options.contextLength, kvMemory: options.kvMemory },
-      ...{ prefixCache: options.prefixCache },
+      ...{ prefixCache: options.prefixCache, prepared },
       ...{ maxRunning: options.maxRunning, maxQueue: options.maxQueue },
       adapterMemory: options.adapterMemory,
       decisions: [
         ...overridden.decisions(),
         ...threadDecisions(threads),
+        ...decisions,
         ...[spec, tokenizer, templates].flatMap((part) => part.decisions),
       ],
       loadMilliseconds: performance.now() - begin,
