@@ -10,11 +10,13 @@ import { tinyModel } from '../../fixtures/tiny-model.js';
 
 const load = modelLoader();
 const temp = tempFolder();
-const path = temp('model.gguf');
 const ids = [1, 2, 3, 4];
+let files = 0;
+let path: string;
 let logits: Float32Array;
 
 beforeEach(async () => {
+  path = temp(`${files++}.gguf`); // each test its own, because models of earlier ones are still held
   await tinyModel({ nLayer: 1 }).write(path);
   utimesSync(path, 1000, 1000);
   const model = await loadModel(path);
