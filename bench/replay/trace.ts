@@ -29,7 +29,7 @@ export function repeatingTrace(share: number, { spec, tokenizer }: Model): Trace
   while (ids.length < textTokens) {
     if (copied + span <= share * (ids.length + span)) {
       const begin = below(promptTokens - span);
-      ids.push(...prompt.slice(begin, begin + span));
+      for (const id of prompt.slice(begin, begin + span)) ids.push(id);
       copied += span;
     } else {
       ids.push(token());

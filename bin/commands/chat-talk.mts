@@ -196,7 +196,7 @@ export class ChatTalk {
         this.#changed = true;
         text += piece.text;
         for (const id of piece.ids) ids.push(id);
-        logprobs.push(...(piece.logprobs ?? []));
+        for (const one of piece.logprobs ?? []) logprobs.push(one);
         if (!json) await this.#output.text(piece.text);
       }
       result = await generation.result;

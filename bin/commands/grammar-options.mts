@@ -39,8 +39,9 @@ export async function grammarSettings(options: GrammarOptions): Promise<GrammarS
 }
 
 function parsed(text: string, name: string): object {
+  let schema: unknown;
   try {
-    return JSON.parse(text) as object;
+    schema = JSON.parse(text);
   } catch (cause) {
     const reason = (cause as Error).message;
     throw new BitnetError(
@@ -49,4 +50,9 @@ function parsed(text: string, name: string): object {
       { cause },
     );
   }
+  if (schema !== null) return schema as object; // the library refuses what is none
+  throw new BitnetError(
+    'ERR_BITNET_SCHEMA',
+    `Expected ${name} to hold a JSON schema (an object, true or false), but received null.`,
+  );
 }

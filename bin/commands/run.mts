@@ -177,7 +177,7 @@ async function write(
       begin();
       text += piece.text;
       for (const id of piece.ids) ids.push(id);
-      logprobs.push(...(piece.logprobs ?? []));
+      for (const one of piece.logprobs ?? []) logprobs.push(one);
       if (options.jsonLines) await output.json(piece);
       else if (!options.json) await output.text(piece.text);
     }

@@ -17,6 +17,7 @@ export async function admission(
   const leaving = new AbortController();
   const release = onAbort(signal, () => leaving.abort(signal?.reason));
   progress.leaveQueue = () => leaving.abort();
+  if (progress.left) leaving.abort(); // before it came here
   try {
     const room = evaluator.contextLength - evaluator.position;
     const tokens = Math.min(promptTokens + maxTokens, room);

@@ -1,12 +1,13 @@
 import { argumentError } from '../checks/options.js';
 import type { Tokenizer } from '../tokenizer/types.js';
+import type { AdaptedEvaluator } from './adapted-evaluator.js';
 import { claimContinuation } from './continuation.js';
-import type { Evaluator } from './evaluator.js';
 import type { Completion } from './generation.js';
 import { complete } from './loop.js';
 import { type GenerateOptions, type GenerateSettings, generateSettings } from './options.js';
 import type { Usage } from './progress.js';
 import { checkedPrompt, checkRoom, type Prompt, promptIds } from './prompt.js';
+import { withGrammar } from './with-grammar.js';
 
 /** Options of `session.complete`. */
 export interface CompleteOptions extends GenerateOptions {
@@ -27,7 +28,7 @@ export interface Choices {
 
 /** A session as choices need it. */
 interface Forking {
-  readonly evaluator: Evaluator;
+  readonly evaluator: AdaptedEvaluator;
   fork(): Forking;
   close(): void;
 }
@@ -49,7 +50,7 @@ export async function completeChoices(
   if (!Number.isInteger(n) || n! < 1 || n! > maxChoices) {
     throw argumentError(`an integer from 1 to ${maxChoices}`, 'option n', n);
   }
-  const settings = generateSettings(options, session.evaluator.vocabSize);
+  const settings = withGrammar(generateSettings(options, session.evaluator.vocabSize), tokenizer);
   if (settings.promptLogprobs !== undefined) {
     const { promptLogprobs } = settings;
     throw argumentError('no promptLogprobs beside n', 'option promptLogprobs', promptLogprobs);
@@ -61,7 +62,8 @@ export async function completeChoices(
     while (forks.length < n!) forks.push(session.fork());
     const choices = await Promise.all(
       forks.map(async ({ evaluator }, i) => {
-        const seed = (settings.seed + i) % 2 ** 53;
+        const past = settings.seed - 2 ** 53 + i; // exact, unlike their sum
+        const seed = past < 0 ? settings.seed + i : past;
         const one = await complete(evaluator, tokenizer, rest, { ...options, seed });
         return { ...one, usage: { ...one.usage, ...usage(i) } };
       }),
@@ -79,13 +81,14 @@ export async function completeChoices(
  * @returns what is left to give to each, and what the i-th of them reads
  */
 async function evaluated(
-  evaluator: Evaluator,
+  evaluator: AdaptedEvaluator,
   tokenizer: Tokenizer,
   prompt: string | readonly number[],
   settings: GenerateSettings,
 ): Promise<{ rest: readonly number[]; usage: (i: number) => Partial<Usage> }> {
   const continuation = claimContinuation(evaluator);
   try {
+    evaluator.useAdapters?.(settings.adapters);
     const atStart = evaluator.position === 0 && continuation.pending === undefined;
     const ids = await promptIds(prompt, tokenizer, atStart, settings);
     const promptTokens = ids.length;

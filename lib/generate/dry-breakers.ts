@@ -45,6 +45,9 @@ export class DryBreakers {
   }
 }
 
+/** Texts whose sequences are kept for a tokenizer; those of one generation at least. */
+const mostKnown = 64;
+
 /** Of one tokenizer, by text: the whole vocabulary is looked through for each. */
 const known = new WeakMap<BreakerTokenizer, Map<string, number[][]>>();
 
@@ -53,6 +56,7 @@ function sequencesOf(text: string, tokenizer: BreakerTokenizer): number[][] {
   known.set(tokenizer, ofTokenizer);
   const sequences = ofTokenizer.get(text) ?? searched(text, tokenizer);
   ofTokenizer.set(text, sequences);
+  if (ofTokenizer.size > mostKnown) ofTokenizer.delete(ofTokenizer.keys().next().value!);
   return sequences;
 }
 

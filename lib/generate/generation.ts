@@ -151,6 +151,7 @@ export class Generation<Result extends GenerationResult = GenerationResult>
   async #end(): Promise<void> {
     this.#over = true;
     this.#ahead = [];
+    this.#progress.left = true;
     this.#progress.leaveQueue?.();
     await this.#pieces.return(undefined as never);
   }

@@ -8,7 +8,7 @@ export interface TokenChance {
   readonly id: number;
   /** Its text: U+FFFD where its bytes are no whole characters; that of a control token as it is written. */
   readonly token: string;
-  /** Natural logarithm of its probability; always a finite number. */
+  /** Natural logarithm of its probability; of a token that is impossible the least finite number. */
   readonly logprob: number;
 }
 
@@ -74,7 +74,7 @@ export function sampledLogprob(
 }
 
 function tokenChance(id: number, logprob: number, tokenizer: Tokenizer): TokenChance {
-  return { id, token: textOf(id, tokenizer), logprob };
+  return { id, token: textOf(id, tokenizer), logprob: Math.max(logprob, -Number.MAX_VALUE) };
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

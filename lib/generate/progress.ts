@@ -46,6 +46,8 @@ export class Progress {
   speculation: Pick<Timings, 'draftedTokens' | 'acceptedTokens'> | undefined;
   /** While the generation waits to begin: ends that. */
   leaveQueue: (() => void) | undefined;
+  /** Whoever asked for the generation has left it. */
+  left = false;
   onFirstToken: (() => void) | undefined;
   #begin = 0;
   #firstToken = 0;

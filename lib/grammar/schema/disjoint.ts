@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
+import { canonicalText } from './canonical-text.js';
 import { isObject, type JsonSchema, type SchemaObject } from './keywords.js';
 import { referred } from './references.js';
-import { commonTypes, isOfType, saidTypes, typesOf } from './types.js';
+import { allTypes, commonTypes, isOfType, saidTypes, typesOf } from './types.js';
 
 /** Whether it is certain that no value fulfills both. */
 export function areDisjoint(root: JsonSchema, a: JsonSchema, b: JsonSchema, depth = 4): boolean {
@@ -10,9 +10,8 @@ export function areDisjoint(root: JsonSchema, a: JsonSchema, b: JsonSchema, dept
   if (one === true || other === true || depth === 0) return false;
   const values = [one, other].map(valuesOf);
   if (values[0] && values[1]) {
-    return !values[0].some((value) =>
-      values[1]!.some((second) => isDeepStrictEqual(value, second)),
-    );
+    const texts = new Set(values[1].map(canonicalText));
+    return !values[0].some((value) => texts.has(canonicalText(value)));
   }
   if (values[0] ?? values[1]) {
     const types = saidTypes(values[0] ? other : one, '');
@@ -20,7 +19,9 @@ export function areDisjoint(root: JsonSchema, a: JsonSchema, b: JsonSchema, dept
       types !== undefined && !(values[0] ?? values[1])!.some((value) => isOfType(value, types))
     );
   }
-  if (commonTypes(typesOf(one, ''), typesOf(other, '')).length === 0) return true;
+  // Keywords of one type say nothing about values of others: only types that are said tell schemas apart.
+  const types = [one, other].map((schema) => saidTypes(schema, '') ?? allTypes);
+  if (commonTypes(types[0]!, types[1]!).length === 0) return true;
   return [one, other].every(isOnlyObject) && differInProperty(root, one, other, depth);
 }
 

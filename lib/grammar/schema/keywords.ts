@@ -75,7 +75,7 @@ export function checkKeywords(schema: SchemaObject, pointer: Pointer): void {
     const at = below(pointer, keyword);
     const instead = advice.get(keyword);
     if (instead !== undefined) throw unsupported(at, instead);
-    const near = nearest(keyword, [...known]);
+    const near = keyword.length <= 60 ? nearest(keyword, [...known]) : undefined;
     throw unsupported(at, near ? `did you mean ${near}?` : 'leave it out.');
   }
 }

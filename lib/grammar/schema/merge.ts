@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { canonicalText } from './canonical-text.js';
 import {
   checkKeywords,
   isObject,
@@ -6,6 +7,7 @@ import {
   type SchemaObject,
   schemaMapIn,
 } from './keywords.js';
+import { requiredNames } from './objects.js';
 import { below, type Pointer, schemaError } from './schema-error.js';
 import { commonTypes, saidTypes } from './types.js';
 
@@ -20,16 +22,30 @@ export function mergedSchemas(a: JsonSchema, b: JsonSchema, pointer: Pointer): J
   if (b === true) return a;
   checkKeywords(a, pointer);
   checkKeywords(b, pointer);
+  checkItems(a, b, pointer);
+  checkItems(b, a, pointer);
   const merged: Record<string, unknown> = { ...objectsMerged(a, b, pointer) };
   for (const keyword of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (Object.hasOwn(merged, keyword)) continue;
     const [one, other] = [a[keyword], b[keyword]];
     merged[keyword] =
       one === undefined || other === undefined || isDeepStrictEqual(one, other)
-        ? (one ?? other)
+        ? one === undefined
+          ? other
+          : one
         : bothOf(keyword, a, b, pointer);
   }
   return merged;
+}
+
+/** `items` are those behind `prefixItems` only where one schema has both. */
+function checkItems(one: SchemaObject, other: SchemaObject, pointer: Pointer): void {
+  if (one.prefixItems === undefined || other.prefixItems !== undefined) return;
+  if (other.items === undefined) return;
+  throw schemaError(
+    below(pointer, 'items'),
+    'no items of one schema beside prefixItems of another where schemas are combined; write what fulfills both as one',
+  );
 }
 
 /** Of a keyword that both have, with different values. */
@@ -40,10 +56,14 @@ function bothOf(keyword: string, a: SchemaObject, b: SchemaObject, pointer: Poin
       return commonTypes(saidTypes(a, pointer)!, saidTypes(b, pointer)!);
     case 'allOf':
       return [...(one as unknown[]), ...(other as unknown[])];
-    case 'enum':
-      return (one as unknown[]).filter((value) =>
-        (other as unknown[]).some((second) => isDeepStrictEqual(value, second)),
-      );
+    case 'enum': {
+      if (!Array.isArray(one) || !Array.isArray(other)) {
+        const at = below(pointer, 'enum');
+        throw schemaError(at, 'an array of values, but received something else');
+      }
+      const accepted = new Set(other.map(canonicalText));
+      return one.filter((value) => accepted.has(canonicalText(value)));
+    }
     case 'items':
       return { allOf: [one, other] };
     case 'minimum':
@@ -100,7 +120,7 @@ function objectsMerged(a: SchemaObject, b: SchemaObject, pointer: Pointer): Sche
   }
   const properties = combined(listed, others);
   const patternProperties = combined(patterns, []);
-  const required = [a, b].flatMap(({ required: names }) => (Array.isArray(names) ? names : []));
+  const required = [a, b].flatMap((schema) => [...requiredNames(schema, pointer)]);
   const said = others.filter((other) => other !== undefined);
   const additionalProperties =
     said.length < 2

@@ -120,7 +120,7 @@ function unlisted(schema: SchemaObject, name: string, pointer: Pointer): JsonSch
   return other === undefined ? true : schemaIn(other, below(pointer, 'additionalProperties'));
 }
 
-function requiredNames({ required }: SchemaObject, pointer: Pointer): Set<string> {
+export function requiredNames({ required }: SchemaObject, pointer: Pointer): Set<string> {
   if (required === undefined) return new Set();
   if (Array.isArray(required) && required.every((name) => typeof name === 'string')) {
     return new Set(required);

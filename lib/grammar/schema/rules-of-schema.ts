@@ -56,7 +56,8 @@ export function rulesOfSchema(root: JsonSchema): Rules {
       const known = names.get(key);
       if (known !== undefined) return rule(known);
       if (names.size >= maxPlaces) throw tooLarge(name.slice(1));
-      const own = rules.has(name) ? `${name} ${names.size}` : name;
+      let own = name;
+      for (let i = names.size; rules.has(own); i++) own = `${name} ${i}`;
       names.set(key, own);
       rules.set(own, choice([])); // keeps its place: the root is the first
       rules.set(own, make());
@@ -104,7 +105,7 @@ function flattened(
   if (typeof schema === 'boolean') return schema;
   checkKeywords(schema, pointer);
   if (way.length > 100) throw schemaError(pointer, 'schemas that are combined less deeply');
-  const { $ref, allOf, ...own } = schema;
+  const { $ref, allOf, $id: _, ...own } = schema; // a name of the root, which may be referred to
   let whole: JsonSchema = own;
   const add = (part: JsonSchema, at: Pointer, through: readonly string[]) => {
     whole = mergedSchemas(whole, flattened(context, part, at, through), pointer);

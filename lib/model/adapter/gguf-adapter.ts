@@ -1,4 +1,5 @@
 import type { Decision } from '../../decision.js';
+import { largestOf } from '../../extremes.js';
 import { quote } from '../../gguf/malformed.js';
 import { readGguf } from '../../gguf/reader.js';
 import type { GgufFile, GgufTensor } from '../../gguf/types.js';
@@ -41,7 +42,7 @@ export async function readGgufAdapter(path: string, spec: ModelSpec): Promise<Ad
     name: typeof name === 'string' ? name : '',
     stamp,
     pairs,
-    rank: Math.max(...pairs.map(({ rank }) => rank)),
+    rank: largestOf(pairs.map(({ rank }) => rank)),
     files: [path],
     decisions,
   };

@@ -3,6 +3,7 @@ import { readAdapterConfig } from '../../convert/adapter/adapter-config.js';
 import { baseModelOf } from '../../convert/adapter/base-model.js';
 import { adapterFolder, openAdapter } from '../../convert/adapter/open-adapter.js';
 import { type AdapterPair, planAdapter } from '../../convert/adapter/plan-adapter.js';
+import { largestOf } from '../../extremes.js';
 import { quote } from '../../gguf/malformed.js';
 import { type AdapterType, adapterTypes, type NativePair } from '../../native-types.js';
 import type { SafetensorsTensor } from '../../safetensors/types.js';
@@ -38,7 +39,7 @@ export async function readPeftAdapter(path: string, spec: ModelSpec): Promise<Ad
     name: '',
     stamp: firstOf(tensors).file,
     pairs,
-    rank: Math.max(...pairs.map(({ rank }) => rank)),
+    rank: largestOf(pairs.map(({ rank }) => rank)),
     files: [join(folder, 'adapter_config.json'), weights],
     decisions: [],
   };

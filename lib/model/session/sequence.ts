@@ -143,7 +143,7 @@ export class Sequence {
   }
 
   /** The next evaluation, of a prompt, may take over what others that begin alike have evaluated, and counts it. */
-  reusePrefix(counter: ReuseCounter): void {
+  reusePrefix(counter: ReuseCounter | undefined): void {
     this.#reuse = counter;
   }
 

@@ -457,6 +457,8 @@ export class Session {
     onProgress?: OnProgress,
   ): Promise<void> {
     forgetContinuation(this.#evaluator);
+    // A generation that ended before it evaluated its prompt may have asked for that.
+    this.#sequence.reusePrefix(undefined);
     await this.#sequence.evaluate(request, this.#owner.adapters, signal, onProgress);
   }
 }

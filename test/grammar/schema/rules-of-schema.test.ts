@@ -209,8 +209,8 @@ const cases: [name: string, schema: JsonSchema, good: string[], bad: string[]][]
       oneOf: [
         { type: 'string' },
         { type: 'integer' },
-        { properties: { t: { const: 1 } }, required: ['t'] },
-        { properties: { t: { const: 2 } }, required: ['t'] },
+        { type: 'object', properties: { t: { const: 1 } }, required: ['t'] },
+        { type: 'object', properties: { t: { const: 2 } }, required: ['t'] },
       ],
     },
     ['"a"', '1', '{"t":1}', '{"t":2}'],
@@ -233,6 +233,9 @@ describe('a schema takes', () => {
 describe('what cannot be kept is an error at its place', () => {
   const never: [JsonSchema, string][] = [
     [{ not: {} }, '/not'],
+    [{ oneOf: [{ type: 'string' }, { properties: { t: { const: 1 } } }] }, '/oneOf'],
+    [{ allOf: [{ prefixItems: [{}] }, { items: { type: 'string' } }] }, '/items'],
+    [{ allOf: [{ enum: 5 }, { enum: [1] }] }, '/enum'],
     [{ properties: { a: { if: {} } } }, '/properties/a/if'],
     [{ properties: { 'a/b~': { contains: {} } } }, '/properties/a~1b~0/contains'],
     [{ type: 'text' }, '/type'],

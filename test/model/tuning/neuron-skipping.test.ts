@@ -1,16 +1,32 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { inspectModel, type Model, measureSparsity } from '../../../lib/index.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  inspectModel,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  measureSparsity,
+} from '../../../lib/index.js';
 import { cachePath } from '../../../lib/model/tuning/cache-file.js';
 import { zerosFile } from '../../../lib/model/tuning/neuron-skipping.js';
 import { breakEvenSparsity } from '../../../lib/native.js';
 import { rejection } from '../../api/tiny.js';
-import { allLogits, modelLoader } from '../../engine/engine.js';
+import { allLogits } from '../../engine/engine.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 import { tinyModel } from '../../fixtures/tiny-model.js';
 
 const temp = tempFolder();
-const load = modelLoader();
+let open: Model | undefined;
+afterAll(() => open?.close());
+
+/** The only model that is open: the weights of another one of the same file would be shared, and nothing counted. */
+async function load(path?: string, options?: LoadOptions): Promise<Model> {
+  open?.close();
+  open = undefined;
+  open = await loadModel(path, options);
+  return open;
+}
+
 const ids = Array.from({ length: 70 }, (_, i) => (i * 37) % 320);
 const skips = breakEvenSparsity('') !== undefined;
 
