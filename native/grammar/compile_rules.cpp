@@ -194,9 +194,10 @@ private:
   /** Whether any plain character is one match of the expression; false where that is hard to see. */
   bool takes_plain(int32_t at, int depth) {
     const Expression& e = expression(at);
-    if (depth == 0 || plain_steps_ == 0)
+    const size_t steps = e.op == Op::kClass ? 1 + static_cast<size_t>(e.count) : 1;
+    if (depth == 0 || plain_steps_ < steps)
       return false;
-    --plain_steps_;
+    plain_steps_ -= steps;
     if (e.op == Op::kRule)
       return takes_plain(rules_.roots[static_cast<size_t>(e.first)], depth - 1);
     if (e.op == Op::kChoice || (e.op == Op::kSequence && e.count == 1)) {

@@ -131,7 +131,8 @@ Status read_rules(RuleNumbers numbers, size_t vocab_size, Rules* out) {
                                " deep, but received some that cannot be read; make them simpler.");
     out->roots.push_back(static_cast<int32_t>(out->expressions.size()) - 1);
     // starts that overlap would multiply what there is
-    if (out->expressions.size() > kMaxRuleNumbers || out->bytes.size() > kMaxRuleNumbers)
+    if (out->expressions.size() > kMaxRuleNumbers || out->bytes.size() > kMaxRuleNumbers ||
+        out->ranges.size() > kMaxRuleNumbers)
       return Status::error(Code::kGrammar, "Expected rules that are written once each.");
   }
   if (rules == 0 || numbers.names.size() != rules)

@@ -215,10 +215,16 @@ int32_t StateTable::expand(int32_t state) {
   };
   std::vector<Way> ways;
   std::vector<uint8_t> cuts(classes_ + 1);
+  steps_ += classes_ / 4;
   for (uint32_t i = from.first; i < from.first + from.count; ++i) {
     const Thread thread = threads_[i];
     const Instruction& now = automaton_.code[index(thread.pc)];
-    for (int32_t e = 0; now.step == Step::kBytes && e < now.count; ++e) {
+    if (now.step != Step::kBytes)
+      continue;
+    steps_ += index(now.count);
+    if (exhausted()) // before they take memory
+      break;
+    for (int32_t e = 0; e < now.count; ++e) {
       const Edge& edge = automaton_.edges[index(now.first + e)];
       ways.push_back({edge, thread.frame});
       cuts[edge.low] = cuts[size_t{edge.high} + 1] = 1;
@@ -232,7 +238,6 @@ int32_t StateTable::expand(int32_t state) {
   std::vector<Thread> threads;
   const int32_t row = static_cast<int32_t>(rows_.size() / classes_);
   rows_.resize(rows_.size() + classes_, kDead);
-  steps_ += classes_ / 4 + ways.size();
   for (size_t begin = 0, end = 0; begin < classes_ && !exhausted(); begin = end) {
     for (end = begin + 1; end < classes_ && !cuts[end];)
       ++end;

@@ -2,6 +2,7 @@
 #include "kv_pool.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -32,8 +33,8 @@ void KvPool::limit(uint64_t bytes, bool keeps_prefixes) {
   keeps_prefixes_ = keeps_prefixes;
 }
 
-bool KvPool::make_room(uint64_t bytes) {
-  if (!could_fit(bytes))
+bool KvPool::make_room(uint64_t bytes, uint64_t set_aside) {
+  if (!could_fit(bytes - set_aside))
     return false;
   while (use_->bytes + bytes > budget_)
     if (!tree_.evict())
@@ -55,9 +56,12 @@ KvPool::Kept KvPool::keep(const PrefixKey& key, PrefixTree::Node* parent, const 
   std::lock_guard<std::mutex> lock(mutex_);
   PrefixTree::Node* const node = tree_.insert(key, parent, tokens, count, block);
   const Kept kept = {node, PrefixTree::block_of(node)}; // held: room is not made of it
-  for (const PrefixTree::State& state : states)
-    if (make_room(state->data.size()))
-      tree_.keep(node, state);
+  try {
+    for (const PrefixTree::State& state : states)
+      if (make_room(state->data.size()))
+        tree_.keep(node, state);
+  } catch (const std::bad_alloc&) { // the block is in the tree: its owner has to know
+  }
   return kept;
 }
 
@@ -72,11 +76,9 @@ Status KvPool::take(size_t bytes, KvReservation& reservation, std::shared_ptr<Kv
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const uint64_t set_aside = reservation.bytes_ >= bytes ? bytes : 0;
-    reserved_ -= set_aside;
-    if (!make_room(bytes)) {
-      reserved_ += set_aside;
+    if (!make_room(bytes, set_aside))
       return no_room(bytes);
-    }
+    reserved_ -= set_aside;
     reservation.bytes_ -= set_aside;
     use_->bytes += bytes;
   }
@@ -89,12 +91,10 @@ Status KvPool::take(size_t bytes, KvReservation& reservation, std::shared_ptr<Kv
 
 Status KvPool::reserve(uint64_t bytes, KvReservation& reservation) {
   std::lock_guard<std::mutex> lock(mutex_);
-  reserved_ -= reservation.bytes_;
-  if (!could_fit(bytes)) {
-    reserved_ += reservation.bytes_;
+  const uint64_t more = bytes - reservation.bytes_; // may wrap around: the sums are right
+  if (!could_fit(more))
     return no_room(bytes);
-  }
-  reserved_ += bytes;
+  reserved_ += more;
   reservation.bytes_ = bytes;
   reservation.pool_ = shared_from_this();
   return {};

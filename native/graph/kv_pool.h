@@ -89,7 +89,8 @@ public:
 
 private:
   bool could_fit(uint64_t bytes) const;
-  bool make_room(uint64_t bytes);
+  /** `set_aside` of the bytes are promised to whoever takes them. */
+  bool make_room(uint64_t bytes, uint64_t set_aside = 0);
   Status no_room(uint64_t bytes) const;
 
   mutable std::mutex mutex_;

@@ -49,10 +49,10 @@ PrefixTree::~PrefixTree() {
 PrefixTree::Node* PrefixTree::insert(const PrefixKey& key, Node* parent, const int32_t* tokens,
                                      size_t count, const std::shared_ptr<KvBlock>& block) {
   if (!parent) {
-    std::unique_ptr<Node>& root = roots_[key];
-    if (!root)
-      root = std::make_unique<Node>(use_);
-    parent = root.get();
+    auto root = roots_.find(key);
+    if (root == roots_.end())
+      root = roots_.emplace(key, std::make_unique<Node>(use_)).first;
+    parent = root->second.get();
   }
   Tokens wanted(tokens, tokens + count);
   const auto next = parent->children.lower_bound(wanted);

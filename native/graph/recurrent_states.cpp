@@ -77,7 +77,8 @@ void RecurrentStates::commit(size_t position) {
   if (layers_ == 0)
     return;
   if (kept_) {
-    kept_->position = now_->position + keep_after_;
+    if (kept_ != now_) // else it is there already, and others may be reading
+      kept_->position = now_->position + keep_after_;
     keep(std::move(kept_));
   }
   last_ = std::move(now_);

@@ -79,7 +79,12 @@ function ending(
   leave: () => void,
   publish: (name: 'finished', fields: Partial<GenerationEvent>) => void,
 ): AdmittedGeneration['end'] {
-  const release = onAbort(sequence.closing, leave);
+  // Until the evaluation under way has ended it holds its memory, which others may wait for.
+  const release = onAbort(sequence.closing, () => {
+    const { ended } = sequence;
+    if (ended) void ended.then(leave);
+    else leave();
+  });
   return (outcome) => {
     release();
     sequence.endGeneration();
