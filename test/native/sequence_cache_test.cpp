@@ -258,7 +258,7 @@ int64_t run_alike(ModelFile::Extras extras, KvType type, size_t rounds) {
 TEST("texts that share what they have in common, and forks, have the bits of starting afresh") {
   for (const ModelFile::Extras extras : {ModelFile::Extras::kAll, ModelFile::Extras::kRecurrent})
     for (const KvType type : {kKvF16, kKvQ8_0})
-      CHECK(run_alike(extras, type, check::quick() ? 40 : 200) > 0, "some was reused");
+      CHECK(run_alike(extras, type, 200) > 0, "some was reused");
 }
 
 TEST("a snapshot is taken shortly before the end of a text, and one token more is none") {
