@@ -23,7 +23,9 @@ int32_t shortest_character(const Rules& rules, const Expression& e) {
 /** From the lengths of its children and of rules, as far as they are known. */
 int32_t shortest_of(const Rules& rules, const std::vector<int32_t>& shortest,
                     const std::vector<int32_t>& of_rule, const Expression& e) {
-  const int32_t* children = rules.children.data() + e.first;
+  const auto of_child = [&](int32_t i) {
+    return shortest[static_cast<size_t>(rules.children[static_cast<size_t>(e.first + i)])];
+  };
   switch (e.op) {
   case Op::kText:
     return e.count;
@@ -35,7 +37,7 @@ int32_t shortest_of(const Rules& rules, const std::vector<int32_t>& shortest,
   case Op::kSequence: {
     int64_t sum = 0;
     for (int32_t i = 0; i < e.count; ++i) {
-      const int32_t length = shortest[static_cast<size_t>(children[i])];
+      const int32_t length = of_child(i);
       if (length == kNoText)
         return kNoText;
       sum += length;
@@ -45,7 +47,7 @@ int32_t shortest_of(const Rules& rules, const std::vector<int32_t>& shortest,
   case Op::kChoice: {
     int32_t least = kNoText;
     for (int32_t i = 0; i < e.count; ++i)
-      least = std::min(least, shortest[static_cast<size_t>(children[i])]);
+      least = std::min(least, of_child(i));
     return least;
   }
   case Op::kRepeat: {
