@@ -247,8 +247,6 @@ export interface NativeRequest {
    * sequence is kept for others.
    */
   readonly cached?: Int32Array;
-  /** What the tokens are evaluated with besides the model, to the bit: sequences with another key share nothing. @default '' */
-  readonly prefixKey?: string;
   /** `[1]`, counts from 0 to 1000 while the tokens are evaluated. */
   readonly progress?: Int32Array;
   /** What the session is evaluated with, and how much of each. */

@@ -64,7 +64,6 @@ EvaluateRequest request_of(const Napi::Object& object) {
   request.states = elements_of<float>(object, "states");
   request.layers = elements_of<float>(object, "layers");
   request.cached = elements_of<int32_t>(object, "cached");
-  request.prefix_key = string_of(object, "prefixKey");
   return request;
 }
 
